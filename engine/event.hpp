@@ -1,0 +1,105 @@
+// The words all else uses: Event, EventView, Receipt, positions and time.
+//
+// Purpose: the vocabulary of the engine, for callers and for every layer.
+// Threading: plain values. An EventView borrows; what it borrows from is named where it is handed out.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir {
+
+/// Place of an event in its context: 1, 2, 3 ...; 0 means "none".
+using Sequence = std::uint64_t;
+/// Place of an event in the whole engine: opaque, strictly increasing in commit order inside a shard, gaps allowed.
+using Position = std::uint64_t;
+using ShardId = std::uint32_t;
+/// UTC, microseconds.
+using Timestamp = std::chrono::sys_time<std::chrono::microseconds>;
+
+inline constexpr Sequence sequence_max = UINT64_MAX;
+
+/// How safe a store is when it is acknowledged.
+enum class Durability : std::uint8_t {
+  buffered = 0, ///< Accepted in memory; lost if the process dies before the next write.
+  written = 1,  ///< In the operating system's hands: survives the process, not the machine.
+  synced = 2,   ///< On the disk: survives kill -9, an OS crash and power loss. The default.
+};
+
+[[nodiscard]] std::string_view to_string(Durability durability) noexcept;
+
+/// One fact to store, as the caller gives it.
+struct Event {
+  std::string context_id;             ///< 1-512 bytes UTF-8 without control characters: "order-42".
+  std::string event_type;             ///< 1-128 bytes UTF-8 without control characters.
+  std::string payload;                ///< A JSON object; given back byte for byte, outer white space trimmed.
+  std::optional<Timestamp> timestamp; ///< Event time; the engine's clock where absent.
+  std::string event_id;               ///< Optional (empty: none), 1-128 bytes.
+  std::string metadata;               ///< Optional (empty: none), a JSON object, at most 64 KiB.
+};
+
+/// A borrowed look at one stored event. Empty `event_id` or `metadata`: the event has none.
+struct EventView {
+  std::string_view context_id;
+  Sequence sequence = 0;
+  Position position = 0;
+  Timestamp recorded_at{}; ///< The engine's clock when the event was stored; never decreases inside a shard.
+  Timestamp timestamp{};
+  std::string_view event_type;
+  std::string_view event_id;
+  std::string_view metadata;
+  std::string_view payload;
+};
+
+/// The answer to a store call. A call of n events gets the sequences `sequence ... sequence + n - 1` and the positions
+/// `position ... position + n - 1`.
+struct Receipt {
+  Sequence sequence = 0;                      ///< Of the first event of the call.
+  Position position = 0;                      ///< Of the first event of the call.
+  std::uint32_t events = 0;                   ///< Events in the call.
+  Durability durability = Durability::synced; ///< What was reached, at least what was asked for.
+
+  [[nodiscard]] Sequence last_sequence() const noexcept { return sequence + events - 1; }
+  [[nodiscard]] Position last_position() const noexcept { return position + events - 1; }
+};
+
+/// A few events, and what keeps their bytes alive. Views stay valid while the batch (or a copy of it) lives.
+class EventBatch {
+public:
+  [[nodiscard]] bool empty() const noexcept { return events_.empty(); }
+  [[nodiscard]] std::size_t size() const noexcept { return events_.size(); }
+  [[nodiscard]] const EventView& operator[](std::size_t i) const { return events_[i]; }
+  [[nodiscard]] auto begin() const noexcept { return events_.begin(); }
+  [[nodiscard]] auto end() const noexcept { return events_.end(); }
+  [[nodiscard]] const EventView& back() const { return events_.back(); }
+  /// Sum over all events of their variable-length fields.
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+
+  void add(const EventView& event) {
+    bytes_ += event.context_id.size() + event.event_type.size() + event.event_id.size() + event.metadata.size() +
+              event.payload.size();
+    events_.push_back(event);
+  }
+  /// Keeps `owner` alive as long as the batch. The same owner twice in a row is kept once.
+  void pin(std::shared_ptr<const void> owner) {
+    if (pins_.empty() || pins_.back() != owner)
+      pins_.push_back(std::move(owner));
+  }
+  void clear() noexcept {
+    events_.clear();
+    pins_.clear();
+    bytes_ = 0;
+  }
+
+private:
+  std::vector<EventView> events_;
+  std::vector<std::shared_ptr<const void>> pins_;
+  std::size_t bytes_ = 0;
+};
+
+} // namespace weir

@@ -1,0 +1,23 @@
+#include "engine/hash.hpp"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace weir {
+
+std::uint64_t hash64(const void* data, std::size_t size, std::uint64_t seed) noexcept {
+  return XXH3_64bits_withSeed(data, size, seed);
+}
+
+Hash128 hash128(std::string_view text, std::uint64_t seed) noexcept {
+  const XXH128_hash_t hash = XXH3_128bits_withSeed(text.data(), text.size(), seed);
+  return {hash.low64, hash.high64};
+}
+
+std::uint64_t file_identity(std::uint64_t directory_seed, std::uint32_t kind, std::uint32_t shard,
+                            std::uint64_t number) noexcept {
+  const std::uint64_t words[3] = {kind, shard, number};
+  return XXH3_64bits_withSeed(words, sizeof words, directory_seed);
+}
+
+} // namespace weir

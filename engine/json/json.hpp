@@ -1,0 +1,57 @@
+// The one door to RapidJSON: validation, path look-up, event lines.
+//
+// Purpose: JSON is judged once, on the way in (iteratively, so that no input can exhaust the stack), and read by path
+// when a query asks for a field. Nothing here builds a document tree. Threading: pure functions.
+#pragma once
+
+#include <weir/event.hpp>
+#include <weir/result.hpp>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace weir::json {
+
+/// `text` without leading and trailing JSON white space.
+[[nodiscard]] std::string_view trim(std::string_view text) noexcept;
+
+/// Checks that `text` is one JSON object within limits.hpp: strict UTF-8, no duplicate keys in one object (compared
+/// after unescaping), no lone surrogate escapes, finite numbers of at most json_number_chars_max characters, depth and
+/// member limits. `name` ("payload", "metadata") leads the message. Errors: `invalid_argument`, or `too_large` for a
+/// limit.
+Status validate_object(std::string_view text, std::string_view name);
+
+/// A scalar of a document. monostate: JSON null.
+struct Absent {
+  friend bool operator==(const Absent&, const Absent&) = default;
+};
+struct Composite {  ///< An object or array; compared with nothing.
+  std::string text; ///< Its bytes in the document.
+  friend bool operator==(const Composite&, const Composite&) = default;
+};
+using Scalar = std::variant<Absent, std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, Composite>;
+
+/// A path as segments: payload.a.b is {"a", "b"}. A numeric segment does not index arrays.
+using Path = std::vector<std::string>;
+
+/// Finds every path in one pass over `document` (valid JSON); `out[i]` belongs to `paths[i]`. A document that is not
+/// valid (it was damaged in memory or never validated) yields `corruption`. Stops early once all are found. Integers
+/// that fit int64 come as int64, larger ones that fit uint64 as uint64, anything else as double.
+Status find_paths(std::string_view document, std::span<const Path> paths, std::vector<Scalar>& out);
+
+/// One line of an import file:
+/// {"context_id","event_type","timestamp"?,"event_id"?,"metadata"?,"payload"}, keys in any order. payload and metadata
+/// are raw slices of the line. timestamp: RFC 3339 text or integer milliseconds. Unknown or repeated keys, wrong types
+/// and missing keys are `invalid_argument`. Values are not checked against limits here; validate_event does that.
+Result<Event> parse_event_line(std::string_view line);
+
+/// Appends `text` as a JSON string with quotes. Precondition: valid UTF-8.
+void append_string(std::string& out, std::string_view text);
+/// Appends a finite double so that it reads back the same.
+void append_double(std::string& out, double value);
+
+} // namespace weir::json

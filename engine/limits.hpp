@@ -1,0 +1,50 @@
+// Hard bounds of everything a caller can hand in, and the sizes that must nest.
+//
+// Purpose: one place for every number that bounds input. Limits are checked before the write-ahead log is touched, each
+// with its own error.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace weir {
+
+inline constexpr std::uint64_t KiB = 1024;
+inline constexpr std::uint64_t MiB = 1024 * KiB;
+
+namespace limits {
+
+inline constexpr std::size_t context_id_bytes_max = 512;
+inline constexpr std::size_t event_type_bytes_max = 128;
+inline constexpr std::size_t event_id_bytes_max = 128;
+inline constexpr std::size_t payload_bytes_default_max = 1 * MiB; ///< EngineOptions::payload_bytes_max may raise it.
+inline constexpr std::size_t payload_bytes_max = 16 * MiB;        ///< ... up to here.
+inline constexpr std::size_t metadata_bytes_max = 64 * KiB;
+inline constexpr std::size_t json_depth_max = 64;
+inline constexpr std::size_t json_members_max = 10'000; ///< Object members plus array elements of one document.
+inline constexpr std::size_t json_number_chars_max = 64;
+inline constexpr std::size_t call_events_max = 1'024;   ///< Events of one store call.
+inline constexpr std::size_t call_bytes_max = 20 * MiB; ///< Over all fields of one store call.
+inline constexpr std::uint32_t shards_max = 64;
+inline constexpr int year_min = 1;
+inline constexpr int year_max = 9999;
+inline constexpr std::size_t query_text_bytes_max = 64 * KiB;
+inline constexpr std::size_t query_depth_max = 64; ///< Nesting of a WHERE expression.
+
+inline constexpr std::size_t group_commands_max = 1'024; ///< Calls of one commit group.
+inline constexpr std::size_t group_bytes_max = 4 * MiB;  ///< A single larger call forms a group of its own.
+
+/// Upper bound of the encoding of one call: fields plus fixed headers for every event.
+inline constexpr std::size_t encoded_call_bytes_max = call_bytes_max + call_events_max * 64 + 4 * KiB;
+
+static_assert(payload_bytes_default_max <= payload_bytes_max);
+static_assert(payload_bytes_max + metadata_bytes_max + context_id_bytes_max + event_type_bytes_max +
+                      event_id_bytes_max <=
+                  call_bytes_max,
+              "the largest legal event fits into one call");
+static_assert(encoded_call_bytes_max < UINT32_MAX / 2, "record lengths are 32 bit and sums must not wrap");
+static_assert(context_id_bytes_max < UINT16_MAX && event_type_bytes_max < UINT16_MAX && event_id_bytes_max < UINT16_MAX,
+              "lengths of names are stored in 16 bit");
+
+} // namespace limits
+} // namespace weir

@@ -1,0 +1,98 @@
+// A shard's recent events in memory, by context and sequence.
+//
+// Purpose: what is stored but not yet in a segment is read from here.
+// Owner: ShardTable; one thread at a time applies (the shard's log lane), any number of threads read.
+// Threading: insert-only. The writer publishes with release stores, readers load with acquire: no lock on either side.
+// Nothing is ever moved or freed before the memtable itself.
+// Invariants: rows are in position order; rows of one context have dense sequences; a row is visible to a reader only
+// if its number is below the reader's `rows_visible`, which grows by whole calls. Memory: rows and index live in an
+// arena, the events' bytes in the group buffers they were logged from, which the memtable keeps alive.
+#pragma once
+
+#include <weir/event.hpp>
+
+#include "engine/ports.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace weir {
+
+class Memtable {
+public:
+  explicit Memtable(std::uint64_t hash_seed);
+  ~Memtable();
+  Memtable(const Memtable&) = delete;
+  Memtable& operator=(const Memtable&) = delete;
+
+  /// Adds the events of the encoded calls in `calls`, whose bytes `owner` keeps alive. Precondition: numbered, valid,
+  /// and continuing the sequences of their contexts. `first_record` is the WAL record of the first call.
+  void apply(std::shared_ptr<const void> owner, std::span<const std::string_view> calls, std::uint64_t first_record,
+             std::uint64_t owner_bytes);
+  /// Makes everything applied so far visible to readers.
+  void publish() noexcept;
+
+  [[nodiscard]] std::uint64_t rows_visible() const noexcept { return rows_visible_.load(std::memory_order_acquire); }
+  /// Bytes of event data and index held. Any thread.
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }
+  /// WAL records covered. Meaningful for the writer and once frozen.
+  [[nodiscard]] std::uint64_t first_record() const noexcept { return first_record_; }
+  [[nodiscard]] std::uint64_t last_record() const noexcept { return last_record_; }
+
+private:
+  friend class MemtableView;
+  struct Row;
+  struct Context;
+  struct Rows;
+  struct Table;
+  class Arena;
+
+  const Row* row(std::uint64_t number) const noexcept;
+  const Context* find(std::string_view context_id) const noexcept;
+  Context* find_or_add(std::string_view context_id);
+  void grow_table();
+  void add_row(Context& context, const EventView& event);
+
+  std::uint64_t hash_seed_;
+  std::unique_ptr<Arena> arena_;
+  std::atomic<Table*> table_{nullptr};
+  std::uint64_t contexts_ = 0;
+  std::vector<std::shared_ptr<const void>> owners_;
+  static constexpr std::size_t chunk_rows = 1024;
+  static constexpr std::size_t chunks_per_page = 1024;
+  struct Page;
+  std::unique_ptr<std::atomic<Page*>[]> pages_;
+  std::uint64_t rows_ = 0;
+  std::uint64_t first_record_ = 0;
+  std::uint64_t last_record_ = 0;
+  std::atomic<std::uint64_t> rows_visible_{0};
+  std::atomic<std::uint64_t> bytes_{0};
+};
+
+/// An immutable picture of a memtable: its first `rows()` rows. Keeps the memtable alive.
+class MemtableView {
+public:
+  explicit MemtableView(std::shared_ptr<const Memtable> memtable);
+
+  [[nodiscard]] std::uint64_t rows() const noexcept { return rows_; }
+  /// Row `number` (0 ... rows()-1) in position order. Views live as long as the memtable.
+  [[nodiscard]] EventView row(std::uint64_t number) const;
+  /// First and last visible sequence of the context (`first_row` is meaningless here), or nothing.
+  [[nodiscard]] std::optional<ContextRange> find_context(std::string_view context_id) const;
+  /// As SegmentReader::read_context.
+  bool read_context(std::string_view context_id, const SequenceRange& range, const ReadBounds& bounds,
+                    EventBatch& out) const;
+  /// The rows sorted for a segment.
+  [[nodiscard]] std::unique_ptr<SortedEvents> sorted() const;
+  [[nodiscard]] const std::shared_ptr<const Memtable>& memtable() const noexcept { return memtable_; }
+
+private:
+  std::shared_ptr<const Memtable> memtable_;
+  std::uint64_t rows_;
+};
+
+} // namespace weir

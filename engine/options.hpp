@@ -1,0 +1,73 @@
+// Every knob an embedder may turn: unit in the name, default, and why that default.
+//
+// Purpose: EngineOptions is handed to Engine::open. Few is kind: what has one good value is no option.
+// Threading: plain values.
+#pragma once
+
+#include <weir/event.hpp>
+#include <weir/limits.hpp>
+#include <weir/result.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace weir {
+
+struct EngineOptions {
+  /// Shards of a new directory, 1-64; 0 means "as recorded", and 4 for a new directory. Opening with a number other
+  /// than the recorded one is an error: contexts would be looked for in the wrong place.
+  std::uint32_t shards = 0;
+  /// Create the directory (mode 0700) and its files where there are none. Off: opening a missing or empty directory is
+  /// `not_found`.
+  bool create_if_missing = true;
+  /// What an acknowledged store has survived, unless the call says otherwise. `synced` because losing acknowledged
+  /// events must be somebody's decision, by name.
+  Durability durability = Durability::synced;
+  /// Longest time a `written` or `buffered` event waits for its sync.
+  std::chrono::milliseconds sync_interval_ms{100};
+
+  /// Bytes that may be in memory and in the WAL only, over all shards. Reopening reads this much: 64 MiB take some 40
+  /// ms, which keeps restart time predictable whatever the history.
+  std::uint64_t unsealed_bytes_max = 64 * MiB;
+  /// Size of one WAL file. Files are recycled, up to 4 spares a shard, so this times (4 + 2) is the disk space a
+  /// shard's log takes; smaller files mean more change-overs, each with one more sync.
+  std::uint64_t wal_file_bytes = 8 * MiB;
+  /// Decoded blocks of segments kept in memory, over all shards.
+  std::uint64_t block_cache_bytes = 64 * MiB;
+  /// Blocks that live replay batches may keep in memory beyond the cache; past it `next()` answers `overloaded`.
+  std::uint64_t pinned_bytes_max = 32 * MiB;
+  /// Contexts per shard whose last sequence is remembered; others are looked up in segments when they are stored to
+  /// again (about 100 bytes each).
+  std::size_t context_cache_entries = 65'536;
+
+  /// Bound of a shard's inbox in calls and in bytes; a caller beyond it waits or gets `overloaded`.
+  std::size_t inbox_commands_max = 4'096;
+  std::uint64_t inbox_bytes_max = 8 * MiB;
+  /// Asynchronous calls that may wait for room in a full inbox; beyond it they get `overloaded`.
+  std::size_t inbox_parked_max = 1'024;
+
+  /// Largest payload accepted, up to 16 MiB.
+  std::size_t payload_bytes_max = limits::payload_bytes_default_max;
+  /// Free disk space below which stores are refused with `disk_full`, so that logs and segments can always be finished.
+  std::uint64_t disk_reserve_bytes = 64 * MiB;
+
+  /// Threads for cold look-ups, queries and replays pushed to callbacks; 0 means one per core.
+  std::size_t read_threads = 0;
+  /// Rows of one zone of a segment, the unit of pruning.
+  std::uint32_t zone_rows = 4'096;
+  /// Filter bits per context and per event id in a segment: 10 give about 1 % false positives.
+  std::uint32_t filter_bits_per_key = 10;
+  /// Longest a query may run and pin its view, unless the query says otherwise.
+  std::chrono::milliseconds query_timeout_ms{60'000};
+  /// How long close() (and the destructor) may take to drain and flush.
+  std::chrono::milliseconds close_timeout_ms{30'000};
+  /// Open the healthy shards although others are damaged. Off: one damaged shard makes open() fail, so that nobody
+  /// works on half of the data without knowing.
+  bool allow_failed_shards = false;
+
+  /// `invalid_argument` naming the first option that is out of range.
+  [[nodiscard]] Status validate() const;
+};
+
+} // namespace weir

@@ -1,0 +1,169 @@
+// The interfaces through which the core reaches what lies above it: segments and the catalog.
+//
+// Purpose: engine/ includes nothing of ours, yet replay, query and flush need segment files and the catalog. They speak
+// to these interfaces; `segments/` implements them, tests put simple ones in their place.
+// Threading: SegmentReader is immutable and thread-safe. SegmentStore is thread-safe. CatalogStore is for one thread at
+// a time (the flush lane, and open before that lane exists).
+#pragma once
+
+#include <weir/event.hpp>
+#include <weir/result.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir {
+
+/// What the catalog knows of a live segment; enough to skip it without any I/O.
+struct SegmentMeta {
+  ShardId shard = 0;
+  std::uint64_t number = 0;     ///< File name; per shard, increasing, never reused.
+  std::uint64_t file_bytes = 0; ///< The file is exactly this long.
+  std::uint64_t footer_offset = 0;
+  std::uint64_t footer_checksum = 0; ///< Ties the catalog to this very file: an older generation does not fit.
+  std::uint64_t event_count = 0;
+  std::uint64_t context_count = 0;
+  std::uint64_t payload_bytes = 0; ///< Sum over payloads, for statistics.
+  Position position_min = 0, position_max = 0;
+  Timestamp timestamp_min{}, timestamp_max{};
+  Timestamp recorded_at_min{}, recorded_at_max{};
+
+  friend bool operator==(const SegmentMeta&, const SegmentMeta&) = default;
+};
+
+/// The events of one context inside one segment.
+struct ContextRange {
+  Sequence first_sequence = 0;
+  Sequence last_sequence = 0;
+  std::uint64_t first_row = 0; ///< Rows of a segment are sorted by context, then sequence.
+  std::uint64_t rows = 0;
+};
+
+/// Bounds of one step of a read; at least one event is returned if there is one.
+struct ReadBounds {
+  std::size_t events_max = 1'024;
+  std::size_t bytes_max = 1u << 20;
+};
+
+/// A selection of sequences of one context.
+struct SequenceRange {
+  Sequence from = 1;          ///< Inclusive.
+  Sequence to = sequence_max; ///< Inclusive.
+  bool backward = false;      ///< Highest sequence first.
+};
+
+/// Columns a scan wants; what is not asked for is left empty in the EventView.
+enum ColumnBit : std::uint32_t {
+  column_context = 1u << 0,
+  column_sequence = 1u << 1,
+  column_position = 1u << 2,
+  column_recorded_at = 1u << 3,
+  column_timestamp = 1u << 4,
+  column_type = 1u << 5,
+  column_event_id = 1u << 6,
+  column_metadata = 1u << 7,
+  column_payload = 1u << 8,
+};
+using ColumnSet = std::uint32_t;
+inline constexpr ColumnSet columns_all = (1u << 9) - 1;
+
+/// Pruning metadata of one zone: consecutive rows of a segment.
+struct ZoneMeta {
+  std::uint64_t first_row = 0;
+  std::uint32_t rows = 0;
+  Sequence sequence_min = 0, sequence_max = 0;
+  Position position_min = 0, position_max = 0;
+  Timestamp recorded_at_min{}, recorded_at_max{};
+  Timestamp timestamp_min{}, timestamp_max{};
+  std::vector<std::uint64_t> type_bits; ///< Bit i: a row has type i of the segment's dictionary.
+  [[nodiscard]] bool has_type(std::size_t type) const noexcept {
+    return type / 64 < type_bits.size() && ((type_bits[type / 64] >> (type % 64)) & 1u) != 0;
+  }
+};
+
+/// Rows of one zone, the wanted columns filled. Keeps the blocks it points into alive.
+class ZoneRows {
+public:
+  virtual ~ZoneRows() = default;
+  [[nodiscard]] virtual std::uint32_t rows() const noexcept = 0;
+  /// Row `i` (0 ... rows()-1) of the zone; views valid while this object or a pin of it lives.
+  [[nodiscard]] virtual EventView row(std::uint32_t i) const = 0;
+};
+
+/// One immutable segment. Footers are read on first use, so every call may do I/O and may answer `corruption` (with
+/// file and offset) or `io_error`.
+class SegmentReader {
+public:
+  virtual ~SegmentReader() = default;
+  [[nodiscard]] virtual const SegmentMeta& meta() const noexcept = 0;
+  /// Where the context's rows are; nothing if it has none here. A filter answers most misses without reading the index.
+  virtual Result<std::optional<ContextRange>> find_context(std::string_view context_id) const = 0;
+  /// Appends events of the context to `out`, in the order and within the sequences of `range`, until a bound is met.
+  /// Returns true if the segment may hold more of them.
+  virtual Result<bool> read_context(std::string_view context_id, const SequenceRange& range, const ReadBounds& bounds,
+                                    EventBatch& out) const = 0;
+  /// Event types of this segment; the index is the bit in ZoneMeta::type_bits.
+  virtual Result<std::span<const std::string>> types() const = 0;
+  virtual Result<std::span<const ZoneMeta>> zones() const = 0;
+  virtual Result<std::shared_ptr<const ZoneRows>> read_zone(std::size_t zone, ColumnSet columns) const = 0;
+  /// Reads every byte and checks every checksum, count, order and index entry.
+  virtual Status verify() const = 0;
+};
+
+/// Yields the rows of a new segment sorted by context (bytes), then sequence.
+class SortedEvents {
+public:
+  virtual ~SortedEvents() = default;
+  /// False at the end. Views are valid until the next call.
+  virtual bool next(EventView& event) = 0;
+};
+
+class SegmentStore {
+public:
+  virtual ~SegmentStore() = default;
+  /// Writes a segment durably under its final name (temp name, write, fdatasync, rename, directory sync); it is live
+  /// only once the catalog says so. On an error nothing but a temp file is left, which it tries to remove.
+  virtual Result<SegmentMeta> write(ShardId shard, std::uint64_t number, SortedEvents& events) = 0;
+  /// Checks that the file is there and has the recorded size; reads no footer.
+  virtual Result<std::shared_ptr<const SegmentReader>> open(const SegmentMeta& meta) = 0;
+  /// Moves files no live segment owns out of the way, into `quarantine/` (temp files of a crashed flush are removed).
+  virtual Status sweep(ShardId shard, std::span<const SegmentMeta> live) = 0;
+};
+
+/// Durable facts about one shard beside its segments.
+struct ShardRecord {
+  ShardId shard = 0;
+  std::uint64_t wal_first_file = 1; ///< First live WAL file; older ones hold only what segments hold.
+  std::uint64_t wal_cut_record = 0; ///< Records up to this number are in segments.
+  std::uint64_t next_segment = 1;   ///< Numbers below belonged to a published segment.
+};
+
+struct CatalogState {
+  std::uint32_t format_version = 0;
+  std::uint32_t shard_count = 0;
+  std::uint64_t directory_seed = 0;
+  Position positions_reserved = 1; ///< Positions below this were given or may have been.
+  std::vector<ShardRecord> shards;
+  std::vector<SegmentMeta> segments; ///< By shard, then number.
+};
+
+/// The durable truth about what is live. Every call is one transaction, durable when it returns.
+class CatalogStore {
+public:
+  virtual ~CatalogStore() = default;
+  virtual Result<CatalogState> load() = 0;
+  /// Raises positions_reserved. Precondition: not lower than before.
+  virtual Status reserve_positions(Position until) = 0;
+  /// Makes `segment` live, raises the shard's next_segment above it and moves the shard's cut: all or nothing.
+  virtual Status publish_segment(const SegmentMeta& segment, std::uint64_t wal_cut_record,
+                                 std::uint64_t wal_first_file) = 0;
+  /// Checkpoints and closes; later calls fail with `closing`.
+  virtual Status close() = 0;
+};
+
+} // namespace weir

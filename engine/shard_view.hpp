@@ -1,0 +1,33 @@
+// An immutable picture of one shard: what every read works on.
+//
+// Purpose: readers never pass through a shard's mailbox; they take a view, read, and drop it.
+// Threading: immutable, copyable; any thread.
+// Invariants: segments, then memtables, oldest first: sequences of a context increase from the first source to the
+// last. The view is a prefix of the shard: it ends at a receipted call.
+#pragma once
+
+#include "engine/memtable.hpp"
+#include "engine/ports.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace weir {
+
+using SegmentList = std::vector<std::shared_ptr<const SegmentReader>>;
+
+struct ShardView {
+  ShardId shard = 0;
+  std::shared_ptr<const SegmentList> segments; ///< Never null.
+  std::vector<MemtableView> memtables;         ///< Passive ones, oldest first, then the active one.
+};
+
+/// Last sequence of the context in this view, 0 if it has none. May do I/O.
+Result<Sequence> last_sequence(const ShardView& view, std::string_view context_id);
+
+/// Appends the next events of the context to `out`, in the order of `range`, until a bound is met. Returns true if
+/// there may be more. `corruption` if a sequence is missing between two events of the range.
+Result<bool> read_context(const ShardView& view, std::string_view context_id, const SequenceRange& range,
+                          const ReadBounds& bounds, EventBatch& out);
+
+} // namespace weir

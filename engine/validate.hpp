@@ -1,0 +1,28 @@
+// Everything a store call is checked for before the write-ahead log is touched.
+//
+// Threading: pure functions, run in the caller's thread.
+#pragma once
+
+#include <weir/event.hpp>
+#include <weir/result.hpp>
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+namespace weir {
+
+/// True for well-formed UTF-8 (no overlong forms, no surrogates, at most U+10FFFF).
+[[nodiscard]] bool valid_utf8(std::string_view text) noexcept;
+
+/// 1-512 bytes of UTF-8 without control characters (U+0000-U+001F, U+007F-U+009F). Errors: `invalid_argument`,
+/// `too_large`; the message names the limit and the offending byte's place.
+Status validate_context_id(std::string_view context_id);
+Status validate_event_type(std::string_view event_type);
+
+/// Checks one call: 1-1,024 events, all of context `context_id`, every field within limits.hpp and `payload_bytes_max`,
+/// at most 20 MiB in all; timestamps within years 1-9999. Trims outer white space of payload and metadata in place.
+/// `where` of an error names the event's index in the call ("event 3") when there are several.
+Status validate_call(std::string_view context_id, std::span<Event> events, std::size_t payload_bytes_max);
+
+} // namespace weir
