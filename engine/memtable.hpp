@@ -17,6 +17,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -29,8 +31,9 @@ public:
   Memtable(const Memtable&) = delete;
   Memtable& operator=(const Memtable&) = delete;
 
-  /// Adds the events of the encoded calls in `calls`, whose bytes `owner` keeps alive. Precondition: numbered, valid,
-  /// and continuing the sequences of their contexts. `first_record` is the WAL record of the first call.
+  /// Adds the events of the encoded calls in `calls`, whose bytes (`owner_bytes` in all) `owner` keeps alive.
+  /// Precondition: numbered, valid, and continuing the sequences of their contexts. `first_record` is the WAL record of
+  /// the first call.
   void apply(std::shared_ptr<const void> owner, std::span<const std::string_view> calls, std::uint64_t first_record,
              std::uint64_t owner_bytes);
   /// Makes everything applied so far visible to readers.
@@ -67,6 +70,7 @@ private:
   struct Page;
   std::unique_ptr<std::atomic<Page*>[]> pages_;
   std::uint64_t rows_ = 0;
+  std::uint64_t owner_bytes_ = 0;
   std::uint64_t first_record_ = 0;
   std::uint64_t last_record_ = 0;
   std::atomic<std::uint64_t> rows_visible_{0};
@@ -91,6 +95,9 @@ public:
   [[nodiscard]] const std::shared_ptr<const Memtable>& memtable() const noexcept { return memtable_; }
 
 private:
+  static EventView view_of(const Memtable::Row& row);
+  std::span<const Memtable::Row* const> rows_of(const Memtable::Context& context) const;
+
   std::shared_ptr<const Memtable> memtable_;
   std::uint64_t rows_;
 };

@@ -1,0 +1,332 @@
+#include "engine/memtable.hpp"
+
+#include "engine/check.hpp"
+#include "engine/event_codec.hpp"
+#include "engine/hash.hpp"
+#include <weir/limits.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <new>
+
+namespace weir {
+
+// Bump allocation in growing blocks; everything goes at once with the memtable.
+class Memtable::Arena {
+public:
+  template <class T> T* make_array(std::size_t count) {
+    static_assert(std::is_trivially_destructible_v<T>);
+    auto* memory = static_cast<T*>(allocate(count * sizeof(T), alignof(T)));
+    for (std::size_t i = 0; i < count; ++i)
+      new (memory + i) T();
+    return memory;
+  }
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
+
+private:
+  void* allocate(std::size_t size, std::size_t alignment) {
+    std::size_t at = (used_ + alignment - 1) & ~(alignment - 1);
+    if (blocks_.empty() || at + size > block_size_) {
+      block_size_ =
+          std::max(size + alignment, std::min<std::size_t>(256 * KiB, std::max<std::size_t>(8 * KiB, bytes_)));
+      blocks_.push_back(std::make_unique<std::byte[]>(block_size_));
+      bytes_ += block_size_;
+      at = 0;
+    }
+    used_ = at + size;
+    return blocks_.back().get() + at;
+  }
+  std::vector<std::unique_ptr<std::byte[]>> blocks_;
+  std::size_t block_size_ = 0, used_ = 0;
+  std::uint64_t bytes_ = 0;
+};
+
+struct Memtable::Row {
+  const Context* context = nullptr;
+  std::uint64_t number = 0;
+  Sequence sequence = 0;
+  Position position = 0;
+  Timestamp recorded_at{}, timestamp{};
+  const char* bytes = nullptr; // type, id, metadata, payload follow one another
+  std::uint32_t payload_bytes = 0, metadata_bytes = 0;
+  std::uint16_t type_bytes = 0, id_bytes = 0;
+};
+
+// The rows of one context; replaced by a larger copy when full. Readers that hold the old one see the same rows.
+struct Memtable::Rows {
+  std::uint32_t capacity = 0;
+  const Row** items = nullptr;
+};
+
+struct Memtable::Context {
+  std::uint64_t hash = 0;
+  std::string_view id;
+  Sequence first_sequence = 0;
+  std::atomic<Rows*> rows{nullptr};
+  std::atomic<std::uint32_t> count{0};
+};
+
+// Buckets; replaced by a larger table when crowded. Chains of the old table stay intact for readers inside it, because
+// the new one has chains of its own: nodes are linked per table generation.
+struct Memtable::Table {
+  struct Link {
+    Context* context = nullptr;
+    std::atomic<Link*> next{nullptr};
+  };
+  std::size_t mask = 0;
+  std::atomic<Link*>* buckets = nullptr;
+};
+
+struct Memtable::Page {
+  std::atomic<Row*> chunks[chunks_per_page]{};
+};
+
+namespace {
+constexpr std::size_t pages_max = 64; // 64 * 1,024 * 1,024 rows: far beyond what the byte bound admits
+}
+
+Memtable::Memtable(std::uint64_t hash_seed)
+    : hash_seed_(hash_seed), arena_(std::make_unique<Arena>()),
+      pages_(std::make_unique<std::atomic<Page*>[]>(pages_max)) {
+  auto* table = arena_->make_array<Table>(1);
+  table->mask = 255;
+  table->buckets = arena_->make_array<std::atomic<Table::Link*>>(256);
+  table_.store(table, std::memory_order_release);
+}
+
+Memtable::~Memtable() = default;
+
+const Memtable::Row* Memtable::row(std::uint64_t number) const noexcept {
+  const std::uint64_t chunk = number / chunk_rows;
+  const Page* page = pages_[chunk / chunks_per_page].load(std::memory_order_acquire);
+  return page->chunks[chunk % chunks_per_page].load(std::memory_order_acquire) + number % chunk_rows;
+}
+
+const Memtable::Context* Memtable::find(std::string_view context_id) const noexcept {
+  const std::uint64_t hash = hash64(context_id, hash_seed_);
+  const Table* table = table_.load(std::memory_order_acquire);
+  const auto* link = table->buckets[hash & table->mask].load(std::memory_order_acquire);
+  for (; link != nullptr; link = link->next.load(std::memory_order_acquire))
+    if (link->context->hash == hash && link->context->id == context_id)
+      return link->context;
+  return nullptr;
+}
+
+void Memtable::grow_table() {
+  const Table* old = table_.load(std::memory_order_relaxed);
+  auto* table = arena_->make_array<Table>(1);
+  const std::size_t size = (old->mask + 1) * 4;
+  table->mask = size - 1;
+  table->buckets = arena_->make_array<std::atomic<Table::Link*>>(size);
+  auto* links = arena_->make_array<Table::Link>(contexts_);
+  for (std::size_t i = 0; i <= old->mask; ++i)
+    for (auto* link = old->buckets[i].load(std::memory_order_relaxed); link != nullptr;
+         link = link->next.load(std::memory_order_relaxed)) {
+      auto& bucket = table->buckets[link->context->hash & table->mask];
+      links->context = link->context;
+      links->next.store(bucket.load(std::memory_order_relaxed), std::memory_order_relaxed);
+      bucket.store(links++, std::memory_order_relaxed);
+    }
+  table_.store(table, std::memory_order_release);
+}
+
+Memtable::Context* Memtable::find_or_add(std::string_view context_id) {
+  if (const Context* known = find(context_id))
+    return const_cast<Context*>(known);
+  if (contexts_ > table_.load(std::memory_order_relaxed)->mask)
+    grow_table();
+  auto* context = arena_->make_array<Context>(1);
+  context->hash = hash64(context_id, hash_seed_);
+  context->id = context_id; // inside the group's buffer, which the memtable keeps
+  auto* link = arena_->make_array<Table::Link>(1);
+  link->context = context;
+  Table* table = table_.load(std::memory_order_relaxed);
+  auto& bucket = table->buckets[context->hash & table->mask];
+  link->next.store(bucket.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  bucket.store(link, std::memory_order_release);
+  ++contexts_;
+  return context;
+}
+
+void Memtable::add_row(Context& context, const EventView& event) {
+  const std::uint64_t chunk = rows_ / chunk_rows;
+  WEIR_CHECK(chunk / chunks_per_page < pages_max);
+  auto& page_slot = pages_[chunk / chunks_per_page];
+  Page* page = page_slot.load(std::memory_order_relaxed);
+  if (page == nullptr) {
+    page = arena_->make_array<Page>(1);
+    page_slot.store(page, std::memory_order_release);
+  }
+  Row* rows = page->chunks[chunk % chunks_per_page].load(std::memory_order_relaxed);
+  if (rows == nullptr) {
+    rows = arena_->make_array<Row>(chunk_rows);
+    page->chunks[chunk % chunks_per_page].store(rows, std::memory_order_release);
+  }
+  Row& row = rows[rows_ % chunk_rows];
+  row.context = &context;
+  row.number = rows_++;
+  row.sequence = event.sequence;
+  row.position = event.position;
+  row.recorded_at = event.recorded_at;
+  row.timestamp = event.timestamp;
+  row.bytes = event.event_type.data();
+  row.type_bytes = static_cast<std::uint16_t>(event.event_type.size());
+  row.id_bytes = static_cast<std::uint16_t>(event.event_id.size());
+  row.metadata_bytes = static_cast<std::uint32_t>(event.metadata.size());
+  row.payload_bytes = static_cast<std::uint32_t>(event.payload.size());
+
+  const std::uint32_t count = context.count.load(std::memory_order_relaxed);
+  if (count == 0)
+    context.first_sequence = event.sequence;
+  WEIR_CHECK(event.sequence == context.first_sequence + count);
+  Rows* list = context.rows.load(std::memory_order_relaxed);
+  if (list == nullptr || count == list->capacity) {
+    auto* larger = arena_->make_array<Rows>(1);
+    larger->capacity = list == nullptr ? 4 : list->capacity * 2;
+    larger->items = arena_->make_array<const Row*>(larger->capacity);
+    if (list != nullptr)
+      std::memcpy(larger->items, list->items, count * sizeof(Row*));
+    context.rows.store(larger, std::memory_order_release);
+    list = larger;
+  }
+  list->items[count] = &row;
+  context.count.store(count + 1, std::memory_order_release);
+}
+
+void Memtable::apply(std::shared_ptr<const void> owner, std::span<const std::string_view> calls,
+                     std::uint64_t first_record, std::uint64_t owner_bytes) {
+  if (calls.empty())
+    return;
+  if (rows_ == 0)
+    first_record_ = first_record;
+  for (const std::string_view call : calls) {
+    auto reader = CallReader::open(call);
+    WEIR_CHECK(reader.ok());
+    Context* context = nullptr;
+    EventView event;
+    while (true) {
+      const auto more = reader->next(event);
+      WEIR_CHECK(more.ok());
+      if (!*more)
+        break;
+      if (context == nullptr)
+        context = find_or_add(event.context_id);
+      add_row(*context, event);
+    }
+  }
+  last_record_ = first_record + calls.size() - 1;
+  owner_bytes_ += owner_bytes;
+  owners_.push_back(std::move(owner));
+  bytes_.store(owner_bytes_ + arena_->bytes(), std::memory_order_relaxed);
+}
+
+void Memtable::publish() noexcept {
+  rows_visible_.store(rows_, std::memory_order_release);
+}
+
+MemtableView::MemtableView(std::shared_ptr<const Memtable> memtable)
+    : memtable_(std::move(memtable)), rows_(memtable_->rows_visible()) {
+}
+
+EventView MemtableView::view_of(const Memtable::Row& row) {
+  EventView event;
+  event.context_id = row.context->id;
+  event.sequence = row.sequence;
+  event.position = row.position;
+  event.recorded_at = row.recorded_at;
+  event.timestamp = row.timestamp;
+  const char* at = row.bytes;
+  event.event_type = {at, row.type_bytes};
+  event.event_id = {at += row.type_bytes, row.id_bytes};
+  event.metadata = {at += row.id_bytes, row.metadata_bytes};
+  event.payload = {at + row.metadata_bytes, row.payload_bytes};
+  return event;
+}
+
+EventView MemtableView::row(std::uint64_t number) const {
+  WEIR_CHECK(number < rows_);
+  return view_of(*memtable_->row(number));
+}
+
+std::span<const Memtable::Row* const> MemtableView::rows_of(const Memtable::Context& context) const {
+  std::uint32_t count = context.count.load(std::memory_order_acquire);
+  const Memtable::Rows* rows = context.rows.load(std::memory_order_acquire);
+  if (rows == nullptr)
+    return {};
+  // Rows of a context come in row order, so what this view does not cover yet is at the end.
+  const auto* end = std::partition_point(rows->items, rows->items + count,
+                                         [this](const Memtable::Row* row) { return row->number < rows_; });
+  return {rows->items, static_cast<std::size_t>(end - rows->items)};
+}
+
+std::optional<ContextRange> MemtableView::find_context(std::string_view context_id) const {
+  const Memtable::Context* context = memtable_->find(context_id);
+  if (context == nullptr)
+    return std::nullopt;
+  const auto rows = rows_of(*context);
+  if (rows.empty())
+    return std::nullopt;
+  return ContextRange{rows.front()->sequence, rows.back()->sequence, 0, rows.size()};
+}
+
+bool MemtableView::read_context(std::string_view context_id, const SequenceRange& range, const ReadBounds& bounds,
+                                EventBatch& out) const {
+  const Memtable::Context* context = memtable_->find(context_id);
+  if (context == nullptr)
+    return false;
+  const auto rows = rows_of(*context);
+  if (rows.empty() || range.from > rows.back()->sequence || range.to < rows.front()->sequence || range.from > range.to)
+    return false;
+  const Sequence first = rows.front()->sequence;
+  const std::size_t low = range.from <= first ? 0 : range.from - first;
+  const std::size_t high = std::min<std::size_t>(rows.size() - 1, range.to - first);
+  out.pin(memtable_);
+  for (std::size_t i = 0; i <= high - low; ++i) {
+    if (out.size() >= bounds.events_max || (!out.empty() && out.bytes() >= bounds.bytes_max))
+      return true;
+    out.add(view_of(*rows[range.backward ? high - i : low + i]));
+  }
+  return false;
+}
+
+namespace {
+
+class SortedRows final : public SortedEvents {
+public:
+  explicit SortedRows(const MemtableView& view) : view_(view), order_(view.rows()) {
+    struct Key {
+      std::string_view context;
+      Sequence sequence;
+    };
+    std::vector<Key> keys(order_.size());
+    for (std::size_t i = 0; i < order_.size(); ++i) {
+      const EventView event = view_.row(i);
+      keys[i] = {event.context_id, event.sequence};
+      order_[i] = static_cast<std::uint32_t>(i);
+    }
+    std::sort(order_.begin(), order_.end(), [&keys](std::uint32_t a, std::uint32_t b) {
+      const int order = keys[a].context.data() == keys[b].context.data() ? 0 : keys[a].context.compare(keys[b].context);
+      return order != 0 ? order < 0 : keys[a].sequence < keys[b].sequence;
+    });
+  }
+  bool next(EventView& event) override {
+    if (at_ == order_.size())
+      return false;
+    event = view_.row(order_[at_++]);
+    return true;
+  }
+
+private:
+  MemtableView view_;
+  std::vector<std::uint32_t> order_;
+  std::size_t at_ = 0;
+};
+
+} // namespace
+
+std::unique_ptr<SortedEvents> MemtableView::sorted() const {
+  return std::make_unique<SortedRows>(*this);
+}
+
+} // namespace weir

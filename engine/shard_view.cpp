@@ -1,0 +1,85 @@
+#include "engine/shard_view.hpp"
+
+#include "engine/text.hpp"
+
+namespace weir {
+
+Result<Sequence> last_sequence(const ShardView& view, std::string_view context_id) {
+  for (auto memtable = view.memtables.rbegin(); memtable != view.memtables.rend(); ++memtable)
+    if (const auto range = memtable->find_context(context_id))
+      return range->last_sequence;
+  for (auto segment = view.segments->rbegin(); segment != view.segments->rend(); ++segment) {
+    const auto range = (*segment)->find_context(context_id);
+    if (!range)
+      return range.error();
+    if (*range)
+      return (*range)->last_sequence;
+  }
+  return Sequence{0};
+}
+
+namespace {
+
+// Checks that what a source appended continues the batch without a hole: a segment that lost rows, or one that is
+// missing from the view, must never look like a shorter context.
+Status check_dense(const EventBatch& batch, std::size_t checked, bool backward, Sequence expected) {
+  for (std::size_t i = checked; i < batch.size(); ++i) {
+    if (expected != 0 && batch[i].sequence != expected)
+      return fail(Errc::corruption,
+                  format("context {} goes on with sequence {} where {} is due", batch[i].context_id, batch[i].sequence,
+                         expected),
+                  std::string(batch[i].context_id));
+    expected = backward ? batch[i].sequence - 1 : batch[i].sequence + 1;
+  }
+  return {};
+}
+
+bool full(const EventBatch& batch, const ReadBounds& bounds) {
+  return batch.size() >= bounds.events_max || (!batch.empty() && batch.bytes() >= bounds.bytes_max);
+}
+
+} // namespace
+
+Result<bool> read_context(const ShardView& view, std::string_view context_id, const SequenceRange& range,
+                          const ReadBounds& bounds, EventBatch& out) {
+  SequenceRange rest = range;
+  const std::size_t sources = view.segments->size() + view.memtables.size();
+  Sequence expected = range.backward ? 0 : range.from;
+  for (std::size_t i = 0; i < sources; ++i) {
+    if (rest.from > rest.to)
+      return false;
+    if (full(out, bounds))
+      return true;
+    const std::size_t source = range.backward ? sources - 1 - i : i;
+    const std::size_t before = out.size();
+    bool more = false;
+    if (source < view.segments->size()) {
+      const auto read = (*view.segments)[source]->read_context(context_id, rest, bounds, out);
+      if (!read)
+        return read.error();
+      more = *read;
+    } else {
+      more = view.memtables[source - view.segments->size()].read_context(context_id, rest, bounds, out);
+    }
+    if (out.size() > before) {
+      WEIR_TRY(check_dense(out, before, range.backward, expected));
+      const Sequence last = out.back().sequence;
+      if (range.backward) {
+        if (last == 1)
+          return false;
+        rest.to = expected = last - 1;
+      } else {
+        rest.from = expected = last + 1;
+      }
+    }
+    if (more)
+      return true;
+  }
+  // Going back, the oldest source must have reached the start of the range.
+  if (range.backward && expected != 0 && rest.to >= rest.from)
+    return fail(Errc::corruption, format("context {} ends before sequence {}", context_id, expected),
+                std::string(context_id));
+  return false;
+}
+
+} // namespace weir
