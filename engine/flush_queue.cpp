@@ -1,0 +1,67 @@
+#include "engine/flush_queue.hpp"
+
+#include "engine/check.hpp"
+
+namespace weir {
+
+void FlushQueue::push(std::shared_ptr<const Memtable> memtable) {
+  std::lock_guard lock(mutex_);
+  queue_.push_back(std::move(memtable));
+  ++pushed_;
+}
+
+std::shared_ptr<const Memtable> FlushQueue::front() const {
+  std::lock_guard lock(mutex_);
+  return queue_.empty() ? nullptr : queue_.front();
+}
+
+void FlushQueue::pop() {
+  std::vector<Waiter> done;
+  {
+    std::lock_guard lock(mutex_);
+    WEIR_CHECK(!queue_.empty());
+    queue_.pop_front();
+    ++popped_;
+    while (!waiting_.empty() && waiting_.front().ticket <= popped_) {
+      done.push_back(std::move(waiting_.front().waiter));
+      waiting_.pop_front();
+    }
+  }
+  for (Waiter& waiter : done)
+    waiter(Status{});
+}
+
+std::size_t FlushQueue::size() const {
+  std::lock_guard lock(mutex_);
+  return queue_.size();
+}
+
+std::vector<std::shared_ptr<const Memtable>> FlushQueue::memtables() const {
+  std::lock_guard lock(mutex_);
+  return {queue_.begin(), queue_.end()};
+}
+
+void FlushQueue::wait_for_all(Waiter waiter) {
+  std::unique_lock lock(mutex_);
+  if (!queue_.empty() && !stopped_) {
+    waiting_.push_back({pushed_, std::move(waiter)});
+    return;
+  }
+  const Status answer = queue_.empty() ? Status{} : Status{*stopped_};
+  lock.unlock();
+  waiter(answer);
+}
+
+void FlushQueue::stop(const Error& why) {
+  std::deque<Waiting> waiting;
+  {
+    std::lock_guard lock(mutex_);
+    if (!stopped_)
+      stopped_ = std::make_unique<Error>(why);
+    waiting.swap(waiting_);
+  }
+  for (Waiting& each : waiting)
+    each.waiter(Status{why});
+}
+
+} // namespace weir

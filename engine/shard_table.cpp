@@ -1,0 +1,91 @@
+#include "engine/shard_table.hpp"
+
+#include "engine/check.hpp"
+
+#include <algorithm>
+
+namespace weir {
+
+ShardTable::ShardTable(ShardId shard, std::uint64_t hash_seed, UnsealedBudget& budget, SegmentList segments)
+    : shard_(shard), hash_seed_(hash_seed), budget_(budget), active_(std::make_shared<Memtable>(hash_seed)),
+      segments_(std::make_shared<const SegmentList>(std::move(segments))) {
+}
+
+ShardTable::~ShardTable() {
+  std::uint64_t bytes = active_bytes();
+  for (const auto& memtable : passive_)
+    bytes += memtable->bytes();
+  budget_.remove(bytes);
+}
+
+void ShardTable::apply(std::shared_ptr<const void> owner, std::span<const std::string_view> calls,
+                       std::uint64_t first_record, std::uint64_t owner_bytes) {
+  // Only this lane replaces active_, so reading the pointer needs no lock here.
+  active_->apply(std::move(owner), calls, first_record, owner_bytes);
+  active_->publish();
+  const std::uint64_t bytes = active_->bytes();
+  budget_.add(bytes - active_bytes());
+  active_bytes_.store(bytes, std::memory_order_relaxed);
+}
+
+bool ShardTable::freeze() {
+  if (active_->rows_visible() == 0)
+    return false;
+  auto fresh = std::make_shared<Memtable>(hash_seed_);
+  std::shared_ptr<const Memtable> frozen;
+  {
+    std::lock_guard lock(mutex_);
+    frozen = std::exchange(active_, std::move(fresh));
+    passive_.push_back(frozen);
+  }
+  active_bytes_.store(0, std::memory_order_relaxed);
+  flush_queue_.push(std::move(frozen));
+  return true;
+}
+
+void ShardTable::publish_segment(std::shared_ptr<const SegmentReader> segment) {
+  std::shared_ptr<const Memtable> flushed;
+  {
+    std::lock_guard lock(mutex_);
+    WEIR_CHECK(!passive_.empty());
+    auto segments = std::make_shared<SegmentList>(*segments_);
+    segments->push_back(std::move(segment));
+    segments_ = std::move(segments);
+    flushed = std::move(passive_.front());
+    passive_.erase(passive_.begin());
+  }
+  budget_.remove(flushed->bytes());
+  flush_queue_.pop();
+}
+
+ShardView ShardTable::view() const {
+  std::lock_guard lock(mutex_);
+  ShardView view;
+  view.shard = shard_;
+  view.segments = segments_;
+  view.memtables.reserve(passive_.size() + 1);
+  for (const auto& memtable : passive_)
+    view.memtables.emplace_back(memtable);
+  view.memtables.emplace_back(active_);
+  return view;
+}
+
+std::optional<Sequence> ShardTable::last_sequence_in_memory(std::string_view context_id) const {
+  const ShardView now = view();
+  for (auto memtable = now.memtables.rbegin(); memtable != now.memtables.rend(); ++memtable)
+    if (const auto range = memtable->find_context(context_id))
+      return range->last_sequence;
+  if (now.segments->empty())
+    return Sequence{0};
+  return std::nullopt;
+}
+
+Timestamp ShardTable::recorded_at_max() const {
+  Timestamp latest{};
+  std::lock_guard lock(mutex_);
+  for (const auto& segment : *segments_)
+    latest = std::max(latest, segment->meta().recorded_at_max);
+  return latest;
+}
+
+} // namespace weir

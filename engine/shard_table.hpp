@@ -1,0 +1,72 @@
+// One shard's data as readers see it: segments, passive memtables, the active memtable.
+//
+// Purpose: the place where what is stored becomes visible and where a flushed memtable turns into a segment, in one
+// step for every reader. Owner: the shard. Threading: apply and freeze on the log lane, publish_segment on the flush
+// lane, view on any thread. The mutex is held for pointer copies only. Invariants: every event is in exactly one source
+// of a view; sources are ordered oldest first; a view is a prefix.
+#pragma once
+
+#include "engine/flush_queue.hpp"
+#include "engine/shard_view.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string_view>
+
+namespace weir {
+
+/// Bytes in memtables over all shards. Any thread.
+class UnsealedBudget {
+public:
+  explicit UnsealedBudget(std::uint64_t bytes_max) noexcept : bytes_max_(bytes_max) {}
+  void add(std::uint64_t bytes) noexcept { used_.fetch_add(bytes, std::memory_order_relaxed); }
+  void remove(std::uint64_t bytes) noexcept { used_.fetch_sub(bytes, std::memory_order_relaxed); }
+  [[nodiscard]] bool exhausted() const noexcept { return used() >= bytes_max_; }
+  [[nodiscard]] std::uint64_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t bytes_max() const noexcept { return bytes_max_; }
+
+private:
+  const std::uint64_t bytes_max_;
+  std::atomic<std::uint64_t> used_{0};
+};
+
+class ShardTable {
+public:
+  /// `budget` outlives the table. `hash_seed` places contexts in memtables.
+  ShardTable(ShardId shard, std::uint64_t hash_seed, UnsealedBudget& budget, SegmentList segments);
+  ~ShardTable();
+
+  /// Adds the calls of one logged group and shows them to readers.
+  void apply(std::shared_ptr<const void> owner, std::span<const std::string_view> calls, std::uint64_t first_record,
+             std::uint64_t owner_bytes);
+  /// Bytes of the active memtable. Any thread.
+  [[nodiscard]] std::uint64_t active_bytes() const noexcept { return active_bytes_.load(std::memory_order_relaxed); }
+  /// Makes the active memtable passive and queues it for its flush. False if it is empty.
+  bool freeze();
+
+  [[nodiscard]] FlushQueue& flush_queue() noexcept { return flush_queue_; }
+  /// The oldest passive memtable is in `segment`, and the catalog says so: readers see the segment instead.
+  void publish_segment(std::shared_ptr<const SegmentReader> segment);
+
+  [[nodiscard]] ShardView view() const;
+  /// The last sequence of the context if memory alone can tell: it is in a memtable, or there are no segments.
+  [[nodiscard]] std::optional<Sequence> last_sequence_in_memory(std::string_view context_id) const;
+  /// Largest `recorded_at` among the segments.
+  [[nodiscard]] Timestamp recorded_at_max() const;
+
+private:
+  const ShardId shard_;
+  const std::uint64_t hash_seed_;
+  UnsealedBudget& budget_;
+  FlushQueue flush_queue_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<Memtable> active_;
+  std::vector<std::shared_ptr<const Memtable>> passive_; // oldest first
+  std::shared_ptr<const SegmentList> segments_;
+  std::atomic<std::uint64_t> active_bytes_{0};
+};
+
+} // namespace weir

@@ -1,0 +1,64 @@
+// One store call on its way to the log, and the answer it is owed.
+//
+// Purpose: what travels through a shard's inbox. The call is validated and encoded already, in the caller's thread.
+// Threading: moved from thread to thread, never shared.
+// Invariants: a Completion is answered exactly once; one that is dropped answers `closing`.
+#pragma once
+
+#include <weir/event.hpp>
+#include <weir/result.hpp>
+
+#include "engine/unique_function.hpp"
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+namespace weir {
+
+class Completion {
+public:
+  using Function = UniqueFunction<void(Result<Receipt>)>;
+
+  Completion() = default;
+  explicit Completion(Function answer) : answer_(std::move(answer)) {}
+  Completion(Completion&& other) noexcept : answer_(std::exchange(other.answer_, Function{})) {}
+  Completion& operator=(Completion&& other) noexcept {
+    if (this != &other) {
+      drop();
+      answer_ = std::exchange(other.answer_, Function{});
+    }
+    return *this;
+  }
+  Completion(const Completion&) = delete;
+  Completion& operator=(const Completion&) = delete;
+  ~Completion() { drop(); }
+
+  /// Answers; later calls do nothing.
+  void operator()(Result<Receipt> result) {
+    if (Function answer = std::exchange(answer_, Function{}))
+      answer(std::move(result));
+  }
+  explicit operator bool() const noexcept { return static_cast<bool>(answer_); }
+
+private:
+  void drop() {
+    if (answer_)
+      (*this)(fail(Errc::closing, "the engine is closing; the events were not stored"));
+  }
+  Function answer_;
+};
+
+struct StoreCommand {
+  std::string context_id;
+  std::string encoded; ///< encode_call, numbers not filled in yet.
+  std::uint32_t events = 0;
+  Durability durability = Durability::synced;
+  /// Who sends: calls of one sender to one shard keep their order. Any number that is the sender's own.
+  std::uint64_t sender = 0;
+  Completion done;
+
+  [[nodiscard]] std::size_t bytes() const noexcept { return encoded.size(); }
+};
+
+} // namespace weir
