@@ -90,6 +90,13 @@ public:
     if (pins_.empty() || pins_.back() != owner)
       pins_.push_back(std::move(owner));
   }
+  /// Takes over what keeps `other`'s bytes alive.
+  void adopt_pins(EventBatch&& other) {
+    for (auto& owner : other.pins_)
+      pin(std::move(owner));
+  }
+  /// About how much memory the batch keeps alive: its bytes and a block for each owner.
+  [[nodiscard]] std::size_t pinned_bytes() const noexcept { return bytes_ + pins_.size() * 16 * 1024; }
   void clear() noexcept {
     events_.clear();
     pins_.clear();

@@ -1,0 +1,89 @@
+#include "engine/replay_cursor.hpp"
+
+#include "engine/text.hpp"
+
+#include <algorithm>
+
+namespace weir {
+
+Status ReplayOptions::validate() const {
+  if (batch_events_max == 0 || batch_events_max > 1'000'000)
+    return fail(Errc::invalid_argument, format("batch_events_max is {}, allowed are 1 to 1000000", batch_events_max),
+                "batch_events_max");
+  if (batch_bytes_max == 0 || batch_bytes_max > (1u << 30))
+    return fail(Errc::invalid_argument, format("batch_bytes_max is {}, allowed are 1 to 1073741824", batch_bytes_max),
+                "batch_bytes_max");
+  return {};
+}
+
+std::shared_ptr<const void> PinnedBudget::pin(std::shared_ptr<PinnedBudget> budget, std::uint64_t bytes) {
+  budget->used_.fetch_add(bytes, std::memory_order_relaxed);
+  PinnedBudget* const raw = budget.get();
+  return {raw,
+          [keep = std::move(budget), bytes](const void*) { keep->used_.fetch_sub(bytes, std::memory_order_relaxed); }};
+}
+
+ReplayCursor::ReplayCursor(Views views, std::shared_ptr<PinnedBudget> budget, std::string context_id,
+                           ReplayOptions options)
+    : views_(std::move(views)), budget_(std::move(budget)), context_id_(std::move(context_id)),
+      options_(std::move(options)), rest_{std::max<Sequence>(options_.from, 1), options_.to, options_.backward},
+      left_(options_.limit == 0 ? UINT64_MAX : options_.limit) {
+}
+
+Result<EventBatch> ReplayCursor::next() {
+  const auto wanted = [this](std::string_view type) {
+    return options_.types.empty() ||
+           std::find(options_.types.begin(), options_.types.end(), type) != options_.types.end();
+  };
+  if (!done_ && budget_->exhausted())
+    return fail(
+        Errc::overloaded,
+        format("live replay batches keep {} bytes in memory, allowed are {} (pinned_bytes_max); drop some first",
+               budget_->used(), budget_->bytes_max()));
+  while (!done_ && left_ != 0 && rest_.from <= rest_.to) {
+    auto view = views_();
+    if (!view)
+      return std::move(view).error();
+    // Without a filter the limit also bounds the read; with one nobody knows how many rows it takes.
+    const std::uint64_t events =
+        options_.types.empty() ? std::min<std::uint64_t>(left_, options_.batch_events_max) : options_.batch_events_max;
+    EventBatch read;
+    auto more =
+        read_context(*view, context_id_, rest_, {static_cast<std::size_t>(events), options_.batch_bytes_max}, read);
+    if (!more)
+      return std::move(more).error();
+    done_ = !*more;
+    if (read.empty())
+      break;
+    const Sequence last = read.back().sequence;
+    if (options_.backward) {
+      rest_.to = last - 1;
+      done_ |= last == 1;
+    } else {
+      rest_.from = last + 1;
+    }
+    EventBatch batch;
+    if (options_.types.empty()) {
+      left_ -= read.size();
+      batch = std::move(read);
+    } else {
+      for (const EventView& event : read) {
+        if (left_ == 0)
+          break;
+        if (!wanted(event.event_type))
+          continue;
+        batch.add(event);
+        --left_;
+      }
+      batch.adopt_pins(std::move(read));
+    }
+    if (batch.empty())
+      continue;
+    batch.pin(PinnedBudget::pin(budget_, batch.pinned_bytes()));
+    return batch;
+  }
+  done_ = true;
+  return EventBatch{};
+}
+
+} // namespace weir

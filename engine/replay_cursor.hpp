@@ -1,0 +1,56 @@
+// Reads one context in order, a batch at a time.
+//
+// Purpose: what every replay, pulled or pushed, runs on. Between batches the cursor keeps two sequences and nothing
+// else: it takes a fresh view for every batch, so a slow reader never holds segments or memtables. Owner: one reader.
+// Threading: one thread at a time. Invariants: each event once, in order; a batch pins the blocks it points into,
+// counted against the engine's PinnedBudget.
+#pragma once
+
+#include <weir/replay_options.hpp>
+
+#include "engine/shard_view.hpp"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace weir {
+
+/// Bytes kept in memory by live batches, over the whole engine. Any thread.
+class PinnedBudget {
+public:
+  explicit PinnedBudget(std::uint64_t bytes_max) noexcept : bytes_max_(bytes_max) {}
+  [[nodiscard]] std::uint64_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool exhausted() const noexcept { return used() >= bytes_max_; }
+  [[nodiscard]] std::uint64_t bytes_max() const noexcept { return bytes_max_; }
+  /// Counts `bytes` until the returned owner is gone.
+  static std::shared_ptr<const void> pin(std::shared_ptr<PinnedBudget> budget, std::uint64_t bytes);
+
+private:
+  const std::uint64_t bytes_max_;
+  std::atomic<std::uint64_t> used_{0};
+};
+
+class ReplayCursor {
+public:
+  using Views = std::function<Result<ShardView>()>;
+
+  /// `views` gives a fresh view of the context's shard. Precondition: options.validate() is ok.
+  ReplayCursor(Views views, std::shared_ptr<PinnedBudget> budget, std::string context_id, ReplayOptions options);
+
+  /// The next events; an empty batch once the range, the limit or the context's last visible event is reached. Errors:
+  /// `overloaded` while live batches of the engine pin too much (drop some and call again), `corruption`, `io_error`.
+  Result<EventBatch> next();
+
+private:
+  Views views_;
+  std::shared_ptr<PinnedBudget> budget_;
+  std::string context_id_;
+  ReplayOptions options_;
+  SequenceRange rest_;
+  std::uint64_t left_; // of the limit
+  bool done_ = false;
+};
+
+} // namespace weir

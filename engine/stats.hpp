@@ -1,0 +1,62 @@
+// What the engine says of itself.
+#pragma once
+
+#include <weir/event.hpp>
+#include <weir/result.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir {
+
+struct ShardStats {
+  ShardId shard = 0;
+  std::uint64_t events_stored = 0; ///< Acknowledged since open.
+  std::uint64_t groups = 0;        ///< Commit groups written since open.
+  std::uint64_t syncs = 0;         ///< fdatasync calls of the log since open.
+  std::uint64_t inbox_commands = 0;
+  std::uint64_t inbox_bytes = 0;
+  std::uint64_t inbox_waiting = 0; ///< Threads waiting and calls parked for room.
+  std::uint64_t overloaded = 0;    ///< Calls refused since open.
+  std::uint64_t held_back = 0;     ///< Calls that wait for the look-up of a cold context.
+  std::uint64_t lookups = 0;       ///< Cold contexts looked up since open.
+  std::uint64_t memtable_events = 0;
+  std::uint64_t memtable_bytes = 0;
+  std::uint64_t flush_queue = 0; ///< Passive memtables.
+  std::uint64_t flushes = 0;     ///< Since open.
+  std::uint64_t segments = 0;
+  std::uint64_t segment_events = 0;
+  std::uint64_t segment_bytes = 0; ///< On disk.
+  std::uint64_t payload_bytes = 0; ///< Payloads in segments, before compression.
+  bool failed = false;
+};
+
+struct EngineStats {
+  std::vector<ShardStats> shards;
+  std::uint64_t next_position = 0;
+  std::uint64_t block_cache_bytes = 0;
+  std::uint64_t block_cache_hits = 0;
+  std::uint64_t block_cache_misses = 0;
+  std::uint64_t pinned_bytes = 0;   ///< Held by live replay batches.
+  std::uint64_t unsealed_bytes = 0; ///< In memtables, over all shards.
+  std::uint64_t disk_free_bytes = 0;
+  std::uint64_t recovered_events = 0; ///< Read back from the write-ahead logs by open().
+  std::uint64_t open_ms = 0;          ///< How long open() took.
+};
+
+struct ShardHealth {
+  ShardId shard = 0;
+  std::optional<Error> error; ///< Set: the shard takes no stores; it still answers reads unless it never opened.
+  bool readable = true;
+};
+
+struct Health {
+  bool ok = true; ///< Nothing below is wrong.
+  std::vector<ShardHealth> shards;
+  bool disk_full = false;            ///< Stores are refused until space returns.
+  std::vector<std::string> warnings; ///< The latest failures of background work and of user callbacks.
+};
+
+} // namespace weir
