@@ -1,0 +1,127 @@
+// The door for services that embed weir.
+//
+// Purpose: open a data directory, store events, replay contexts, query, flush, close.
+// Owner: the service. One process opens a directory at a time; several engines on different directories may live in one
+// process.
+// Threading: every method may be called from any thread at any time. Callbacks run on the engine's own threads, must
+// not block, and must not call a blocking store or close(); an exception that leaves one is caught and shown in
+// health(). Errors: no exception leaves the engine (a failed allocation ends the process).
+#pragma once
+
+#include <weir/event.hpp>
+#include <weir/limits.hpp>
+#include <weir/options.hpp>
+#include <weir/query.hpp>
+#include <weir/query_result.hpp>
+#include <weir/replay_options.hpp>
+#include <weir/replay_stream.hpp>
+#include <weir/result.hpp>
+#include <weir/stats.hpp>
+#include <weir/ticket.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir {
+
+class EngineCore;
+
+/// How one store call differs from the engine's options.
+struct StoreOptions {
+  std::optional<Durability> durability; ///< None: EngineOptions::durability.
+  /// Longest the call may take, waiting for room and for the disk; none: as long as it takes. If it passes while the
+  /// events are already on their way to the log, they may still be stored: the error says so.
+  std::optional<std::chrono::milliseconds> timeout_ms;
+};
+
+struct QueryOptions {
+  std::optional<std::chrono::milliseconds> timeout_ms; ///< None: EngineOptions::query_timeout_ms.
+  /// Set it to true from any thread to end the query with `cancelled`.
+  std::shared_ptr<std::atomic<bool>> cancel;
+  /// Answer from the healthy shards although others have failed to open; otherwise that is `shard_failed`.
+  bool allow_partial = false;
+};
+
+class Engine {
+public:
+  using StoreCallback = std::function<void(Result<Receipt>)>;
+
+  /// Opens `directory`, creating it if the options allow, and reads back what a crash left in the write-ahead logs.
+  /// Errors: `invalid_argument` (an option, a path that is no directory, a directory others may write to), `not_found`,
+  /// `locked` (naming the holder's pid), `incompatible` (another format version, shard count or not weir's),
+  /// `corruption` (listing every damaged shard), `io_error`, `disk_full`.
+  [[nodiscard]] static Result<Engine> open(const std::string& directory, EngineOptions options = {});
+
+  Engine(Engine&&) noexcept;
+  Engine& operator=(Engine&&) noexcept;
+  /// As close() with EngineOptions::close_timeout_ms; an error is lost, so call close() to see it.
+  ~Engine();
+
+  /// Stores one event and returns once the durability asked for is reached. Waits while the context's shard is
+  /// overloaded. Errors: those of validation (`invalid_argument`, `too_large`), `deadline_exceeded`, `disk_full`,
+  /// `shard_failed`, `closing`; `invalid_argument` from inside a callback of this engine.
+  Result<Receipt> store(Event event, const StoreOptions& options = {});
+  /// Stores 1-1,024 events of one context, all or none. Every event's context_id must be `context_id` or empty.
+  Result<Receipt> store(std::string_view context_id, std::vector<Event> events, const StoreOptions& options = {});
+
+  /// As store, without waiting: a full shard parks the call and answers later; beyond `inbox_parked_max` parked calls
+  /// the answer is `overloaded`. The ticket may be dropped. Calls of one thread to one context are stored in call
+  /// order.
+  Ticket store_async(Event event, const StoreOptions& options = {});
+  Ticket store_async(std::string_view context_id, std::vector<Event> events, const StoreOptions& options = {});
+  /// The same with a callback, called exactly once, possibly before this returns.
+  void store_async(Event event, StoreCallback done, const StoreOptions& options = {});
+  void store_async(std::string_view context_id, std::vector<Event> events, StoreCallback done,
+                   const StoreOptions& options = {});
+
+  /// As store_async, but a full shard answers `overloaded` at once.
+  Ticket try_store(Event event, const StoreOptions& options = {});
+  Ticket try_store(std::string_view context_id, std::vector<Event> events, const StoreOptions& options = {});
+
+  /// The context's events in order, pulled batch by batch. A context without events is an empty stream. Errors:
+  /// `invalid_argument`, `shard_failed`, `closing`.
+  Result<ReplayStream> replay(std::string_view context_id, ReplayOptions options = {}) const;
+  /// The same, pushed: `on_batch` is called with at most one batch for each credit given (`credit` at first, more with
+  /// ReplaySubscription::request), then `on_end` once, with the error or success.
+  Result<ReplaySubscription> replay(std::string_view context_id, ReplayOptions options,
+                                    std::function<void(const EventBatch&)> on_batch, std::function<void(Status)> on_end,
+                                    std::uint64_t credit = 1) const;
+
+  /// Runs a query over all shards. Errors: `parse_error` (with line and column), `invalid_argument`,
+  /// `deadline_exceeded`, `cancelled`, `too_large` (result beyond its memory bound), `shard_failed`, `corruption`,
+  /// `io_error`, `closing`.
+  Result<QueryResult> query(std::string_view text, const QueryOptions& options = {}) const;
+  Result<QueryResult> query(const Query& plan, const QueryOptions& options = {}) const;
+
+  /// Returns once everything acknowledged before the call is in segments.
+  Status flush();
+  [[nodiscard]] EngineStats stats() const;
+  [[nodiscard]] Health health() const;
+  /// The options in force; `shards` is the recorded number.
+  [[nodiscard]] const EngineOptions& options() const noexcept;
+  [[nodiscard]] ShardId shard_of(std::string_view context_id) const;
+
+  /// Refuses new work, makes what was admitted durable, flushes shards holding over 1 MiB, seals the logs and lets go
+  /// of the directory. `deadline_exceeded` if it took longer than the timeout: nothing acknowledged is lost, the next
+  /// open reads it from the logs. Later calls answer `closing`; closing again is fine.
+  Status close(std::optional<std::chrono::milliseconds> timeout_ms = std::nullopt);
+
+  /// For weir's own adapters (actors.hpp).
+  [[nodiscard]] const std::shared_ptr<EngineCore>& core() const noexcept { return core_; }
+
+private:
+  explicit Engine(std::shared_ptr<EngineCore> core);
+  std::shared_ptr<EngineCore> core_;
+};
+
+/// Checks every byte of every live file of a directory that nobody has open, changing nothing. Errors: `corruption` for
+/// the first damage found (all of it in `findings`, if given), else as open().
+Status verify_directory(const std::string& directory, std::vector<std::string>* findings = nullptr);
+
+} // namespace weir
