@@ -13,7 +13,7 @@
 
 namespace weir {
 
-/// `invalid_argument` saying what is wrong and where in the text.
+/// Years 1-9999 hold for the UTC result too. Error: `invalid_argument` with what was expected; `where` is the byte.
 Result<Timestamp> parse_timestamp(std::string_view text);
 /// An integer in text or JSON is milliseconds since 1970. `invalid_argument` outside years 1-9999.
 Result<Timestamp> timestamp_from_ms(std::int64_t milliseconds);
