@@ -12,8 +12,12 @@
 
 namespace weir {
 
-/// True for well-formed UTF-8 (no overlong forms, no surrogates, at most U+10FFFF).
-[[nodiscard]] bool valid_utf8(std::string_view text) noexcept;
+/// Offset of the first byte that cannot begin a character, or npos. Well-formed means: no overlong forms, no
+/// surrogates, at most U+10FFFF, nothing cut short.
+[[nodiscard]] std::size_t find_invalid_utf8(std::string_view text) noexcept;
+[[nodiscard]] inline bool valid_utf8(std::string_view text) noexcept {
+  return find_invalid_utf8(text) == std::string_view::npos;
+}
 
 /// 1-512 bytes of UTF-8 without control characters (U+0000-U+001F, U+007F-U+009F). Errors: `invalid_argument`,
 /// `too_large`; the message names the limit and the offending byte's place.

@@ -1,0 +1,66 @@
+#include "engine/json/sax.hpp"
+
+#include "engine/json/json.hpp"
+#include "engine/text.hpp"
+#include "engine/validate.hpp"
+
+#include <charconv>
+#include <system_error>
+
+namespace weir::json::detail {
+
+namespace {
+
+std::string_view describe(rapidjson::ParseErrorCode code, const Input& input) {
+  if (input.at_end())
+    return "the text ends too early";
+  switch (code) {
+  case rapidjson::kParseErrorDocumentRootNotSingular: return "something follows the document";
+  case rapidjson::kParseErrorObjectMissName: return "expected a key";
+  case rapidjson::kParseErrorObjectMissColon: return "expected ':' after a key";
+  case rapidjson::kParseErrorObjectMissCommaOrCurlyBracket: return "expected ',' or '}' after a member";
+  case rapidjson::kParseErrorArrayMissCommaOrSquareBracket: return "expected ',' or ']' after an element";
+  case rapidjson::kParseErrorStringUnicodeEscapeInvalidHex: return "expected four hex digits after \\u";
+  case rapidjson::kParseErrorStringUnicodeSurrogateInvalid: return "half a surrogate pair";
+  case rapidjson::kParseErrorStringEscapeInvalid: return "an unknown escape or a raw control character in a string";
+  case rapidjson::kParseErrorStringMissQuotationMark: return "a NUL byte in a string";
+  case rapidjson::kParseErrorNumberTooBig: return "a number beyond the range of a double";
+  case rapidjson::kParseErrorNumberMissFraction: return "expected a digit after the decimal point";
+  case rapidjson::kParseErrorNumberMissExponent: return "expected a digit in the exponent";
+  default: return "expected a value";
+  }
+}
+
+} // namespace
+
+Outcome outcome_of(const rapidjson::ParseResult& result, const Input& input) {
+  if (!result.IsError()) {
+    // The reader takes a NUL byte for the end of its input.
+    if (!input.at_end())
+      return {Outcome::End::malformed, input.Tell(), "a NUL byte follows the document"};
+    return {};
+  }
+  if (result.Code() == rapidjson::kParseErrorTermination)
+    return {Outcome::End::stopped_by_handler, result.Offset(), {}};
+  const bool too_big = result.Code() == rapidjson::kParseErrorNumberTooBig;
+  return {Outcome::End::malformed, result.Offset(), describe(result.Code(), input), too_big};
+}
+
+std::string quoted(std::string_view text) {
+  if (text.size() > 64 || !valid_utf8(text))
+    return format("of {} bytes", text.size());
+  std::string out;
+  append_string(out, text);
+  return out;
+}
+
+bool finite(std::string_view number) noexcept {
+  const std::size_t exponent = number.find_first_of("eE");
+  // 64 digits without an exponent stay far below 1e308, and a negative exponent can only make them smaller.
+  if (exponent == std::string_view::npos || number[exponent + 1] == '-')
+    return true;
+  double value;
+  return std::from_chars(number.data(), number.data() + number.size(), value).ec != std::errc::result_out_of_range;
+}
+
+} // namespace weir::json::detail

@@ -1,0 +1,249 @@
+#include "engine/validate.hpp"
+#include "engine/json/json.hpp"
+#include "engine/json/sax.hpp"
+#include "engine/text.hpp"
+
+#include <weir/limits.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+namespace weir::json {
+
+namespace {
+
+using detail::Outcome;
+
+/// Keys of the objects that are open, innermost last.
+class KeyStack {
+public:
+  void open() { objects_.push_back(keys_.size()); }
+
+  void add(std::string_view key) {
+    keys_.push_back({bytes_.size(), key.size()});
+    bytes_ += key;
+  }
+
+  /// Forgets the innermost object's keys; false if two of them were equal, then `repeated()` is the key.
+  bool close() {
+    const std::size_t first = objects_.back();
+    objects_.pop_back();
+    if (first == keys_.size())
+      return true;
+    if (find_repeated(first))
+      return false;
+    bytes_.resize(keys_[first].offset);
+    keys_.resize(first);
+    return true;
+  }
+
+  [[nodiscard]] std::string_view repeated() const { return repeated_; }
+
+  void clear() {
+    objects_.clear();
+    keys_.clear();
+    bytes_.clear();
+    sorted_.clear();
+    if (bytes_.capacity() > detail::scratch_bytes_kept)
+      bytes_.shrink_to_fit();
+  }
+
+private:
+  struct Key {
+    std::size_t offset, size; // Offsets, not views: bytes_ moves as it grows.
+  };
+
+  [[nodiscard]] std::string_view text(const Key& key) const { return {bytes_.data() + key.offset, key.size}; }
+
+  bool find_repeated(std::size_t first) {
+    const std::size_t count = keys_.size() - first;
+    if (count <= 16) { // Nearly all objects: comparing lengths decides most pairs, and nothing is sorted.
+      for (std::size_t i = first + 1; i < keys_.size(); ++i)
+        for (std::size_t j = first; j < i; ++j)
+          if (keys_[i].size == keys_[j].size && text(keys_[i]) == text(keys_[j])) {
+            repeated_ = text(keys_[i]);
+            return true;
+          }
+      return false;
+    }
+    sorted_.clear();
+    for (std::size_t i = first; i < keys_.size(); ++i)
+      sorted_.push_back(text(keys_[i]));
+    std::sort(sorted_.begin(), sorted_.end());
+    const auto twin = std::adjacent_find(sorted_.begin(), sorted_.end());
+    if (twin == sorted_.end())
+      return false;
+    repeated_ = *twin;
+    return true;
+  }
+
+  std::vector<std::size_t> objects_; // Index of the first key of each open object.
+  std::vector<Key> keys_;
+  std::string bytes_;
+  std::vector<std::string_view> sorted_;
+  std::string_view repeated_;
+};
+
+enum class Refusal {
+  none,
+  not_an_object,
+  repeated_key,
+  too_deep,
+  too_many_members,
+  number_too_long,
+  number_not_finite
+};
+
+class Validator : public detail::Handler {
+public:
+  explicit Validator(KeyStack& keys) : keys_(keys) {}
+
+  bool Null() { return value(); }
+  bool Bool(bool) { return value(); }
+  bool String(const char*, rapidjson::SizeType, bool) { return value(); }
+  bool RawNumber(const char* text, rapidjson::SizeType size, bool) {
+    if (size > limits::json_number_chars_max)
+      return refuse(Refusal::number_too_long);
+    if (!detail::finite({text, size}))
+      return refuse(Refusal::number_not_finite);
+    return value();
+  }
+  bool Key(const char* text, rapidjson::SizeType size, bool) {
+    keys_.add({text, size});
+    return true;
+  }
+  bool StartObject() {
+    keys_.open();
+    return depth_ == 0 ? enter() : value() && enter();
+  }
+  bool EndObject(rapidjson::SizeType) {
+    --depth_;
+    return keys_.close() || refuse(Refusal::repeated_key);
+  }
+  bool StartArray() { return value() && enter(); }
+  bool EndArray(rapidjson::SizeType) {
+    --depth_;
+    return true;
+  }
+
+  [[nodiscard]] Refusal refusal() const { return refusal_; }
+
+private:
+  bool refuse(Refusal why) {
+    refusal_ = why;
+    return false;
+  }
+
+  /// Every value but the outermost is a member or an element.
+  bool value() {
+    if (depth_ == 0)
+      return refuse(Refusal::not_an_object);
+    return ++members_ <= limits::json_members_max || refuse(Refusal::too_many_members);
+  }
+
+  bool enter() { return ++depth_ <= limits::json_depth_max || refuse(Refusal::too_deep); }
+
+  KeyStack& keys_;
+  std::size_t depth_ = 0;
+  std::size_t members_ = 0;
+  Refusal refusal_ = Refusal::none;
+};
+
+bool hex4(const char* p, unsigned& value) {
+  value = 0;
+  for (int i = 0; i < 4; ++i) {
+    const char c = p[i];
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                             : -1;
+    if (digit < 0)
+      return false;
+    value = value * 16 + static_cast<unsigned>(digit);
+  }
+  return true;
+}
+
+/// Offset of an escape \uDC00-\uDFFF without its first half, or npos. RapidJSON finds a first half without a second,
+/// but lets this one pass and turns it into bytes that are no UTF-8. Backslashes occur only inside strings.
+std::size_t find_lone_surrogate(std::string_view text) {
+  const char* const end = text.data() + text.size();
+  const char* p = text.data();
+  while (p != end &&
+         (p = static_cast<const char*>(std::memchr(p, '\\', static_cast<std::size_t>(end - p)))) != nullptr) {
+    unsigned unit;
+    if (end - p < 6 || p[1] != 'u' || !hex4(p + 2, unit)) {
+      p += std::min<std::ptrdiff_t>(2, end - p);
+      continue;
+    }
+    if (unit >= 0xDC00 && unit <= 0xDFFF)
+      return static_cast<std::size_t>(p - text.data());
+    const bool pair = unit >= 0xD800 && unit <= 0xDBFF && end - p >= 12;
+    p += pair ? 12 : 6;
+  }
+  return std::string_view::npos;
+}
+
+std::size_t number_chars(std::string_view text, std::size_t offset) {
+  const std::size_t end = text.find_first_not_of("+-.0123456789eE", offset);
+  return (end == std::string_view::npos ? text.size() : end) - offset;
+}
+
+Error refused(Errc code, std::string_view name, std::size_t offset, std::string_view what) {
+  return fail(code, format("{}: {}", name, what), format("{} byte {}", name, offset));
+}
+
+Error explain(Refusal why, std::string_view name, std::size_t offset, const KeyStack& keys) {
+  switch (why) {
+  case Refusal::repeated_key:
+    return refused(Errc::invalid_argument, name, offset,
+                   format("an object has the key {} twice", detail::quoted(keys.repeated())));
+  case Refusal::too_deep:
+    return refused(Errc::too_large, name, offset, format("nested deeper than {} levels", limits::json_depth_max));
+  case Refusal::too_many_members:
+    return refused(Errc::too_large, name, offset,
+                   format("more than {} members and elements", limits::json_members_max));
+  case Refusal::number_too_long:
+    return refused(Errc::too_large, name, offset,
+                   format("a number of more than {} characters", limits::json_number_chars_max));
+  case Refusal::number_not_finite:
+    return refused(Errc::invalid_argument, name, offset, "a number beyond the range of a double");
+  case Refusal::none:
+  case Refusal::not_an_object: break;
+  }
+  return refused(Errc::invalid_argument, name, offset, "not a JSON object");
+}
+
+} // namespace
+
+std::string_view trim(std::string_view text) noexcept {
+  constexpr std::string_view white_space = " \t\n\r";
+  const std::size_t first = text.find_first_not_of(white_space);
+  if (first == std::string_view::npos)
+    return {};
+  return text.substr(first, text.find_last_not_of(white_space) - first + 1);
+}
+
+Status validate_object(std::string_view text, std::string_view name) {
+  // Encoding first and for the whole text: faster than checking string by string, and quotes and escapes are ASCII.
+  if (!valid_utf8(text))
+    return refused(Errc::invalid_argument, name, find_invalid_utf8(text), "not valid UTF-8");
+  if (const std::size_t at = find_lone_surrogate(text); at != std::string_view::npos)
+    return refused(Errc::invalid_argument, name, at, "half a surrogate pair");
+  thread_local KeyStack keys;
+  keys.clear();
+  Validator validator(keys);
+  detail::Input input(text);
+  const Outcome outcome = detail::parse(input, text.size(), validator);
+  switch (outcome.end) {
+  case Outcome::End::complete: return {};
+  case Outcome::End::stopped_by_handler: return explain(validator.refusal(), name, outcome.offset, keys);
+  case Outcome::End::malformed: break;
+  }
+  if (outcome.number_out_of_range && number_chars(text, outcome.offset) > limits::json_number_chars_max)
+    return explain(Refusal::number_too_long, name, outcome.offset, keys);
+  return refused(Errc::invalid_argument, name, outcome.offset, outcome.expected);
+}
+
+} // namespace weir::json
