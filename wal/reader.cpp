@@ -1,0 +1,240 @@
+#include "wal/reader.hpp"
+
+#include "wal/paths.hpp"
+
+#include <weir/limits.hpp>
+
+#include "engine/text.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace weir::wal {
+namespace {
+
+/// Bytes read at once: large enough to stream, small enough that a nearly empty log costs little.
+constexpr std::uint64_t piece_bytes = 1 * MiB;
+
+/// A structure of type T at `offset`, or nothing if the file ends before it does.
+template <class T> Result<std::optional<T>> read_at(const io::File& file, std::uint64_t offset) {
+  std::array<std::byte, sizeof(T)> bytes;
+  const auto got = file.pread(bytes, offset);
+  if (!got)
+    return got.error();
+  if (*got < bytes.size())
+    return std::optional<T>{};
+  return std::optional<T>(load<T>(bytes.data()));
+}
+
+/// What a whole group header or seal at `bytes` says had been synced before it was written.
+std::uint64_t claim_at(const char* bytes, std::uint64_t identity, std::uint64_t offset) {
+  const auto group = load<GroupHeader>(bytes);
+  if (valid(group, identity, offset))
+    return group.synced_offset;
+  const auto seal = load<Seal>(bytes);
+  return valid(seal, identity, offset) ? offset : 0;
+}
+
+} // namespace
+
+/// Consecutive bytes of the file that begin with a group, and the records found in them so far.
+struct FileReader::Piece {
+  std::shared_ptr<char[]> bytes;
+  std::uint64_t offset = 0;
+  std::uint64_t size = 0;
+  std::uint64_t used = 0; ///< Bytes read as good groups or records.
+  std::vector<std::string_view> bodies;
+
+  [[nodiscard]] std::uint64_t rest() const { return size - used; }
+  [[nodiscard]] const char* at(std::uint64_t position) const { return bytes.get() + position; }
+
+  /// Moves the used bytes to a smaller buffer if most of this one would only be kept for nothing.
+  void shrink() {
+    if (used >= size / 2)
+      return;
+    const std::shared_ptr<char[]> smaller(new char[used]);
+    std::memcpy(smaller.get(), bytes.get(), used);
+    for (std::string_view& body : bodies)
+      body = {smaller.get() + (body.data() - bytes.get()), body.size()};
+    bytes = smaller;
+    size = used;
+  }
+};
+
+Result<FileReader> FileReader::open(io::FileSystem& fs, ShardId shard, std::uint64_t directory_seed,
+                                    std::uint64_t number) {
+  FileReader reader;
+  reader.path_ = file_path(shard, number);
+  auto file = fs.open(reader.path_, io::OpenMode::read_only);
+  if (!file)
+    return file.error();
+  reader.file_ = std::move(*file);
+  reader.identity_ = file_identity(directory_seed, identity_kind, shard, number);
+  const auto size = reader.file_->size();
+  if (!size)
+    return size.error();
+  reader.size_ = *size;
+  reader.limit_ = *size;
+  WEIR_TRY(reader.read_header(shard, directory_seed, number));
+  return reader;
+}
+
+Status FileReader::read_header(ShardId shard, std::uint64_t directory_seed, std::uint64_t number) {
+  const auto read = read_at<FileHeader>(*file_, 0);
+  if (!read)
+    return read.error();
+  if (!*read || (*read)->magic != file_magic)
+    return {};
+  const FileHeader& header = **read;
+
+  if (header.check == check_of(header, identity_, 0)) {
+    if (header.version != format_version)
+      return fail(
+          Errc::incompatible,
+          weir::format("log format {} is not known to this version, which reads {}", header.version, format_version),
+          place(path_, 0));
+    if (header.shard != shard || header.number != number || header.first_record == 0 ||
+        header.predecessor_last_record >= header.first_record || header.file_bytes < data_offset)
+      return {};
+    header_ = header;
+    header_state_ = HeaderState::valid;
+    limit_ = std::min(size_, header.file_bytes);
+    return {};
+  }
+
+  // A recycled file may still carry the header of its earlier life: same shard, lower number. Any other whole header
+  // has no business here.
+  const std::uint64_t own_identity = file_identity(directory_seed, identity_kind, header.shard, header.number);
+  if (header.check == check_of(header, own_identity, 0) && (header.shard != shard || header.number > number))
+    header_state_ = HeaderState::foreign;
+  return {};
+}
+
+Result<FileEnd> FileReader::read(const RecordVisitor& visitor) const {
+  std::uint64_t offset = data_offset;
+  std::uint64_t next_record = header_.first_record;
+  std::uint64_t group_bytes = 0; // of a group that is larger than a piece
+  while (true) {
+    auto piece = read_piece(offset, std::max(piece_bytes, group_bytes));
+    if (!piece)
+      return piece.error();
+    const std::uint64_t first_record = next_record;
+    const Stop stop = read_groups(*piece, next_record, group_bytes);
+    offset = piece->offset + piece->used;
+    if (visitor && !piece->bodies.empty()) {
+      piece->shrink();
+      WEIR_TRY(visitor(first_record, piece->bodies, piece->bytes, piece->size));
+    }
+    if (stop != Stop::need_more)
+      return end_at(offset, next_record - 1, stop);
+  }
+}
+
+Result<FileReader::Piece> FileReader::read_piece(std::uint64_t offset, std::uint64_t bytes) const {
+  Piece piece;
+  piece.offset = offset;
+  const auto wanted = static_cast<std::size_t>(offset < limit_ ? std::min(bytes, limit_ - offset) : 0);
+  piece.bytes = std::shared_ptr<char[]>(new char[wanted]);
+  const auto got = file_->pread(std::as_writable_bytes(std::span(piece.bytes.get(), wanted)), offset);
+  if (!got)
+    return got.error();
+  // Somebody cut the file while it was read. Not taken for the end of the log: that is decided by the size above.
+  if (*got < wanted)
+    return fail(Errc::io_error, "the log file became shorter while it was read", place(path_, offset + *got));
+  piece.size = wanted;
+  return piece;
+}
+
+/// Reads the groups of the piece. On need_more the next group begins at `piece.used` and has `group_bytes` bytes, or 0
+/// if its header is not in the piece.
+FileReader::Stop FileReader::read_groups(Piece& piece, std::uint64_t& next_record, std::uint64_t& group_bytes) const {
+  while (true) {
+    group_bytes = 0;
+    const std::uint64_t offset = piece.offset + piece.used;
+    if (limit_ < offset || limit_ - offset < sizeof(GroupHeader))
+      return Stop::past_end;
+    if (piece.rest() < sizeof(GroupHeader))
+      return Stop::need_more;
+    const auto group = load<GroupHeader>(piece.at(piece.used));
+    if (!valid(group, identity_, offset) || group.first_record != next_record)
+      return Stop::bad;
+    if (group.group_bytes > limit_ - offset)
+      return Stop::past_end;
+    if (group.group_bytes > piece.rest()) {
+      group_bytes = group.group_bytes;
+      return Stop::need_more;
+    }
+    if (!read_records(piece, group, next_record))
+      return Stop::bad;
+  }
+}
+
+/// Reads the records of the group at `piece.used` and moves on behind the last good one; false if one is bad.
+bool FileReader::read_records(Piece& piece, const GroupHeader& group, std::uint64_t& next_record) const {
+  const std::uint64_t group_end = piece.used + group.group_bytes;
+  std::uint64_t position = piece.used + sizeof group;
+  for (std::uint32_t i = 0; i < group.records; ++i) {
+    if (group_end - position < sizeof(RecordHeader))
+      return false;
+    const auto header = load<RecordHeader>(piece.at(position));
+    if (header.header_check != header_check_of(header, next_record, identity_, piece.offset + position))
+      return false;
+    position += sizeof header;
+    if (header.body_bytes > group_end - position)
+      return false;
+    const std::string_view body(piece.at(position), header.body_bytes);
+    if (header.body_check != body_check_of(body, identity_, piece.offset + position))
+      return false;
+    position += header.body_bytes;
+    piece.bodies.push_back(body);
+    piece.used = position;
+    ++next_record;
+  }
+  return position == group_end;
+}
+
+Result<FileEnd> FileReader::end_at(std::uint64_t offset, std::uint64_t last_record, Stop stop) const {
+  FileEnd end;
+  end.offset = offset;
+  end.last_record = last_record;
+  const auto seal = read_at<Seal>(*file_, offset);
+  if (!seal)
+    return seal.error();
+  if (*seal && valid(**seal, identity_, offset)) {
+    if ((*seal)->last_record != last_record || (*seal)->records != last_record + 1 - header_.first_record ||
+        (*seal)->successor != header_.number + 1)
+      return fail(Errc::corruption,
+                  weir::format("the seal says the file ends with record {}, but record {} is the last one found",
+                               (*seal)->last_record, last_record),
+                  place(path_, offset));
+    end.seal = **seal;
+    return end;
+  }
+  end.truncated = stop == Stop::past_end && size_ < header_.file_bytes;
+  return end;
+}
+
+Result<std::uint64_t> FileReader::synced_offset_claimed_behind(std::uint64_t from) const {
+  static_assert(sizeof(GroupHeader) == sizeof(Seal));
+  constexpr std::size_t structure_bytes = sizeof(GroupHeader);
+  constexpr char magic_byte = static_cast<char>(group_magic & 0xFF);
+  static_assert((group_magic & 0xFF) == (seal_magic & 0xFF));
+
+  std::uint64_t claimed = 0;
+  std::vector<char> buffer(piece_bytes);
+  for (std::uint64_t offset = std::max(from, data_offset); offset + structure_bytes <= size_;) {
+    const auto got = file_->pread(std::as_writable_bytes(std::span(buffer)), offset);
+    if (!got)
+      return got.error();
+    if (*got < structure_bytes)
+      break;
+    // Every start whose structure lies within these bytes; the next round begins with the first that does not.
+    const std::string_view starts(buffer.data(), *got - structure_bytes + 1);
+    for (std::size_t i = starts.find(magic_byte); i != starts.npos; i = starts.find(magic_byte, i + 1))
+      claimed = std::max(claimed, claim_at(buffer.data() + i, identity_, offset + i));
+    offset += starts.size();
+  }
+  return claimed;
+}
+
+} // namespace weir::wal
