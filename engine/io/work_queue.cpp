@@ -1,0 +1,112 @@
+#include "engine/io/work_queue.hpp"
+
+#include <algorithm>
+
+namespace weir::io {
+
+namespace {
+
+/// Later than anything: what a delay too long to add up means.
+std::chrono::steady_clock::time_point time_after(std::chrono::nanoseconds delay) {
+  const auto now = std::chrono::steady_clock::now();
+  const auto longest = std::chrono::steady_clock::time_point::max() - now;
+  return now + std::clamp<std::chrono::nanoseconds>(delay, std::chrono::nanoseconds::zero(), longest);
+}
+
+} // namespace
+
+void WorkQueue::post(Job job, std::shared_ptr<SerialJobs> serial) {
+  const std::lock_guard guard(mutex_);
+  if (!closed_)
+    enqueue(std::move(job), std::move(serial));
+}
+
+void WorkQueue::post_after(std::chrono::nanoseconds delay, Job job, std::shared_ptr<SerialJobs> serial) {
+  const std::lock_guard guard(mutex_);
+  if (closed_)
+    return;
+  delayed_.emplace(time_after(delay), Ready{std::move(job), std::move(serial)});
+  // Everybody waits for the earliest job, which may now be this one.
+  changed_.notify_all();
+}
+
+void WorkQueue::enqueue(Job job, std::shared_ptr<SerialJobs> serial) {
+  if (!serial) {
+    ready_.push_back({std::move(job), nullptr});
+    changed_.notify_one();
+    return;
+  }
+  serial->jobs_.push_back(std::move(job));
+  if (std::exchange(serial->scheduled_, true))
+    return;
+  ready_.push_back({{}, std::move(serial)});
+  changed_.notify_one();
+}
+
+void WorkQueue::promote_due() {
+  if (delayed_.empty())
+    return;
+  const auto now = std::chrono::steady_clock::now();
+  while (!delayed_.empty() && delayed_.begin()->first <= now) {
+    auto due = std::move(delayed_.extract(delayed_.begin()).mapped());
+    enqueue(std::move(due.job), std::move(due.serial));
+  }
+}
+
+/// False if the thread may go.
+bool WorkQueue::wait_for_work(std::unique_lock<std::mutex>& guard) {
+  for (;;) {
+    promote_due();
+    if (!ready_.empty())
+      return true;
+    if (retired_ && delayed_.empty())
+      closed_ = true;
+    if (closed_)
+      return false;
+    if (delayed_.empty())
+      changed_.wait(guard);
+    else
+      changed_.wait_until(guard, Time(delayed_.begin()->first)); // A copy: the entry may be gone while we wait.
+  }
+}
+
+void WorkQueue::run() {
+  std::unique_lock guard(mutex_);
+  while (wait_for_work(guard)) {
+    auto [job, serial] = std::move(ready_.front());
+    ready_.pop_front();
+    if (serial) {
+      job = std::move(serial->jobs_.front());
+      serial->jobs_.pop_front();
+    }
+    guard.unlock();
+    job();
+    job = {}; // Before the lane's next job may start: what it holds is part of it.
+    guard.lock();
+    if (!serial)
+      continue;
+    // To the back, so that a busy lane does not keep the threads from the others.
+    if (serial->jobs_.empty()) {
+      serial->scheduled_ = false;
+    } else {
+      ready_.push_back({{}, std::move(serial)});
+      changed_.notify_one();
+    }
+  }
+}
+
+void WorkQueue::close() {
+  std::multimap<Time, Ready> unrun; // Destroyed after the mutex is free.
+  const std::lock_guard guard(mutex_);
+  closed_ = true;
+  unrun.swap(delayed_);
+  changed_.notify_all();
+}
+
+void WorkQueue::retire() {
+  const std::lock_guard guard(mutex_);
+  retired_ = true;
+  changed_.notify_all();
+}
+
+} // namespace weir::io

@@ -1,0 +1,60 @@
+// Jobs waiting for threads: the part that the lanes and the read pool of the threaded executor share.
+//
+// Purpose: a queue that one thread (a dedicated lane) or several (the read pool, which also serves pooled lanes) work
+// off. Owner: the executor and the lanes together, so either may go first. Threading: thread-safe. Invariants: jobs are
+// run and destroyed without the mutex, because they may post again; at most one job of a lane is out at a time.
+#pragma once
+
+#include "engine/unique_function.hpp"
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <utility>
+
+namespace weir::io {
+
+class WorkQueue {
+public:
+  /// The serial jobs of one pooled lane; guarded by the mutex of the queue it is used with.
+  class SerialJobs {
+    friend class WorkQueue;
+    std::deque<Job> jobs_;
+    bool scheduled_ = false; // In `ready_`, or a thread is at it.
+  };
+
+  /// Jobs posted with `serial` run one after another; those without, in no particular order.
+  void post(Job job, std::shared_ptr<SerialJobs> serial = nullptr);
+  void post_after(std::chrono::nanoseconds delay, Job job, std::shared_ptr<SerialJobs> serial = nullptr);
+
+  /// Works jobs off until the queue is closed, or retired, and nothing is left for this thread.
+  void run();
+  /// From now on posted jobs are destroyed unrun, and so are the delayed ones; the rest is still run. Idempotent.
+  void close();
+  /// Nobody will post any more: once even the delayed jobs are done the queue closes itself.
+  void retire();
+
+private:
+  using Time = std::chrono::steady_clock::time_point;
+  struct Ready {
+    Job job; // Empty: the next one of `serial`.
+    std::shared_ptr<SerialJobs> serial;
+  };
+
+  void enqueue(Job job, std::shared_ptr<SerialJobs> serial);
+  void promote_due();
+  bool wait_for_work(std::unique_lock<std::mutex>& guard);
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Ready> ready_;
+  std::multimap<Time, Ready> delayed_; // Jobs due at the same time keep their order.
+  bool closed_ = false;
+  bool retired_ = false;
+};
+
+} // namespace weir::io

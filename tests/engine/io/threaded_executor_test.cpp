@@ -1,0 +1,290 @@
+#include "engine/io/executor.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <functional>
+#include <future>
+#include <pthread.h>
+#include <thread>
+#include <vector>
+
+namespace weir::io {
+
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+
+/// Runs its job's code on destruction: how a job's destructor answers whoever waits.
+class OnDestruction {
+public:
+  explicit OnDestruction(std::function<void()> action) : action_(std::move(action)) {}
+  OnDestruction(OnDestruction&& other) noexcept : action_(std::exchange(other.action_, nullptr)) {}
+  ~OnDestruction() {
+    if (action_)
+      action_();
+  }
+
+private:
+  std::function<void()> action_;
+};
+
+/// Waits until every job posted to `lane` before has run.
+void drain(Lane& lane) {
+  std::promise<void> done;
+  lane.post([&] { done.set_value(); });
+  done.get_future().wait();
+}
+
+constexpr std::array lane_kinds = {LaneKind::dedicated, LaneKind::pooled};
+
+} // namespace
+
+TEST_CASE("threaded executor: jobs of one lane run in the order posted and never together") {
+  const auto executor = make_threaded_executor(4);
+  for (const auto kind : lane_kinds) {
+    const auto lane = executor->make_lane(kind, "lane");
+    std::vector<int> order; // Unguarded on purpose: the lane is the guard.
+    std::atomic<int> running = 0;
+    std::atomic<bool> together = false;
+    for (int i = 0; i < 2000; ++i)
+      lane->post([&, i] {
+        together = running.fetch_add(1) != 0 || together;
+        order.push_back(i);
+        running.fetch_sub(1);
+      });
+    drain(*lane);
+    CHECK_FALSE(together);
+    REQUIRE(order.size() == 2000);
+    CHECK(std::is_sorted(order.begin(), order.end()));
+  }
+}
+
+TEST_CASE("threaded executor: the order of each poster is kept when several post to one lane") {
+  const auto executor = make_threaded_executor(2);
+  for (const auto kind : lane_kinds) {
+    const auto lane = executor->make_lane(kind, "lane");
+    std::array<std::vector<int>, 3> seen;
+    {
+      std::vector<std::jthread> posters;
+      for (std::size_t poster = 0; poster < seen.size(); ++poster)
+        posters.emplace_back([&, poster] {
+          for (int i = 0; i < 500; ++i)
+            lane->post([&, poster, i] { seen[poster].push_back(i); });
+        });
+    }
+    drain(*lane);
+    for (const auto& numbers : seen) {
+      CHECK(numbers.size() == 500);
+      CHECK(std::is_sorted(numbers.begin(), numbers.end()));
+    }
+  }
+}
+
+TEST_CASE("threaded executor: a dedicated lane has a thread of its own, named as the lane") {
+  const auto executor = make_threaded_executor(1);
+  const auto lane = executor->make_lane(LaneKind::dedicated, "log-000-and-more-than-15");
+  std::promise<std::string> name;
+  std::promise<void> release;
+  auto released = release.get_future().share();
+  // The only read thread is held, and the lane runs nevertheless.
+  executor->post_read([released] { released.wait(); });
+  lane->post([&] {
+    std::array<char, 32> buffer = {};
+    ::pthread_getname_np(::pthread_self(), buffer.data(), buffer.size());
+    name.set_value(buffer.data());
+  });
+  CHECK(name.get_future().get() == "log-000-and-mor");
+  release.set_value();
+}
+
+TEST_CASE("threaded executor: read jobs run at the same time on different threads") {
+  const auto executor = make_threaded_executor(2);
+  std::promise<void> first;
+  std::promise<void> second;
+  std::promise<void> done;
+  // Each waits for the other: one thread alone would never finish.
+  executor->post_read([&] {
+    first.set_value();
+    second.get_future().wait();
+    done.set_value();
+  });
+  executor->post_read([&] {
+    second.set_value();
+    first.get_future().wait();
+  });
+  done.get_future().wait();
+  executor->shutdown();
+}
+
+TEST_CASE("threaded executor: a busy pooled lane lets the others have their turn") {
+  const auto executor = make_threaded_executor(1);
+  const auto busy = executor->make_lane(LaneKind::pooled, "busy");
+  const auto other = executor->make_lane(LaneKind::pooled, "other");
+  std::vector<char> order;
+  std::promise<void> release;
+  executor->post_read([released = release.get_future().share()] { released.wait(); });
+  for (int i = 0; i < 3; ++i)
+    busy->post([&] { order.push_back('b'); });
+  other->post([&] { order.push_back('o'); });
+  release.set_value();
+  executor->shutdown();
+  CHECK(order == std::vector<char>{'b', 'o', 'b', 'b'});
+}
+
+TEST_CASE("threaded executor: a delayed job runs in its lane, not before its time, in order of its time") {
+  const auto executor = make_threaded_executor(2);
+  for (const auto kind : lane_kinds) {
+    const auto lane = executor->make_lane(kind, "lane");
+    std::vector<int> order;
+    std::promise<std::chrono::steady_clock::time_point> last;
+    const auto start = std::chrono::steady_clock::now();
+    lane->post_after(hours(1), [&] { order.push_back(9); });
+    lane->post_after(milliseconds(30), [&] {
+      order.push_back(3);
+      last.set_value(std::chrono::steady_clock::now());
+    });
+    lane->post_after(milliseconds(10), [&] { order.push_back(2); });
+    lane->post([&] { order.push_back(1); });
+    CHECK(last.get_future().get() - start >= milliseconds(30));
+    drain(*lane);
+    CHECK(order == std::vector<int>{1, 2, 3});
+  }
+  executor->shutdown();
+}
+
+TEST_CASE("threaded executor: the longest and negative delays are fine") {
+  const auto executor = make_threaded_executor(1);
+  for (const auto kind : lane_kinds) {
+    const auto lane = executor->make_lane(kind, "lane");
+    std::atomic<bool> ran = false;
+    lane->post_after(std::chrono::nanoseconds::max(), [&] { ran = true; });
+    std::promise<void> done;
+    lane->post_after(std::chrono::nanoseconds::min(), [&] { done.set_value(); });
+    done.get_future().wait();
+    CHECK_FALSE(ran);
+  }
+}
+
+TEST_CASE("threaded executor: shutdown runs what was posted and destroys what is delayed or comes later") {
+  for (const auto kind : lane_kinds) {
+    const auto executor = make_threaded_executor(2);
+    const auto lane = executor->make_lane(kind, "lane");
+    std::atomic<int> ran = 0;
+    std::atomic<int> reads = 0;
+    std::atomic<int> destroyed = 0;
+    std::atomic<bool> wrong = false;
+    for (int i = 0; i < 100; ++i) {
+      lane->post([&] { ++ran; });
+      executor->post_read([&] { ++reads; });
+    }
+    lane->post_after(hours(1), [&, answer = OnDestruction([&] { ++destroyed; })] { wrong = true; });
+    executor->shutdown();
+    CHECK(ran == 100);
+    CHECK(reads == 100);
+    CHECK(destroyed == 1);
+    lane->post([&, answer = OnDestruction([&] { ++destroyed; })] { wrong = true; });
+    lane->post_after(milliseconds(0), [&, answer = OnDestruction([&] { ++destroyed; })] { wrong = true; });
+    executor->post_read([&, answer = OnDestruction([&] { ++destroyed; })] { wrong = true; });
+    executor->make_lane(kind, "late")->post([&, answer = OnDestruction([&] { ++destroyed; })] { wrong = true; });
+    CHECK(destroyed == 5);
+    executor->shutdown();
+    CHECK_FALSE(wrong);
+  }
+}
+
+TEST_CASE("threaded executor: the answer given by a job destroyed unrun may post again") {
+  for (const auto kind : lane_kinds) {
+    const auto executor = make_threaded_executor(1);
+    const auto lane = executor->make_lane(kind, "lane");
+    std::atomic<int> answers = 0;
+    lane->post_after(hours(1), [answer = OnDestruction([&] {
+                                  ++answers;
+                                  lane->post([] {});
+                                  executor->post_read([] {});
+                                })] {});
+    executor->shutdown();
+    CHECK(answers == 1);
+  }
+}
+
+TEST_CASE("threaded executor: a lane dropped with jobs still runs them, the delayed ones too") {
+  for (const auto kind : lane_kinds) {
+    const auto executor = make_threaded_executor(1);
+    std::promise<void> release;
+    std::promise<void> delayed;
+    std::atomic<int> ran = 0;
+    {
+      const auto lane = executor->make_lane(kind, "lane");
+      lane->post([released = release.get_future().share()] { released.wait(); });
+      for (int i = 0; i < 10; ++i)
+        lane->post([&] { ++ran; });
+      lane->post_after(milliseconds(1), [&] { delayed.set_value(); });
+    }
+    release.set_value();
+    delayed.get_future().wait();
+    executor->shutdown();
+    CHECK(ran == 10);
+  }
+}
+
+TEST_CASE("threaded executor: the last handle of a lane may be dropped by a job of that lane") {
+  for (const auto kind : lane_kinds) {
+    const auto executor = make_threaded_executor(1);
+    std::atomic<int> ran = 0;
+    for (int i = 0; i < 20; ++i) {
+      auto lane = executor->make_lane(kind, "lane");
+      auto& target = *lane;
+      target.post([&ran, lane = std::move(lane)]() mutable {
+        lane.reset();
+        ++ran;
+      });
+    }
+    executor->shutdown();
+    CHECK(ran == 20);
+  }
+}
+
+TEST_CASE("threaded executor: lanes outlive their executor") {
+  std::vector<std::shared_ptr<Lane>> lanes;
+  std::atomic<int> ran = 0;
+  std::atomic<int> destroyed = 0;
+  {
+    const auto executor = make_threaded_executor(1);
+    for (const auto kind : lane_kinds)
+      lanes.push_back(executor->make_lane(kind, "lane"));
+    for (const auto& lane : lanes)
+      lane->post([&] { ++ran; });
+  }
+  CHECK(ran == 2);
+  for (const auto& lane : lanes)
+    lane->post([&, answer = OnDestruction([&] { ++destroyed; })] { ++ran; });
+  CHECK(ran == 2);
+  CHECK(destroyed == 2);
+}
+
+TEST_CASE("threaded executor: posting while another thread shuts down runs or destroys every job") {
+  for (int round = 0; round < 20; ++round) {
+    const auto executor = make_threaded_executor(2);
+    const auto dedicated = executor->make_lane(LaneKind::dedicated, "lane");
+    const auto pooled = executor->make_lane(LaneKind::pooled, "lane");
+    std::atomic<int> destroyed = 0;
+    constexpr int jobs = 300;
+    {
+      std::jthread poster([&] {
+        for (int i = 0; i < jobs; ++i) {
+          auto& lane = i % 2 == 0 ? *dedicated : *pooled;
+          lane.post([answer = OnDestruction([&] { ++destroyed; })] {});
+        }
+      });
+      std::jthread first([&] { executor->shutdown(); });
+      std::jthread second([&] { executor->shutdown(); });
+    }
+    CHECK(destroyed == jobs);
+  }
+}
+
+} // namespace weir::io
