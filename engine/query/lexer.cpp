@@ -1,0 +1,99 @@
+#include "engine/query/lexer.hpp"
+
+#include "engine/query/field.hpp"
+#include "engine/query/text_position.hpp"
+#include "engine/text.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace weir::query {
+namespace {
+
+bool is_space(char c) noexcept {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+bool is_quote(char c) noexcept {
+  return c == '"' || c == '\'';
+}
+
+/// True if `word` is the start of a number up to its exponent, so that a `+` belongs to it.
+bool awaits_exponent(std::string_view word) noexcept {
+  if (word.size() < 2 || (word.back() != 'e' && word.back() != 'E'))
+    return false;
+  word.remove_suffix(1);
+  return std::all_of(word.begin(), word.end(), [](char c) { return (c >= '0' && c <= '9') || c == '.' || c == '-'; });
+}
+
+constexpr std::array<std::string_view, 12> symbols = {"!=", "<=", ">=", "=", "<", ">", "*", "(", ")", "[", "]", ","};
+
+} // namespace
+
+bool Token::is_keyword(std::string_view keyword) const noexcept {
+  return kind == Kind::word && std::equal(text.begin(), text.end(), keyword.begin(), keyword.end(), [](char a, char b) {
+           return (a >= 'a' && a <= 'z' ? static_cast<char>(a - 'a' + 'A') : a) == b;
+         });
+}
+
+std::string describe(const Token& token) {
+  if (token.kind == Token::Kind::end)
+    return "the end of the query";
+  // What is quoted already needs no quotes around it.
+  return token.kind == Token::Kind::string ? shortened(token.text) : format("'{}'", shortened(token.text));
+}
+
+Result<Token> Lexer::next() {
+  while (at_ < text_.size() && is_space(text_[at_]))
+    ++at_;
+  Token token;
+  token.offset = at_;
+  if (at_ == text_.size())
+    return token;
+  const std::string_view rest = text_.substr(at_);
+  if (is_word_char(rest.front())) {
+    WEIR_TRY(read_word());
+    token.kind = Token::Kind::word;
+  } else if (is_quote(rest.front())) {
+    const auto length = read_quoted(rest, token.string);
+    if (!length)
+      return parse_failure(text_, at_, format("expected a closing {} for this quote", rest.front()));
+    at_ += *length;
+    token.kind = Token::Kind::string;
+  } else {
+    const auto* const symbol =
+        std::find_if(symbols.begin(), symbols.end(), [&](std::string_view s) { return rest.starts_with(s); });
+    if (symbol == symbols.end()) {
+      std::size_t length = 1;
+      while (length < rest.size() && (static_cast<unsigned char>(rest[length]) & 0xC0u) == 0x80u)
+        ++length;
+      return parse_failure(text_, at_,
+                           format("expected a name, a value or an operator, found '{}'", rest.substr(0, length)));
+    }
+    at_ += symbol->size();
+    token.kind = Token::Kind::symbol;
+  }
+  token.text = text_.substr(token.offset, at_ - token.offset);
+  return token;
+}
+
+Status Lexer::read_word() {
+  const std::size_t start = at_;
+  while (at_ < text_.size()) {
+    const char c = text_[at_];
+    if (is_word_char(c) || (c == '+' && awaits_exponent(text_.substr(start, at_ - start)))) {
+      ++at_;
+    } else if (is_quote(c) && at_ > start && text_[at_ - 1] == '.') {
+      std::string segment;
+      const auto length = read_quoted(text_.substr(at_), segment);
+      if (!length)
+        return parse_failure(text_, at_, format("expected a closing {} for this quote", c));
+      at_ += *length;
+    } else {
+      break;
+    }
+  }
+  return {};
+}
+
+} // namespace weir::query

@@ -1,0 +1,51 @@
+// Splits a query's text into tokens.
+//
+// Purpose: knows characters and quotes, not the grammar: whether a word is a name, a number, a path or a keyword is the
+// parser's to say.
+// Threading: one owner.
+#pragma once
+
+#include <weir/result.hpp>
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace weir::query {
+
+struct Token {
+  enum class Kind {
+    word,   ///< A run of word characters; behind a dot it may hold quoted segments: payload."odd key".a
+    string, ///< Quoted; `string` holds the characters.
+    symbol, ///< One of * ( ) [ ] , = != < <= > >=
+    end,
+  };
+  Kind kind = Kind::end;
+  std::size_t offset = 0;
+  std::string_view text; ///< As written.
+  std::string string;
+
+  [[nodiscard]] bool is_symbol(std::string_view symbol) const noexcept {
+    return kind == Kind::symbol && text == symbol;
+  }
+  /// A bare word equal to `keyword` (given in capitals), whatever its case.
+  [[nodiscard]] bool is_keyword(std::string_view keyword) const noexcept;
+};
+
+/// "'RETRUN'", shortened if long; "the end of the query".
+[[nodiscard]] std::string describe(const Token& token);
+
+class Lexer {
+public:
+  explicit Lexer(std::string_view text) : text_(text) {}
+  /// The next token; Kind::end for ever at the end. `parse_error` on a character or quote that starts nothing.
+  Result<Token> next();
+
+private:
+  Status read_word();
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+};
+
+} // namespace weir::query
