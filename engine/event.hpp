@@ -33,14 +33,15 @@ enum class Durability : std::uint8_t {
 
 [[nodiscard]] std::string_view to_string(Durability durability) noexcept;
 
-/// One fact to store, as the caller gives it.
+/// One fact to store, as the caller gives it. The empty initialisers let callers name only the fields they set without
+/// a warning (-Wmissing-field-initializers).
 struct Event {
-  std::string context_id;             ///< 1-512 bytes UTF-8 without control characters: "order-42".
-  std::string event_type;             ///< 1-128 bytes UTF-8 without control characters.
-  std::string payload;                ///< A JSON object; given back byte for byte, outer white space trimmed.
-  std::optional<Timestamp> timestamp; ///< Event time; the engine's clock where absent.
-  std::string event_id;               ///< Optional (empty: none), 1-128 bytes.
-  std::string metadata;               ///< Optional (empty: none), a JSON object, at most 64 KiB.
+  std::string context_id{};             ///< 1-512 bytes UTF-8 without control characters: "order-42".
+  std::string event_type{};             ///< 1-128 bytes UTF-8 without control characters.
+  std::string payload{};                ///< A JSON object; given back byte for byte, outer white space trimmed.
+  std::optional<Timestamp> timestamp{}; ///< Event time; the engine's clock where absent.
+  std::string event_id{};               ///< Optional (empty: none), 1-128 bytes.
+  std::string metadata{};               ///< Optional (empty: none), a JSON object, at most 64 KiB.
 };
 
 /// A borrowed look at one stored event. Empty `event_id` or `metadata`: the event has none.
