@@ -1,0 +1,79 @@
+# The few commands a newcomer needs; everything else is CMake (see CMakePresets.json).
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+# Folder of shared test data; tests that need it are skipped without it (and fail with CI=true).
+WEIR_SHARED ?= ../shared
+export WEIR_SHARED := $(abspath $(WEIR_SHARED))
+export NINJA_STATUS := [%f/%t] 
+
+coverage_min := 90
+formatted = find engine wal segments actors api tests docs bench -name '*.[ch]pp' -print0 | xargs -0 -r clang-format-14
+
+# $(call compile,PRESET,TARGETS): configures once; Ninja does so again when need be. In a log only failures are shown.
+define compile
+	@[ -e build/$(1)/build.ninja ] || { mkdir -p build/$(1); cmake --preset $(1) >build/$(1)/configure.log 2>&1 || \
+	  { cat build/$(1)/configure.log; exit 1; }; }
+	@if [ -t 1 ]; then ninja -C build/$(1) $(2); else ninja --quiet -C build/$(1) $(2); fi
+endef
+
+# $(call suite,PRESET,WHAT): runs the tests of a preset and keeps ctest's summary line for the end.
+define suite
+	@echo "== $(2)"
+	$(call compile,$(1))
+	@rm -f build/$(1)/skipped.txt
+	@ctest --preset $(1) 2>&1 | tee build/$(1)/ctest.log
+endef
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: ## install what is missing (Debian 12 packages)
+	@packaging/setup-debian.sh test
+	@echo "setup: complete"
+
+setup-build:
+	@packaging/setup-debian.sh build
+
+build: setup-build ## the release program, at build/weir
+	$(call compile,release)
+	@[ build/weir -nt build/release/bin/weir ] || cp build/release/bin/weir build/weir
+	@echo "build/weir is ready"
+
+demo: build ## store, replay, query, kill -9, reopen: weir at work
+	@docs/examples/demo.sh build/release
+
+test: setup check-format test-dev test-asan-ubsan test-tsan ## everything, as before a push
+	@echo "== summary"
+	@for preset in dev asan-ubsan tsan; do echo "$$preset: $$(grep 'tests passed' build/$$preset/ctest.log)"; done
+	@cat build/{dev,asan-ubsan,tsan}/skipped.txt 2>/dev/null | sort | uniq -c | sed 's/^/skips: /' || true
+
+test-dev:
+	$(call suite,dev,debug build by g++)
+
+test-asan-ubsan:
+	$(call suite,asan-ubsan,address and undefined behaviour sanitizers by clang++)
+
+test-tsan:
+	$(call suite,tsan,thread sanitizer by clang++: all that needs no CAF)
+
+coverage: setup ## line coverage of engine/ wal/ segments/; fails below 90 %
+	$(call compile,coverage)
+	@find build/coverage -name '*.gcda' -delete
+	@ctest --preset coverage
+	@gcovr --root . --object-directory build/coverage --gcov-executable gcov --exclude-throw-branches -j 2 \
+	  --filter engine/ --filter wal/ --filter segments/ --print-summary --fail-under-line $(coverage_min)
+
+check-format:
+	@$(formatted) --dry-run -Werror && echo "format: clean"
+
+format: setup ## put every source file into the house style
+	@$(formatted) -i
+
+clean: ## remove build/
+	@rm -rf build
+
+.PHONY: help setup setup-build build demo test test-dev test-asan-ubsan test-tsan coverage check-format format clean
