@@ -24,6 +24,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -112,11 +113,15 @@ public:
   /// open reads it from the logs. Later calls answer `closing`; closing again is fine.
   Status close(std::optional<std::chrono::milliseconds> timeout_ms = std::nullopt);
 
-  /// For weir's own adapters (actors.hpp).
+  /// For weir's own adapters and tests: an engine round a core opened elsewhere.
+  [[nodiscard]] static Engine adopt(std::shared_ptr<EngineCore> core);
   [[nodiscard]] const std::shared_ptr<EngineCore>& core() const noexcept { return core_; }
 
 private:
   explicit Engine(std::shared_ptr<EngineCore> core);
+  Result<Receipt> store_waiting(std::string_view context_id, std::span<Event> events, const StoreOptions& options);
+  Ticket send_for_ticket(std::string_view context_id, std::span<Event> events, const StoreOptions& options,
+                         bool refuse_when_full);
   std::shared_ptr<EngineCore> core_;
 };
 

@@ -43,21 +43,18 @@ std::vector<std::shared_ptr<const Memtable>> FlushQueue::memtables() const {
 
 void FlushQueue::wait_for_all(Waiter waiter) {
   std::unique_lock lock(mutex_);
-  if (!queue_.empty() && !stopped_) {
+  if (!queue_.empty()) {
     waiting_.push_back({pushed_, std::move(waiter)});
     return;
   }
-  const Status answer = queue_.empty() ? Status{} : Status{*stopped_};
   lock.unlock();
-  waiter(answer);
+  waiter(Status{});
 }
 
-void FlushQueue::stop(const Error& why) {
+void FlushQueue::fail_waiters(const Error& why) {
   std::deque<Waiting> waiting;
   {
     std::lock_guard lock(mutex_);
-    if (!stopped_)
-      stopped_ = std::make_unique<Error>(why);
     waiting.swap(waiting_);
   }
   for (Waiting& each : waiting)

@@ -31,8 +31,8 @@ public:
 
   /// Answers `waiter` once everything queued now is in segments: at once if nothing is.
   void wait_for_all(Waiter waiter);
-  /// Answers every waiter, now and later, with `why`; the memtables stay readable.
-  void stop(const Error& why);
+  /// A flush has failed: answers who waits with `why`. The memtables stay queued and readable, to be tried again.
+  void fail_waiters(const Error& why);
 
 private:
   struct Waiting {
@@ -44,7 +44,6 @@ private:
   std::deque<Waiting> waiting_;
   std::uint64_t pushed_ = 0;
   std::uint64_t popped_ = 0;
-  std::unique_ptr<Error> stopped_;
 };
 
 } // namespace weir
