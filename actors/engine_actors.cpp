@@ -1,0 +1,97 @@
+#include "actors/engine_actors.hpp"
+
+#include "actors/flusher.hpp"
+#include "actors/shard.hpp"
+#include "actors/shard_manager.hpp"
+
+namespace weir {
+
+EngineCore::ActorSide::ActorSide(EngineParts& parts) {
+  // A private system: no message of the host's ever runs on our workers, nor the other way round. `sharing` keeps idle
+  // workers asleep (`stealing` polls); the throughput bound lets a busy shard take turns with the others.
+  config.set("scheduler.policy", caf::atom("sharing"));
+  config.set("scheduler.max-threads", std::size_t{2});
+  config.set("scheduler.max-throughput", std::size_t{64});
+  system.emplace(config);
+  flusher = system->spawn<Flusher, caf::hidden>(parts);
+  for (const auto& shard : parts.shards)
+    shards.push_back(shard->table ? system->spawn<Shard, caf::hidden>(parts, *shard) : ShardActor{});
+  manager = system->spawn<ShardManager, caf::hidden>(parts, shards);
+}
+
+EngineCore::ActorSide::~ActorSide() {
+  {
+    caf::scoped_actor self(*system, true);
+    const auto end = [&self](auto& handle) {
+      if (!handle)
+        return;
+      self->send_exit(handle, caf::exit_reason::kill);
+      self->wait_for(handle);
+      handle = nullptr;
+    };
+    end(manager);
+    for (ShardActor& shard : shards)
+      end(shard);
+    end(flusher);
+  }
+  shards.clear();
+  system.reset();
+}
+
+void EngineCore::start_actors() {
+  actors_ = std::make_unique<ActorSide>(parts_);
+  parts_.poke_all = [manager = actors_->manager] { caf::anon_send(manager, poke_all_atom_v); };
+  parts_.relieve = [manager = actors_->manager] { caf::anon_send(manager, relieve_atom_v); };
+  for (std::size_t i = 0; i < parts_.shards.size(); ++i) {
+    ShardParts& shard = *parts_.shards[i];
+    if (!shard.table)
+      continue;
+    shard.wake = [handle = actors_->shards[i]] { caf::anon_send(handle, drain_atom_v); };
+    shard.log->listen({
+        .progress = shard.wake,
+        .reset = [handle = actors_->shards[i]](std::uint64_t epoch) { caf::anon_send(handle, renumber_atom_v, epoch); },
+        .failed = [handle = actors_->shards[i]](const Error& why) { caf::anon_send(handle, stopped_atom_v, why); },
+        .frozen = [flusher = actors_->flusher,
+                   i] { caf::anon_send(flusher, frozen_atom_v, static_cast<std::uint32_t>(i)); },
+        .warn = [this](const std::string& what) { parts_.health.warn(what); },
+    });
+    if (shard.table->flush_queue().size() != 0) // recovery filled more than one memtable
+      caf::anon_send(actors_->flusher, frozen_atom_v, static_cast<std::uint32_t>(i));
+  }
+}
+
+void EngineCore::flush(FlushQueue::Waiter waiter) {
+  std::shared_lock inside(door_);
+  if (!open_) {
+    waiter(Status{fail(Errc::closing, "the engine is closing")});
+    return;
+  }
+  caf::anon_send(actors_->manager, flush_now_atom_v, std::make_shared<Gather>(parts_.shards.size(), std::move(waiter)));
+}
+
+void EngineCore::stop_actors() {
+  // Nothing may hold a handle once its system is gone.
+  parts_.poke_all = nullptr;
+  parts_.relieve = nullptr;
+  for (auto& shard : parts_.shards)
+    if (shard->table) {
+      shard->wake = nullptr;
+      shard->log->listen({});
+    }
+  actors_.reset();
+  // A drain that ran out of time leaves calls behind: they are told now, not when the last stream lets go of us.
+  for (auto& shard : parts_.shards)
+    if (shard->table) {
+      std::vector<StoreCommand> left;
+      shard->inbox->drain(left, SIZE_MAX);
+      shard->log->drop_queued();
+    }
+}
+
+EngineCore::EngineCore() = default;
+
+EngineCore::~EngineCore() {
+  (void)close(parts_.options.close_timeout_ms);
+}
+
+} // namespace weir

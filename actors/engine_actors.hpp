@@ -1,0 +1,24 @@
+// The actor system of one engine. Only files of actors/ include this: it needs CAF.
+#pragma once
+
+#include "actors/engine_core.hpp"
+#include "actors/messages.hpp"
+
+#include <optional>
+#include <vector>
+
+namespace weir {
+
+struct EngineCore::ActorSide {
+  explicit ActorSide(EngineParts& parts);
+  /// Ends every actor and waits for it. Precondition: the executor has stopped, so nobody sends any more.
+  ~ActorSide();
+
+  caf::actor_system_config config; // outlives the system
+  std::optional<caf::actor_system> system;
+  std::vector<ShardActor> shards; // null where the shard could not be opened
+  FlusherActor flusher;
+  ShardManagerActor manager;
+};
+
+} // namespace weir

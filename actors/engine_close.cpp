@@ -1,0 +1,127 @@
+#include "actors/engine_core.hpp"
+#include "engine/text.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+
+namespace weir {
+
+namespace {
+
+// Shards below this are cheaper to read back from the log than to flush.
+constexpr std::uint64_t flush_on_close_bytes = 1 * MiB;
+// The last part of the timeout belongs to syncing and sealing.
+constexpr std::chrono::milliseconds seal_time{100};
+
+// Counts down to zero, with a deadline; shared, because who counts may come after who waits has left.
+struct Countdown {
+  explicit Countdown(std::size_t count) : left(count) {}
+  void down() {
+    std::lock_guard lock(mutex);
+    if (--left == 0)
+      zero.notify_all();
+  }
+  bool wait_until(std::chrono::steady_clock::time_point deadline) {
+    std::unique_lock lock(mutex);
+    return zero.wait_until(lock, deadline, [this] { return left == 0; });
+  }
+  std::mutex mutex;
+  std::condition_variable zero;
+  std::size_t left;
+};
+
+} // namespace
+
+Status EngineCore::close(std::chrono::milliseconds timeout_ms) {
+  std::lock_guard closing(close_mutex_);
+  if (close_result_)
+    return *close_result_;
+  const auto deadline = std::chrono::steady_clock::now() + timeout_ms;
+  closing_.store(true);
+  bool in_time = true;
+  Status sealed;
+  if (actors_) {
+    for (auto& shard : parts_.shards)
+      if (shard->inbox)
+        for (StoreCommand& parked : shard->inbox->close())
+          parked.done(fail(Errc::closing, "the engine is closing; the events were not stored"));
+    in_time = drain(deadline) && flush_large_shards(deadline - seal_time);
+    sealed = close_logs();
+    {
+      std::unique_lock outside(door_); // waits for calls that are inside
+      open_ = false;
+    }
+    parts_.executor->shutdown();
+    stop_actors();
+  } else if (parts_.executor) {
+    parts_.executor->shutdown();
+  }
+  if (parts_.catalog)
+    if (const Status closed = parts_.catalog->close(); !closed && sealed)
+      sealed = closed;
+  parts_.lock.reset();
+  in_time = in_time && std::chrono::steady_clock::now() <= deadline;
+  if (sealed && !in_time)
+    sealed = fail(Errc::deadline_exceeded,
+                  format("closing took longer than {} ms; what was acknowledged is in the logs", timeout_ms.count()));
+  close_result_ = sealed;
+  return sealed;
+}
+
+bool EngineCore::drain(std::chrono::steady_clock::time_point deadline) {
+  std::size_t running = 0;
+  for (auto& shard : parts_.shards)
+    running += shard->table ? 1 : 0;
+  if (running == 0)
+    return true;
+  const auto drained = std::make_shared<Countdown>(running);
+  for (auto& shard : parts_.shards)
+    if (shard->table)
+      shard->when_idle([drained] { drained->down(); });
+  parts_.poke_all();
+  return drained->wait_until(deadline);
+}
+
+bool EngineCore::flush_large_shards(std::chrono::steady_clock::time_point deadline) {
+  if (std::chrono::steady_clock::now() >= deadline)
+    return true;
+  std::vector<ShardParts*> large;
+  for (auto& shard : parts_.shards)
+    if (shard->table &&
+        (shard->table->active_bytes() > flush_on_close_bytes || shard->table->flush_queue().size() != 0))
+      large.push_back(shard.get());
+  if (large.empty())
+    return true;
+  const auto flushed = std::make_shared<Countdown>(large.size());
+  for (ShardParts* shard : large)
+    shard->log->flush([flushed](Status) { flushed->down(); }); // a failed one is in the log, as all else
+  return flushed->wait_until(deadline);
+}
+
+Status EngineCore::close_logs() {
+  // No deadline here: the lanes are joined next anyway, and only a sync makes the last `written` events safe.
+  std::mutex mutex;
+  Status worst;
+  std::vector<ShardParts*> running;
+  for (auto& shard : parts_.shards)
+    if (shard->table)
+      running.push_back(shard.get());
+  if (running.empty())
+    return worst;
+  const auto closed = std::make_shared<Countdown>(running.size());
+  for (ShardParts* shard : running)
+    shard->log->close([&mutex, &worst, closed](Status status) {
+      {
+        std::lock_guard lock(mutex);
+        if (!status && worst)
+          worst = std::move(status);
+      }
+      closed->down();
+    });
+  std::unique_lock lock(closed->mutex);
+  closed->zero.wait(lock, [&] { return closed->left == 0; });
+  return worst;
+}
+
+} // namespace weir

@@ -1,0 +1,234 @@
+#include "actors/engine_core.hpp"
+
+#include "engine/callback_scope.hpp"
+#include "engine/event_codec.hpp"
+#include "engine/query/executor.hpp"
+#include "engine/text.hpp"
+#include "engine/validate.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+
+namespace weir {
+
+namespace {
+
+Error closing_error() {
+  return fail(Errc::closing, "the engine is closing");
+}
+
+} // namespace
+
+Result<StoreCommand> EngineCore::make_command(std::string_view context_id, std::span<Event> events,
+                                              std::optional<Durability> durability) const {
+  const Durability wanted = durability.value_or(parts_.options.durability);
+  if (wanted != Durability::buffered && wanted != Durability::written && wanted != Durability::synced)
+    return fail(Errc::invalid_argument,
+                format("unknown durability {}; allowed are buffered, written, synced", static_cast<unsigned>(wanted)),
+                "durability");
+  for (std::size_t i = 0; i < events.size(); ++i)
+    if (!events[i].context_id.empty() && events[i].context_id != context_id)
+      return fail(Errc::invalid_argument, "all events of one call belong to one context", format("event {}", i));
+  WEIR_TRY(validate_call(context_id, events, parts_.options.payload_bytes_max));
+  StoreCommand command;
+  command.context_id = context_id;
+  encode_call(context_id, events, command.encoded);
+  command.events = static_cast<std::uint32_t>(events.size());
+  command.durability = wanted;
+  return command;
+}
+
+void EngineCore::submit(StoreCommand command, WhenFull when_full,
+                        std::optional<std::chrono::steady_clock::time_point> deadline) {
+  std::shared_lock inside(door_);
+  if (!open_ || closing_.load()) {
+    command.done(closing_error());
+    return;
+  }
+  ShardParts& shard = *parts_.shards[parts_.router->shard_of(command.context_id)];
+  if (const auto failure = shard.failure()) {
+    command.done(*failure);
+    return;
+  }
+  Admission admission = Admission::full;
+  switch (when_full) {
+  case WhenFull::wait: admission = shard.inbox->push_until(std::move(command), deadline); break;
+  case WhenFull::park: admission = shard.inbox->push_or_park(std::move(command)); break;
+  case WhenFull::refuse: admission = shard.inbox->try_push(std::move(command)); break;
+  }
+  inside.unlock(); // the answer below runs the caller's code
+  switch (admission) {
+  case Admission::accepted: return;
+  case Admission::full:
+    command.done(fail(Errc::overloaded, format("shard {} has as many calls waiting as it may", shard.id)));
+    return;
+  case Admission::timed_out:
+    command.done(
+        fail(Errc::deadline_exceeded, format("shard {} had no room in time; the events were not stored", shard.id)));
+    return;
+  case Admission::closed: command.done(closing_error()); return;
+  }
+}
+
+Result<ShardView> EngineCore::view(ShardId shard) const {
+  if (closing_.load())
+    return closing_error();
+  const ShardParts& parts = *parts_.shards[shard];
+  if (!parts.table)
+    return *parts.failure();
+  return parts.table->view();
+}
+
+Result<std::vector<ShardView>> EngineCore::views(bool allow_partial) const {
+  std::vector<ShardView> all;
+  for (const auto& shard : parts_.shards) {
+    auto one = view(shard->id);
+    if (one)
+      all.push_back(std::move(*one));
+    else if (one.code() == Errc::closing || !allow_partial)
+      return std::move(one).error();
+  }
+  return all;
+}
+
+Result<ReplayCursor> EngineCore::replay(std::string_view context_id, ReplayOptions options) {
+  WEIR_TRY(validate_context_id(context_id));
+  WEIR_TRY(options.validate());
+  const ShardId shard = shard_of(context_id);
+  if (auto now = view(shard); !now)
+    return std::move(now).error();
+  return ReplayCursor([self = shared_from_this(), shard] { return self->view(shard); }, parts_.pinned,
+                      std::string(context_id), std::move(options));
+}
+
+void EngineCore::post_read(Job job) {
+  std::shared_lock inside(door_);
+  if (open_)
+    parts_.executor->post_read(std::move(job));
+}
+
+std::shared_ptr<io::Lane> EngineCore::make_read_lane() {
+  std::shared_lock inside(door_);
+  return open_ ? parts_.executor->make_lane(io::LaneKind::pooled, "weir-replay") : nullptr;
+}
+
+namespace {
+
+// Shards of one query as work items: the caller takes them too, so that a query ends even if every read thread is busy.
+struct QueryWork {
+  QueryWork(const Query& plan, std::vector<ShardView> all, const query::QueryControl& bounds)
+      : query(plan), views(std::move(all)), control(bounds), results(views.size()) {
+    control.result_bytes = &result_bytes;
+  }
+  const Query& query;
+  std::vector<ShardView> views;
+  query::QueryControl control;
+  std::atomic<std::uint64_t> result_bytes{0};
+  std::atomic<std::size_t> next{0};
+  std::mutex mutex;
+  std::condition_variable finished;
+  std::vector<std::optional<Result<query::ShardRows>>> results;
+  std::size_t done = 0;
+
+  void run() {
+    for (std::size_t i = next.fetch_add(1); i < views.size(); i = next.fetch_add(1)) {
+      auto result = query::scan_shard(query, views[i], control);
+      std::lock_guard lock(mutex);
+      results[i] = std::move(result);
+      if (++done == views.size())
+        finished.notify_all();
+    }
+  }
+};
+
+} // namespace
+
+Result<QueryResult> EngineCore::query(const Query& plan, const QueryRun& run) {
+  WEIR_TRY(plan.validate());
+  auto all = views(run.allow_partial);
+  if (!all)
+    return std::move(all).error();
+  query::QueryControl control;
+  control.clock = parts_.clock.get();
+  control.deadline = parts_.clock->steady_now() + run.timeout_ms;
+  control.cancel = run.cancel.get();
+  // Shared with the jobs: one that starts late must find it, though there is nothing left to do.
+  auto copy = std::make_shared<const Query>(plan);
+  auto work = std::make_shared<QueryWork>(*copy, std::move(*all), control);
+  const std::size_t helpers = work->views.empty() ? 0 : std::min(work->views.size() - 1, parts_.options.read_threads);
+  for (std::size_t i = 0; i < helpers; ++i)
+    post_read([work, copy, cancel = run.cancel] { work->run(); });
+  work->run();
+  std::unique_lock lock(work->mutex);
+  work->finished.wait(lock, [&] { return work->done == work->views.size(); });
+  std::vector<query::ShardRows> parts;
+  for (auto& result : work->results) {
+    if (!*result)
+      return std::move(*result).error();
+    parts.push_back(std::move(**result));
+  }
+  work->views.clear();
+  return query::merge(plan, std::move(parts), work->control);
+}
+
+EngineStats EngineCore::stats() const {
+  EngineStats stats;
+  for (const auto& shard : parts_.shards) {
+    ShardStats one;
+    one.shard = shard->id;
+    one.failed = shard->failure().has_value();
+    if (shard->table) {
+      const InboxStats inbox = shard->inbox->stats();
+      one.events_stored = shard->log->events_stored();
+      one.groups = shard->log->groups();
+      one.syncs = shard->log->syncs();
+      one.inbox_commands = inbox.commands;
+      one.inbox_bytes = inbox.bytes;
+      one.inbox_waiting = inbox.waiting;
+      one.overloaded = inbox.refused;
+      one.held_back = shard->held_back.load();
+      one.lookups = shard->lookups.load();
+      one.flushes = shard->flushes.load();
+      one.flush_queue = shard->table->flush_queue().size();
+      const ShardView now = shard->table->view();
+      for (const MemtableView& memtable : now.memtables) {
+        one.memtable_events += memtable.rows();
+        one.memtable_bytes += memtable.memtable()->bytes();
+      }
+      for (const auto& segment : *now.segments) {
+        ++one.segments;
+        one.segment_events += segment->meta().event_count;
+        one.segment_bytes += segment->meta().file_bytes;
+        one.payload_bytes += segment->meta().payload_bytes;
+      }
+    }
+    stats.shards.push_back(one);
+  }
+  const segments::BlockCacheStats cache = parts_.cache->stats();
+  stats.next_position = parts_.positions->next();
+  stats.block_cache_bytes = cache.cached_bytes;
+  stats.block_cache_hits = cache.hits;
+  stats.block_cache_misses = cache.misses;
+  stats.pinned_bytes = parts_.pinned->used();
+  stats.unsealed_bytes = parts_.unsealed->used();
+  stats.disk_free_bytes = parts_.guard->free_bytes();
+  stats.recovered_events = parts_.recovered_events;
+  stats.open_ms = parts_.open_ms;
+  return stats;
+}
+
+Health EngineCore::health() const {
+  Health health;
+  health.warnings = parts_.health.warnings();
+  health.disk_full = parts_.guard->low();
+  health.ok = health.warnings.empty() && !health.disk_full;
+  for (const auto& shard : parts_.shards) {
+    ShardHealth one{shard->id, shard->failure(), shard->table != nullptr};
+    health.ok = health.ok && !one.error;
+    health.shards.push_back(std::move(one));
+  }
+  return health;
+}
+
+} // namespace weir

@@ -1,0 +1,114 @@
+// The engine behind the public door: opens a directory, wires its parts, closes it.
+//
+// Purpose: owns everything of one open data directory, the private actor system included. No CAF in this header, so
+// that api/ stays free of it. Owner: Engine, and streams that outlive it, share it. Threading: any thread, except that
+// close() is for one at a time. Invariants: after close() no thread of ours runs and the directory is free; reads
+// answer `closing`, and what readers still hold stays valid.
+#pragma once
+
+#include "actors/engine_parts.hpp"
+#include "engine/io/random.hpp"
+
+#include <weir/options.hpp>
+#include <weir/query.hpp>
+#include <weir/query_result.hpp>
+#include <weir/replay_options.hpp>
+#include <weir/stats.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <shared_mutex>
+#include <span>
+#include <string>
+
+namespace weir {
+
+/// Everything the engine takes from outside; tests put simulated parts in.
+struct EngineSeams {
+  std::unique_ptr<io::FileSystem> fs;
+  std::unique_ptr<io::Clock> clock;
+  std::unique_ptr<io::Random> random;
+  /// Opens the catalog, or creates one with this many shards and this seed where there is none and `create` is set.
+  std::function<Result<std::unique_ptr<CatalogStore>>(io::FileSystem&, bool create, std::uint32_t shards,
+                                                      std::uint64_t directory_seed)>
+      open_catalog;
+  std::function<void(std::chrono::nanoseconds)> pause; ///< See ShardLog::Parts; may be empty.
+};
+
+/// The operating system's, for the directory at `directory`.
+Result<EngineSeams> system_seams(const std::string& directory, const EngineOptions& options);
+
+enum class WhenFull {
+  wait,   ///< The calling thread waits its turn.
+  park,   ///< The call waits its turn, the thread goes on.
+  refuse, ///< `overloaded`
+};
+
+struct QueryRun {
+  std::chrono::milliseconds timeout_ms{60'000};
+  std::shared_ptr<std::atomic<bool>> cancel;
+  bool allow_partial = false;
+};
+
+class EngineCore : public std::enable_shared_from_this<EngineCore> {
+public:
+  static Result<std::shared_ptr<EngineCore>> open(EngineSeams seams, EngineOptions options);
+  ~EngineCore();
+
+  /// Validates and encodes one call; an event's own context_id may be empty. Errors: see validate_call.
+  Result<StoreCommand> make_command(std::string_view context_id, std::span<Event> events,
+                                    std::optional<Durability> durability) const;
+  /// Sends a command to its shard. Whatever happens, its completion is answered exactly once.
+  void submit(StoreCommand command, WhenFull when_full,
+              std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt);
+
+  Result<ReplayCursor> replay(std::string_view context_id, ReplayOptions options);
+  Result<QueryResult> query(const Query& query, const QueryRun& run);
+  /// Runs on a read thread when the engine is open; dropped unrun when it is not.
+  void post_read(Job job);
+  [[nodiscard]] std::shared_ptr<io::Lane> make_read_lane();
+  /// Answers once everything acknowledged before the call is in segments, or with the first failure.
+  void flush(FlushQueue::Waiter waiter);
+  [[nodiscard]] EngineStats stats() const;
+  [[nodiscard]] Health health() const;
+  void warn(std::string what) { parts_.health.warn(std::move(what)); }
+
+  [[nodiscard]] const EngineOptions& options() const noexcept { return parts_.options; }
+  [[nodiscard]] ShardId shard_of(std::string_view context_id) const { return parts_.router->shard_of(context_id); }
+  [[nodiscard]] bool closed() const noexcept { return closing_.load(); }
+
+  Status close(std::chrono::milliseconds timeout_ms);
+
+private:
+  struct ActorSide;
+
+  EngineCore();
+  Status open_directory(EngineSeams& seams);
+  Status open_shards(const CatalogState& state);
+  Status open_shard(const CatalogState& state, const ShardRecord& record, ShardParts& shard);
+  void start_actors();
+  void stop_actors();
+  [[nodiscard]] Result<ShardView> view(ShardId shard) const;
+  Result<std::vector<ShardView>> views(bool allow_partial) const;
+  bool drain(std::chrono::steady_clock::time_point deadline);
+  bool flush_large_shards(std::chrono::steady_clock::time_point deadline);
+  Status close_logs();
+
+  EngineParts parts_;
+  std::unique_ptr<ActorSide> actors_;
+  std::function<void(std::chrono::nanoseconds)> pause_;
+  std::atomic<bool> closing_{false};
+  /// Held shared while a call uses actors or the executor; close() takes it alone before it ends them.
+  mutable std::shared_mutex door_;
+  bool open_ = false; // behind door_
+  std::mutex close_mutex_;
+  std::optional<Status> close_result_;
+};
+
+/// Checks one shard's recovered call against what came before it. `corruption` names the record.
+Status check_recovered_call(std::string_view call, const ShardTable& table, std::uint64_t record, ShardId shard);
+
+} // namespace weir

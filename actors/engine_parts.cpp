@@ -1,0 +1,78 @@
+#include "actors/engine_parts.hpp"
+
+#include "engine/text.hpp"
+
+namespace weir {
+
+void HealthBoard::warn(std::string what) {
+  std::lock_guard lock(mutex_);
+  warnings_.push_back(std::move(what));
+  if (warnings_.size() > kept)
+    warnings_.pop_front();
+}
+
+std::vector<std::string> HealthBoard::warnings() const {
+  std::lock_guard lock(mutex_);
+  return {warnings_.begin(), warnings_.end()};
+}
+
+void ShardParts::fail(const Error& why) {
+  std::lock_guard lock(mutex_);
+  if (!failure_)
+    failure_ = why;
+}
+
+std::optional<Error> ShardParts::failure() const {
+  std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+void ShardParts::when_idle(std::function<void()> idle) {
+  std::lock_guard lock(mutex_);
+  when_idle_ = std::move(idle);
+}
+
+std::function<void()> ShardParts::take_when_idle() {
+  std::lock_guard lock(mutex_);
+  return std::exchange(when_idle_, nullptr);
+}
+
+void EngineParts::reserve_positions() {
+  if (!reserving_.exchange(true))
+    flush_lane->post([this] { reserve_positions_now(); });
+}
+
+void EngineParts::reserve_positions_now() {
+  const Position until = positions->next_reservation();
+  if (const Status reserved = catalog->reserve_positions(until); !reserved) {
+    health.warn(format("positions could not be reserved, trying again: {}", to_string(reserved.error())));
+    flush_lane->post_after(std::chrono::milliseconds(100), [this] { reserve_positions_now(); });
+    return;
+  }
+  positions->reserved(until);
+  reserving_.store(false);
+  poke_all();
+}
+
+Status flush_oldest(EngineParts& parts, ShardParts& shard) {
+  const std::shared_ptr<const Memtable> memtable = shard.table->flush_queue().front();
+  if (memtable == nullptr)
+    return {};
+  const auto sorted = MemtableView(memtable).sorted();
+  // A number is used for one attempt only: whatever a failed one left behind can never be taken for the next.
+  const auto meta = parts.segments->write(shard.id, shard.next_segment++, *sorted);
+  if (!meta)
+    return meta.error();
+  auto reader = parts.segments->open(*meta);
+  if (!reader)
+    return std::move(reader).error();
+  const std::uint64_t cut = memtable->last_record();
+  const std::uint64_t first_file = shard.log->first_file_after(cut);
+  WEIR_TRY(parts.catalog->publish_segment(*meta, cut, first_file));
+  shard.table->publish_segment(std::move(*reader));
+  shard.flushes.fetch_add(1, std::memory_order_relaxed);
+  shard.log->cut(first_file);
+  return {};
+}
+
+} // namespace weir

@@ -1,0 +1,110 @@
+// What the shards, the flusher and the engine's core share.
+//
+// Purpose: plain data and services, wired by engine_open.cpp; no actor and no CAF in here.
+// Owner: EngineCore. Lives longer than the actor system and every job of the executor.
+// Threading: each member says its own; the vectors do not change after open.
+#pragma once
+
+#include "actors/shard_log.hpp"
+#include "engine/disk_guard.hpp"
+#include "engine/io/clock.hpp"
+#include "engine/io/executor.hpp"
+#include "engine/io/file_system.hpp"
+#include "engine/ports.hpp"
+#include "engine/position_source.hpp"
+#include "engine/replay_cursor.hpp"
+#include "engine/shard_inbox.hpp"
+#include "engine/shard_router.hpp"
+#include "engine/shard_table.hpp"
+#include "segments/block_cache.hpp"
+
+#include <weir/options.hpp>
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir {
+
+/// Failures of background work and callbacks, for health(). Any thread.
+class HealthBoard {
+public:
+  static constexpr std::size_t kept = 16;
+  void warn(std::string what);
+  [[nodiscard]] std::vector<std::string> warnings() const;
+
+private:
+  mutable std::mutex mutex_;
+  std::deque<std::string> warnings_;
+};
+
+/// One shard beside its actor.
+struct ShardParts {
+  ShardId id = 0;
+  std::unique_ptr<ShardTable> table; ///< Null if the shard could not be opened (allow_failed_shards).
+  std::unique_ptr<ShardInbox> inbox;
+  std::unique_ptr<ShardLog> log;
+  std::uint64_t next_segment = 1; ///< Flush lane only.
+  Timestamp recorded_at_max{};    ///< Shard actor only, once running.
+  std::atomic<std::uint64_t> flushes{0}, lookups{0}, held_back{0};
+
+  std::function<void()> wake; ///< Wakes the shard actor; set while the actors live.
+
+  void fail(const Error& why);
+  [[nodiscard]] std::optional<Error> failure() const;
+  /// `idle` is called once, when the shard next finds itself without anything left to do.
+  void when_idle(std::function<void()> idle);
+  /// Takes what when_idle left, if anything.
+  [[nodiscard]] std::function<void()> take_when_idle();
+
+private:
+  mutable std::mutex mutex_;
+  std::optional<Error> failure_;
+  std::function<void()> when_idle_;
+};
+
+struct EngineParts {
+  EngineOptions options;
+  std::uint64_t directory_seed = 0;
+  std::unique_ptr<io::FileSystem> fs;
+  std::unique_ptr<io::FileLock> lock;
+  std::unique_ptr<io::Clock> clock;
+  std::unique_ptr<CatalogStore> catalog; ///< Flush lane only, once running.
+  std::unique_ptr<segments::BlockCache> cache;
+  std::unique_ptr<SegmentStore> segments;
+  std::unique_ptr<UnsealedBudget> unsealed;
+  std::unique_ptr<DiskGuard> guard;
+  std::unique_ptr<PositionSource> positions;
+  std::unique_ptr<ShardRouter> router;
+  std::shared_ptr<PinnedBudget> pinned;
+  HealthBoard health;
+  std::vector<std::unique_ptr<ShardParts>> shards;
+  std::unique_ptr<io::IoExecutor> executor;
+  std::shared_ptr<io::Lane> flush_lane;
+  std::shared_ptr<io::Lane> files_lane;
+  std::uint64_t recovered_events = 0;
+  std::uint64_t open_ms = 0;
+
+  /// Wakes every shard; set while the actors live.
+  std::function<void()> poke_all;
+  /// Asks for memory to be freed; set while the actors live.
+  std::function<void()> relieve;
+
+  /// Reserves more positions in the catalog, in the flush lane, unless somebody is at it; then wakes every shard.
+  void reserve_positions();
+
+private:
+  void reserve_positions_now();
+  std::atomic<bool> reserving_{false};
+};
+
+/// Writes the shard's oldest passive memtable into a segment and lets go of it and of its log. Flush lane only. Nothing
+/// to flush is success.
+Status flush_oldest(EngineParts& parts, ShardParts& shard);
+
+} // namespace weir

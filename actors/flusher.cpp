@@ -1,0 +1,54 @@
+#include "actors/flusher.hpp"
+
+#include "engine/text.hpp"
+
+#include <algorithm>
+
+namespace weir {
+
+namespace {
+constexpr std::chrono::milliseconds retry_first{50};
+constexpr std::chrono::milliseconds retry_last{2'000};
+} // namespace
+
+Flusher::Flusher(caf::actor_config& config, EngineParts& parts)
+    : FlusherActor::base(config), parts_(parts), shards_(parts.shards.size()) {
+}
+
+Flusher::behavior_type Flusher::make_behavior() {
+  return {
+      [this](frozen_atom, std::uint32_t shard) {
+        if (!shards_[shard].busy)
+          start(shard);
+      },
+      [this](flushed_atom, std::uint32_t shard, bool worked) {
+        PerShard& state = shards_[shard];
+        state.busy = false;
+        state.retry_in = worked ? std::chrono::milliseconds{0}
+                                : std::clamp<std::chrono::milliseconds>(state.retry_in * 2, retry_first, retry_last);
+        if (parts_.shards[shard]->table->flush_queue().size() != 0)
+          start(shard);
+      },
+  };
+}
+
+void Flusher::start(std::uint32_t shard) {
+  shards_[shard].busy = true;
+  auto job = [&parts = parts_, shard, self = caf::actor_cast<FlusherActor>(address())] {
+    const Status flushed = flush_oldest(parts, *parts.shards[shard]);
+    if (flushed) {
+      parts.poke_all(); // memory came back
+    } else {
+      parts.health.warn(
+          format("shard {}: a flush failed and will be tried again: {}", shard, to_string(flushed.error())));
+      parts.shards[shard]->table->flush_queue().fail_waiters(flushed.error());
+    }
+    caf::anon_send(self, flushed_atom_v, shard, flushed.ok());
+  };
+  if (shards_[shard].retry_in.count() == 0)
+    parts_.flush_lane->post(std::move(job));
+  else
+    parts_.flush_lane->post_after(shards_[shard].retry_in, std::move(job));
+}
+
+} // namespace weir

@@ -1,0 +1,97 @@
+// Every message the engine's own actors understand, one sentence each: the map of the inside.
+//
+// Purpose: a wrong message does not compile. Payload does not travel here (it goes through ShardInbox and views); these
+// are wake-ups, control and answers of jobs. Services that speak CAF use <weir/actors.hpp> instead, never these.
+#pragma once
+
+#include "actors/compat.hpp"
+#include "engine/flush_queue.hpp"
+
+#include <weir/event.hpp>
+#include <weir/result.hpp>
+
+#include <caf/all.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace weir {
+
+/// Answers to look-ups of cold contexts.
+using LookupAnswers = std::shared_ptr<std::vector<std::pair<std::string, Result<Sequence>>>>;
+
+/// Collects the answers of several shards and passes on the first error, or success, when the last one is in.
+class Gather {
+public:
+  Gather(std::size_t shards, FlushQueue::Waiter done) : left_(shards), done_(std::move(done)) {}
+  /// Dropped unanswered (an actor died, the engine closed): that is an answer too.
+  ~Gather() {
+    if (done_)
+      done_(Status{fail(Errc::closing, "the engine is closing")});
+  }
+  Gather(const Gather&) = delete;
+  Gather& operator=(const Gather&) = delete;
+  void answer(Status status);
+
+private:
+  std::mutex mutex_;
+  std::size_t left_;
+  Status worst_;
+  FlushQueue::Waiter done_;
+};
+using GatherPtr = std::shared_ptr<Gather>;
+
+} // namespace weir
+
+CAF_BEGIN_TYPE_ID_BLOCK(weir_inside, caf::first_custom_type_id)
+CAF_ADD_ATOM(weir_inside, weir, drain_atom, "drain")
+CAF_ADD_ATOM(weir_inside, weir, resolved_atom, "resolved")
+CAF_ADD_ATOM(weir_inside, weir, renumber_atom, "renumber")
+CAF_ADD_ATOM(weir_inside, weir, stopped_atom, "stopped")
+CAF_ADD_ATOM(weir_inside, weir, flush_now_atom, "flushnow")
+CAF_ADD_ATOM(weir_inside, weir, frozen_atom, "frozen")
+CAF_ADD_ATOM(weir_inside, weir, flushed_atom, "flushed")
+CAF_ADD_ATOM(weir_inside, weir, relieve_atom, "relieve")
+CAF_ADD_ATOM(weir_inside, weir, poke_all_atom, "pokeall")
+CAF_END_TYPE_ID_BLOCK(weir_inside)
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::LookupAnswers)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::GatherPtr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::Error)
+
+namespace weir {
+
+/// SHARD: owns the order of one slice of all contexts.
+using ShardActor = caf::typed_actor<
+    // Something may have changed (commands, room, applied groups, positions, memory): take what can be taken.
+    Op<drain_atom>::Returns<void>,
+    // A read job has looked up cold contexts.
+    Op<resolved_atom, LookupAnswers>::Returns<void>,
+    // The log has lost groups: give their numbers again, as this epoch.
+    Op<renumber_atom, std::uint64_t>::Returns<void>,
+    // The log has failed: take no more stores, for this reason.
+    Op<stopped_atom, Error>::Returns<void>,
+    // Freeze what is in memory and answer once it is in segments.
+    Op<flush_now_atom, GatherPtr>::Returns<void>>;
+
+/// FLUSHER: one passive memtable in, one segment out, a shard at a time.
+using FlusherActor = caf::typed_actor<
+    // A memtable of this shard waits for its flush.
+    Op<frozen_atom, std::uint32_t>::Returns<void>,
+    // The flush lane is done with a memtable of this shard (true) or must try again (false).
+    Op<flushed_atom, std::uint32_t, bool>::Returns<void>>;
+
+/// SHARD MANAGER: owns the shards, and speaks to all of them at once.
+using ShardManagerActor = caf::typed_actor<
+    // Flush every shard; the gather is answered once for each.
+    Op<flush_now_atom, GatherPtr>::Returns<void>,
+    // Memory is used up: freeze the largest active memtable.
+    Op<relieve_atom>::Returns<void>,
+    // Memory, positions or disk space came back: every shard may go on.
+    Op<poke_all_atom>::Returns<void>>;
+
+} // namespace weir

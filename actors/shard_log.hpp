@@ -1,0 +1,140 @@
+// The log side of a shard: writes groups, syncs, shows them to readers, answers, in that order.
+//
+// Purpose: everything that happens to a group once its order is decided. Runs as jobs of the shard's log lane, so the
+// shard actor never waits for a disk; one fdatasync covers every group that queued up during the last one. Owner: the
+// shard. Threading: submit, flush, cut and the counters from any thread; all else inside the lane. Invariants: groups
+// are applied and answered in the order submitted; a synced group is answered only after its sync; after a failed sync
+// nothing is written any more; after a failed write every group numbered on top of it is refused, and the shard is told
+// to number anew (epoch).
+#pragma once
+
+#include "engine/disk_guard.hpp"
+#include "engine/io/clock.hpp"
+#include "engine/io/executor.hpp"
+#include "engine/shard_table.hpp"
+#include "engine/store_command.hpp"
+#include "wal/group.hpp"
+#include "wal/writer.hpp"
+
+#include <weir/options.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+namespace weir {
+
+/// One numbered commit group and the answers it owes.
+struct Submission {
+  struct Answer {
+    Completion done;
+    Receipt receipt;
+  };
+  std::uint64_t group = 0; ///< Number, counting up from 1.
+  std::uint64_t epoch = 0; ///< Of the numbering; see ShardLog::Events::reset.
+  std::shared_ptr<wal::Group> records;
+  std::vector<Answer> answers;
+  Durability strongest = Durability::synced; ///< The most any of its calls asks for.
+  std::uint64_t first_record = 0;            ///< The log's: record number of its first call once written.
+};
+
+class ShardLog {
+public:
+  static constexpr unsigned depth = 2; ///< Groups in flight: one is synced while the next forms.
+
+  /// What the log tells the shard. Called inside the lane; must not block.
+  struct Events {
+    std::function<void()> progress;           ///< There is room for a group, or groups were applied.
+    std::function<void(std::uint64_t)> reset; ///< Groups were lost: number anew, as this epoch.
+    std::function<void(const Error&)> failed; ///< The shard takes no more stores.
+    std::function<void()> frozen;             ///< A memtable waits for its flush.
+    std::function<void(const std::string&)> warn;
+  };
+  struct Parts {
+    std::shared_ptr<io::Lane> lane;       ///< The log's own.
+    std::shared_ptr<io::Lane> files_lane; ///< Where spare files are prepared.
+    ShardTable& table;
+    DiskGuard& guard;
+    const io::Clock& clock;
+    std::function<void(std::chrono::nanoseconds)> pause; ///< Lets answered writers come back together.
+  };
+
+  ShardLog(ShardId shard, const EngineOptions& options, std::uint64_t memtable_bytes_max, Parts parts,
+           std::unique_ptr<wal::Writer> writer);
+
+  /// Sets who is told. Before the first submission, and again once nothing runs any more.
+  void listen(Events events) { events_ = std::move(events); }
+
+  /// Queues a group. Precondition: in_flight() < depth.
+  void submit(Submission submission);
+  [[nodiscard]] unsigned in_flight() const noexcept { return in_flight_.load(std::memory_order_acquire); }
+  /// Groups up to this number are visible to readers, or were refused.
+  [[nodiscard]] std::uint64_t applied_group() const noexcept { return applied_group_.load(std::memory_order_acquire); }
+
+  /// Freezes the active memtable and answers once everything frozen so far is in segments.
+  void flush(FlushQueue::Waiter waiter);
+  /// Freezes the active memtable if it holds at least `bytes_min`, to give memory back.
+  void freeze_soon(std::uint64_t bytes_min);
+  /// The catalog says that records below those of WAL file `first_file` are not needed.
+  void cut(std::uint64_t first_file);
+  /// Asks the disk for free space again.
+  void recheck_space();
+  /// First WAL file that is still needed once records up to `record` are in segments. Any thread.
+  [[nodiscard]] std::uint64_t first_file_after(std::uint64_t record) const {
+    return writer_->first_file_holding(record + 1);
+  }
+  /// Syncs and seals; `done` is called in the lane. Nothing may be submitted any more.
+  void close(UniqueFunction<void(Status)> done);
+  /// Answers `closing` to what never got into the lane. Once the lane has ended.
+  void drop_queued();
+
+  [[nodiscard]] std::uint64_t events_stored() const noexcept { return events_stored_.load(); }
+  [[nodiscard]] std::uint64_t groups() const noexcept { return groups_.load(); }
+  [[nodiscard]] std::uint64_t syncs() const noexcept { return syncs_.load(); }
+
+private:
+  void process();
+  void write_failed(Error why, Submission& submission, bool applied);
+  void commit(std::vector<Submission>& waiting);
+  Status sync();
+  void apply(Submission& submission, std::uint64_t first_record);
+  void answer(std::vector<Submission>& done);
+  void refuse(Submission& submission, const Error& why);
+  void fail_shard(const Error& why);
+  void make_room(const Submission& submission);
+  void freeze();
+  void after_work();
+
+  const ShardId shard_;
+  const std::chrono::nanoseconds sync_interval_;
+  const std::uint64_t memtable_bytes_max_;
+  const std::uint64_t wal_file_bytes_;
+  Parts parts_;
+  std::unique_ptr<wal::Writer> writer_;
+  Events events_;
+
+  std::mutex mutex_;
+  std::vector<Submission> queue_;
+  bool scheduled_ = false;
+
+  std::atomic<unsigned> in_flight_{0};
+  std::atomic<std::uint64_t> applied_group_{0};
+  std::atomic<std::uint64_t> events_stored_{0}, groups_{0}, syncs_{0};
+  std::atomic<bool> preparing_spare_{false};
+
+  // Inside the lane only:
+  std::uint64_t epoch_ = 1;
+  Error lost_; // why the last epoch ended
+  std::optional<Error> failed_;
+  bool sync_timer_ = false;
+  std::chrono::nanoseconds sync_cost_{0};
+  std::uint64_t bytes_since_check_ = 0;
+  std::chrono::steady_clock::time_point checked_at_{};
+};
+
+} // namespace weir

@@ -1,0 +1,172 @@
+#include "actors/shard_pump.hpp"
+
+#include "engine/event_codec.hpp"
+#include "engine/text.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace weir {
+
+ShardPump::ShardPump(EngineParts& parts, ShardParts& shard, Resolved resolved)
+    : parts_(parts), shard_(shard), resolved_(std::move(resolved)),
+      state_({parts.options.context_cache_entries, 2 * limits::group_commands_max, parts.directory_seed}) {
+}
+
+std::optional<Sequence> ShardPump::in_memory(std::string_view context_id) const {
+  return shard_.table->last_sequence_in_memory(context_id);
+}
+
+void ShardPump::pump() {
+  state_.applied(shard_.log->applied_group());
+  while (shard_.log->in_flight() < ShardLog::depth) {
+    if (!formed_) {
+      take();
+      if (stopped_) {
+        refuse_all(*stopped_);
+        return;
+      }
+      if (state_.ready() == 0 || refuse_if_disk_is_low() || memory_is_short())
+        break;
+      form();
+    }
+    if (!submit())
+      break;
+  }
+  shard_.held_back.store(state_.held_back(), std::memory_order_relaxed);
+}
+
+void ShardPump::take() {
+  bool more = true;
+  while (more && (state_.room() != 0 || stopped_) && (state_.ready() < limits::group_commands_max || stopped_)) {
+    taken_.clear();
+    more = shard_.inbox->drain(taken_, stopped_ ? limits::group_commands_max : state_.room());
+    if (stopped_) {
+      for (StoreCommand& command : taken_)
+        command.done(*stopped_);
+      continue;
+    }
+    state_.accept(std::move(taken_), [this](std::string_view id) { return in_memory(id); });
+  }
+  taken_.clear();
+  start_lookups();
+}
+
+void ShardPump::start_lookups() {
+  auto contexts = std::make_shared<std::vector<std::string>>(state_.take_lookups());
+  if (contexts->empty())
+    return;
+  shard_.lookups.fetch_add(contexts->size(), std::memory_order_relaxed);
+  parts_.executor->post_read([contexts, resolved = resolved_, table = shard_.table.get()] {
+    const ShardView view = table->view();
+    auto answers = std::make_shared<Answers::element_type>();
+    answers->reserve(contexts->size());
+    for (std::string& context : *contexts) {
+      auto last = last_sequence(view, context);
+      answers->emplace_back(std::move(context), std::move(last));
+    }
+    resolved(std::move(answers));
+  });
+}
+
+void ShardPump::resolved(const Answers& answers) {
+  state_.resolved(std::move(*answers));
+  start_lookups();
+  pump();
+}
+
+bool ShardPump::refuse_if_disk_is_low() {
+  if (!parts_.guard->low())
+    return false;
+  refuse_all(
+      fail(Errc::disk_full,
+           format("less than {} bytes of disk space are left (disk_reserve_bytes); stores go on when space returns",
+                  parts_.guard->reserve_bytes())));
+  shard_.log->recheck_space(); // wakes the shard; by then space may have returned
+  return true;
+}
+
+bool ShardPump::memory_is_short() {
+  if (!parts_.unsealed->exhausted())
+    return false;
+  parts_.relieve(); // a flush follows, and it wakes every shard
+  return true;
+}
+
+void ShardPump::form() {
+  Formed formed;
+  formed.calls = state_.form_group(limits::group_commands_max, limits::group_bytes_max, ++group_);
+  for (const ShardState::Numbered& call : formed.calls) {
+    formed.events += call.command.events;
+    formed.bytes += call.command.bytes();
+  }
+  formed_ = std::move(formed);
+}
+
+bool ShardPump::submit() {
+  const auto first_position = parts_.positions->draw(formed_->events);
+  if (parts_.positions->runs_low() || !first_position)
+    parts_.reserve_positions();
+  if (!first_position)
+    return false;
+  shard_.recorded_at_max = std::max(shard_.recorded_at_max, parts_.clock->now());
+  Submission submission;
+  submission.group = group_;
+  submission.epoch = epoch_;
+  submission.records = std::make_shared<wal::Group>(formed_->bytes);
+  submission.strongest = Durability::buffered;
+  submission.answers.reserve(formed_->calls.size());
+  Position position = *first_position;
+  for (ShardState::Numbered& call : formed_->calls) {
+    StoreCommand& command = call.command;
+    char* const body = submission.records->add_uninitialized(command.bytes());
+    std::memcpy(body, command.encoded.data(), command.bytes());
+    number_call({body, command.bytes()}, call.first_sequence, position, shard_.recorded_at_max);
+    submission.strongest = std::max(submission.strongest, command.durability);
+    submission.answers.push_back(
+        {std::move(command.done), {call.first_sequence, position, command.events, command.durability}});
+    position += command.events;
+  }
+  formed_.reset();
+  shard_.log->submit(std::move(submission));
+  return true;
+}
+
+void ShardPump::renumber(std::uint64_t epoch) {
+  epoch_ = epoch;
+  // What was numbered but not handed over yet starts over, before everything that came later.
+  std::vector<StoreCommand> again;
+  if (formed_)
+    for (ShardState::Numbered& call : formed_->calls)
+      again.push_back(std::move(call.command));
+  formed_.reset();
+  for (StoreCommand& command : state_.take_all())
+    again.push_back(std::move(command));
+  state_.applied(group_);
+  const auto lookup = [this](std::string_view id) { return in_memory(id); };
+  state_.rollback(lookup);
+  state_.accept(std::move(again), lookup);
+  start_lookups();
+  pump();
+}
+
+void ShardPump::stop(const Error& why) {
+  stopped_ = why;
+  pump();
+}
+
+void ShardPump::refuse_all(const Error& why) {
+  if (formed_)
+    for (ShardState::Numbered& call : formed_->calls)
+      call.command.done(why);
+  formed_.reset();
+  for (StoreCommand& command : state_.take_all())
+    command.done(why);
+}
+
+bool ShardPump::idle() const {
+  return !formed_ && state_.ready() == 0 && state_.held_back() == 0 && shard_.log->in_flight() == 0 &&
+         shard_.inbox->stats().commands == 0;
+}
+
+} // namespace weir

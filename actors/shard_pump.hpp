@@ -1,0 +1,62 @@
+// Moves store calls from a shard's inbox to its log, as far as they can go now.
+//
+// Purpose: what the shard actor does at each wake-up, without CAF: take from the inbox, let ShardState decide, number,
+// encode, hand over to the log. Never waits: whatever is missing (room, positions, memory, a look-up) wakes it again.
+// Owner: the shard actor (or a test). Threading: one thread at a time, except `outside` calls made by jobs.
+#pragma once
+
+#include "actors/engine_parts.hpp"
+#include "engine/shard_state.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace weir {
+
+class ShardPump {
+public:
+  using Answers = std::shared_ptr<std::vector<std::pair<std::string, Result<Sequence>>>>;
+  /// How a read job hands its answers back; called on a read thread.
+  using Resolved = std::function<void(Answers)>;
+
+  ShardPump(EngineParts& parts, ShardParts& shard, Resolved resolved);
+
+  void pump();
+  void resolved(const Answers& answers);
+  /// The log has lost groups; numbers are given again as `epoch`.
+  void renumber(std::uint64_t epoch);
+  /// The shard takes no more stores.
+  void stop(const Error& why);
+  /// True if nothing that was admitted is left to do.
+  [[nodiscard]] bool idle() const;
+
+private:
+  struct Formed {
+    std::vector<ShardState::Numbered> calls;
+    std::uint64_t events = 0;
+    std::size_t bytes = 0;
+  };
+
+  void take();
+  void start_lookups();
+  bool refuse_if_disk_is_low();
+  bool memory_is_short();
+  void form();
+  bool submit(); // false: no positions yet
+  void refuse_all(const Error& why);
+  [[nodiscard]] std::optional<Sequence> in_memory(std::string_view context_id) const;
+
+  EngineParts& parts_;
+  ShardParts& shard_;
+  Resolved resolved_;
+  ShardState state_;
+  std::vector<StoreCommand> taken_;
+  std::optional<Formed> formed_; // numbered, waits for positions
+  std::uint64_t group_ = 0;
+  std::uint64_t epoch_ = 1;
+  std::optional<Error> stopped_;
+};
+
+} // namespace weir

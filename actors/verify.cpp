@@ -1,0 +1,52 @@
+#include "actors/verify.hpp"
+
+#include "actors/engine_core.hpp"
+#include "engine/text.hpp"
+#include "segments/segment_files.hpp"
+#include "wal/recovery.hpp"
+
+namespace weir {
+
+Status verify_directory(const std::string& directory, std::vector<std::string>* findings) {
+  EngineOptions options;
+  options.create_if_missing = false;
+  auto seams = system_seams(directory, options);
+  if (!seams)
+    return std::move(seams).error();
+  io::FileSystem& fs = *seams->fs;
+  auto lock = fs.lock("LOCK");
+  if (!lock)
+    return std::move(lock).error();
+  auto catalog = seams->open_catalog(fs, false, 0, 0);
+  if (!catalog)
+    return std::move(catalog).error();
+  const auto state = (*catalog)->load();
+  if (!state)
+    return state.error();
+
+  Status first;
+  const auto found = [&](const Status& status) {
+    if (status)
+      return;
+    if (findings != nullptr)
+      findings->push_back(to_string(status.error()));
+    if (first)
+      first = status;
+  };
+  segments::BlockCache no_cache(0);
+  segments::SegmentFiles files(fs, no_cache, {state->directory_seed, options.zone_rows, options.filter_bits_per_key});
+  for (const SegmentMeta& meta : state->segments) {
+    const auto segment = files.open(meta);
+    found(segment ? (*segment)->verify() : Status{segment.error()});
+  }
+  for (const ShardRecord& shard : state->shards)
+    found(wal::verify(fs, {.shard = shard.shard,
+                           .directory_seed = state->directory_seed,
+                           .first_file = shard.wal_first_file,
+                           .cut_record = shard.wal_cut_record,
+                           .file_bytes = options.wal_file_bytes}));
+  found((*catalog)->close());
+  return first;
+}
+
+} // namespace weir

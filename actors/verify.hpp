@@ -1,0 +1,15 @@
+// Checks a whole directory without changing it.
+#pragma once
+
+#include <weir/result.hpp>
+
+#include <string>
+#include <vector>
+
+namespace weir {
+
+/// Locks the directory, then checks the catalog, every byte of every live segment and every live log file. Every
+/// finding goes to `findings`, if given; the result is the first one. Errors: as EngineCore::open.
+Status verify_directory(const std::string& directory, std::vector<std::string>* findings);
+
+} // namespace weir

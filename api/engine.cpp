@@ -1,0 +1,237 @@
+#include <weir/engine.hpp>
+
+#include "actors/engine_core.hpp"
+#include "engine/callback_scope.hpp"
+#include "engine/replay_pump.hpp"
+#include "engine/text.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <span>
+
+namespace weir {
+
+namespace {
+
+using Deadline = std::optional<std::chrono::steady_clock::time_point>;
+
+// Calls of one thread keep their order: its number tells a shard who sends.
+std::uint64_t this_thread_sender() {
+  static std::atomic<std::uint64_t> next{1};
+  thread_local const std::uint64_t mine = next.fetch_add(1);
+  return mine;
+}
+
+Deadline deadline_of(const StoreOptions& options) {
+  if (!options.timeout_ms)
+    return std::nullopt;
+  return std::chrono::steady_clock::now() + *options.timeout_ms;
+}
+
+// Runs the service's code. What it throws is its bug, but must not take a log thread down.
+template <class F> void guarded(const std::weak_ptr<EngineCore>& core, F&& call) {
+  try {
+    call();
+  } catch (const std::exception& e) {
+    if (const auto alive = core.lock())
+      alive->warn(std::string("a callback threw: ") + e.what());
+  } catch (...) {
+    if (const auto alive = core.lock())
+      alive->warn("a callback threw something that is no std::exception");
+  }
+}
+
+void send(EngineCore& core, std::string_view context_id, std::span<Event> events, const StoreOptions& options,
+          Completion done, WhenFull when_full, Deadline deadline = std::nullopt) {
+  auto command = core.make_command(context_id, events, options.durability);
+  if (!command) {
+    done(std::move(command).error());
+    return;
+  }
+  command->sender = this_thread_sender();
+  command->done = std::move(done);
+  core.submit(std::move(*command), when_full, deadline);
+}
+
+Completion to_callback(const std::shared_ptr<EngineCore>& core, Engine::StoreCallback callback) {
+  return Completion([weak = std::weak_ptr(core), callback = std::move(callback)](Result<Receipt> result) {
+    guarded(weak, [&] { callback(std::move(result)); });
+  });
+}
+
+} // namespace
+
+Result<Engine> Engine::open(const std::string& directory, EngineOptions options) {
+  WEIR_TRY(options.validate());
+  auto seams = system_seams(directory, options);
+  if (!seams)
+    return std::move(seams).error();
+  auto core = EngineCore::open(std::move(*seams), std::move(options));
+  if (!core)
+    return std::move(core).error();
+  return Engine(std::move(*core));
+}
+
+Engine Engine::adopt(std::shared_ptr<EngineCore> core) {
+  return Engine(std::move(core));
+}
+
+Engine::Engine(std::shared_ptr<EngineCore> core) : core_(std::move(core)) {
+}
+Engine::Engine(Engine&&) noexcept = default;
+Engine& Engine::operator=(Engine&& other) noexcept {
+  if (this != &other) {
+    if (core_)
+      (void)close();
+    core_ = std::move(other.core_);
+  }
+  return *this;
+}
+Engine::~Engine() {
+  if (core_)
+    (void)close();
+}
+
+Result<Receipt> Engine::store(Event event, const StoreOptions& options) {
+  const std::string context_id = event.context_id;
+  return store_waiting(context_id, {&event, 1}, options);
+}
+
+Result<Receipt> Engine::store(std::string_view context_id, std::vector<Event> events, const StoreOptions& options) {
+  return store_waiting(context_id, events, options);
+}
+
+Result<Receipt> Engine::store_waiting(std::string_view context_id, std::span<Event> events,
+                                      const StoreOptions& options) {
+  if (CallbackScope::active())
+    return fail(Errc::invalid_argument, "a blocking store from inside a callback of an engine would wait for itself; "
+                                        "use store_async");
+  const Deadline deadline = deadline_of(options);
+  auto state = std::make_shared<Ticket::State>();
+  send(*core_, context_id, events, options,
+       Completion([state](Result<Receipt> result) { state->set(std::move(result)); }), WhenFull::wait, deadline);
+  std::unique_lock lock(state->mutex);
+  const auto answered = [&] { return state->answer.has_value(); };
+  if (!deadline)
+    state->answered.wait(lock, answered);
+  else if (!state->answered.wait_until(lock, *deadline, answered))
+    return fail(Errc::deadline_exceeded, "no answer in time; the events were admitted and may still be stored");
+  return std::move(*state->answer);
+}
+
+Ticket Engine::send_for_ticket(std::string_view context_id, std::span<Event> events, const StoreOptions& options,
+                               bool refuse_when_full) {
+  auto state = std::make_shared<Ticket::State>();
+  send(*core_, context_id, events, options,
+       Completion([state](Result<Receipt> result) { state->set(std::move(result)); }),
+       refuse_when_full ? WhenFull::refuse : WhenFull::park);
+  return Ticket(std::move(state));
+}
+
+Ticket Engine::store_async(Event event, const StoreOptions& options) {
+  const std::string context_id = event.context_id;
+  return send_for_ticket(context_id, {&event, 1}, options, false);
+}
+
+Ticket Engine::store_async(std::string_view context_id, std::vector<Event> events, const StoreOptions& options) {
+  return send_for_ticket(context_id, events, options, false);
+}
+
+void Engine::store_async(Event event, StoreCallback done, const StoreOptions& options) {
+  const std::string context_id = event.context_id;
+  send(*core_, context_id, {&event, 1}, options, to_callback(core_, std::move(done)), WhenFull::park);
+}
+
+void Engine::store_async(std::string_view context_id, std::vector<Event> events, StoreCallback done,
+                         const StoreOptions& options) {
+  send(*core_, context_id, events, options, to_callback(core_, std::move(done)), WhenFull::park);
+}
+
+Ticket Engine::try_store(Event event, const StoreOptions& options) {
+  const std::string context_id = event.context_id;
+  return send_for_ticket(context_id, {&event, 1}, options, true);
+}
+
+Ticket Engine::try_store(std::string_view context_id, std::vector<Event> events, const StoreOptions& options) {
+  return send_for_ticket(context_id, events, options, true);
+}
+
+Result<ReplayStream> Engine::replay(std::string_view context_id, ReplayOptions options) const {
+  auto cursor = core_->replay(context_id, std::move(options));
+  if (!cursor)
+    return std::move(cursor).error();
+  return ReplayStream(std::make_unique<ReplayCursor>(std::move(*cursor)));
+}
+
+Result<ReplaySubscription> Engine::replay(std::string_view context_id, ReplayOptions options,
+                                          std::function<void(const EventBatch&)> on_batch,
+                                          std::function<void(Status)> on_end, std::uint64_t credit) const {
+  auto cursor = core_->replay(context_id, std::move(options));
+  if (!cursor)
+    return std::move(cursor).error();
+  auto lane = core_->make_read_lane();
+  if (!lane)
+    return fail(Errc::closing, "the engine is closing");
+  const std::weak_ptr<EngineCore> weak = core_;
+  return ReplaySubscription(ReplayPump::start(
+      std::move(lane), std::move(*cursor),
+      [weak, call = std::move(on_batch)](const EventBatch& batch) { guarded(weak, [&] { call(batch); }); },
+      [weak, call = std::move(on_end)](Status status) { guarded(weak, [&] { call(std::move(status)); }); }, credit));
+}
+
+Result<QueryResult> Engine::query(std::string_view text, const QueryOptions& options) const {
+  auto plan = parse_query(text);
+  if (!plan)
+    return std::move(plan).error();
+  return query(*plan, options);
+}
+
+Result<QueryResult> Engine::query(const Query& plan, const QueryOptions& options) const {
+  return core_->query(
+      plan, {options.timeout_ms.value_or(core_->options().query_timeout_ms), options.cancel, options.allow_partial});
+}
+
+Status Engine::flush() {
+  if (CallbackScope::active())
+    return fail(Errc::invalid_argument, "a flush from inside a callback of an engine would wait for itself");
+  struct Wait {
+    std::mutex mutex;
+    std::condition_variable done;
+    std::optional<Status> status;
+  };
+  const auto wait = std::make_shared<Wait>();
+  core_->flush([wait](Status status) {
+    std::lock_guard lock(wait->mutex);
+    wait->status = std::move(status);
+    wait->done.notify_all();
+  });
+  std::unique_lock lock(wait->mutex);
+  wait->done.wait(lock, [&] { return wait->status.has_value(); });
+  return *wait->status;
+}
+
+EngineStats Engine::stats() const {
+  return core_->stats();
+}
+
+Health Engine::health() const {
+  return core_->health();
+}
+
+const EngineOptions& Engine::options() const noexcept {
+  return core_->options();
+}
+
+ShardId Engine::shard_of(std::string_view context_id) const {
+  return core_->shard_of(context_id);
+}
+
+Status Engine::close(std::optional<std::chrono::milliseconds> timeout_ms) {
+  if (CallbackScope::active())
+    return fail(Errc::invalid_argument, "close from inside a callback of an engine would wait for itself");
+  return core_->close(timeout_ms.value_or(core_->options().close_timeout_ms));
+}
+
+} // namespace weir
