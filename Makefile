@@ -11,7 +11,7 @@ export WEIR_SHARED := $(abspath $(WEIR_SHARED))
 export NINJA_STATUS := [%f/%t] 
 
 coverage_min := 90
-formatted = find engine wal segments actors api tests docs bench -name "*.[ch]pp" -print0 2>/dev/null | xargs -0 -r clang-format-14
+formatted = find $(wildcard engine wal segments actors api tests docs bench) -name "*.[ch]pp" -print0 | xargs -0 -r clang-format-14
 
 # $(call compile,PRESET,TARGETS): configures once; Ninja does so again when need be. In a log only failures are shown.
 define compile
