@@ -1,0 +1,187 @@
+#include "engine/sqlite/database.hpp"
+
+#include "engine/check.hpp"
+#include "engine/sqlite/error.hpp"
+#include "engine/text.hpp"
+
+#include <cstdio>
+#include <filesystem>
+#include <utility>
+
+namespace weir::sqlite {
+
+namespace {
+
+/// Creates an empty file with mode 0600 before SQLite would do so with the process's umask. Whoever else created it
+/// meanwhile has done the work.
+void create_private(const std::string& path) {
+  if (std::FILE* const file = std::fopen(path.c_str(), "wx"); file != nullptr) {
+    std::fclose(file);
+    std::error_code ignored; // SQLite's own open reports what is wrong with the path.
+    std::filesystem::permissions(path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write,
+                                 ignored);
+  }
+}
+
+} // namespace
+
+void Database::Closer::operator()(sqlite3* connection) const noexcept {
+  sqlite3_close_v2(connection);
+}
+
+Result<Database> Database::open(const std::string& path, const OpenOptions& options) {
+  std::error_code ignored;
+  if (options.create)
+    create_private(path);
+  else if (!std::filesystem::exists(path, ignored))
+    return fail(Errc::not_found, "the database file does not exist", path);
+  Database database(path);
+  // A relative path could begin with "file:", which SQLite would read as a URI with options.
+  WEIR_TRY(database.connect(path.starts_with('/') ? path : "./" + path,
+                            SQLITE_OPEN_READWRITE | (options.create ? SQLITE_OPEN_CREATE : 0)));
+  WEIR_TRY(database.configure(options.exclusive));
+  return database;
+}
+
+Result<Database> Database::open_in_memory() {
+  Database database(":memory:");
+  WEIR_TRY(database.connect(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY));
+  WEIR_TRY(database.configure(false));
+  return database;
+}
+
+Status Database::connect(const std::string& name, int flags) {
+  sqlite3* connection = nullptr;
+  // No mutex: a connection belongs to one thread at a time.
+  const int code = sqlite3_open_v2(name.c_str(), &connection, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+  connection_.reset(connection); // Set even on failure, to carry the message.
+  if (code != SQLITE_OK)
+    return error_of(connection, code, path_);
+  return {};
+}
+
+Status Database::configure(bool exclusive) {
+  sqlite3* const connection = connection_.get();
+  for (const auto& [option, value] : {std::pair{SQLITE_DBCONFIG_DEFENSIVE, 1}, {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0}})
+    if (const int code = sqlite3_db_config(connection, option, value, nullptr); code != SQLITE_OK)
+      return error_of(connection, code, path_);
+  // Exclusive before anything is read: only then does a write-ahead journal do without shared memory.
+  Status set = execute(format("PRAGMA locking_mode={}; PRAGMA synchronous=FULL; PRAGMA cell_size_check=ON",
+                              exclusive ? "EXCLUSIVE" : "NORMAL"));
+  if (set)
+    return {};
+  Error error = std::move(set).error();
+  error.where = path_; // The first look into the file: the statement would tell nothing.
+  return error;
+}
+
+Result<Statement> Database::prepare(std::string_view sql) {
+  sqlite3_stmt* statement = nullptr;
+  const int code = sqlite3_prepare_v2(connection_.get(), sql.data(), static_cast<int>(sql.size()), &statement, nullptr);
+  if (code != SQLITE_OK)
+    return error_of(connection_.get(), code, format("{}: {}", path_, sql));
+  WEIR_CHECK(statement != nullptr); // Only a blank text compiles to nothing.
+  return Statement(statement);
+}
+
+Status Database::execute(const std::string& sql) {
+  const int code = sqlite3_exec(connection_.get(), sql.c_str(), nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK)
+    return error_of(connection_.get(), code, format("{}: {}", path_, sql));
+  return {};
+}
+
+Result<std::int64_t> Database::query_integer(std::string_view sql) {
+  auto statement = prepare(sql);
+  if (!statement)
+    return std::move(statement).error();
+  auto row = statement->step();
+  if (!row)
+    return std::move(row).error();
+  if (!*row)
+    return fail(Errc::corruption, "a row is missing", format("{}: {}", path_, sql));
+  return statement->integer(0);
+}
+
+Result<std::int32_t> Database::user_version() {
+  auto value = query_integer("PRAGMA user_version");
+  return value ? Result<std::int32_t>(static_cast<std::int32_t>(*value)) : std::move(value).error();
+}
+
+Status Database::set_user_version(std::int32_t version) {
+  return execute(format("PRAGMA user_version={}", version));
+}
+
+Result<std::int32_t> Database::application_id() {
+  auto value = query_integer("PRAGMA application_id");
+  return value ? Result<std::int32_t>(static_cast<std::int32_t>(*value)) : std::move(value).error();
+}
+
+Status Database::set_application_id(std::int32_t id) {
+  return execute(format("PRAGMA application_id={}", id));
+}
+
+Status Database::use_wal() {
+  auto statement = prepare("PRAGMA journal_mode=WAL");
+  if (!statement)
+    return std::move(statement).error();
+  auto row = statement->step();
+  if (!row)
+    return std::move(row).error();
+  if (!*row || statement->text(0) != "wal") // Refused without an error code.
+    return fail(Errc::io_error, "SQLite cannot keep a write-ahead journal for this file", path_);
+  return {};
+}
+
+Status Database::checkpoint() {
+  const int code = sqlite3_wal_checkpoint_v2(connection_.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  if (code != SQLITE_OK)
+    return error_of(connection_.get(), code, path_);
+  return {};
+}
+
+Status Database::checkpoint_on_close(bool allowed) {
+  const int code = sqlite3_db_config(connection_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, allowed ? 0 : 1, nullptr);
+  if (code != SQLITE_OK)
+    return error_of(connection_.get(), code, path_);
+  return {};
+}
+
+Status Database::quick_check() {
+  auto statement = prepare("PRAGMA quick_check(1)");
+  if (!statement)
+    return std::move(statement).error();
+  auto row = statement->step();
+  if (!row)
+    return std::move(row).error();
+  if (!*row || statement->text(0) != "ok")
+    return fail(Errc::corruption, format("SQLite: {}", *row ? statement->text(0) : "no answer"), path_);
+  return {};
+}
+
+void Database::close() {
+  const int code = sqlite3_close(connection_.release());
+  WEIR_CHECK(code == SQLITE_OK); // Else a statement is still alive.
+}
+
+Result<Transaction> Transaction::begin(Database& database) {
+  WEIR_TRY(database.execute("BEGIN IMMEDIATE"));
+  return Transaction(database);
+}
+
+Transaction::~Transaction() {
+  if (database_ == nullptr)
+    return;
+  // SQLite has rolled back by itself after some errors; then there is nothing left to do.
+  if (sqlite3_get_autocommit(database_->connection_.get()) == 0)
+    (void)database_->execute("ROLLBACK").ok();
+}
+
+Status Transaction::commit() {
+  WEIR_CHECK(database_ != nullptr);
+  WEIR_TRY(database_->execute("COMMIT"));
+  database_ = nullptr;
+  return {};
+}
+
+} // namespace weir::sqlite

@@ -1,0 +1,101 @@
+#include "engine/sqlite/database.hpp"
+#include "engine/sqlite/error.hpp"
+#include "engine/text.hpp"
+
+#include <utility>
+
+namespace weir::sqlite {
+
+namespace {
+
+std::string place_of(sqlite3_stmt* statement) {
+  const char* const file = sqlite3_db_filename(sqlite3_db_handle(statement), "main");
+  const bool in_memory = file == nullptr || *file == '\0';
+  return format("{}: {}", in_memory ? ":memory:" : file, sqlite3_sql(statement));
+}
+
+} // namespace
+
+Statement::Statement(Statement&& other) noexcept
+    : statement_(std::exchange(other.statement_, nullptr)), bind_error_(other.bind_error_) {
+}
+
+Statement::~Statement() {
+  sqlite3_finalize(statement_);
+}
+
+void Statement::note(int code) {
+  if (bind_error_ == SQLITE_OK)
+    bind_error_ = code;
+}
+
+Statement& Statement::bind(int parameter, std::int64_t value) {
+  note(sqlite3_bind_int64(statement_, parameter, value));
+  return *this;
+}
+
+Statement& Statement::bind(int parameter, std::string_view text) {
+  // A null pointer would bind NULL, and an empty view may have one.
+  note(sqlite3_bind_text64(statement_, parameter, text.empty() ? "" : text.data(), text.size(), SQLITE_TRANSIENT,
+                           SQLITE_UTF8));
+  return *this;
+}
+
+Statement& Statement::bind(int parameter, std::span<const std::byte> blob) {
+  const void* const data = blob.empty() ? static_cast<const void*>("") : blob.data();
+  note(sqlite3_bind_blob64(statement_, parameter, data, blob.size(), SQLITE_TRANSIENT));
+  return *this;
+}
+
+Statement& Statement::bind_null(int parameter) {
+  note(sqlite3_bind_null(statement_, parameter));
+  return *this;
+}
+
+Result<bool> Statement::step() {
+  const int code = bind_error_ != SQLITE_OK ? bind_error_ : sqlite3_step(statement_);
+  if (code == SQLITE_ROW)
+    return true;
+  if (code == SQLITE_DONE)
+    return false;
+  Error error = error_of(sqlite3_db_handle(statement_), code, place_of(statement_));
+  reset(); // An unfinished statement would hold its locks.
+  return error;
+}
+
+Status Statement::run() {
+  for (;;) {
+    auto row = step();
+    if (!row)
+      return std::move(row).error();
+    if (!*row)
+      break;
+  }
+  reset();
+  return {};
+}
+
+void Statement::reset() {
+  sqlite3_reset(statement_); // Repeats the error of the last step, which has been reported.
+  bind_error_ = SQLITE_OK;
+}
+
+std::int64_t Statement::integer(int column) const {
+  return sqlite3_column_int64(statement_, column);
+}
+
+std::string_view Statement::text(int column) const {
+  const auto* const data = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+  return {data, data == nullptr ? 0 : static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+}
+
+std::span<const std::byte> Statement::blob(int column) const {
+  const auto* const data = static_cast<const std::byte*>(sqlite3_column_blob(statement_, column));
+  return {data, data == nullptr ? 0 : static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+}
+
+bool Statement::is_null(int column) const {
+  return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+}
+
+} // namespace weir::sqlite
