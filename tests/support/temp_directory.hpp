@@ -11,8 +11,8 @@ namespace weir::test {
 /// A fresh directory (mode 0700) below the system's temporary one, removed with all it holds at the end.
 class TempDirectory {
 public:
-  TempDirectory() {
-    auto pattern = (std::filesystem::temp_directory_path() / "weir-test-XXXXXX").string();
+  explicit TempDirectory(const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
+    auto pattern = (parent / "weir-test-XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr)
       throw std::runtime_error("mkdtemp failed for " + pattern);
     path_ = std::filesystem::canonical(pattern);
@@ -31,5 +31,13 @@ public:
 private:
   std::filesystem::path path_;
 };
+
+/// A parent for tests that open thousands of files and ask nothing about durability: memory where the system has such a
+/// directory, because the syncs of a real disk would take minutes.
+[[nodiscard]] inline std::filesystem::path fast_parent() {
+  std::error_code ignored;
+  const std::filesystem::path memory = "/dev/shm";
+  return std::filesystem::is_directory(memory, ignored) ? memory : std::filesystem::temp_directory_path();
+}
 
 } // namespace weir::test
