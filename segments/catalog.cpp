@@ -1,0 +1,213 @@
+#include "segments/catalog.hpp"
+
+#include "engine/text.hpp"
+#include "segments/catalog_records.hpp"
+
+#include <utility>
+
+namespace weir {
+
+namespace {
+
+using catalog::checksum;
+using catalog::fault;
+using catalog::Head;
+using sqlite::Database;
+using sqlite::Transaction;
+
+enum class Content { nothing, catalog };
+
+/// What the file holds, without changing it. Another program's file or another version is an error.
+Result<Content> identify(Database& database) {
+  auto id = database.application_id();
+  if (!id)
+    return std::move(id).error();
+  auto version = database.user_version();
+  if (!version)
+    return std::move(version).error();
+  auto objects = database.query_integer("SELECT count(*) FROM sqlite_schema");
+  if (!objects)
+    return std::move(objects).error();
+  if (*id == 0 && *version == 0 && *objects == 0)
+    return Content::nothing;
+  if (*id != Catalog::application_id)
+    return fail(Errc::incompatible, "not a weir directory: the catalog is a database of another program",
+                database.path());
+  if (*version != Catalog::format_version)
+    return fail(Errc::incompatible,
+                format("unsupported format {}; this program reads {}", *version, Catalog::format_version),
+                database.path());
+  return Content::catalog;
+}
+
+Result<Database> open_database(const std::string& native_path, bool create, Content& content) {
+  auto database = Database::open(native_path, {.create = create, .exclusive = true});
+  if (!database)
+    return database;
+  // Until the file is known to be ours, not even its journal may be moved into it.
+  WEIR_TRY(database->checkpoint_on_close(false));
+  auto found = identify(*database);
+  if (!found)
+    return std::move(found).error();
+  WEIR_TRY(database->checkpoint_on_close(true));
+  content = *found;
+  return database;
+}
+
+Error closed() {
+  return fail(Errc::closing, "the catalog is closed");
+}
+
+} // namespace
+
+Result<std::unique_ptr<Catalog>> Catalog::create(const std::string& native_path, std::uint32_t shards,
+                                                 std::uint64_t directory_seed) {
+  if (const char* why = fault(Head{.shard_count = shards}))
+    return fail(Errc::invalid_argument, why); // Before there is a file.
+  Content content = Content::nothing;
+  auto database = open_database(native_path, true, content);
+  if (!database)
+    return std::move(database).error();
+  if (content == Content::catalog)
+    return fail(Errc::invalid_argument, "there is a catalog already", native_path);
+  WEIR_TRY(database->use_wal());
+  std::unique_ptr<Catalog> made(new Catalog(std::move(*database)));
+  WEIR_TRY(made->fill(shards, directory_seed));
+  WEIR_TRY(made->database_.checkpoint());
+  return made;
+}
+
+Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& native_path) {
+  Content content = Content::nothing;
+  auto database = open_database(native_path, false, content);
+  if (!database)
+    return std::move(database).error();
+  if (content == Content::nothing)
+    return fail(Errc::not_found, "the catalog was never completed", native_path);
+  // A view or trigger in a foreign file could make our own statements do anything.
+  WEIR_TRY(catalog::check_tables(*database));
+  WEIR_TRY(database->use_wal());
+  return std::unique_ptr<Catalog>(new Catalog(std::move(*database)));
+}
+
+Result<std::unique_ptr<Catalog>> Catalog::create_in_memory(std::uint32_t shards, std::uint64_t directory_seed) {
+  if (const char* why = fault(Head{.shard_count = shards}))
+    return fail(Errc::invalid_argument, why);
+  auto database = Database::open_in_memory();
+  if (!database)
+    return std::move(database).error();
+  std::unique_ptr<Catalog> made(new Catalog(std::move(*database)));
+  WEIR_TRY(made->fill(shards, directory_seed));
+  return made;
+}
+
+Status Catalog::fill(std::uint32_t shards, std::uint64_t directory_seed) {
+  // One transaction, identity included: after a crash there is all of the catalog or an empty database.
+  auto transaction = Transaction::begin(database_);
+  if (!transaction)
+    return std::move(transaction).error();
+  WEIR_TRY(catalog::create_tables(database_));
+  Head head{.shard_count = shards, .directory_seed = directory_seed};
+  for (ShardId shard = 0; shard < shards; ++shard) {
+    const ShardRecord record{.shard = shard};
+    WEIR_TRY(catalog::write(database_, record, directory_seed));
+    head.records_sum += checksum(record, directory_seed);
+  }
+  WEIR_TRY(catalog::write(database_, head));
+  WEIR_TRY(database_.set_application_id(application_id));
+  WEIR_TRY(database_.set_user_version(format_version));
+  return transaction->commit();
+}
+
+Result<CatalogState> Catalog::load() {
+  if (closed_)
+    return closed();
+  WEIR_TRY(database_.quick_check());
+  auto head = catalog::read_head(database_);
+  if (!head)
+    return std::move(head).error();
+  std::uint64_t sum = 0;
+  auto shards = catalog::read_shards(database_, *head, sum);
+  if (!shards)
+    return std::move(shards).error();
+  auto segments = catalog::read_segments(database_, *head, *shards, sum);
+  if (!segments)
+    return std::move(segments).error();
+  // Every record may be genuine and one of them yet be older than the others.
+  if (sum != head->records_sum)
+    return catalog::corrupt(database_, "the sum over all records differs", "table head");
+  return CatalogState{.format_version = static_cast<std::uint32_t>(format_version),
+                      .shard_count = head->shard_count,
+                      .directory_seed = head->directory_seed,
+                      .positions_reserved = head->positions_reserved,
+                      .shards = std::move(*shards),
+                      .segments = std::move(*segments)};
+}
+
+Status Catalog::reserve_positions(Position until) {
+  if (closed_)
+    return closed();
+  auto transaction = Transaction::begin(database_);
+  if (!transaction)
+    return std::move(transaction).error();
+  auto head = catalog::read_head(database_);
+  if (!head)
+    return std::move(head).error();
+  if (until < head->positions_reserved)
+    return fail(Errc::invalid_argument,
+                format("positions below {} are reserved already, {} is lower", head->positions_reserved, until));
+  head->positions_reserved = until;
+  WEIR_TRY(catalog::write(database_, *head));
+  return transaction->commit();
+}
+
+Status Catalog::publish_segment(const SegmentMeta& segment, std::uint64_t wal_cut_record,
+                                std::uint64_t wal_first_file) {
+  if (closed_)
+    return closed();
+  auto transaction = Transaction::begin(database_);
+  if (!transaction)
+    return std::move(transaction).error();
+  // Read anew each time: after a failed commit, memory could not say what the file holds.
+  auto head = catalog::read_head(database_);
+  if (!head)
+    return std::move(head).error();
+  std::uint64_t sum = 0;
+  auto shards = catalog::read_shards(database_, *head, sum);
+  if (!shards)
+    return std::move(shards).error();
+
+  const std::string place = format("shard {}, segment {}", segment.shard, segment.number);
+  if (const char* why = fault(segment, *head))
+    return fail(Errc::invalid_argument, why, place);
+  ShardRecord record = (*shards)[segment.shard];
+  if (segment.number < record.next_segment)
+    return fail(Errc::invalid_argument, format("segment numbers below {} are used", record.next_segment), place);
+  if (wal_cut_record < record.wal_cut_record || wal_first_file < record.wal_first_file)
+    return fail(Errc::invalid_argument,
+                format("the WAL cut would move back from record {}, file {} to record {}, file {}",
+                       record.wal_cut_record, record.wal_first_file, wal_cut_record, wal_first_file),
+                place);
+
+  head->records_sum -= checksum(record, head->directory_seed);
+  record.next_segment = segment.number + 1;
+  record.wal_cut_record = wal_cut_record;
+  record.wal_first_file = wal_first_file;
+  head->records_sum += checksum(record, head->directory_seed) + checksum(segment, head->directory_seed);
+  ++head->segment_count;
+  WEIR_TRY(catalog::write(database_, segment, head->directory_seed));
+  WEIR_TRY(catalog::write(database_, record, head->directory_seed));
+  WEIR_TRY(catalog::write(database_, *head));
+  return transaction->commit();
+}
+
+Status Catalog::close() {
+  if (closed_)
+    return closed();
+  closed_ = true;
+  Status moved = database_.checkpoint();
+  database_.close(); // Whatever became of the checkpoint: the next open reads the journal.
+  return moved;
+}
+
+} // namespace weir

@@ -1,0 +1,52 @@
+// The catalog: the durable truth about shards, live segments and reserved positions, in one SQLite file.
+//
+// Purpose: implements CatalogStore for `catalog.db`; docs/formats/catalog.md tells the format in prose. Owner: the
+// engine; used by the flush lane, and by open before that lane exists. Threading: one thread at a time.
+// Invariants: what load() returns has passed SQLite's structure check, every record's checksum, the sum over all
+// records and the rules of catalog_records.hpp; publish_segment() refuses what load() would not read back.
+#pragma once
+
+#include "engine/ports.hpp"
+#include "engine/sqlite/database.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace weir {
+
+class Catalog final : public CatalogStore {
+public:
+  static constexpr std::int32_t application_id = 0x77656972; ///< "weir"
+  static constexpr std::int32_t format_version = 1;
+
+  /// Makes the catalog of a new directory. A file that an interrupted create() left behind is completed; any other file
+  /// is left alone. The caller makes the name durable (sync of the directory).
+  /// Errors: `invalid_argument` for a shard count outside 1-64 or where a catalog exists, `incompatible` for a file of
+  /// another program, `locked`, `disk_full`, `io_error`, `corruption`.
+  static Result<std::unique_ptr<Catalog>> create(const std::string& native_path, std::uint32_t shards,
+                                                 std::uint64_t directory_seed);
+  /// Errors: `not_found` where there is no catalog, or none that create() completed; `incompatible` for another
+  /// program's file or another format version, whose bytes stay as they are; `corruption`, `locked`, `io_error`.
+  static Result<std::unique_ptr<Catalog>> open(const std::string& native_path);
+  /// One without a file, for tests of what lies above.
+  static Result<std::unique_ptr<Catalog>> create_in_memory(std::uint32_t shards, std::uint64_t directory_seed);
+
+  /// Reads and checks everything. `corruption` names the table and record.
+  Result<CatalogState> load() override;
+  /// `invalid_argument` where `until` is lower than before.
+  Status reserve_positions(Position until) override;
+  /// `invalid_argument` where the segment is not new to its shard, breaks a rule of load(), or the cut would move back.
+  Status publish_segment(const SegmentMeta& segment, std::uint64_t wal_cut_record,
+                         std::uint64_t wal_first_file) override;
+  Status close() override;
+
+private:
+  explicit Catalog(sqlite::Database database) : database_(std::move(database)) {}
+  Status fill(std::uint32_t shards, std::uint64_t directory_seed);
+
+  sqlite::Database database_;
+  bool closed_ = false;
+};
+
+} // namespace weir

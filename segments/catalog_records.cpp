@@ -1,0 +1,295 @@
+#include "segments/catalog_records.hpp"
+
+#include "engine/hash.hpp"
+#include "engine/text.hpp"
+#include "engine/time_text.hpp"
+
+#include <weir/limits.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace weir::catalog {
+
+using sqlite::Database;
+using sqlite::Statement;
+
+namespace {
+
+/// In the order of their names. The text is part of the format: check_tables() compares it.
+struct Table {
+  const char* name;
+  const char* sql;
+};
+constexpr Table tables[] = {
+    {"head", "CREATE TABLE head(id INTEGER PRIMARY KEY CHECK(id=1), shard_count INTEGER NOT NULL, "
+             "directory_seed INTEGER NOT NULL, positions_reserved INTEGER NOT NULL, segment_count INTEGER NOT NULL, "
+             "records_sum INTEGER NOT NULL, checksum INTEGER NOT NULL) STRICT"},
+    {"segments", "CREATE TABLE segments(shard INTEGER NOT NULL, number INTEGER NOT NULL, file_bytes INTEGER NOT NULL, "
+                 "footer_offset INTEGER NOT NULL, footer_checksum INTEGER NOT NULL, event_count INTEGER NOT NULL, "
+                 "context_count INTEGER NOT NULL, payload_bytes INTEGER NOT NULL, position_min INTEGER NOT NULL, "
+                 "position_max INTEGER NOT NULL, timestamp_min INTEGER NOT NULL, timestamp_max INTEGER NOT NULL, "
+                 "recorded_at_min INTEGER NOT NULL, recorded_at_max INTEGER NOT NULL, checksum INTEGER NOT NULL, "
+                 "PRIMARY KEY(shard, number)) STRICT, WITHOUT ROWID"},
+    {"shards", "CREATE TABLE shards(shard INTEGER PRIMARY KEY, wal_first_file INTEGER NOT NULL, "
+               "wal_cut_record INTEGER NOT NULL, next_segment INTEGER NOT NULL, checksum INTEGER NOT NULL) STRICT"},
+};
+
+enum Kind : std::uint64_t { kind_head = 1, kind_shard = 2, kind_segment = 3 };
+
+template <std::size_t n> std::uint64_t hash_words(const std::uint64_t (&words)[n], std::uint64_t seed) {
+  return hash64(words, sizeof words, seed);
+}
+
+std::int64_t microseconds(Timestamp t) {
+  return t.time_since_epoch().count();
+}
+std::uint64_t word(Timestamp t) {
+  return static_cast<std::uint64_t>(microseconds(t));
+}
+Timestamp time(const Statement& row, int column) {
+  return Timestamp{std::chrono::microseconds{row.integer(column)}};
+}
+
+bool ordered(Timestamp min, Timestamp max) {
+  return timestamp_in_range(min) && timestamp_in_range(max) && min <= max;
+}
+
+/// Shard numbers are 32 bit here and 64 bit in the file; what does not fit becomes a number that no rule lets pass.
+std::uint32_t narrow(std::uint64_t value) {
+  return value > UINT32_MAX ? UINT32_MAX : static_cast<std::uint32_t>(value);
+}
+
+constexpr const char* checksum_differs = "the record's checksum differs";
+
+/// Calls `take(row)` for every row of `sql` until it answers an error.
+template <class Take> Status for_each_row(Database& database, std::string_view sql, Take take) {
+  auto statement = database.prepare(sql);
+  if (!statement)
+    return std::move(statement).error();
+  for (;;) {
+    auto row = statement->step();
+    if (!row)
+      return std::move(row).error();
+    if (!*row)
+      return {};
+    WEIR_TRY(take(*statement));
+  }
+}
+
+} // namespace
+
+std::uint64_t checksum(const Head& head) noexcept {
+  return hash_words(
+      {kind_head, head.shard_count, head.directory_seed, head.positions_reserved, head.segment_count, head.records_sum},
+      head.directory_seed);
+}
+
+std::uint64_t checksum(const ShardRecord& record, std::uint64_t directory_seed) noexcept {
+  return hash_words({kind_shard, record.shard, record.wal_first_file, record.wal_cut_record, record.next_segment},
+                    directory_seed);
+}
+
+std::uint64_t checksum(const SegmentMeta& s, std::uint64_t directory_seed) noexcept {
+  return hash_words({kind_segment, s.shard, s.number, s.file_bytes, s.footer_offset, s.footer_checksum, s.event_count,
+                     s.context_count, s.payload_bytes, s.position_min, s.position_max, word(s.timestamp_min),
+                     word(s.timestamp_max), word(s.recorded_at_min), word(s.recorded_at_max)},
+                    directory_seed);
+}
+
+const char* fault(const Head& head) noexcept {
+  if (head.shard_count < 1 || head.shard_count > limits::shards_max)
+    return "the shard count is outside 1 to 64";
+  if (head.positions_reserved < 1)
+    return "positions begin at 1";
+  return nullptr;
+}
+
+const char* fault(const ShardRecord& record) noexcept {
+  if (record.wal_first_file < 1)
+    return "WAL files are numbered from 1";
+  if (record.next_segment < 1)
+    return "segments are numbered from 1";
+  return nullptr;
+}
+
+const char* fault(const SegmentMeta& s, const Head& head) noexcept {
+  if (s.shard >= head.shard_count)
+    return "there is no such shard";
+  if (s.number < 1 || s.number == UINT64_MAX) // One more must exist, to be the next.
+    return "the segment number is out of range";
+  if (s.footer_offset >= s.file_bytes)
+    return "the footer lies outside the file";
+  if (s.event_count < 1)
+    return "a segment holds at least one event";
+  if (s.context_count < 1 || s.context_count > s.event_count)
+    return "the count of contexts does not fit the count of events";
+  if (s.position_min < 1 || s.position_min > s.position_max || s.position_max - s.position_min < s.event_count - 1)
+    return "the positions do not fit the count of events";
+  if (s.position_max >= head.positions_reserved)
+    return "a position was never reserved";
+  if (!ordered(s.timestamp_min, s.timestamp_max) || !ordered(s.recorded_at_min, s.recorded_at_max))
+    return "the times are out of order or range";
+  return nullptr;
+}
+
+Status create_tables(Database& database) {
+  for (const Table& table : tables)
+    WEIR_TRY(database.execute(table.sql));
+  return {};
+}
+
+Status check_tables(Database& database) {
+  std::size_t seen = 0;
+  WEIR_TRY(for_each_row(database, "SELECT type, name, sql FROM sqlite_schema ORDER BY name",
+                        [&](const Statement& row) -> Status {
+                          if (seen == std::size(tables) || row.text(0) != "table" || row.text(1) != tables[seen].name ||
+                              row.text(2) != tables[seen].sql)
+                            return corrupt(database, "the schema is not the catalog's", "sqlite_schema");
+                          ++seen;
+                          return {};
+                        }));
+  if (seen != std::size(tables))
+    return corrupt(database, "a table is missing", "sqlite_schema");
+  return {};
+}
+
+Error corrupt(const Database& database, std::string message, std::string_view record) {
+  return fail(Errc::corruption, std::move(message), format("{}: {}", database.path(), record));
+}
+
+Result<Head> read_head(Database& database) {
+  std::optional<Head> head;
+  WEIR_TRY(for_each_row(database,
+                        "SELECT shard_count, directory_seed, positions_reserved, segment_count, records_sum, checksum "
+                        "FROM head",
+                        [&](const Statement& row) -> Status {
+                          if (head)
+                            return corrupt(database, "there is more than one head record", "table head");
+                          head = Head{narrow(row.u64(0)), row.u64(1), row.u64(2), row.u64(3), row.u64(4)};
+                          if (row.u64(5) != checksum(*head))
+                            return corrupt(database, checksum_differs, "table head");
+                          if (const char* why = fault(*head))
+                            return corrupt(database, why, "table head");
+                          return {};
+                        }));
+  if (!head)
+    return corrupt(database, "the head record is missing", "table head");
+  return *head;
+}
+
+Result<std::vector<ShardRecord>> read_shards(Database& database, const Head& head, std::uint64_t& sum) {
+  std::vector<ShardRecord> shards;
+  WEIR_TRY(for_each_row(
+      database, "SELECT shard, wal_first_file, wal_cut_record, next_segment, checksum FROM shards ORDER BY shard",
+      [&](const Statement& row) -> Status {
+        const ShardRecord record{narrow(row.u64(0)), row.u64(1), row.u64(2), row.u64(3)};
+        const std::string place = format("table shards, shard {}", record.shard);
+        if (row.u64(4) != checksum(record, head.directory_seed))
+          return corrupt(database, checksum_differs, place);
+        if (const char* why = fault(record))
+          return corrupt(database, why, place);
+        if (record.shard != shards.size() || record.shard >= head.shard_count)
+          return corrupt(database, format("expected the shards 0 to {} in turn", head.shard_count - 1), place);
+        sum += row.u64(4);
+        shards.push_back(record);
+        return {};
+      }));
+  if (shards.size() != head.shard_count)
+    return corrupt(database, format("{} of {} shards are recorded", shards.size(), head.shard_count), "table shards");
+  return shards;
+}
+
+Result<std::vector<SegmentMeta>> read_segments(Database& database, const Head& head,
+                                               const std::vector<ShardRecord>& shards, std::uint64_t& sum) {
+  std::vector<SegmentMeta> segments;
+  WEIR_TRY(for_each_row(
+      database,
+      "SELECT shard, number, file_bytes, footer_offset, footer_checksum, event_count, context_count, payload_bytes, "
+      "position_min, position_max, timestamp_min, timestamp_max, recorded_at_min, recorded_at_max, checksum "
+      "FROM segments",
+      [&](const Statement& row) -> Status {
+        const SegmentMeta s{narrow(row.u64(0)), row.u64(1),    row.u64(2),    row.u64(3),   row.u64(4),
+                            row.u64(5),         row.u64(6),    row.u64(7),    row.u64(8),   row.u64(9),
+                            time(row, 10),      time(row, 11), time(row, 12), time(row, 13)};
+        const std::string place = format("table segments, shard {} number {}", s.shard, s.number);
+        if (row.u64(14) != checksum(s, head.directory_seed))
+          return corrupt(database, checksum_differs, place);
+        if (const char* why = fault(s, head))
+          return corrupt(database, why, place);
+        if (s.number >= shards[s.shard].next_segment)
+          return corrupt(database, "the shard has not come to this number yet", place);
+        sum += row.u64(14);
+        segments.push_back(s);
+        return {};
+      }));
+  // Not left to SQL: there numbers are signed, and a damaged tree is not in order.
+  const auto key = [](const SegmentMeta& s) { return std::pair(s.shard, s.number); };
+  std::sort(segments.begin(), segments.end(),
+            [&](const SegmentMeta& a, const SegmentMeta& b) { return key(a) < key(b); });
+  const auto twin = std::adjacent_find(segments.begin(), segments.end(),
+                                       [&](const SegmentMeta& a, const SegmentMeta& b) { return key(a) == key(b); });
+  if (twin != segments.end())
+    return corrupt(database, "a segment is recorded twice",
+                   format("table segments, shard {} number {}", twin->shard, twin->number));
+  if (segments.size() != head.segment_count)
+    return corrupt(database, format("{} of {} segments are recorded", segments.size(), head.segment_count),
+                   "table segments");
+  return segments;
+}
+
+Status write(Database& database, const Head& head) {
+  auto statement = database.prepare(
+      "REPLACE INTO head(id, shard_count, directory_seed, positions_reserved, segment_count, records_sum, checksum) "
+      "VALUES(1,?,?,?,?,?,?)");
+  if (!statement)
+    return std::move(statement).error();
+  return statement->bind(1, std::int64_t{head.shard_count})
+      .bind_u64(2, head.directory_seed)
+      .bind_u64(3, head.positions_reserved)
+      .bind_u64(4, head.segment_count)
+      .bind_u64(5, head.records_sum)
+      .bind_u64(6, checksum(head))
+      .run();
+}
+
+Status write(Database& database, const ShardRecord& record, std::uint64_t directory_seed) {
+  auto statement = database.prepare(
+      "REPLACE INTO shards(shard, wal_first_file, wal_cut_record, next_segment, checksum) VALUES(?,?,?,?,?)");
+  if (!statement)
+    return std::move(statement).error();
+  return statement->bind(1, std::int64_t{record.shard})
+      .bind_u64(2, record.wal_first_file)
+      .bind_u64(3, record.wal_cut_record)
+      .bind_u64(4, record.next_segment)
+      .bind_u64(5, checksum(record, directory_seed))
+      .run();
+}
+
+Status write(Database& database, const SegmentMeta& s, std::uint64_t directory_seed) {
+  auto statement = database.prepare(
+      "INSERT INTO segments(shard, number, file_bytes, footer_offset, footer_checksum, event_count, context_count, "
+      "payload_bytes, position_min, position_max, timestamp_min, timestamp_max, recorded_at_min, recorded_at_max, "
+      "checksum) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+  if (!statement)
+    return std::move(statement).error();
+  return statement->bind(1, std::int64_t{s.shard})
+      .bind_u64(2, s.number)
+      .bind_u64(3, s.file_bytes)
+      .bind_u64(4, s.footer_offset)
+      .bind_u64(5, s.footer_checksum)
+      .bind_u64(6, s.event_count)
+      .bind_u64(7, s.context_count)
+      .bind_u64(8, s.payload_bytes)
+      .bind_u64(9, s.position_min)
+      .bind_u64(10, s.position_max)
+      .bind(11, microseconds(s.timestamp_min))
+      .bind(12, microseconds(s.timestamp_max))
+      .bind(13, microseconds(s.recorded_at_min))
+      .bind(14, microseconds(s.recorded_at_max))
+      .bind_u64(15, checksum(s, directory_seed))
+      .run();
+}
+
+} // namespace weir::catalog
