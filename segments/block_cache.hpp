@@ -1,0 +1,100 @@
+// Decoded, checked blocks of all segments of an engine, kept in memory within a budget.
+//
+// Purpose: a block is read, checked and decoded once while it is popular. Readers pin a block by holding it; eviction
+// only drops the cache's own reference.
+// Owner: the engine; blocks may outlive the cache.
+// Threading: all of it from any thread. The cache is split into parts with a lock each; nothing is decoded or freed
+// under a lock.
+// Invariants: only blocks whose checksum fits get in; cached_bytes never exceeds the budget.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+
+namespace weir::segments {
+
+/// The decoded bytes of one block.
+class Block {
+public:
+  /// Bytes of a block that is not counted anywhere.
+  explicit Block(std::size_t size) : Block(size, nullptr) {}
+  Block(std::size_t size, std::shared_ptr<std::atomic<std::uint64_t>> live_bytes);
+  ~Block();
+  Block(const Block&) = delete;
+  Block& operator=(const Block&) = delete;
+
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] std::string_view text() const noexcept { return {reinterpret_cast<const char*>(bytes_.get()), size_}; }
+  /// For whoever fills the block, before it is shared.
+  [[nodiscard]] std::span<std::byte> writable() noexcept { return {bytes_.get(), size_}; }
+  /// Memory it takes, bookkeeping included.
+  [[nodiscard]] std::uint64_t charge_bytes() const noexcept { return size_ + overhead_bytes; }
+
+private:
+  static constexpr std::uint64_t overhead_bytes = 160;
+  std::size_t size_;
+  std::unique_ptr<std::byte[]> bytes_;
+  std::shared_ptr<std::atomic<std::uint64_t>> live_bytes_;
+};
+
+using BlockPtr = std::shared_ptr<const Block>;
+
+struct BlockCacheStats {
+  std::uint64_t hits = 0;
+  std::uint64_t misses = 0;
+  std::uint64_t cached_bytes = 0;
+  std::uint64_t pinned_bytes = 0; ///< Held by readers although the cache has let go of them.
+};
+
+class BlockCache {
+public:
+  explicit BlockCache(std::uint64_t budget_bytes);
+
+  /// A new block for `insert`, counted while it lives.
+  [[nodiscard]] std::shared_ptr<Block> make_block(std::size_t size) const;
+  /// The block at `offset` of the file with this key, or nothing.
+  [[nodiscard]] BlockPtr find(std::uint64_t file_key, std::uint64_t offset);
+  /// Keeps `block` if it fits. Returns the block to use: the one already there if another reader was faster.
+  BlockPtr insert(std::uint64_t file_key, std::uint64_t offset, BlockPtr block);
+
+  [[nodiscard]] BlockCacheStats stats() const;
+
+private:
+  struct Key {
+    std::uint64_t file_key;
+    std::uint64_t offset;
+    friend bool operator==(const Key&, const Key&) = default;
+  };
+  struct KeyHash {
+    std::size_t operator()(const Key& key) const noexcept;
+  };
+  struct Entry {
+    Key key;
+    BlockPtr block;
+  };
+  struct Part {
+    mutable std::mutex mutex;
+    std::list<Entry> recent; ///< Most recently used first.
+    std::unordered_map<Key, std::list<Entry>::iterator, KeyHash> entries;
+    std::uint64_t bytes = 0;
+    std::uint64_t hits = 0;
+    std::uint64_t misses = 0;
+  };
+  static constexpr std::size_t part_count = 16;
+
+  Part& part_of(const Key& key) noexcept { return parts_[(KeyHash{}(key) >> 32) % part_count]; }
+
+  std::uint64_t part_budget_bytes_;
+  std::shared_ptr<std::atomic<std::uint64_t>> live_bytes_;
+  std::array<Part, part_count> parts_;
+};
+
+} // namespace weir::segments

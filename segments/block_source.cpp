@@ -1,0 +1,157 @@
+#include "segments/block_source.hpp"
+
+#include "engine/hash.hpp"
+#include "engine/text.hpp"
+#include "segments/bytes.hpp"
+#include "segments/codec.hpp"
+
+#include <algorithm>
+#include <memory>
+
+namespace weir::segments {
+namespace {
+
+constexpr std::size_t checksum_bytes = sizeof(std::uint64_t);
+
+// One read of this much costs a disk hardly more than a read of one block; beyond it nothing is gained.
+constexpr std::uint64_t joined_read_bytes_max = 1 * MiB;
+constexpr std::uint64_t joined_read_gap_max = 8 * KiB;
+
+bool holds_text(BlockKind kind) {
+  return kind == BlockKind::event_ids || kind == BlockKind::metadata || kind == BlockKind::payloads;
+}
+
+} // namespace
+
+BlockRef append_block(std::string& out, std::uint64_t offset, std::uint64_t identity, BlockKind kind,
+                      std::string_view raw, bool encode) {
+  const std::size_t begin = out.size();
+  out.resize(begin + block_header_bytes);
+  Codec codec = Codec::raw;
+  if (encode)
+    codec = encode_block(raw, holds_text(kind), out);
+  else
+    out.append(raw);
+  const auto raw_bytes = static_cast<std::uint32_t>(raw.size());
+  const auto stored_bytes = static_cast<std::uint32_t>(out.size() - begin - block_header_bytes);
+  char* const header = out.data() + begin;
+  header[8] = static_cast<char>(codec);
+  header[9] = static_cast<char>(kind);
+  header[10] = header[11] = 0;
+  std::memcpy(header + 12, &raw_bytes, sizeof raw_bytes);
+  std::memcpy(header + 16, &stored_bytes, sizeof stored_bytes);
+  const std::uint64_t checksum = hash64(header + checksum_bytes, block_header_bytes - checksum_bytes + stored_bytes,
+                                        checksum_seed(identity, offset));
+  std::memcpy(header, &checksum, sizeof checksum);
+  return {offset, stored_bytes, kind};
+}
+
+BlockSource::BlockSource(const io::File& file, std::string path, std::uint64_t identity, std::uint64_t generation,
+                         std::uint64_t end, BlockCache& cache)
+    : file_(file), path_(std::move(path)), identity_(identity), cache_key_(checksum_seed(identity, generation)),
+      end_(end), cache_(cache) {
+}
+
+Error BlockSource::damaged(std::string_view what, std::uint64_t offset) const {
+  return fail(Errc::corruption, std::string(what), format("{}:{}", path_, offset));
+}
+
+bool BlockSource::contains(const BlockRef& ref) const noexcept {
+  return ref.offset >= segment_header_bytes && ref.offset <= end_ &&
+         end_ - ref.offset >= block_header_bytes + std::uint64_t{ref.stored_bytes};
+}
+
+Status BlockSource::read_bytes(std::uint64_t offset, std::span<std::byte> out) const {
+  auto got = file_.pread(out, offset);
+  if (!got)
+    return std::move(got).error();
+  if (*got != out.size())
+    return damaged("the file ends inside a block", offset);
+  return {};
+}
+
+Result<BlockPtr> BlockSource::decode(const BlockRef& ref, std::span<const std::byte> frame) const {
+  const std::byte* const header = frame.data();
+  const std::uint64_t checksum =
+      hash64(header + checksum_bytes, frame.size() - checksum_bytes, checksum_seed(identity_, ref.offset));
+  if (load<std::uint64_t>(header) != checksum)
+    return damaged("block checksum differs", ref.offset);
+  const auto codec = load<std::uint8_t>(header + 8);
+  const auto raw_bytes = load<std::uint32_t>(header + 12);
+  if (load<std::uint8_t>(header + 9) != static_cast<std::uint8_t>(ref.kind) || load<std::uint16_t>(header + 10) != 0 ||
+      load<std::uint32_t>(header + 16) != ref.stored_bytes)
+    return damaged("the block is not the one its place is listed for", ref.offset);
+  if (!plausible_sizes(codec, ref.stored_bytes, raw_bytes))
+    return damaged("a block's sizes contradict each other", ref.offset);
+  auto block = cache_.make_block(raw_bytes);
+  if (Status decoded = decode_block(codec, frame.subspan(block_header_bytes), block->writable()); !decoded)
+    return fail(decoded.code(), decoded.error().message, format("{}:{}", path_, ref.offset));
+  return cache_.insert(cache_key_, ref.offset, std::move(block));
+}
+
+Result<BlockPtr> BlockSource::read(const BlockRef& ref) const {
+  BlockPtr block;
+  WEIR_TRY(read_all({&ref, 1}, {&block, 1}));
+  return block;
+}
+
+Status BlockSource::read_all(std::span<const BlockRef> refs, std::span<BlockPtr> out) const {
+  for (std::size_t i = 0; i < refs.size(); ++i) {
+    if (!contains(refs[i]))
+      return damaged("a block is listed outside of the file", refs[i].offset);
+    out[i] = cache_.find(cache_key_, refs[i].offset);
+  }
+  for (std::size_t first = 0; first < refs.size(); ++first) {
+    if (out[first])
+      continue;
+    std::size_t last = first;
+    for (std::size_t i = first + 1; i < refs.size(); ++i) {
+      if (refs[i].offset < refs[last].end() || refs[i].offset - refs[last].end() > joined_read_gap_max ||
+          refs[i].end() - refs[first].offset > joined_read_bytes_max)
+        break;
+      if (!out[i])
+        last = i;
+    }
+    const std::uint64_t begin = refs[first].offset;
+    const auto size = static_cast<std::size_t>(refs[last].end() - begin);
+    const auto buffer = std::make_unique_for_overwrite<std::byte[]>(size);
+    WEIR_TRY(read_bytes(begin, {buffer.get(), size}));
+    for (std::size_t i = first; i <= last; ++i) {
+      if (out[i])
+        continue;
+      auto block =
+          decode(refs[i], {buffer.get() + (refs[i].offset - begin), block_header_bytes + refs[i].stored_bytes});
+      if (!block)
+        return std::move(block).error();
+      out[i] = *std::move(block);
+    }
+    first = last;
+  }
+  return {};
+}
+
+Result<BlockPtr> BlockSource::read_run(std::uint64_t offset, const BlockRef& last) const {
+  if (!contains(last) || offset < segment_header_bytes || offset > last.offset)
+    return damaged("a block is listed outside of the file", last.offset);
+  if (BlockPtr block = cache_.find(cache_key_, last.offset))
+    return block;
+  if (last.end() - offset > joined_read_bytes_max)
+    return read(last);
+  const auto size = static_cast<std::size_t>(last.end() - offset);
+  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(size);
+  WEIR_TRY(read_bytes(offset, {buffer.get(), size}));
+  // What lies before `last` is taken along for the reads that follow. It is checked when it is asked for by name, so
+  // damage here only ends the walk.
+  for (std::uint64_t at = offset; last.offset - at > block_header_bytes;) {
+    const std::byte* const header = buffer.get() + (at - offset);
+    const BlockRef ref{at, load<std::uint32_t>(header + 16), static_cast<BlockKind>(load<std::uint8_t>(header + 9))};
+    if (ref.end() > last.offset)
+      break;
+    if (!decode(ref, {header, block_header_bytes + ref.stored_bytes}))
+      break;
+    at = ref.end();
+  }
+  return decode(last, {buffer.get() + (last.offset - offset), block_header_bytes + last.stored_bytes});
+}
+
+} // namespace weir::segments

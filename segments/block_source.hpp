@@ -1,0 +1,68 @@
+// Blocks of one segment file: framed for the writer, read through the cache and checked for the reader.
+//
+// Threading: BlockSource is immutable and thread-safe; what it borrows (file, cache) must outlive it.
+// Invariants: no byte leaves read() or read_all() whose checksum was not verified when it came from the disk.
+#pragma once
+
+#include <weir/result.hpp>
+
+#include "engine/io/file_system.hpp"
+#include "segments/block_cache.hpp"
+#include "segments/format.hpp"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace weir::segments {
+
+/// Appends the framed block `raw` to `out`, to be written at `offset` of the file. `encode` off keeps it as it is, for
+/// blocks whose place must follow from their number.
+BlockRef append_block(std::string& out, std::uint64_t offset, std::uint64_t identity, BlockKind kind,
+                      std::string_view raw, bool encode = true);
+
+class BlockSource {
+public:
+  /// Blocks end at `end` at the latest: where the footer begins, or the file ends.
+  /// `generation` keeps blocks of this very file apart in the cache from those of an earlier one of the same identity,
+  /// which was never live.
+  BlockSource(const io::File& file, std::string path, std::uint64_t identity, std::uint64_t generation,
+              std::uint64_t end, BlockCache& cache);
+
+  /// The decoded block. Errors: `corruption`, `unsupported` (codec), `io_error`.
+  Result<BlockPtr> read(const BlockRef& ref) const;
+  /// All of `refs` (ascending by offset) into `out`; neighbours that are not cached come with one read.
+  Status read_all(std::span<const BlockRef> refs, std::span<BlockPtr> out) const;
+  /// Reads the blocks from `offset` up to and including `last` at once, caches them and returns `last`.
+  Result<BlockPtr> read_run(std::uint64_t offset, const BlockRef& last) const;
+
+  /// `corruption`, placed at `offset` of this file.
+  [[nodiscard]] Error damaged(std::string_view what, std::uint64_t offset) const;
+  /// The same file with another end.
+  [[nodiscard]] BlockSource ending_at(std::uint64_t end) const {
+    BlockSource copy(*this);
+    copy.end_ = end;
+    return copy;
+  }
+  /// Whether `ref` lies between the header and the end.
+  [[nodiscard]] bool contains(const BlockRef& ref) const noexcept;
+
+  [[nodiscard]] std::uint64_t identity() const noexcept { return identity_; }
+  [[nodiscard]] std::uint64_t end() const noexcept { return end_; }
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  [[nodiscard]] const io::File& file() const noexcept { return file_; }
+
+private:
+  Status read_bytes(std::uint64_t offset, std::span<std::byte> out) const;
+  Result<BlockPtr> decode(const BlockRef& ref, std::span<const std::byte> frame) const;
+
+  const io::File& file_;
+  std::string path_;
+  std::uint64_t identity_;
+  std::uint64_t cache_key_;
+  std::uint64_t end_;
+  BlockCache& cache_;
+};
+
+} // namespace weir::segments

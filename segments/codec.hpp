@@ -1,0 +1,28 @@
+// The one door to LZ4: bytes of a block, encoded and decoded.
+//
+// Threading: pure functions. Decoding is safe on any bytes.
+#pragma once
+
+#include <weir/result.hpp>
+
+#include "segments/format.hpp"
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace weir::segments {
+
+/// Appends `raw` to `out`, encoded in the shortest way tried, and says which. `text`: it may hold hex digits worth
+/// packing. Precondition: raw.size() <= block_raw_bytes_max.
+[[nodiscard]] Codec encode_block(std::string_view raw, bool text, std::string& out);
+
+/// Whether `stored_bytes` bytes can decode to `raw_bytes`: checked before a buffer of that size is allocated.
+[[nodiscard]] bool plausible_sizes(std::uint8_t codec, std::uint64_t stored_bytes, std::uint64_t raw_bytes) noexcept;
+
+/// Decodes `stored` into exactly `out.size()` bytes. Errors (without a place): `unsupported` for an unknown codec,
+/// `corruption` if the bytes do not decode to that size.
+[[nodiscard]] Status decode_block(std::uint8_t codec, std::span<const std::byte> stored, std::span<std::byte> out);
+
+} // namespace weir::segments

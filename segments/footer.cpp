@@ -1,0 +1,264 @@
+#include "segments/footer.hpp"
+
+#include "segments/bit_pack.hpp"
+#include "segments/bytes.hpp"
+
+#include <algorithm>
+#include <bit>
+
+namespace weir::segments {
+namespace {
+
+std::uint64_t micros(Timestamp time) {
+  return static_cast<std::uint64_t>(time.time_since_epoch().count());
+}
+Timestamp time_of(std::uint64_t micros) {
+  return Timestamp(std::chrono::microseconds(static_cast<std::int64_t>(micros)));
+}
+
+template <class T> void widen(bool first, T& low, T& high, const T& other_low, const T& other_high) {
+  low = first ? other_low : std::min(low, other_low);
+  high = first ? other_high : std::max(high, other_high);
+}
+
+/// Visits the numbers of the totals in their order in the file.
+template <class Visit> void each_total(Visit visit, auto& totals) {
+  visit(totals.event_count);
+  visit(totals.context_count);
+  visit(totals.payload_bytes);
+  visit(totals.position_min);
+  visit(totals.position_max);
+  visit(totals.timestamp_min);
+  visit(totals.timestamp_max);
+  visit(totals.recorded_at_min);
+  visit(totals.recorded_at_max);
+}
+
+struct Append {
+  std::string& out;
+  void operator()(std::uint64_t value) const { append_integer(out, value); }
+  void operator()(Timestamp value) const { append_integer(out, micros(value)); }
+};
+
+struct Take {
+  ByteSource& source;
+  void operator()(std::uint64_t& value) const { value = source.take<std::uint64_t>(); }
+  void operator()(Timestamp& value) const { value = time_of(source.take<std::uint64_t>()); }
+};
+
+void append_zone(std::string& out, const ZonePlace& place, const ZoneMeta& zone) {
+  const Append append{out};
+  append(place.begin);
+  append(place.tail);
+  append(place.directory.offset);
+  append_integer(out, place.directory.stored_bytes);
+  append_varint(out, zone.sequence_min);
+  append_varint(out, zone.sequence_max);
+  append(zone.position_min);
+  append(zone.position_max);
+  append(zone.recorded_at_min);
+  append(zone.recorded_at_max);
+  append(zone.timestamp_min);
+  append(zone.timestamp_max);
+  append_varint(out, zone.type_bits.size());
+  for (const std::uint64_t word : zone.type_bits)
+    append(word);
+}
+
+void append_filter(std::string& out, const FilterShape& filter) {
+  append_integer(out, filter.offset);
+  append_integer(out, filter.lines);
+  append_integer(out, filter.probes);
+}
+
+/// Reads a footer from `bytes`; every function returns false at the first contradiction.
+class Parser {
+public:
+  Parser(const BlockSource& source, std::string_view bytes, const SegmentMeta& recorded)
+      : blocks_(source), bytes_(bytes), recorded_(recorded) {}
+
+  bool parse(Footer& footer) {
+    return totals(footer) && types(footer) && zones(footer) && index(footer) &&
+           filter(footer.context_filter, BlockKind::context_filter) && footer.context_filter.lines != 0 &&
+           filter(footer.event_id_filter, BlockKind::event_id_filter) && order(footer) && bytes_.left() == 0;
+  }
+
+private:
+  bool totals(Footer& footer) {
+    SegmentMeta& totals = footer.totals;
+    totals = recorded_; // file facts; what the footer repeats must be the same
+    each_total(Take{bytes_}, totals);
+    footer.zone_rows = bytes_.take<std::uint32_t>();
+    return bytes_.ok() && totals == recorded_ && totals.event_count >= 1 && totals.event_count <= segment_rows_max &&
+           totals.context_count >= 1 && totals.context_count <= totals.event_count && footer.zone_rows >= 1 &&
+           footer.zone_rows <= zone_rows_max;
+  }
+
+  bool types(Footer& footer) {
+    const std::uint64_t count = bytes_.take_varint();
+    if (count == 0 || count > bytes_.left())
+      return false;
+    footer.types.reserve(static_cast<std::size_t>(count));
+    for (std::uint64_t i = 0; i < count; ++i)
+      footer.types.emplace_back(bytes_.take_text());
+    return bytes_.ok();
+  }
+
+  bool zones(Footer& footer) {
+    const std::uint64_t events = footer.totals.event_count;
+    const std::uint64_t count = bytes_.take_varint();
+    if (count != (events + footer.zone_rows - 1) / footer.zone_rows || count > bytes_.left())
+      return false;
+    for (std::uint64_t first_row = 0; first_row < events; first_row += footer.zone_rows) {
+      ZonePlace place;
+      ZoneMeta zone;
+      zone.first_row = first_row;
+      zone.rows = static_cast<std::uint32_t>(std::min<std::uint64_t>(footer.zone_rows, events - first_row));
+      const Take take{bytes_};
+      take(place.begin);
+      take(place.tail);
+      take(place.directory.offset);
+      place.directory.stored_bytes = bytes_.take<std::uint32_t>();
+      place.directory.kind = BlockKind::directory;
+      zone.sequence_min = bytes_.take_varint();
+      zone.sequence_max = bytes_.take_varint();
+      take(zone.position_min);
+      take(zone.position_max);
+      take(zone.recorded_at_min);
+      take(zone.recorded_at_max);
+      take(zone.timestamp_min);
+      take(zone.timestamp_max);
+      const std::uint64_t words = bytes_.take_varint();
+      if (words == 0 || words > (footer.types.size() + 63) / 64 || words * 8 > bytes_.left())
+        return false;
+      zone.type_bits.resize(static_cast<std::size_t>(words));
+      for (std::uint64_t& word : zone.type_bits)
+        take(word);
+      const std::uint64_t expected =
+          footer.places.empty() ? segment_header_bytes : footer.places.back().directory.end();
+      if (place.begin != expected || place.tail < place.begin || place.tail > place.directory.offset ||
+          !blocks_.contains(place.directory))
+        return false;
+      footer.places.push_back(place);
+      footer.zones.push_back(std::move(zone));
+    }
+    return bytes_.ok();
+  }
+
+  bool index(Footer& footer) {
+    const std::uint64_t count = bytes_.take_varint();
+    if (count == 0 || count > bytes_.left())
+      return false;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      IndexBlockRef block;
+      block.ref.offset = bytes_.take<std::uint64_t>();
+      block.ref.stored_bytes = bytes_.take<std::uint32_t>();
+      block.ref.kind = BlockKind::context_index;
+      block.first_row = bytes_.take<std::uint32_t>();
+      block.first_context = bytes_.take_text();
+      const bool ascends = i == 0 ? block.first_row == 0
+                                  : block.first_row > footer.index.back().first_row &&
+                                        block.first_context > footer.index.back().first_context;
+      if (!bytes_.ok() || !ascends || block.first_row >= footer.totals.event_count || !blocks_.contains(block.ref))
+        return false;
+      footer.index.push_back(std::move(block));
+    }
+    return true;
+  }
+
+  bool filter(FilterShape& shape, BlockKind kind) {
+    shape.offset = bytes_.take<std::uint64_t>();
+    shape.lines = bytes_.take<std::uint32_t>();
+    shape.probes = bytes_.take<std::uint8_t>();
+    if (shape.lines == 0)
+      return bytes_.ok();
+    return shape.probes >= 1 && shape.probes <= filter_probes_max &&
+           contains_all(shape.block(0, kind), shape.block(shape.blocks() - 1, kind));
+  }
+
+  bool order(Footer& footer) {
+    footer.order_offset = bytes_.take<std::uint64_t>();
+    const std::size_t blocks = footer.order_blocks();
+    return bytes_.ok() && (blocks == 0 || contains_all(footer.order_block(0), footer.order_block(blocks - 1)));
+  }
+
+  /// Whether a run of blocks from `first` to `last` lies in the file; their sizes are small, so nothing wraps unless
+  /// the first offset itself is far outside.
+  bool contains_all(const BlockRef& first, const BlockRef& last) const {
+    return blocks_.contains(first) && blocks_.contains(last);
+  }
+
+  const BlockSource& blocks_;
+  ByteSource bytes_;
+  const SegmentMeta& recorded_;
+};
+
+} // namespace
+
+unsigned Footer::order_width() const noexcept {
+  return static_cast<unsigned>(std::bit_width(totals.event_count - 1));
+}
+
+std::size_t Footer::order_blocks() const noexcept {
+  return totals.event_count == 1 ? 0 : static_cast<std::size_t>((totals.event_count - 1) / order_rows_per_block + 1);
+}
+
+BlockRef Footer::order_block(std::size_t number) const noexcept {
+  const std::uint64_t before = std::uint64_t{number} * order_rows_per_block;
+  const std::uint64_t rows = std::min<std::uint64_t>(order_rows_per_block, totals.event_count - before);
+  const std::uint64_t stride =
+      block_header_bytes + packed_bytes(order_rows_per_block, order_width()) + bits_padding_bytes;
+  return {order_offset + number * stride,
+          static_cast<std::uint32_t>(packed_bytes(rows, order_width()) + bits_padding_bytes),
+          BlockKind::position_order};
+}
+
+void extend(ZoneMeta& zone, const EventView& event, std::uint32_t type) {
+  const bool first = zone.rows++ == 0;
+  widen(first, zone.sequence_min, zone.sequence_max, event.sequence, event.sequence);
+  widen(first, zone.position_min, zone.position_max, event.position, event.position);
+  widen(first, zone.recorded_at_min, zone.recorded_at_max, event.recorded_at, event.recorded_at);
+  widen(first, zone.timestamp_min, zone.timestamp_max, event.timestamp, event.timestamp);
+  if (type / 64 >= zone.type_bits.size())
+    zone.type_bits.resize(type / 64 + 1);
+  zone.type_bits[type / 64] |= std::uint64_t{1} << (type % 64);
+}
+
+void extend(SegmentMeta& totals, const ZoneMeta& zone) {
+  const bool first = zone.first_row == 0;
+  widen(first, totals.position_min, totals.position_max, zone.position_min, zone.position_max);
+  widen(first, totals.timestamp_min, totals.timestamp_max, zone.timestamp_min, zone.timestamp_max);
+  widen(first, totals.recorded_at_min, totals.recorded_at_max, zone.recorded_at_min, zone.recorded_at_max);
+}
+
+std::string encode_footer(const Footer& footer) {
+  std::string out;
+  each_total(Append{out}, footer.totals);
+  append_integer(out, footer.zone_rows);
+  append_varint(out, footer.types.size());
+  for (const std::string& type : footer.types)
+    append_text(out, type);
+  append_varint(out, footer.zones.size());
+  for (std::size_t i = 0; i < footer.zones.size(); ++i)
+    append_zone(out, footer.places[i], footer.zones[i]);
+  append_varint(out, footer.index.size());
+  for (const IndexBlockRef& block : footer.index) {
+    append_integer(out, block.ref.offset);
+    append_integer(out, block.ref.stored_bytes);
+    append_integer(out, block.first_row);
+    append_text(out, block.first_context);
+  }
+  append_filter(out, footer.context_filter);
+  append_filter(out, footer.event_id_filter);
+  append_integer(out, footer.order_offset);
+  return out;
+}
+
+Result<Footer> parse_footer(const BlockSource& source, std::string_view bytes, const SegmentMeta& recorded) {
+  Footer footer;
+  if (!Parser(source, bytes, recorded).parse(footer))
+    return source.damaged("the footer contradicts itself or the catalog", recorded.footer_offset);
+  return footer;
+}
+
+} // namespace weir::segments

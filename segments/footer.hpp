@@ -1,0 +1,58 @@
+// The footer: what a reader keeps in memory of a segment it has used.
+//
+// Threading: plain values; immutable once shared.
+// Invariants of a parsed footer: counts and places fit into the file and to each other; zones and index blocks ascend.
+#pragma once
+
+#include <weir/result.hpp>
+
+#include "engine/ports.hpp"
+#include "segments/block_source.hpp"
+#include "segments/context_index.hpp"
+#include "segments/filter.hpp"
+#include "segments/format.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::segments {
+
+/// Where the blocks of one zone are.
+struct ZonePlace {
+  std::uint64_t begin = 0;
+  std::uint64_t tail = 0; ///< First of the small columns, which end with the directory.
+  BlockRef directory;
+};
+
+struct Footer {
+  /// Only the sums and bounds that the footer holds; file facts are the catalog's.
+  SegmentMeta totals;
+  std::uint32_t zone_rows = 0;
+  std::vector<std::string> types;
+  std::vector<ZoneMeta> zones;
+  std::vector<ZonePlace> places; ///< One for every zone.
+  std::vector<IndexBlockRef> index;
+  FilterShape context_filter;
+  FilterShape event_id_filter;
+  std::uint64_t order_offset = 0;
+
+  /// Bits of one row in the position order.
+  [[nodiscard]] unsigned order_width() const noexcept;
+  [[nodiscard]] std::size_t order_blocks() const noexcept;
+  [[nodiscard]] BlockRef order_block(std::size_t number) const noexcept;
+};
+
+/// Counts one more row into the zone's metadata.
+void extend(ZoneMeta& zone, const EventView& event, std::uint32_t type);
+/// Widens the segment's bounds by those of its next zone, whose rows are counted already.
+void extend(SegmentMeta& totals, const ZoneMeta& zone);
+
+[[nodiscard]] std::string encode_footer(const Footer& footer);
+
+/// Takes apart the footer's content and compares it with what the catalog recorded. `corruption` with the footer's
+/// place if anything does not fit.
+Result<Footer> parse_footer(const BlockSource& source, std::string_view bytes, const SegmentMeta& recorded);
+
+} // namespace weir::segments

@@ -1,0 +1,79 @@
+#include "segments/integer_column.hpp"
+
+#include "segments/bit_pack.hpp"
+#include "segments/format.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+
+namespace weir::segments {
+namespace {
+
+constexpr std::size_t group_header_bytes = sizeof(std::uint64_t) + 1; // base and width
+
+std::size_t groups_of(std::size_t rows) noexcept {
+  return (rows + integer_group_rows - 1) / integer_group_rows;
+}
+
+} // namespace
+
+std::string encode_integers(std::span<const std::uint64_t> values) {
+  std::string bases, widths, bits;
+  std::array<std::uint64_t, integer_group_rows> differences;
+  for (std::size_t begin = 0; begin < values.size(); begin += integer_group_rows) {
+    const auto group = values.subspan(begin, std::min(integer_group_rows, values.size() - begin));
+    const auto [low, high] = std::minmax_element(group.begin(), group.end());
+    const auto width = static_cast<unsigned>(std::bit_width(*high - *low));
+    std::transform(group.begin(), group.end(), differences.begin(),
+                   [base = *low](std::uint64_t value) { return value - base; });
+    append_integer(bases, *low);
+    widths.push_back(static_cast<char>(width));
+    append_packed(bits, {differences.data(), group.size()}, width);
+  }
+  bits.append(bits_padding_bytes, '\0');
+  return bases + widths + bits;
+}
+
+std::size_t IntegerColumn::groups() const noexcept {
+  return groups_of(rows_);
+}
+
+unsigned IntegerColumn::width(std::size_t group) const noexcept {
+  return static_cast<unsigned char>(bytes_[groups() * sizeof(std::uint64_t) + group]);
+}
+
+std::optional<IntegerColumn> IntegerColumn::open(std::string_view bytes, std::uint32_t rows) noexcept {
+  const IntegerColumn column(bytes, rows);
+  std::uint64_t size = groups_of(rows) * group_header_bytes;
+  if (bytes.size() < size)
+    return std::nullopt;
+  for (std::size_t group = 0; group < column.groups(); ++group) {
+    if (column.width(group) > 64)
+      return std::nullopt;
+    size +=
+        packed_bytes(std::min<std::size_t>(integer_group_rows, rows - group * integer_group_rows), column.width(group));
+  }
+  if (bytes.size() != size + bits_padding_bytes)
+    return std::nullopt;
+  return column;
+}
+
+void IntegerColumn::decode(std::uint32_t first, std::span<std::uint64_t> out) const noexcept {
+  const char* bits = bytes_.data() + groups() * group_header_bytes;
+  std::size_t group = first / integer_group_rows;
+  for (std::size_t before = 0; before < group; ++before)
+    bits += packed_bytes(integer_group_rows, width(before));
+  std::size_t in_group = first % integer_group_rows;
+  for (std::size_t done = 0; done < out.size(); ++group, in_group = 0) {
+    const auto base = load<std::uint64_t>(bytes_.data() + group * sizeof(std::uint64_t));
+    const unsigned bits_each = width(group);
+    const std::size_t count = std::min(integer_group_rows - in_group, out.size() - done);
+    for (std::size_t i = 0; i < count; ++i)
+      out[done + i] = base + unpack(bits, in_group + i, bits_each);
+    done += count;
+    bits += packed_bytes(integer_group_rows, bits_each);
+  }
+}
+
+} // namespace weir::segments

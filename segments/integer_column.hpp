@@ -1,0 +1,36 @@
+// A column of integers of one zone: frame of reference and bits, in groups of 128.
+//
+// Purpose: small on disk, and any range of rows decodes without the rows before it.
+// Threading: plain values; a view borrows its block.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace weir::segments {
+
+/// The encoding of `values`.
+[[nodiscard]] std::string encode_integers(std::span<const std::uint64_t> values);
+
+class IntegerColumn {
+public:
+  /// Nothing if `bytes` are not exactly a column of `rows` values.
+  [[nodiscard]] static std::optional<IntegerColumn> open(std::string_view bytes, std::uint32_t rows) noexcept;
+
+  /// Values first ... first + out.size() - 1. Precondition: they are in the column.
+  void decode(std::uint32_t first, std::span<std::uint64_t> out) const noexcept;
+
+private:
+  IntegerColumn(std::string_view bytes, std::uint32_t rows) noexcept : bytes_(bytes), rows_(rows) {}
+  [[nodiscard]] std::size_t groups() const noexcept;
+  [[nodiscard]] unsigned width(std::size_t group) const noexcept;
+
+  std::string_view bytes_;
+  std::uint32_t rows_;
+};
+
+} // namespace weir::segments

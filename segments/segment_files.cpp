@@ -1,0 +1,168 @@
+#include "segments/segment_files.hpp"
+
+#include "engine/hash.hpp"
+#include "engine/text.hpp"
+#include "segments/format.hpp"
+#include "segments/segment_reader.hpp"
+#include "segments/segment_writer.hpp"
+
+#include <algorithm>
+
+namespace weir::segments {
+namespace {
+
+constexpr char segments_directory[] = "segments";
+constexpr char quarantine_directory[] = "quarantine";
+constexpr std::string_view temp_suffix = ".tmp";
+
+std::string file_name(std::uint64_t number) {
+  return format("{:016}.seg", number);
+}
+
+std::string temp_path(ShardId shard, std::uint64_t number) {
+  return format("{}/{:016}{}", segment_directory(shard), number, temp_suffix);
+}
+
+/// `status`, but fine if it only says that there was nothing.
+Status unless_missing(Status status) {
+  return status.code() == Errc::not_found ? Status{} : status;
+}
+
+} // namespace
+
+std::string segment_directory(ShardId shard) {
+  return format("{}/{:03}", segments_directory, shard);
+}
+
+std::string segment_path(ShardId shard, std::uint64_t number) {
+  return format("{}/{}", segment_directory(shard), file_name(number));
+}
+
+SegmentFiles::SegmentFiles(io::FileSystem& fs, BlockCache& cache, const SegmentOptions& options)
+    : fs_(fs), cache_(cache), options_(options) {
+}
+
+std::uint64_t SegmentFiles::identity_of(ShardId shard, std::uint64_t number) const noexcept {
+  return file_identity(options_.directory_seed, segment_file_kind, shard, number);
+}
+
+Status SegmentFiles::prepare_directory(ShardId shard) {
+  const std::lock_guard lock(directories_mutex_);
+  if (durable_directories_.contains(shard))
+    return {};
+  // Synced even if they exist: an earlier process may have died between creating and syncing them.
+  WEIR_TRY(fs_.create_directory(segments_directory));
+  WEIR_TRY(fs_.create_directory(segment_directory(shard)));
+  WEIR_TRY(fs_.sync_directory(segments_directory));
+  WEIR_TRY(fs_.sync_directory(""));
+  durable_directories_.insert(shard);
+  return {};
+}
+
+Result<SegmentMeta> SegmentFiles::write_file(const std::string& path, ShardId shard, std::uint64_t number,
+                                             SortedEvents& events) {
+  auto file = fs_.open(path, io::OpenMode::create);
+  if (!file)
+    return std::move(file).error();
+  SegmentWriter writer(**file, {shard, number, identity_of(shard, number)}, options_.zone_rows,
+                       options_.filter_bits_per_key);
+  for (EventView event; events.next(event);)
+    WEIR_TRY(writer.add(event));
+  auto meta = writer.finish();
+  if (!meta)
+    return std::move(meta).error();
+  WEIR_TRY((*file)->sync_data());
+  return *meta;
+}
+
+Result<SegmentMeta> SegmentFiles::write(ShardId shard, std::uint64_t number, SortedEvents& events) {
+  WEIR_TRY(prepare_directory(shard));
+  const std::string temp = temp_path(shard, number);
+  const std::string path = segment_path(shard, number);
+  WEIR_TRY(unless_missing(fs_.unlink(temp)));
+  // An earlier attempt may have got as far as the rename. Whatever is there is not ours to overwrite.
+  if (const auto there = fs_.stat(path); there.ok())
+    WEIR_TRY(quarantine(segment_directory(shard), file_name(number)));
+  else if (there.code() != Errc::not_found)
+    return there.error();
+
+  auto meta = write_file(temp, shard, number, events);
+  Status named = meta.ok() ? fs_.rename(temp, path) : Status{};
+  if (!meta || !named) {
+    static_cast<void>(fs_.unlink(temp).ok()); // the error that counts is the first; sweep() removes what stays
+    return meta.ok() ? Result<SegmentMeta>(std::move(named).error()) : meta;
+  }
+  if (Status durable = fs_.sync_directory(segment_directory(shard)); !durable) {
+    static_cast<void>(fs_.unlink(path).ok()); // written, but its name may not last: no segment to anybody
+    return std::move(durable).error();
+  }
+  return meta;
+}
+
+Status SegmentFiles::check_size(const SegmentMeta& meta) const {
+  const std::string path = segment_path(meta.shard, meta.number);
+  auto info = fs_.stat(path);
+  if (info.code() == Errc::not_found)
+    return fail(Errc::corruption, "a live segment is missing", path);
+  if (!info)
+    return std::move(info).error();
+  if (info->kind != io::EntryKind::file || info->size_bytes != meta.file_bytes)
+    return fail(Errc::corruption,
+                format("a live segment has {} bytes instead of {}", info->size_bytes, meta.file_bytes), path);
+  return {};
+}
+
+Result<std::shared_ptr<const SegmentReader>> SegmentFiles::open(const SegmentMeta& meta) {
+  WEIR_TRY(check_size(meta));
+  const std::string path = segment_path(meta.shard, meta.number);
+  auto file = fs_.open(path, io::OpenMode::read_only);
+  if (!file)
+    return std::move(file).error();
+  return std::shared_ptr<const SegmentReader>(
+      std::make_shared<SegmentFileReader>(meta, *std::move(file), path, identity_of(meta.shard, meta.number), cache_));
+}
+
+Status SegmentFiles::quarantine(const std::string& directory, const std::string& name) {
+  WEIR_TRY(fs_.create_directory(quarantine_directory));
+  std::string flat = directory + "/" + name;
+  std::replace(flat.begin(), flat.end(), '/', '-');
+  std::string target = format("{}/{}", quarantine_directory, flat);
+  for (unsigned copy = 1;; ++copy) {
+    const auto there = fs_.stat(target);
+    if (there.code() == Errc::not_found)
+      break;
+    if (!there)
+      return there.error();
+    target = format("{}/{}.{}", quarantine_directory, flat, copy);
+  }
+  WEIR_TRY(fs_.rename(directory + "/" + name, target));
+  // The new name first: after a crash the file is in both places rather than in none.
+  WEIR_TRY(fs_.sync_directory(quarantine_directory));
+  WEIR_TRY(fs_.sync_directory(""));
+  return fs_.sync_directory(directory);
+}
+
+Status SegmentFiles::sweep(ShardId shard, std::span<const SegmentMeta> live) {
+  std::unordered_set<std::string> known;
+  for (const SegmentMeta& meta : live) {
+    WEIR_TRY(check_size(meta));
+    known.insert(file_name(meta.number));
+  }
+  const std::string directory = segment_directory(shard);
+  auto entries = fs_.list(directory);
+  if (entries.code() == Errc::not_found)
+    return {};
+  if (!entries)
+    return std::move(entries).error();
+  for (const io::DirectoryEntry& entry : *entries) {
+    if (known.contains(entry.name))
+      continue;
+    if (entry.kind == io::EntryKind::file && entry.name.ends_with(temp_suffix))
+      WEIR_TRY(unless_missing(fs_.unlink(directory + "/" + entry.name)));
+    else
+      WEIR_TRY(quarantine(directory, entry.name));
+  }
+  return {};
+}
+
+} // namespace weir::segments

@@ -1,0 +1,61 @@
+// The segment files of a data directory: written, opened, swept.
+//
+// Purpose: SegmentStore over `segments/SSS/N.seg`. What is live is the catalog's business.
+// Owner: the engine, one per data directory.
+// Threading: thread-safe; two writes of the same shard and number are for one thread at a time.
+// Invariants: no file but its own `.tmp` is ever removed; anything unknown is moved to `quarantine/`.
+#pragma once
+
+#include "engine/io/file_system.hpp"
+#include "engine/ports.hpp"
+#include "segments/block_cache.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <unordered_set>
+
+namespace weir::segments {
+
+struct SegmentOptions {
+  /// Of the data directory: part of every file's identity.
+  std::uint64_t directory_seed = 0;
+  /// Rows of a zone of new segments, 1-65,536. 4,096 make a column of a zone about one block.
+  std::uint32_t zone_rows = 4'096;
+  /// 10 bits give about 1 % false positives.
+  std::uint32_t filter_bits_per_key = 10;
+};
+
+class SegmentFiles final : public SegmentStore {
+public:
+  /// `fs` and `cache` must outlive this and every reader it opened.
+  SegmentFiles(io::FileSystem& fs, BlockCache& cache, const SegmentOptions& options);
+
+  /// Errors: `invalid_argument` for events out of order or none at all, `disk_full`, `io_error`.
+  Result<SegmentMeta> write(ShardId shard, std::uint64_t number, SortedEvents& events) override;
+  /// Errors: `corruption` if the file is missing or has another size, `io_error`.
+  Result<std::shared_ptr<const SegmentReader>> open(const SegmentMeta& meta) override;
+  /// Errors: `corruption` if a live segment is missing or has another size, `io_error`.
+  Status sweep(ShardId shard, std::span<const SegmentMeta> live) override;
+
+private:
+  Status prepare_directory(ShardId shard);
+  Result<SegmentMeta> write_file(const std::string& path, ShardId shard, std::uint64_t number, SortedEvents& events);
+  Status quarantine(const std::string& directory, const std::string& name);
+  Status check_size(const SegmentMeta& meta) const;
+  [[nodiscard]] std::uint64_t identity_of(ShardId shard, std::uint64_t number) const noexcept;
+
+  io::FileSystem& fs_;
+  BlockCache& cache_;
+  SegmentOptions options_;
+  std::mutex directories_mutex_;
+  std::unordered_set<ShardId> durable_directories_; ///< Known to be durable since this process made sure.
+};
+
+/// "segments/003" and "segments/003/0000000000000042.seg".
+[[nodiscard]] std::string segment_directory(ShardId shard);
+[[nodiscard]] std::string segment_path(ShardId shard, std::uint64_t number);
+
+} // namespace weir::segments

@@ -1,0 +1,31 @@
+#include "segments/segment_output.hpp"
+
+#include "segments/bytes.hpp"
+
+namespace weir::segments {
+namespace {
+
+// Large enough that the disk works in long runs, small enough not to count.
+constexpr std::size_t write_bytes = 256 * KiB;
+
+} // namespace
+
+Result<BlockRef> SegmentOutput::append(BlockKind kind, std::string_view raw, bool encode) {
+  const std::size_t begin = buffer_.size();
+  const BlockRef ref = append_block(buffer_, offset(), identity_, kind, raw, encode);
+  last_checksum_ = load<std::uint64_t>(buffer_.data() + begin);
+  if (buffer_.size() >= write_bytes)
+    WEIR_TRY(flush());
+  return ref;
+}
+
+Status SegmentOutput::flush() {
+  if (buffer_.empty())
+    return {};
+  WEIR_TRY(file_.append(as_bytes(buffer_)));
+  written_ += buffer_.size();
+  buffer_.clear();
+  return {};
+}
+
+} // namespace weir::segments

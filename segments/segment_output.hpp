@@ -1,0 +1,43 @@
+// The growing file of a new segment: blocks in, large writes out.
+//
+// Owner: one SegmentWriter; one thread.
+// Invariants: nothing is written twice; after an error the file is good for nothing but to be removed.
+#pragma once
+
+#include <weir/result.hpp>
+
+#include "engine/io/file_system.hpp"
+#include "segments/block_source.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace weir::segments {
+
+class SegmentOutput {
+public:
+  SegmentOutput(io::File& file, std::uint64_t identity) : file_(file), identity_(identity) {}
+
+  /// Appends bytes that are no block: the header.
+  void append_raw(std::string_view bytes) { buffer_ += bytes; }
+  /// Appends a block and says where it is. Errors: as File::append.
+  Result<BlockRef> append(BlockKind kind, std::string_view raw, bool encode = true);
+  /// Writes what is buffered.
+  Status flush();
+
+  /// Where the next block begins.
+  [[nodiscard]] std::uint64_t offset() const noexcept { return written_ + buffer_.size(); }
+  [[nodiscard]] std::uint64_t identity() const noexcept { return identity_; }
+  /// The checksum of the block appended last.
+  [[nodiscard]] std::uint64_t last_checksum() const noexcept { return last_checksum_; }
+
+private:
+  io::File& file_;
+  std::uint64_t identity_;
+  std::uint64_t written_ = 0;
+  std::uint64_t last_checksum_ = 0;
+  std::string buffer_;
+};
+
+} // namespace weir::segments

@@ -1,0 +1,220 @@
+#include "segments/segment_reader.hpp"
+
+#include "engine/hash.hpp"
+#include "engine/text.hpp"
+#include "segments/bytes.hpp"
+#include "segments/zone_rows.hpp"
+#include "segments/zone_slice.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+namespace weir::segments {
+namespace {
+
+Status check_header(const BlockSource& source, const SegmentMeta& meta) {
+  std::array<std::byte, segment_header_bytes> bytes;
+  auto got = source.file().pread(bytes, 0);
+  if (!got)
+    return std::move(got).error();
+  if (*got != bytes.size())
+    return source.damaged("the file ends inside its header", 0);
+  const std::string_view header = as_text(bytes);
+  ByteSource in(header.substr(segment_magic_bytes));
+  const auto version = in.take<std::uint32_t>();
+  const auto shard = in.take<std::uint32_t>();
+  const auto number = in.take<std::uint64_t>();
+  const auto identity = in.take<std::uint64_t>();
+  const std::size_t checked = header.size() - sizeof(std::uint64_t);
+  if (!header.starts_with(segment_magic) || identity != source.identity() ||
+      load<std::uint64_t>(header.data() + checked) !=
+          hash64(header.substr(0, checked), checksum_seed(source.identity(), 0)))
+    return source.damaged("this is not the header of this segment", 0);
+  if (version != segment_format_version)
+    return fail(Errc::incompatible, format("segment format {} is not supported", version), source.path() + ":0");
+  if (shard != meta.shard || number != meta.number)
+    return source.damaged("the header names another segment", 0);
+  return {};
+}
+
+} // namespace
+
+Result<Footer> read_footer(const BlockSource& source, const SegmentMeta& meta) {
+  WEIR_TRY(check_header(source, meta));
+  const std::uint64_t bytes = meta.file_bytes - meta.footer_offset - block_header_bytes;
+  // Unlike blocks, the footer has its checksum outside as well: in the catalog, which ties the catalog to this file.
+  if (meta.file_bytes < meta.footer_offset + block_header_bytes || bytes > std::numeric_limits<std::uint32_t>::max())
+    return source.damaged("the catalog's footer does not lie in the file", meta.footer_offset);
+  std::array<std::byte, sizeof(std::uint64_t)> checksum{};
+  auto got = source.file().pread(checksum, meta.footer_offset);
+  if (!got)
+    return std::move(got).error();
+  if (*got != checksum.size() || load<std::uint64_t>(checksum.data()) != meta.footer_checksum)
+    return source.damaged("the footer is not the one the catalog recorded", meta.footer_offset);
+  auto block = source.read({meta.footer_offset, static_cast<std::uint32_t>(bytes), BlockKind::footer});
+  if (!block)
+    return std::move(block).error();
+  const BlockSource before_footer = source.ending_at(meta.footer_offset);
+  return parse_footer(before_footer, (*block)->text(), meta);
+}
+
+Result<bool> filter_may_hold(const BlockSource& source, const FilterShape& shape, BlockKind kind, std::uint64_t hash) {
+  if (shape.lines == 0)
+    return false;
+  const std::uint32_t line = shape.line_of(hash);
+  auto block = source.read(shape.block(line / filter_lines_per_block, kind));
+  if (!block)
+    return std::move(block).error();
+  const std::size_t at = line % filter_lines_per_block * filter_line_bytes;
+  if ((*block)->size() < at + filter_line_bytes)
+    return source.damaged("a filter's block is too short", shape.block(line / filter_lines_per_block, kind).offset);
+  return line_may_hold((*block)->text().substr(at, filter_line_bytes), hash, shape.probes);
+}
+
+SegmentFileReader::SegmentFileReader(const SegmentMeta& meta, std::unique_ptr<io::File> file, std::string path,
+                                     std::uint64_t identity, BlockCache& cache)
+    : meta_(meta), file_(std::move(file)),
+      source_(*file_, std::move(path), identity, meta.footer_checksum, meta.file_bytes, cache) {
+}
+
+Result<SegmentFileReader::FooterPtr> SegmentFileReader::footer() const {
+  const std::lock_guard lock(footer_mutex_);
+  if (!footer_) {
+    auto footer = read_footer(source_, meta_);
+    if (!footer)
+      return std::move(footer).error();
+    footer_ = std::make_shared<const Footer>(*std::move(footer));
+  }
+  return footer_;
+}
+
+Result<std::span<const std::string>> SegmentFileReader::types() const {
+  auto footer = this->footer();
+  if (!footer)
+    return std::move(footer).error();
+  return std::span<const std::string>((*footer)->types);
+}
+
+Result<std::span<const ZoneMeta>> SegmentFileReader::zones() const {
+  auto footer = this->footer();
+  if (!footer)
+    return std::move(footer).error();
+  return std::span<const ZoneMeta>((*footer)->zones);
+}
+
+Result<bool> SegmentFileReader::may_hold_event_id(std::string_view context_id, std::string_view event_id) const {
+  auto footer = this->footer();
+  if (!footer)
+    return std::move(footer).error();
+  return filter_may_hold(source_, (*footer)->event_id_filter, BlockKind::event_id_filter,
+                         event_id_filter_hash(context_id, event_id, source_.identity()));
+}
+
+Result<std::optional<ContextRange>> SegmentFileReader::find_context(std::string_view context_id) const {
+  using Found = std::optional<ContextRange>;
+  auto footer = this->footer();
+  if (!footer)
+    return std::move(footer).error();
+  auto maybe = filter_may_hold(source_, (*footer)->context_filter, BlockKind::context_filter,
+                               context_filter_hash(context_id, source_.identity()));
+  if (!maybe)
+    return std::move(maybe).error();
+  const std::vector<IndexBlockRef>& index = (*footer)->index;
+  if (!*maybe || context_id < index.front().first_context)
+    return Found{};
+  const auto after =
+      std::upper_bound(index.begin(), index.end(), context_id,
+                       [](std::string_view id, const IndexBlockRef& block) { return id < block.first_context; });
+  auto cursor = IndexCursor::open(source_, *std::prev(after));
+  if (!cursor)
+    return std::move(cursor).error();
+  auto found = cursor->seek(context_id);
+  if (!found)
+    return std::move(found).error();
+  if (!*found)
+    return Found{};
+  const IndexEntry entry = cursor->entry();
+  if (entry.first_row + entry.rows > meta_.event_count)
+    return source_.damaged("the context index names rows that are not there", std::prev(after)->ref.offset);
+  return Found{{entry.first_sequence, entry.first_sequence + entry.rows - 1, entry.first_row, entry.rows}};
+}
+
+Result<bool> SegmentFileReader::read_context(std::string_view context_id, const SequenceRange& range,
+                                             const ReadBounds& bounds, EventBatch& out) const {
+  auto found = find_context(context_id);
+  if (!found)
+    return std::move(found).error();
+  if (!*found)
+    return false;
+  const ContextRange& context = **found;
+  const Sequence from = std::max(range.from, context.first_sequence);
+  const Sequence to = std::min(range.to, context.last_sequence);
+  if (from > to)
+    return false;
+  auto footer = this->footer();
+  if (!footer)
+    return std::move(footer).error();
+  const auto full = [&] {
+    return out.size() >= bounds.events_max || (!out.empty() && out.bytes() >= bounds.bytes_max);
+  };
+  if (full())
+    return true;
+
+  const auto name = std::make_shared<const std::string>(context_id);
+  out.pin(name);
+  out.pin(*footer);
+  const std::uint32_t zone_rows = (*footer)->zone_rows;
+  for (Sequence left = to - from + 1; left != 0;) {
+    // The next row in the order of the read, and the rows of its zone that may still be wanted.
+    const std::uint64_t low_row = context.first_row + (from - context.first_sequence);
+    const std::uint64_t row = range.backward ? low_row + left - 1 : low_row + (to - from + 1 - left);
+    const auto in_zone = static_cast<std::uint32_t>(row % zone_rows);
+    const auto zone = static_cast<std::size_t>(row / zone_rows);
+    const std::uint32_t available = range.backward ? in_zone + 1 : (*footer)->zones[zone].rows - in_zone;
+    const auto count = static_cast<std::uint32_t>(
+        std::min<std::uint64_t>({left, available, std::uint64_t{bounds.events_max - out.size()}}));
+    const std::uint32_t first = range.backward ? in_zone + 1 - count : in_zone;
+
+    auto slice = ZoneSlice::open(source_, **footer, zone, true);
+    if (!slice)
+      return std::move(slice).error();
+    WEIR_TRY(slice->read_numbers(first, count, columns_all));
+    const auto nth = [&](std::uint32_t i) { return range.backward ? count - 1 - i : i; };
+    std::uint32_t take = 0;
+    for (std::size_t bytes = out.bytes(); take < count; ++take) {
+      if ((take != 0 || !out.empty()) && bytes >= bounds.bytes_max)
+        break;
+      bytes += context_id.size() + slice->string_bytes(nth(take));
+    }
+    WEIR_TRY(slice->read_strings(range.backward ? count - take : 0, take, columns_all));
+    for (const BlockPtr& block : slice->pins())
+      out.pin(block);
+    for (std::uint32_t i = 0; i < take; ++i) {
+      EventView event;
+      event.context_id = *name;
+      event.sequence = context.first_sequence + ((*footer)->zones[zone].first_row + first + nth(i) - context.first_row);
+      slice->fill(nth(i), event);
+      out.add(event);
+    }
+    left -= take;
+    if (left != 0 && full())
+      return true;
+  }
+  return false;
+}
+
+Result<std::shared_ptr<const ZoneRows>> SegmentFileReader::read_zone(std::size_t zone, ColumnSet columns) const {
+  auto footer = this->footer();
+  if (!footer)
+    return std::move(footer).error();
+  if (zone >= (*footer)->zones.size())
+    return fail(Errc::invalid_argument, format("zone {} of {}", zone, (*footer)->zones.size()), source_.path());
+  return read_zone_rows(source_, *std::move(footer), zone, columns);
+}
+
+Status SegmentFileReader::verify() const {
+  return verify_segment(*file_, source_.path(), source_.identity(), meta_);
+}
+
+} // namespace weir::segments

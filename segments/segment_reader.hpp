@@ -1,0 +1,63 @@
+// Reads one segment file.
+//
+// Purpose: SegmentReader over blocks that come through the cache, each checked when it comes from the disk.
+// Owner: shard views, shared. The file stays open while the reader lives, so it can be read after its name is gone.
+// Threading: immutable but for the footer, which is read on first use under a lock; thread-safe.
+// Invariants: wrong bytes are never handed out: a block that does not fit is `corruption` with file and offset.
+#pragma once
+
+#include "engine/ports.hpp"
+
+#include "engine/io/file_system.hpp"
+#include "segments/block_cache.hpp"
+#include "segments/block_source.hpp"
+#include "segments/footer.hpp"
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+
+namespace weir::segments {
+
+class SegmentFileReader final : public SegmentReader {
+public:
+  /// `file` is the segment that the catalog knows as `meta`; `identity` is its file_identity(). `cache` must outlive
+  /// the reader. Nothing is read yet.
+  SegmentFileReader(const SegmentMeta& meta, std::unique_ptr<io::File> file, std::string path, std::uint64_t identity,
+                    BlockCache& cache);
+
+  [[nodiscard]] const SegmentMeta& meta() const noexcept override { return meta_; }
+  Result<std::optional<ContextRange>> find_context(std::string_view context_id) const override;
+  Result<bool> read_context(std::string_view context_id, const SequenceRange& range, const ReadBounds& bounds,
+                            EventBatch& out) const override;
+  Result<std::span<const std::string>> types() const override;
+  Result<std::span<const ZoneMeta>> zones() const override;
+  Result<std::shared_ptr<const ZoneRows>> read_zone(std::size_t zone, ColumnSet columns) const override;
+  Status verify() const override;
+
+  /// Whether an event of the context may have this id; false is certain.
+  Result<bool> may_hold_event_id(std::string_view context_id, std::string_view event_id) const;
+
+private:
+  using FooterPtr = std::shared_ptr<const Footer>;
+  Result<FooterPtr> footer() const;
+
+  SegmentMeta meta_;
+  std::unique_ptr<io::File> file_;
+  BlockSource source_;
+  mutable std::mutex footer_mutex_;
+  mutable FooterPtr footer_; ///< Guarded by footer_mutex_; set once.
+};
+
+/// Reads header and footer from the disk and compares them with `meta`. Errors: `corruption`, `incompatible` for a
+/// valid header of another format version, `unsupported`, `io_error`.
+Result<Footer> read_footer(const BlockSource& source, const SegmentMeta& meta);
+
+/// Whether the filter (of blocks of `kind`) may hold the key with this hash.
+Result<bool> filter_may_hold(const BlockSource& source, const FilterShape& shape, BlockKind kind, std::uint64_t hash);
+
+/// Reads every byte of the segment from the disk and checks all there is to check. See SegmentReader::verify.
+Status verify_segment(const io::File& file, const std::string& path, std::uint64_t identity, const SegmentMeta& meta);
+
+} // namespace weir::segments

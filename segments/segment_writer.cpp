@@ -1,0 +1,177 @@
+#include "segments/segment_writer.hpp"
+
+#include "engine/hash.hpp"
+#include "engine/text.hpp"
+#include "segments/bit_pack.hpp"
+#include "segments/bytes.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace weir::segments {
+
+std::string encode_header(const SegmentIdentity& who, std::uint32_t zone_rows) {
+  std::string header(segment_magic, segment_magic_bytes);
+  append_integer(header, segment_format_version);
+  append_integer(header, who.shard);
+  append_integer(header, who.number);
+  append_integer(header, who.identity);
+  append_integer(header, zone_rows);
+  append_integer(header, std::uint32_t{0});
+  append_integer(header, hash64(header, checksum_seed(who.identity, 0)));
+  return header;
+}
+
+SegmentWriter::SegmentWriter(io::File& file, const SegmentIdentity& who, std::uint32_t zone_rows,
+                             std::uint32_t filter_bits_per_key)
+    : out_(file, who.identity), filter_bits_per_key_(filter_bits_per_key) {
+  footer_.totals.shard = who.shard;
+  footer_.totals.number = who.number;
+  footer_.zone_rows = std::clamp(zone_rows, 1u, zone_rows_max);
+  out_.append_raw(encode_header(who, footer_.zone_rows));
+}
+
+Status SegmentWriter::check_order(const EventView& event) const {
+  const SegmentMeta& totals = footer_.totals;
+  if (event.context_id.empty() || event.context_id.size() > limits::context_id_bytes_max || event.sequence == 0 ||
+      event.sequence == sequence_max)
+    return fail(Errc::invalid_argument, "an event for a segment has no valid context or sequence");
+  if (totals.event_count == 0)
+    return {};
+  if (event.context_id == context_ ? event.sequence != last_sequence_ + 1 : event.context_id < context_)
+    return fail(Errc::invalid_argument,
+                format("events for a segment are out of order: sequence {} follows {}", event.sequence, last_sequence_),
+                std::string(event.context_id));
+  if (totals.event_count == segment_rows_max)
+    return fail(Errc::too_large, format("a segment holds at most {} events", segment_rows_max));
+  return {};
+}
+
+std::uint32_t SegmentWriter::type_number(std::string_view type) {
+  if (const auto found = types_.find(type); found != types_.end())
+    return found->second;
+  const auto number = static_cast<std::uint32_t>(footer_.types.size());
+  footer_.types.emplace_back(type);
+  types_.emplace(type, number);
+  return number;
+}
+
+Status SegmentWriter::add(const EventView& event) {
+  WEIR_TRY(check_order(event));
+  SegmentMeta& totals = footer_.totals;
+  if (totals.event_count == 0 || event.context_id != context_) {
+    finish_context();
+    context_ = event.context_id;
+    context_first_row_ = totals.event_count;
+    context_first_sequence_ = event.sequence;
+    ++totals.context_count;
+    context_hashes_.push_back(context_filter_hash(context_, out_.identity()));
+  }
+  last_sequence_ = event.sequence;
+  if (!zone_)
+    zone_ = std::make_unique<ZoneWriter>(out_, totals.event_count);
+  WEIR_TRY(zone_->add(event, type_number(event.event_type)));
+  if (!event.event_id.empty())
+    event_id_hashes_.push_back(event_id_filter_hash(event.context_id, event.event_id, out_.identity()));
+  positions_.push_back(event.position);
+  ++totals.event_count;
+  totals.payload_bytes += event.payload.size();
+  return zone_->rows() == footer_.zone_rows ? finish_zone() : Status{};
+}
+
+Status SegmentWriter::finish_zone() {
+  WEIR_TRY(zone_->finish());
+  const ZoneMeta& zone = zone_->meta();
+  extend(footer_.totals, zone);
+  footer_.zones.push_back(zone);
+  footer_.places.push_back(zone_->place());
+  zone_.reset();
+  return {};
+}
+
+void SegmentWriter::finish_context() {
+  if (footer_.totals.event_count == 0)
+    return;
+  if (index_.empty())
+    index_first_row_ = context_first_row_;
+  index_.add(context_, static_cast<std::uint32_t>(footer_.totals.event_count - context_first_row_),
+             context_first_sequence_);
+  if (index_.full())
+    flush_index_block();
+}
+
+void SegmentWriter::flush_index_block() {
+  PendingIndexBlock block;
+  block.place.first_context = index_.first_context();
+  block.place.first_row = static_cast<std::uint32_t>(index_first_row_);
+  block.content = index_.finish();
+  index_blocks_.push_back(std::move(block));
+}
+
+Status SegmentWriter::write_filter(FilterShape& shape, BlockKind kind, std::vector<std::uint64_t>& hashes) {
+  const BuiltFilter filter = build_filter(hashes, filter_bits_per_key_);
+  hashes = {};
+  shape = filter.shape;
+  shape.offset = shape.lines == 0 ? 0 : out_.offset();
+  const std::string_view lines = filter.lines;
+  for (std::size_t at = 0; at < lines.size(); at += filter_lines_per_block * filter_line_bytes) {
+    if (auto ref = out_.append(kind, lines.substr(at, filter_lines_per_block * filter_line_bytes), false); !ref)
+      return std::move(ref).error();
+  }
+  return {};
+}
+
+Status SegmentWriter::write_order() {
+  std::vector<std::uint32_t> rows(positions_.size());
+  std::iota(rows.begin(), rows.end(), 0u);
+  std::sort(rows.begin(), rows.end(),
+            [this](std::uint32_t a, std::uint32_t b) { return positions_[a] < positions_[b]; });
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    if (positions_[rows[i - 1]] == positions_[rows[i]])
+      return fail(Errc::invalid_argument, format("position {} is in a segment twice", positions_[rows[i]]));
+  }
+  footer_.order_offset = footer_.order_blocks() == 0 ? 0 : out_.offset();
+  for (std::size_t block = 0; block < footer_.order_blocks(); ++block) {
+    const std::size_t begin = block * order_rows_per_block;
+    const std::size_t end = std::min(begin + order_rows_per_block, rows.size());
+    const std::vector<std::uint64_t> values(rows.begin() + static_cast<std::ptrdiff_t>(begin),
+                                            rows.begin() + static_cast<std::ptrdiff_t>(end));
+    std::string raw;
+    append_packed(raw, values, footer_.order_width());
+    raw.append(bits_padding_bytes, '\0');
+    if (auto ref = out_.append(BlockKind::position_order, raw, false); !ref)
+      return std::move(ref).error();
+  }
+  return {};
+}
+
+Result<SegmentMeta> SegmentWriter::finish() {
+  SegmentMeta& totals = footer_.totals;
+  if (totals.event_count == 0)
+    return fail(Errc::invalid_argument, "a segment needs at least one event");
+  if (zone_)
+    WEIR_TRY(finish_zone());
+  finish_context();
+  if (!index_.empty())
+    flush_index_block();
+  for (PendingIndexBlock& block : index_blocks_) {
+    auto ref = out_.append(BlockKind::context_index, block.content);
+    if (!ref)
+      return std::move(ref).error();
+    block.place.ref = *ref;
+    footer_.index.push_back(std::move(block.place));
+    block.content = {};
+  }
+  WEIR_TRY(write_filter(footer_.context_filter, BlockKind::context_filter, context_hashes_));
+  WEIR_TRY(write_filter(footer_.event_id_filter, BlockKind::event_id_filter, event_id_hashes_));
+  WEIR_TRY(write_order());
+  totals.footer_offset = out_.offset();
+  if (auto ref = out_.append(BlockKind::footer, encode_footer(footer_)); !ref)
+    return std::move(ref).error();
+  totals.footer_checksum = out_.last_checksum();
+  totals.file_bytes = out_.offset();
+  WEIR_TRY(out_.flush());
+  return totals;
+}
+
+} // namespace weir::segments

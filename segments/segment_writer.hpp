@@ -1,0 +1,83 @@
+// Writes one segment: sorted events in, zones, indexes and footer out.
+//
+// Purpose: one pass, bounded memory: the small columns of a zone, blocks that are filling up, and per segment 16 bytes
+// a row (position and event id hash), 8 a context, and the context index.
+// Owner: SegmentFiles::write; one thread.
+// Invariants: contexts ascend strictly, sequences of a context are dense and ascending; events that break this are
+// refused, so a broken order never gets into a file.
+#pragma once
+
+#include <weir/event.hpp>
+#include <weir/result.hpp>
+
+#include "segments/context_index.hpp"
+#include "segments/footer.hpp"
+#include "segments/segment_output.hpp"
+#include "segments/zone_writer.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace weir::segments {
+
+/// Everything a new file has to know about itself.
+struct SegmentIdentity {
+  ShardId shard = 0;
+  std::uint64_t number = 0;
+  std::uint64_t identity = 0;
+};
+
+/// The 48 bytes at the beginning of the file.
+[[nodiscard]] std::string encode_header(const SegmentIdentity& who, std::uint32_t zone_rows);
+
+class SegmentWriter {
+public:
+  /// Writes into the empty `file`, which must outlive the writer.
+  SegmentWriter(io::File& file, const SegmentIdentity& who, std::uint32_t zone_rows, std::uint32_t filter_bits_per_key);
+
+  /// Errors: `invalid_argument` for an event out of order, `too_large` for more rows than a segment holds, else as
+  /// File::append.
+  Status add(const EventView& event);
+  /// Writes indexes and footer; nothing is synced. Errors: `invalid_argument` without any event, else as add().
+  Result<SegmentMeta> finish();
+
+private:
+  Status check_order(const EventView& event) const;
+  Status finish_zone();
+  void finish_context();
+  void flush_index_block();
+  Status write_filter(FilterShape& shape, BlockKind kind, std::vector<std::uint64_t>& hashes);
+  Status write_order();
+  std::uint32_t type_number(std::string_view type);
+
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+  };
+  struct PendingIndexBlock {
+    std::string content;
+    IndexBlockRef place;
+  };
+
+  SegmentOutput out_;
+  std::uint32_t filter_bits_per_key_;
+  Footer footer_;
+  std::unique_ptr<ZoneWriter> zone_;
+  std::unordered_map<std::string, std::uint32_t, TextHash, std::equal_to<>> types_;
+  std::string context_;
+  std::uint64_t context_first_row_ = 0;
+  Sequence context_first_sequence_ = 0;
+  Sequence last_sequence_ = 0;
+  IndexBlockBuilder index_;
+  std::uint64_t index_first_row_ = 0;
+  std::vector<PendingIndexBlock> index_blocks_;
+  std::vector<std::uint64_t> context_hashes_;
+  std::vector<std::uint64_t> event_id_hashes_;
+  std::vector<Position> positions_; ///< By row.
+};
+
+} // namespace weir::segments

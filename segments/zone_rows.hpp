@@ -1,0 +1,20 @@
+// All rows of one zone with the wanted columns: what scans read.
+//
+// Threading: immutable once read.
+#pragma once
+
+#include "engine/ports.hpp"
+
+#include "segments/block_source.hpp"
+#include "segments/footer.hpp"
+
+#include <memory>
+
+namespace weir::segments {
+
+/// Reads the columns of zone `zone`; the rows keep the footer and the blocks they point into. Precondition: there is
+/// such a zone.
+Result<std::shared_ptr<const ZoneRows>> read_zone_rows(const BlockSource& source, std::shared_ptr<const Footer> footer,
+                                                       std::size_t zone, ColumnSet columns);
+
+} // namespace weir::segments

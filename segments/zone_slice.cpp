@@ -1,0 +1,171 @@
+#include "segments/zone_slice.hpp"
+
+#include "segments/integer_column.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace weir::segments {
+namespace {
+
+Timestamp time_of(std::uint64_t micros) {
+  return Timestamp(std::chrono::microseconds(static_cast<std::int64_t>(micros)));
+}
+
+BlockKind lengths_of(BlockKind strings) {
+  return static_cast<BlockKind>(static_cast<std::uint8_t>(strings) - 1);
+}
+
+} // namespace
+
+Result<ZoneSlice> ZoneSlice::open(const BlockSource& source, const Footer& footer, std::size_t zone, bool whole_tail) {
+  const ZonePlace& place = footer.places[zone];
+  auto block = whole_tail ? source.read_run(place.tail, place.directory) : source.read(place.directory);
+  if (!block)
+    return std::move(block).error();
+  auto directory = ZoneDirectory::open(source, place.directory, *std::move(block), footer.zones[zone].rows);
+  if (!directory)
+    return std::move(directory).error();
+  return ZoneSlice(source, footer, footer.zones[zone], *std::move(directory));
+}
+
+Status ZoneSlice::decode(BlockKind kind, const BlockPtr& block, std::uint32_t first,
+                         std::vector<std::uint64_t>& out) const {
+  const auto column = IntegerColumn::open(block->text(), meta_->rows);
+  if (!column)
+    return source_->damaged("a column does not have the zone's rows", directory_.at(kind, 0).ref.offset);
+  column->decode(first, out);
+  return {};
+}
+
+Status ZoneSlice::read_numbers(std::uint32_t first, std::uint32_t count, ColumnSet columns) {
+  first_ = first;
+  count_ = count;
+  struct Wanted {
+    BlockKind kind;
+    std::vector<std::uint64_t>* out;
+    Strings* strings;
+  };
+  std::vector<Wanted> wanted;
+  std::vector<BlockRef> refs;
+  const auto want = [&](BlockKind kind, std::vector<std::uint64_t>* out, Strings* strings = nullptr) {
+    if (directory_.count(kind) == 0)
+      return false;
+    wanted.push_back({kind, out, strings});
+    refs.push_back(directory_.at(kind, 0).ref);
+    return true;
+  };
+  const bool timestamps = (columns & column_timestamp) != 0;
+  if ((columns & column_position) != 0)
+    want(BlockKind::position, &positions_);
+  const bool timestamps_apart = timestamps && directory_.count(BlockKind::timestamp) != 0;
+  if ((columns & column_recorded_at) != 0 || (timestamps && !timestamps_apart))
+    want(BlockKind::recorded_at, &recorded_);
+  if (timestamps_apart)
+    want(BlockKind::timestamp, &timestamps_);
+  if ((columns & column_type) != 0)
+    want(BlockKind::type, &types_);
+  for (Strings& column : strings_) {
+    if ((columns & column.column) != 0 && !want(lengths_of(column.kind), &column.lengths, &column))
+      column.lengths.assign(count, 0);
+  }
+  // Blocks of the tail ascend by kind, as the writer puts them; whatever order a file has them in, it is read right.
+  std::vector<BlockPtr> blocks(refs.size());
+  WEIR_TRY(source_->read_all(refs, blocks));
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    wanted[i].out->resize(count);
+    WEIR_TRY(decode(wanted[i].kind, blocks[i], first, *wanted[i].out));
+    if (wanted[i].strings != nullptr)
+      wanted[i].strings->lengths_block = blocks[i];
+  }
+  if (timestamps && !timestamps_apart) {
+    timestamps_ = recorded_;
+    if ((columns & column_recorded_at) == 0)
+      recorded_.clear();
+  }
+  return check_types();
+}
+
+Status ZoneSlice::check_types() const {
+  for (const std::uint64_t type : types_) {
+    if (type >= footer_->types.size())
+      return source_->damaged("a type is not in the dictionary", directory_.at(BlockKind::type, 0).ref.offset);
+  }
+  return {};
+}
+
+std::size_t ZoneSlice::string_bytes(std::size_t i) const {
+  std::size_t bytes = types_.empty() ? 0 : footer_->types[static_cast<std::size_t>(types_[i])].size();
+  for (const Strings& column : strings_)
+    bytes += column.lengths.empty() ? 0 : static_cast<std::size_t>(column.lengths[i]);
+  return bytes;
+}
+
+Status ZoneSlice::read_strings(std::uint32_t skip, std::uint32_t count, ColumnSet columns) {
+  struct Wanted {
+    BlockRef ref;
+    Strings* column;
+    std::size_t block;
+  };
+  std::vector<Wanted> wanted;
+  for (Strings& column : strings_) {
+    if ((columns & column.column) == 0)
+      continue;
+    column.values.assign(count_, {});
+    if (!column.lengths_block || count == 0)
+      continue;
+    const std::size_t last = directory_.find(column.kind, first_ + skip + count - 1);
+    for (std::size_t block = directory_.find(column.kind, first_ + skip); block <= last; ++block)
+      wanted.push_back({directory_.at(column.kind, block).ref, &column, block});
+  }
+  // Columns share a stretch of the file, their blocks in turn: by offset, one read gets neighbours of all of them.
+  std::sort(wanted.begin(), wanted.end(), [](const Wanted& a, const Wanted& b) { return a.ref.offset < b.ref.offset; });
+  std::vector<BlockRef> refs(wanted.size());
+  std::transform(wanted.begin(), wanted.end(), refs.begin(), [](const Wanted& want) { return want.ref; });
+  const std::size_t pinned = pins_.size();
+  pins_.resize(pinned + refs.size());
+  WEIR_TRY(source_->read_all(refs, std::span(pins_).subspan(pinned)));
+  for (std::size_t i = 0; i < wanted.size(); ++i)
+    WEIR_TRY(slice_block(*wanted[i].column, wanted[i].block, pins_[pinned + i], skip, count));
+  return {};
+}
+
+Status ZoneSlice::slice_block(Strings& column, std::size_t block, const BlockPtr& bytes, std::uint32_t skip,
+                              std::uint32_t count) const {
+  const ZoneBlock place = directory_.at(column.kind, block);
+  const std::uint32_t row_end = directory_.row_end(column.kind, block);
+  std::vector<std::uint64_t> lengths(row_end - place.first_row);
+  WEIR_TRY(decode(lengths_of(column.kind), column.lengths_block, place.first_row, lengths));
+  std::uint64_t at = 0;
+  for (std::uint32_t row = place.first_row; row < row_end; ++row) {
+    const std::uint64_t length = lengths[row - place.first_row];
+    if (length > bytes->size() - at)
+      return source_->damaged("a block holds less than the lengths of its rows", place.ref.offset);
+    if (row >= first_ + skip && row - first_ - skip < count)
+      column.values[row - first_] =
+          bytes->text().substr(static_cast<std::size_t>(at), static_cast<std::size_t>(length));
+    at += length;
+  }
+  if (at != bytes->size())
+    return source_->damaged("a block holds more than the lengths of its rows", place.ref.offset);
+  return {};
+}
+
+void ZoneSlice::fill(std::size_t i, EventView& event) const {
+  if (!positions_.empty())
+    event.position = positions_[i];
+  if (!recorded_.empty())
+    event.recorded_at = time_of(recorded_[i]);
+  if (!timestamps_.empty())
+    event.timestamp = time_of(timestamps_[i]);
+  if (!types_.empty())
+    event.event_type = footer_->types[static_cast<std::size_t>(types_[i])];
+  if (!strings_[0].values.empty())
+    event.event_id = strings_[0].values[i];
+  if (!strings_[1].values.empty())
+    event.metadata = strings_[1].values[i];
+  if (!strings_[2].values.empty())
+    event.payload = strings_[2].values[i];
+}
+
+} // namespace weir::segments

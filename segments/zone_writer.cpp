@@ -1,0 +1,92 @@
+#include "segments/zone_writer.hpp"
+
+#include "segments/bytes.hpp"
+#include "segments/content_hash.hpp"
+#include "segments/integer_column.hpp"
+
+namespace weir::segments {
+namespace {
+
+std::uint64_t micros(Timestamp time) {
+  return static_cast<std::uint64_t>(time.time_since_epoch().count());
+}
+
+} // namespace
+
+ZoneWriter::ZoneWriter(SegmentOutput& out, std::uint64_t first_row) : out_(out) {
+  meta_.first_row = first_row;
+  place_.begin = out.offset();
+}
+
+Status ZoneWriter::add(const EventView& event, std::uint32_t type) {
+  WEIR_TRY(add_string(event_ids_, event.event_id));
+  WEIR_TRY(add_string(metadata_, event.metadata));
+  WEIR_TRY(add_string(payloads_, event.payload));
+  positions_.push_back(event.position);
+  recorded_.push_back(micros(event.recorded_at));
+  timestamps_.push_back(micros(event.timestamp));
+  types_.push_back(type);
+  if (!event.event_id.empty()) {
+    const Hash128 hash = content_hash(event, scratch_);
+    append_integer(hashes_, hash.low);
+    append_integer(hashes_, hash.high);
+  }
+  extend(meta_, event, type);
+  return {};
+}
+
+Status ZoneWriter::add_string(Strings& column, std::string_view value) {
+  if (!column.bytes.empty() && column.bytes.size() + value.size() > block_bytes_target)
+    WEIR_TRY(write_strings(column));
+  column.lengths.push_back(value.size());
+  column.bytes += value;
+  column.any = column.any || !value.empty();
+  return {};
+}
+
+Status ZoneWriter::write_strings(Strings& column) {
+  WEIR_TRY(write_block(column.kind, column.bytes, column.first_row));
+  column.bytes.clear();
+  column.first_row = static_cast<std::uint32_t>(column.lengths.size());
+  return {};
+}
+
+Status ZoneWriter::write_block(BlockKind kind, std::string_view raw, std::uint32_t first_row) {
+  auto ref = out_.append(kind, raw);
+  if (!ref)
+    return std::move(ref).error();
+  blocks_.push_back({*ref, first_row});
+  return {};
+}
+
+Status ZoneWriter::write_integers(BlockKind kind, const std::vector<std::uint64_t>& values) {
+  return write_block(kind, encode_integers(values));
+}
+
+Status ZoneWriter::finish() {
+  for (Strings* column : {&event_ids_, &metadata_, &payloads_}) {
+    if (!column->bytes.empty())
+      WEIR_TRY(write_strings(*column));
+  }
+  if (!hashes_.empty())
+    WEIR_TRY(write_block(BlockKind::content_hash, hashes_));
+  place_.tail = out_.offset();
+  WEIR_TRY(write_integers(BlockKind::position, positions_));
+  WEIR_TRY(write_integers(BlockKind::recorded_at, recorded_));
+  if (timestamps_ != recorded_)
+    WEIR_TRY(write_integers(BlockKind::timestamp, timestamps_));
+  WEIR_TRY(write_integers(BlockKind::type, types_));
+  if (event_ids_.any)
+    WEIR_TRY(write_integers(BlockKind::event_id_lengths, event_ids_.lengths));
+  if (metadata_.any)
+    WEIR_TRY(write_integers(BlockKind::metadata_lengths, metadata_.lengths));
+  if (payloads_.any)
+    WEIR_TRY(write_integers(BlockKind::payload_lengths, payloads_.lengths));
+  auto directory = out_.append(BlockKind::directory, encode_directory(meta_.rows, blocks_));
+  if (!directory)
+    return std::move(directory).error();
+  place_.directory = *directory;
+  return {};
+}
+
+} // namespace weir::segments

@@ -1,0 +1,62 @@
+// Collects the rows of one zone and writes them by column.
+//
+// Purpose: strings go out as their blocks fill up, so a zone of large payloads takes no more memory than one of small
+// ones; the small columns follow at the end of the zone.
+// Owner: SegmentWriter; one thread.
+#pragma once
+
+#include <weir/event.hpp>
+#include <weir/result.hpp>
+
+#include "segments/footer.hpp"
+#include "segments/segment_output.hpp"
+#include "segments/zone_directory.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::segments {
+
+class ZoneWriter {
+public:
+  /// The zone begins with the segment's row `first_row`, where `out` is now.
+  ZoneWriter(SegmentOutput& out, std::uint64_t first_row);
+
+  /// Errors: as File::append.
+  Status add(const EventView& event, std::uint32_t type);
+  /// Writes what is left. Precondition: rows() > 0.
+  Status finish();
+
+  [[nodiscard]] std::uint32_t rows() const noexcept { return meta_.rows; }
+  [[nodiscard]] const ZoneMeta& meta() const noexcept { return meta_; }
+  /// Meaningful after finish().
+  [[nodiscard]] const ZonePlace& place() const noexcept { return place_; }
+
+private:
+  struct Strings {
+    BlockKind kind;
+    std::vector<std::uint64_t> lengths;
+    std::string bytes; ///< Of the block that is filling up.
+    std::uint32_t first_row = 0;
+    bool any = false;
+  };
+  Status add_string(Strings& column, std::string_view value);
+  Status write_strings(Strings& column);
+  Status write_block(BlockKind kind, std::string_view raw, std::uint32_t first_row = 0);
+  Status write_integers(BlockKind kind, const std::vector<std::uint64_t>& values);
+
+  SegmentOutput& out_;
+  ZoneMeta meta_;
+  ZonePlace place_;
+  std::vector<ZoneBlock> blocks_;
+  std::vector<std::uint64_t> positions_, recorded_, timestamps_, types_;
+  Strings event_ids_{BlockKind::event_ids, {}, {}};
+  Strings metadata_{BlockKind::metadata, {}, {}};
+  Strings payloads_{BlockKind::payloads, {}, {}};
+  std::string hashes_;
+  std::string scratch_;
+};
+
+} // namespace weir::segments
