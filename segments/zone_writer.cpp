@@ -19,9 +19,13 @@ ZoneWriter::ZoneWriter(SegmentOutput& out, std::uint64_t first_row) : out_(out) 
 }
 
 Status ZoneWriter::add(const EventView& event, std::uint32_t type) {
-  WEIR_TRY(add_string(event_ids_, event.event_id));
-  WEIR_TRY(add_string(metadata_, event.metadata));
-  WEIR_TRY(add_string(payloads_, event.payload));
+  const bool full = would_overfill(event_ids_, event.event_id) || would_overfill(metadata_, event.metadata) ||
+                    would_overfill(payloads_, event.payload);
+  if (full)
+    WEIR_TRY(write_all_strings());
+  add_string(event_ids_, event.event_id);
+  add_string(metadata_, event.metadata);
+  add_string(payloads_, event.payload);
   positions_.push_back(event.position);
   recorded_.push_back(micros(event.recorded_at));
   timestamps_.push_back(micros(event.timestamp));
@@ -35,13 +39,23 @@ Status ZoneWriter::add(const EventView& event, std::uint32_t type) {
   return {};
 }
 
-Status ZoneWriter::add_string(Strings& column, std::string_view value) {
-  if (!column.bytes.empty() && column.bytes.size() + value.size() > block_bytes_target)
-    WEIR_TRY(write_strings(column));
+void ZoneWriter::add_string(Strings& column, std::string_view value) {
   column.lengths.push_back(value.size());
   column.bytes += value;
   column.any = column.any || !value.empty();
+}
+
+Status ZoneWriter::write_all_strings() {
+  // All columns are cut at the same row, so the strings of a replay lie side by side and come with one read.
+  for (Strings* column : {&event_ids_, &metadata_, &payloads_}) {
+    if (!column->bytes.empty())
+      WEIR_TRY(write_strings(*column));
+  }
   return {};
+}
+
+bool ZoneWriter::would_overfill(const Strings& column, std::string_view value) {
+  return !column.bytes.empty() && column.bytes.size() + value.size() > block_bytes_target;
 }
 
 Status ZoneWriter::write_strings(Strings& column) {
@@ -64,10 +78,7 @@ Status ZoneWriter::write_integers(BlockKind kind, const std::vector<std::uint64_
 }
 
 Status ZoneWriter::finish() {
-  for (Strings* column : {&event_ids_, &metadata_, &payloads_}) {
-    if (!column->bytes.empty())
-      WEIR_TRY(write_strings(*column));
-  }
+  WEIR_TRY(write_all_strings());
   if (!hashes_.empty())
     WEIR_TRY(write_block(BlockKind::content_hash, hashes_));
   place_.tail = out_.offset();

@@ -42,7 +42,9 @@ private:
     std::uint32_t first_row = 0;
     bool any = false;
   };
-  Status add_string(Strings& column, std::string_view value);
+  static void add_string(Strings& column, std::string_view value);
+  static bool would_overfill(const Strings& column, std::string_view value);
+  Status write_all_strings();
   Status write_strings(Strings& column);
   Status write_block(BlockKind kind, std::string_view raw, std::uint32_t first_row = 0);
   Status write_integers(BlockKind kind, const std::vector<std::uint64_t>& values);

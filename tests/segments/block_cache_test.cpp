@@ -1,0 +1,106 @@
+#include "segments/block_cache.hpp"
+
+#include <weir/limits.hpp>
+
+#include <doctest/doctest.h>
+
+#include <random>
+#include <thread>
+#include <vector>
+
+using namespace weir;
+using namespace weir::segments;
+
+namespace {
+
+BlockPtr make(BlockCache& cache, std::size_t size, char fill = 'x') {
+  auto block = cache.make_block(size);
+  for (std::byte& byte : block->writable())
+    byte = static_cast<std::byte>(fill);
+  return block;
+}
+
+} // namespace
+
+TEST_CASE("block cache: what was inserted is found by its key alone") {
+  BlockCache cache(1 * MiB);
+  const BlockPtr block = cache.insert(1, 48, make(cache, 100));
+  CHECK(cache.find(1, 48) == block);
+  CHECK(cache.find(1, 49) == nullptr);
+  CHECK(cache.find(2, 48) == nullptr);
+  CHECK(cache.stats().hits == 1);
+  CHECK(cache.stats().misses == 2);
+}
+
+TEST_CASE("block cache: the second of two readers that decoded the same block gets the first one's") {
+  BlockCache cache(1 * MiB);
+  const BlockPtr first = cache.insert(1, 48, make(cache, 100));
+  CHECK(cache.insert(1, 48, make(cache, 100)) == first);
+}
+
+TEST_CASE("block cache: the budget holds, and what is handed out beyond it is counted as pinned") {
+  BlockCache cache(256 * KiB);
+  std::vector<BlockPtr> held;
+  for (std::uint64_t i = 0; i < 200; ++i) {
+    held.push_back(cache.insert(1, i * 1'000, make(cache, 4 * KiB)));
+    CHECK(cache.stats().cached_bytes <= 256 * KiB);
+  }
+  const BlockCacheStats full = cache.stats();
+  CHECK(full.cached_bytes > 128 * KiB);
+  CHECK(full.cached_bytes + full.pinned_bytes >= 200 * 4 * KiB);
+  held.clear();
+  CHECK(cache.stats().pinned_bytes == 0);
+}
+
+TEST_CASE("block cache: a block in use stays valid when it is evicted") {
+  BlockCache cache(160 * KiB);
+  const BlockPtr held = cache.insert(1, 0, make(cache, 4 * KiB, 'h'));
+  for (std::uint64_t i = 1; i < 500; ++i)
+    cache.insert(1, i * 1'000, make(cache, 4 * KiB));
+  CHECK(cache.find(1, 0) == nullptr);
+  CHECK(held->text() == std::string(4 * KiB, 'h'));
+}
+
+TEST_CASE("block cache: a popular block outlives many that are read once") {
+  BlockCache cache(1 * MiB);
+  cache.insert(9, 9, make(cache, 4 * KiB));
+  for (std::uint64_t i = 1; i < 2'000; ++i) {
+    cache.insert(1, i * 1'000, make(cache, 4 * KiB));
+    REQUIRE(cache.find(9, 9) != nullptr);
+  }
+}
+
+TEST_CASE("block cache: a block larger than its share is handed through, and a budget of 0 keeps nothing") {
+  BlockCache cache(1 * MiB);
+  CHECK(cache.insert(1, 0, make(cache, 900 * KiB)) != nullptr);
+  CHECK(cache.find(1, 0) == nullptr);
+  BlockCache none(0);
+  CHECK(none.insert(1, 0, make(none, 1)) != nullptr);
+  CHECK(none.stats().cached_bytes == 0);
+}
+
+TEST_CASE("block cache: threads find right blocks and the books balance") {
+  BlockCache cache(512 * KiB);
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong{0};
+  for (unsigned t = 0; t < 4; ++t) {
+    threads.emplace_back([&cache, &wrong, t] {
+      std::mt19937_64 random(t);
+      for (int i = 0; i < 5'000; ++i) {
+        const std::uint64_t offset = random() % 300;
+        BlockPtr block = cache.find(1, offset);
+        if (!block)
+          block = cache.insert(1, offset, make(cache, 2 * KiB, static_cast<char>(offset)));
+        if (block->text().front() != static_cast<char>(offset) || block->text().back() != static_cast<char>(offset))
+          ++wrong;
+      }
+    });
+  }
+  for (std::thread& thread : threads)
+    thread.join();
+  CHECK(wrong == 0);
+  const BlockCacheStats stats = cache.stats();
+  CHECK(stats.hits + stats.misses == 20'000);
+  CHECK(stats.cached_bytes <= 512 * KiB);
+  CHECK(stats.pinned_bytes == 0);
+}

@@ -1,0 +1,126 @@
+#include "segments/bit_pack.hpp"
+#include "segments/codec.hpp"
+#include "segments/hex_text.hpp"
+#include "segments/integer_column.hpp"
+
+#include "tests/segments/segment_fixture.hpp"
+#include "tests/support/bytes.hpp"
+
+#include <doctest/doctest.h>
+
+#include <bit>
+
+using namespace weir;
+using namespace weir::segments;
+using weir::segments::test::random_text;
+
+namespace {
+
+struct Encoded {
+  Codec codec;
+  std::string stored;
+};
+
+Encoded encode(std::string_view raw, bool text) {
+  Encoded encoded;
+  encoded.codec = encode_block(raw, text, encoded.stored);
+  return encoded;
+}
+
+Status decode(std::uint8_t codec, std::string_view stored, std::string& out) {
+  return decode_block(codec, weir::test::as_bytes(stored), std::as_writable_bytes(std::span(out)));
+}
+
+} // namespace
+
+TEST_CASE("codec: what was encoded decodes to the same bytes, whatever they are") {
+  const std::uint64_t seed = std::random_device{}();
+  CAPTURE(seed);
+  std::mt19937_64 random(seed);
+  const std::string_view alphabets[] = {"0123456789abcdef", "0123456789abcdefg{}\":,", "ABCxyz ", "01\x0E\x1F\x0D "};
+  for (int i = 0; i < 400; ++i) {
+    const std::string raw = random_text(random, random() % 3'000, alphabets[i % 4]);
+    const Encoded encoded = encode(raw, i % 3 != 0);
+    CHECK(encoded.stored.size() <= raw.size());
+    std::string out(raw.size(), '?');
+    REQUIRE(decode(static_cast<std::uint8_t>(encoded.codec), encoded.stored, out).ok());
+    CHECK(out == raw);
+  }
+}
+
+TEST_CASE("codec: hex digits take half their size, repetition nearly nothing, noise no more than itself") {
+  std::mt19937_64 random(1);
+  const std::string hex = random_text(random, 16'000, "0123456789abcdef");
+  CHECK(encode(hex, true).codec == Codec::hex_lz4);
+  CHECK(encode(hex, true).stored.size() < 8'600);
+  CHECK(encode(std::string(16'000, 'x'), true).codec == Codec::lz4);
+  CHECK(encode(std::string(16'000, 'x'), true).stored.size() < 200);
+  std::string noise(16'000, ' ');
+  for (char& c : noise)
+    c = static_cast<char>(random());
+  CHECK(encode(noise, true).codec == Codec::raw);
+}
+
+TEST_CASE("codec: damaged bytes decode to an error or to the right size, never beyond the buffer") {
+  std::mt19937_64 random(2);
+  for (int i = 0; i < 2'000; ++i) {
+    const std::string raw = random_text(random, 1 + random() % 500, "0123456789abcdef\":,");
+    Encoded encoded = encode(raw, true);
+    encoded.stored[random() % encoded.stored.size()] = static_cast<char>(random());
+    encoded.stored.resize(1 + random() % encoded.stored.size());
+    std::string out(raw.size(), '?');
+    const Status status = decode(static_cast<std::uint8_t>(random() % 3), encoded.stored, out);
+    CHECK((status.ok() || status.code() == Errc::corruption));
+  }
+}
+
+TEST_CASE("codec: an unknown codec is unsupported, sizes that cannot be are corruption") {
+  std::string out(10, ' ');
+  CHECK(decode(3, "0123456789", out).code() == Errc::unsupported);
+  CHECK(decode(0, "012345678", out).code() == Errc::corruption);
+  CHECK_FALSE(plausible_sizes(1, 10, 100'000'000));
+  CHECK_FALSE(plausible_sizes(1, 1u << 30, 1u << 30));
+}
+
+TEST_CASE("hex text: runs of any length around the bounds of a pack survive") {
+  for (std::size_t digits = 0; digits < 100; ++digits) {
+    const std::string text = "\"" + std::string(digits, '7') + "\",\"xyz";
+    std::string packed, out(text.size(), '?');
+    REQUIRE(pack_hex_text(text, packed));
+    CHECK(packed.size() <= text.size());
+    REQUIRE(unpack_hex_text(packed, out));
+    CHECK(out == text);
+    CHECK_FALSE(unpack_hex_text(packed, std::span(out).first(out.size() - 1)));
+  }
+  std::string packed;
+  CHECK_FALSE(pack_hex_text("a\x10", packed));
+}
+
+TEST_CASE("integer column: any range decodes to what was encoded") {
+  const std::uint64_t seed = std::random_device{}();
+  CAPTURE(seed);
+  std::mt19937_64 random(seed);
+  for (unsigned width = 0; width <= 64; ++width) {
+    std::vector<std::uint64_t> values(1 + random() % 700);
+    const std::uint64_t base = random();
+    for (std::uint64_t& value : values)
+      value = base + (width == 0 ? 0 : random() >> (64 - width));
+    const std::string bytes = encode_integers(values);
+    const auto rows = static_cast<std::uint32_t>(values.size());
+    const auto column = IntegerColumn::open(bytes, rows);
+    REQUIRE(column.has_value());
+    const auto first = static_cast<std::uint32_t>(random() % values.size());
+    std::vector<std::uint64_t> out(1 + random() % (values.size() - first));
+    column->decode(first, out);
+    CHECK(std::equal(out.begin(), out.end(), values.begin() + first));
+    CHECK_FALSE(IntegerColumn::open(std::string_view(bytes).substr(1), rows).has_value());
+    CHECK_FALSE(IntegerColumn::open(bytes, rows + 128).has_value());
+  }
+}
+
+TEST_CASE("integer column: a width beyond 64 bits is refused") {
+  const std::uint64_t value[] = {1};
+  std::string bytes = encode_integers(value);
+  bytes[8] = 65;
+  CHECK_FALSE(IntegerColumn::open(bytes, 1).has_value());
+}
