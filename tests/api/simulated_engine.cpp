@@ -1,0 +1,65 @@
+#include "tests/api/simulated_engine.hpp"
+
+#include <cstdio>
+
+namespace weir::test {
+
+namespace {
+
+// Lets an engine own "its" file system while the disk behind it lives on.
+class Borrowed final : public io::FileSystem {
+public:
+  explicit Borrowed(std::shared_ptr<io::MemoryFileSystem> fs) : fs_(std::move(fs)) {}
+  Result<std::unique_ptr<io::File>> open(const std::string& path, io::OpenMode mode) override {
+    return fs_->open(path, mode);
+  }
+  Status rename(const std::string& from, const std::string& to) override { return fs_->rename(from, to); }
+  Status unlink(const std::string& path) override { return fs_->unlink(path); }
+  Status create_directory(const std::string& path) override { return fs_->create_directory(path); }
+  Status sync_directory(const std::string& path) override { return fs_->sync_directory(path); }
+  Result<std::vector<io::DirectoryEntry>> list(const std::string& path) override { return fs_->list(path); }
+  Result<io::FileInfo> stat(const std::string& path) override { return fs_->stat(path); }
+  Result<std::unique_ptr<io::FileLock>> lock(const std::string& path) override { return fs_->lock(path); }
+  Result<std::uint64_t> free_bytes() override { return fs_->free_bytes(); }
+  std::optional<std::string> native_path(const std::string& path) const override { return fs_->native_path(path); }
+
+private:
+  std::shared_ptr<io::MemoryFileSystem> fs_;
+};
+
+} // namespace
+
+Result<Engine> SimulatedDisk::open(EngineOptions options) {
+  EngineSeams seams;
+  seams.fs = std::make_unique<Borrowed>(fs_);
+  seams.clock = io::make_system_clock();
+  seams.random = io::make_seeded_random(42);
+  seams.open_catalog = [disk = catalog_](io::FileSystem&, bool, std::uint32_t shards,
+                                         std::uint64_t seed) -> Result<std::unique_ptr<CatalogStore>> {
+    if (disk->state.shard_count == 0)
+      MemoryCatalog::create(*disk, shards, seed);
+    return std::unique_ptr<CatalogStore>(std::make_unique<MemoryCatalog>(disk));
+  };
+  auto core = EngineCore::open(std::move(seams), options);
+  if (!core)
+    return std::move(core).error();
+  return Engine::adopt(std::move(*core));
+}
+
+Event numbered_event(const std::string& context, std::uint64_t sender, std::uint64_t number) {
+  Event event;
+  event.context_id = context;
+  event.event_type = "sent";
+  event.payload = "{\"sender\":" + std::to_string(sender) + ",\"number\":" + std::to_string(number) + "}";
+  return event;
+}
+
+SenderNumber sender_number(std::string_view payload) {
+  unsigned long long sender = 0, number = 0;
+  const std::string text(payload);
+  if (std::sscanf(text.c_str(), "{\"sender\":%llu,\"number\":%llu}", &sender, &number) != 2)
+    return {};
+  return {sender, number};
+}
+
+} // namespace weir::test
