@@ -52,10 +52,10 @@ Status EngineCore::close(std::chrono::milliseconds timeout_ms) {
       std::unique_lock outside(door_); // waits for calls that are inside
       open_ = false;
     }
-    parts_.executor->shutdown();
+    stop_threads();
     stop_actors();
-  } else if (parts_.executor) {
-    parts_.executor->shutdown();
+  } else {
+    stop_threads();
   }
   if (parts_.catalog)
     if (const Status closed = parts_.catalog->close(); !closed && sealed)
@@ -67,6 +67,12 @@ Status EngineCore::close(std::chrono::milliseconds timeout_ms) {
                   format("closing took longer than {} ms; what was acknowledged is in the logs", timeout_ms.count()));
   close_result_ = sealed;
   return sealed;
+}
+
+void EngineCore::stop_threads() {
+  for (io::IoExecutor* executor : {parts_.lookups.get(), parts_.executor.get()})
+    if (executor != nullptr)
+      executor->shutdown();
 }
 
 bool EngineCore::drain(std::chrono::steady_clock::time_point deadline) {

@@ -91,6 +91,7 @@ private:
   Status open_shard(const CatalogState& state, const ShardRecord& record, ShardParts& shard);
   void start_actors();
   void stop_actors();
+  void stop_threads();
   [[nodiscard]] Result<ShardView> view(ShardId shard) const;
   Result<std::vector<ShardView>> views(bool allow_partial) const;
   bool drain(std::chrono::steady_clock::time_point deadline);

@@ -15,6 +15,7 @@ namespace weir {
 namespace {
 
 constexpr std::uint32_t shards_default = 4;
+constexpr std::size_t lookup_threads = 2;
 const std::string catalog_file = "catalog.db";
 
 Result<std::unique_ptr<CatalogStore>> open_sqlite_catalog(io::FileSystem& fs, bool create, std::uint32_t shards,
@@ -104,14 +105,16 @@ Status EngineCore::open_directory(EngineSeams& seams) {
   parts_.router = std::make_unique<ShardRouter>(state->shard_count, state->directory_seed);
   parts_.pinned = std::make_shared<PinnedBudget>(options.pinned_bytes_max);
   parts_.executor = io::make_threaded_executor(options.read_threads);
+  parts_.lookups = io::make_threaded_executor(lookup_threads);
   parts_.flush_lane = parts_.executor->make_lane(io::LaneKind::dedicated, "weir-flush");
   parts_.files_lane = parts_.executor->make_lane(io::LaneKind::dedicated, "weir-files");
   parts_.guard->check();
 
   // The positions of an earlier life may have been given up to the reservation: this one starts behind it.
   const Position first = state->positions_reserved;
-  WEIR_TRY(parts_.catalog->reserve_positions(first + PositionSource::block));
-  parts_.positions = std::make_unique<PositionSource>(first, first + PositionSource::block);
+  const Position reserved = first + 2 * PositionSource::block;
+  WEIR_TRY(parts_.catalog->reserve_positions(reserved));
+  parts_.positions = std::make_unique<PositionSource>(first, reserved);
   pause_ = seams.pause;
   return open_shards(*state);
 }
@@ -215,16 +218,11 @@ Status check_recovered_call(std::string_view call, const ShardTable& table, std:
   }
   // Against segments this is checked when the context is read: no segment is opened here.
   const CallHeader& header = reader->header();
-  const ShardView view = table.view();
-  for (auto memtable = view.memtables.rbegin(); memtable != view.memtables.rend(); ++memtable)
-    if (const auto range = memtable->find_context(header.context_id)) {
-      if (range->last_sequence + 1 == header.first_sequence)
-        break;
-      return fail(Errc::corruption,
-                  format("context {} goes on with sequence {} after {}", header.context_id, header.first_sequence,
-                         range->last_sequence),
-                  where());
-    }
+  const auto last = table.last_sequence_in_memtables(header.context_id);
+  if (last && *last + 1 != header.first_sequence)
+    return fail(Errc::corruption,
+                format("context {} goes on with sequence {} after {}", header.context_id, header.first_sequence, *last),
+                where());
   return {};
 }
 

@@ -85,6 +85,8 @@ struct EngineParts {
   HealthBoard health;
   std::vector<std::unique_ptr<ShardParts>> shards;
   std::unique_ptr<io::IoExecutor> executor;
+  /// Look-ups of cold contexts have threads of their own: stores wait for them, and a query may keep every read thread.
+  std::unique_ptr<io::IoExecutor> lookups;
   std::shared_ptr<io::Lane> flush_lane;
   std::shared_ptr<io::Lane> files_lane;
   std::uint64_t recovered_events = 0;

@@ -57,7 +57,7 @@ void ShardPump::start_lookups() {
   if (contexts->empty())
     return;
   shard_.lookups.fetch_add(contexts->size(), std::memory_order_relaxed);
-  parts_.executor->post_read([contexts, resolved = resolved_, table = shard_.table.get()] {
+  parts_.lookups->post_read([contexts, resolved = resolved_, table = shard_.table.get()] {
     const ShardView view = table->view();
     auto answers = std::make_shared<Answers::element_type>();
     answers->reserve(contexts->size());

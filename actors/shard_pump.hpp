@@ -18,7 +18,7 @@ namespace weir {
 class ShardPump {
 public:
   using Answers = std::shared_ptr<std::vector<std::pair<std::string, Result<Sequence>>>>;
-  /// How a read job hands its answers back; called on a read thread.
+  /// How a read job hands its answers back; called on a look-up thread.
   using Resolved = std::function<void(Answers)>;
 
   ShardPump(EngineParts& parts, ShardParts& shard, Resolved resolved);

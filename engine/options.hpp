@@ -52,7 +52,7 @@ struct EngineOptions {
   /// Free disk space below which stores are refused with `disk_full`, so that logs and segments can always be finished.
   std::uint64_t disk_reserve_bytes = 64 * MiB;
 
-  /// Threads for cold look-ups, queries and replays pushed to callbacks; 0 means one per core.
+  /// Threads for queries and replays pushed to callbacks; 0 means one per core.
   std::size_t read_threads = 0;
   /// Rows of one zone of a segment, the unit of pruning.
   std::uint32_t zone_rows = 4'096;

@@ -30,9 +30,10 @@ public:
         return at;
     }
   }
-  /// True once less than half a block is left: the time to reserve more, well before anybody has to wait.
+  /// True once less than a block is left: the time to reserve more, well before anybody has to wait, though the catalog
+  /// may be busy with flushes.
   [[nodiscard]] bool runs_low() const noexcept {
-    return reserved_.load(std::memory_order_relaxed) - next_.load(std::memory_order_relaxed) < block / 2;
+    return reserved_.load(std::memory_order_relaxed) - next_.load(std::memory_order_relaxed) < block;
   }
   /// What a new reservation must be raised to.
   [[nodiscard]] Position next_reservation() const noexcept { return reserved_.load(std::memory_order_relaxed) + block; }

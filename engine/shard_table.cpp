@@ -70,14 +70,26 @@ ShardView ShardTable::view() const {
   return view;
 }
 
-std::optional<Sequence> ShardTable::last_sequence_in_memory(std::string_view context_id) const {
-  const ShardView now = view();
-  for (auto memtable = now.memtables.rbegin(); memtable != now.memtables.rend(); ++memtable)
-    if (const auto range = memtable->find_context(context_id))
-      return range->last_sequence;
-  if (now.segments->empty())
-    return Sequence{0};
+std::optional<Sequence> ShardTable::last_sequence_in_memtables(std::string_view context_id) const {
+  const std::lock_guard lock(mutex_); // a look into a few hash tables: cheaper than a view to look at afterwards
+  const auto in = [&](std::shared_ptr<const Memtable> memtable) -> std::optional<Sequence> {
+    const auto range = MemtableView(std::move(memtable)).find_context(context_id);
+    return range ? std::optional(range->last_sequence) : std::nullopt;
+  };
+  if (const auto last = in(active_))
+    return last;
+  for (auto memtable = passive_.rbegin(); memtable != passive_.rend(); ++memtable)
+    if (const auto last = in(*memtable))
+      return last;
   return std::nullopt;
+}
+
+std::optional<Sequence> ShardTable::last_sequence_in_memory(std::string_view context_id) const {
+  if (const auto last = last_sequence_in_memtables(context_id))
+    return last;
+  // Asked second: a memtable that has just become a segment must be looked up there, not be taken for nothing.
+  const std::lock_guard lock(mutex_);
+  return segments_->empty() ? std::optional<Sequence>(0) : std::nullopt;
 }
 
 Timestamp ShardTable::recorded_at_max() const {

@@ -52,6 +52,8 @@ public:
   void publish_segment(std::shared_ptr<const SegmentReader> segment);
 
   [[nodiscard]] ShardView view() const;
+  /// The last sequence of the context in the memtables, if it is in one.
+  [[nodiscard]] std::optional<Sequence> last_sequence_in_memtables(std::string_view context_id) const;
   /// The last sequence of the context if memory alone can tell: it is in a memtable, or there are no segments.
   [[nodiscard]] std::optional<Sequence> last_sequence_in_memory(std::string_view context_id) const;
   /// Largest `recorded_at` among the segments.
