@@ -185,7 +185,8 @@ TEST_CASE("segment: zones say what is in them, neither more nor less") {
   const auto reader = directory.open(directory.write(rows));
   const auto types = *reader->types();
   std::size_t at = 0;
-  for (const ZoneMeta& zone : *reader->zones()) {
+  const auto zones = *reader->zones();
+  for (const ZoneMeta& zone : zones) {
     REQUIRE(zone.first_row == at);
     const Rows part(rows.begin() + static_cast<std::ptrdiff_t>(at),
                     rows.begin() + static_cast<std::ptrdiff_t>(at + zone.rows));

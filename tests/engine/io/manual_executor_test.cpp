@@ -44,10 +44,10 @@ TEST_CASE("manual executor: nothing runs by itself, then everything in the order
 }
 
 TEST_CASE("manual executor: one lane can be run alone") {
+  std::string order; // outlives the executor, whose end runs what is left
   ManualExecutor executor;
   const auto a = executor.make_lane(LaneKind::dedicated, "a");
   const auto b = executor.make_lane(LaneKind::dedicated, "b");
-  std::string order;
   for (const auto letter : {'1', '2'}) {
     a->post([&order, letter] { order += letter; });
     b->post([&order] { order += 'b'; });
