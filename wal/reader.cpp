@@ -83,6 +83,8 @@ Status FileReader::read_header(ShardId shard, std::uint64_t directory_seed, std:
   const auto read = read_at<FileHeader>(*file_, 0);
   if (!read)
     return read.error();
+  if (!*read && size_ > 0)
+    header_state_ = HeaderState::cut_off;
   if (!*read || (*read)->magic != file_magic)
     return {};
   const FileHeader& header = **read;

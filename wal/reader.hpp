@@ -31,6 +31,7 @@ enum class HeaderState : std::uint8_t {
   valid,
   invalid, ///< No header of this file: never written, torn or damaged.
   foreign, ///< The header of another shard or of a later number: files were swapped.
+  cut_off, ///< The file ends inside its header; empty files and prepared ones do not.
 };
 
 /// Where the good records of a file end.

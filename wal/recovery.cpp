@@ -118,6 +118,8 @@ private:
   Status check_never_written(const FileReader& file, std::uint64_t number) const {
     if (file.header_state() == HeaderState::foreign)
       return corrupt(number, 0, "the log file belongs to another shard or number");
+    if (file.header_state() == HeaderState::cut_off)
+      return corrupt(number, 0, "the log file was truncated");
     if (listing_.has_file_after(number))
       return corrupt(number, 0, "the header of the log file is damaged: later files exist");
     const auto claimed = file.synced_offset_claimed_behind(data_offset);

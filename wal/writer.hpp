@@ -64,6 +64,8 @@ public:
   Status seal();
 
   [[nodiscard]] std::uint64_t last_record() const noexcept { return last_record_; }
+  /// The number the next appended record will get: above last_record() + 1 after a failed write.
+  [[nodiscard]] std::uint64_t next_record() const noexcept { return next_record_; }
   [[nodiscard]] std::uint64_t synced_record() const noexcept { return synced_record_; }
   /// A sync failed: whether unsynced records are on the disk is unknown, and nothing is written any more.
   [[nodiscard]] bool poisoned() const noexcept { return poisoned_; }
@@ -103,7 +105,7 @@ private:
   std::uint64_t last_file_record_; ///< Its last record.
   std::uint64_t last_record_;
   std::uint64_t synced_record_;
-  std::uint64_t next_record_; ///< Above last_record_ + 1 after a failed write.
+  std::uint64_t next_record_;
   bool directory_made_ = false;
   bool poisoned_ = false;
 
