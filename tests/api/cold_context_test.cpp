@@ -59,6 +59,7 @@ TEST_CASE("engine: 100,000 contexts beyond a cache of 1,000 are all numbered cor
 }
 
 TEST_CASE("engine: a cold context whose look-up hangs does not hold up hot contexts of its shard") {
+  Gate gate; // outlives the engine, whose end passes it once more
   SimulatedDisk disk;
   EngineOptions options;
   options.shards = 1;
@@ -71,7 +72,6 @@ TEST_CASE("engine: a cold context whose look-up hangs does not hold up hot conte
   REQUIRE(engine->flush().ok());
   REQUIRE(engine->store(numbered_event("hot", 2, 1)).ok());
 
-  Gate gate;
   gate.close();
   disk.fs().set_hook(hold(gate, io::Operation::read, "segments/"));
   // From another thread: a sender's own later calls wait for it, which keeps his order.

@@ -129,6 +129,7 @@ TEST_CASE("engine: 8 threads and 4 actors store into 64 contexts, and every cont
 }
 
 TEST_CASE("engine: a shard whose sync hangs holds up its own senders and nobody else") {
+  Gate gate; // outlives the engine, whose end passes it once more
   SimulatedDisk disk;
   EngineOptions options;
   options.inbox_commands_max = 16;
@@ -143,7 +144,6 @@ TEST_CASE("engine: a shard whose sync hangs holds up its own senders and nobody 
   }
   REQUIRE(engine->store(numbered_event(slow, 1, 1)).ok());
 
-  Gate gate;
   gate.close();
   disk.fs().set_hook(hold(gate, io::Operation::sync_data, "wal/000/"));
   std::vector<Ticket> held;
