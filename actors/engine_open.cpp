@@ -2,6 +2,7 @@
 
 #include "engine/event_codec.hpp"
 #include "engine/io/posix_file_system.hpp"
+#include "engine/io/quarantine.hpp"
 #include "engine/text.hpp"
 #include "segments/catalog.hpp"
 #include "segments/segment_files.hpp"
@@ -186,7 +187,7 @@ Status EngineCore::open_shard(const CatalogState& state, const ShardRecord& reco
   if (!end)
     return std::move(end).error();
   for (const std::string& unknown : end->unknown)
-    parts_.health.warn(format("unknown file {} was left alone", unknown));
+    WEIR_TRY(io::move_to_quarantine(*parts_.fs, unknown));
   auto writer = std::make_unique<wal::Writer>(*parts_.fs,
                                               wal::WriterOptions{.shard = record.shard,
                                                                  .directory_seed = parts_.directory_seed,

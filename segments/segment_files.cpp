@@ -1,18 +1,16 @@
 #include "segments/segment_files.hpp"
 
 #include "engine/hash.hpp"
+#include "engine/io/quarantine.hpp"
 #include "engine/text.hpp"
 #include "segments/format.hpp"
 #include "segments/segment_reader.hpp"
 #include "segments/segment_writer.hpp"
 
-#include <algorithm>
-
 namespace weir::segments {
 namespace {
 
 constexpr char segments_directory[] = "segments";
-constexpr char quarantine_directory[] = "quarantine";
 constexpr std::string_view temp_suffix = ".tmp";
 
 std::string file_name(std::uint64_t number) {
@@ -82,7 +80,7 @@ Result<SegmentMeta> SegmentFiles::write(ShardId shard, std::uint64_t number, Sor
   WEIR_TRY(unless_missing(fs_.unlink(temp)));
   // An earlier attempt may have got as far as the rename. Whatever is there is not ours to overwrite.
   if (const auto there = fs_.stat(path); there.ok())
-    WEIR_TRY(quarantine(segment_directory(shard), file_name(number)));
+    WEIR_TRY(io::move_to_quarantine(fs_, path));
   else if (there.code() != Errc::not_found)
     return there.error();
 
@@ -122,26 +120,6 @@ Result<std::shared_ptr<const SegmentReader>> SegmentFiles::open(const SegmentMet
       std::make_shared<SegmentFileReader>(meta, *std::move(file), path, identity_of(meta.shard, meta.number), cache_));
 }
 
-Status SegmentFiles::quarantine(const std::string& directory, const std::string& name) {
-  WEIR_TRY(fs_.create_directory(quarantine_directory));
-  std::string flat = directory + "/" + name;
-  std::replace(flat.begin(), flat.end(), '/', '-');
-  std::string target = format("{}/{}", quarantine_directory, flat);
-  for (unsigned copy = 1;; ++copy) {
-    const auto there = fs_.stat(target);
-    if (there.code() == Errc::not_found)
-      break;
-    if (!there)
-      return there.error();
-    target = format("{}/{}.{}", quarantine_directory, flat, copy);
-  }
-  WEIR_TRY(fs_.rename(directory + "/" + name, target));
-  // The new name first: after a crash the file is in both places rather than in none.
-  WEIR_TRY(fs_.sync_directory(quarantine_directory));
-  WEIR_TRY(fs_.sync_directory(""));
-  return fs_.sync_directory(directory);
-}
-
 Status SegmentFiles::sweep(ShardId shard, std::span<const SegmentMeta> live) {
   std::unordered_set<std::string> known;
   for (const SegmentMeta& meta : live) {
@@ -160,7 +138,7 @@ Status SegmentFiles::sweep(ShardId shard, std::span<const SegmentMeta> live) {
     if (entry.kind == io::EntryKind::file && entry.name.ends_with(temp_suffix))
       WEIR_TRY(unless_missing(fs_.unlink(directory + "/" + entry.name)));
     else
-      WEIR_TRY(quarantine(directory, entry.name));
+      WEIR_TRY(io::move_to_quarantine(fs_, directory + "/" + entry.name));
   }
   return {};
 }

@@ -43,7 +43,6 @@ public:
 private:
   Status prepare_directory(ShardId shard);
   Result<SegmentMeta> write_file(const std::string& path, ShardId shard, std::uint64_t number, SortedEvents& events);
-  Status quarantine(const std::string& directory, const std::string& name);
   Status check_size(const SegmentMeta& meta) const;
   [[nodiscard]] std::uint64_t identity_of(ShardId shard, std::uint64_t number) const noexcept;
 
