@@ -32,11 +32,11 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: ## install what is missing (Debian 12 packages)
-	@packaging/setup-debian.sh test
+	@.ci/setup-debian.sh test
 	@echo "setup: complete"
 
 setup-build:
-	@packaging/setup-debian.sh build
+	@.ci/setup-debian.sh build
 
 build: setup-build ## the release program, at build/weir
 	$(call compile,release)

@@ -13,7 +13,7 @@ endif()
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/weirConfigVersion.cmake COMPATIBILITY SameMinorVersion)
-install(FILES ${PROJECT_SOURCE_DIR}/packaging/weirConfig.cmake ${PROJECT_SOURCE_DIR}/packaging/dependencies.cmake
+install(FILES ${PROJECT_SOURCE_DIR}/api/package/weirConfig.cmake ${PROJECT_SOURCE_DIR}/api/package/dependencies.cmake
               ${PROJECT_SOURCE_DIR}/actors/FindCAF.cmake ${PROJECT_BINARY_DIR}/weirConfigVersion.cmake
         DESTINATION ${package_dir})
 
@@ -24,5 +24,5 @@ if(NOT caf_dir IN_LIST CMAKE_CXX_IMPLICIT_LINK_DIRECTORIES)
   set(WEIR_PC_CAF "-L${caf_dir} -lcaf_core")
 endif()
 file(RELATIVE_PATH WEIR_PC_UP /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix) # the tree can be moved
-configure_file(${PROJECT_SOURCE_DIR}/packaging/weir.pc.in ${PROJECT_BINARY_DIR}/weir.pc @ONLY)
+configure_file(${PROJECT_SOURCE_DIR}/api/package/weir.pc.in ${PROJECT_BINARY_DIR}/weir.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/weir.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
