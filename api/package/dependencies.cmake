@@ -1,5 +1,5 @@
 # The libraries weir links. Read by the build and by the installed package, so that the two cannot differ.
-list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR} ${CMAKE_CURRENT_LIST_DIR}/../actors)
+list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR} ${CMAKE_CURRENT_LIST_DIR}/../../actors)
 find_package(Threads REQUIRED GLOBAL)
 find_package(fmt REQUIRED GLOBAL)
 find_package(PkgConfig REQUIRED GLOBAL)
