@@ -48,6 +48,12 @@ bool is_mark(char c) noexcept {
   return static_cast<unsigned char>(static_cast<unsigned char>(c) - mark_first) <= mark_last - mark_first;
 }
 
+/// Whether a byte of `word` is below 0x20, as all marks are.
+bool may_hold_mark(std::uint64_t word) noexcept {
+  constexpr std::uint64_t ones = 0x0101010101010101ULL;
+  return ((word - ones * 0x20) & ~word & (ones * 0x80)) != 0;
+}
+
 } // namespace
 
 bool pack_hex_text(std::string_view text, std::string& out) {
@@ -84,17 +90,19 @@ bool unpack_hex_text(std::string_view packed, std::span<char> out) noexcept {
   char* to = out.data();
   char* const to_end = to + out.size();
   while (at != end) {
-    const char* text = at;
-    while (at != end && !is_mark(*at))
-      ++at;
-    const auto plain = static_cast<std::size_t>(at - text);
-    if (static_cast<std::size_t>(to_end - to) < plain)
-      return false;
-    if (plain != 0)
-      std::memcpy(to, text, plain);
-    to += plain;
+    // Marks are rare: eight bytes at a time as long as none of them could be one.
+    for (std::uint64_t word; end - at >= 8 && to_end - to >= 8; at += 8, to += 8) {
+      std::memcpy(&word, at, 8);
+      if (may_hold_mark(word))
+        break;
+      std::memcpy(to, &word, 8);
+    }
+    while (at != end && to != to_end && !is_mark(*at))
+      *to++ = *at++;
     if (at == end)
       break;
+    if (!is_mark(*at))
+      return false;
     const std::size_t bytes =
         static_cast<std::size_t>(static_cast<unsigned char>(*at++) - mark_first) + packed_bytes_min;
     if (static_cast<std::size_t>(end - at) < bytes || static_cast<std::size_t>(to_end - to) < 2 * bytes)
