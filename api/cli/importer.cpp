@@ -1,0 +1,107 @@
+#include "api/cli/importer.hpp"
+
+#include "engine/json/json.hpp"
+#include "engine/text.hpp"
+#include "engine/validate.hpp"
+
+namespace weir::cli {
+
+bool concerns_the_event(Errc code) noexcept {
+  switch (code) {
+  case Errc::invalid_argument:
+  case Errc::too_large:
+  case Errc::sequence_conflict:
+  case Errc::event_id_conflict:
+  case Errc::condition_failed:
+  case Errc::context_deleted:
+  case Errc::schema_violation: return true;
+  default: return false;
+  }
+}
+
+Importer::Importer(Engine& engine, Console& console, std::string source, OnError on_error, Handlers handlers)
+    : engine_(engine), console_(console), source_(std::move(source)), on_error_(on_error),
+      handlers_(std::move(handlers)) {
+}
+
+Status Importer::run(LineReader& lines) {
+  {
+    StoreWindow window({.answered = [this](const auto& call, const auto& answer) { take(call, answer); },
+                        .idle = [this] { end_with(handlers_.idle()); }});
+    while (!ended_) {
+      handlers_.progress(stored_);
+      const auto line = lines.next();
+      if (!line) {
+        end_with(line.error());
+        break;
+      }
+      if (!line->has_value())
+        break;
+      end_with(send(**line, window));
+    }
+  } // The window waits for every answer.
+  const std::lock_guard lock(mutex_);
+  return end_;
+}
+
+Status Importer::send(const Line& line, StoreWindow& window) {
+  if (line.too_long)
+    return refuse(line.number, fail(Errc::too_large, format("the line is longer than {} MiB",
+                                                            LineReader::line_bytes_default_max / MiB)));
+  if (json::trim(line.text).empty())
+    return {};
+  auto event = json::parse_event_line(line.text);
+  if (!event)
+    return refuse(line.number, event.error());
+  // The engine checks again; but by then lines behind a bad one would be on their way.
+  const std::span<Event> call(&*event, 1);
+  if (const auto valid = validate_call(event->context_id, call, engine_.options().payload_bytes_max); !valid)
+    return refuse(line.number, valid.error());
+
+  const std::uint64_t bytes = line.text.size();
+  window.wait_for_room(bytes);
+  if (ended_)
+    return {};
+  std::string context_id = event->context_id;
+  window.add({line.number, bytes, std::move(context_id), engine_.store_async(*std::move(event))});
+  return {};
+}
+
+void Importer::take(const StoreWindow::Call& call, const Result<Receipt>& answer) {
+  if (answer) {
+    ++stored_;
+    end_with(handlers_.acknowledged(call.line, call.context_id, *answer));
+  } else if (concerns_the_event(answer.code())) {
+    end_with(refuse(call.line, answer.error()));
+  } else {
+    end_with(line_error(call.line, answer.error()));
+  }
+}
+
+Status Importer::refuse(std::uint64_t line, const Error& why) {
+  const Error error = line_error(line, why);
+  if (on_error_ == OnError::stop)
+    return error;
+  console_.error(error);
+  ++skipped_;
+  return {};
+}
+
+void Importer::end_with(Status status) {
+  if (status)
+    return;
+  const std::lock_guard lock(mutex_);
+  if (end_)
+    end_ = std::move(status);
+  ended_ = true;
+}
+
+Error Importer::line_error(std::uint64_t line, const Error& why) const {
+  std::string_view message = why.message;
+  if (constexpr std::string_view prefix = "event line: "; message.starts_with(prefix))
+    message.remove_prefix(prefix.size());
+  return fail(why.code, format("line {}: {}", line, message),
+              why.where.empty() ? source_ : format("{}, {}", source_, why.where));
+}
+
+} // namespace weir::cli

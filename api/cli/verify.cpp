@@ -1,0 +1,37 @@
+#include "api/cli/command.hpp"
+
+#include "api/cli/printable.hpp"
+
+#include <memory>
+
+namespace weir::cli {
+namespace {
+
+Result<ExitCode> verify(const std::string& directory, Streams& streams) {
+  std::vector<std::string> findings;
+  const auto status = verify_directory(directory, &findings);
+  if (!status && findings.empty())
+    return status.error();
+  std::string& out = streams.out.buffer();
+  for (const std::string& finding : findings)
+    out += printable(finding) + '\n';
+  if (status)
+    out += directory + ": every byte checked, no damage\n";
+  WEIR_TRY(streams.out.flush());
+  if (!status)
+    return fail(Errc::corruption, std::to_string(findings.size()) + (findings.size() == 1 ? " finding" : " findings"),
+                directory);
+  return ExitCode::success;
+}
+
+} // namespace
+
+void add_verify(CLI::App& program, Action& chosen) {
+  const Command command(program, chosen, "verify", "Check every byte of every live file, changing nothing",
+                        "weir verify data");
+  const auto directory = std::make_shared<std::string>();
+  command.positional("DIR", *directory, "The data directory; no other process may have it open");
+  command.runs([directory](Streams& streams) { return verify(*directory, streams); });
+}
+
+} // namespace weir::cli
