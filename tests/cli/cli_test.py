@@ -1,0 +1,455 @@
+#!/usr/bin/env python3
+"""The weir program as its users meet it: every command, format and exit code.
+
+Usage: cli_test.py PROGRAM [unittest arguments]
+"""
+import csv
+import gzip
+import io
+import json
+import os
+import pathlib
+import pty
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+PROGRAM = os.path.abspath(sys.argv.pop(1))
+SAMPLE = pathlib.Path(__file__).resolve().parents[2] / "docs/examples/sample.jsonl.gz"
+TIMEOUT_S = 60
+EVENT_KEYS = ["context_id", "event_type", "sequence", "position", "timestamp", "recorded_at", "payload"]
+
+
+def line(context, number, **more):
+    return json.dumps({"context_id": context, "event_type": "tick", "payload": {"n": number}, **more})
+
+
+class Cli(unittest.TestCase):
+    def setUp(self):
+        self.root = tempfile.mkdtemp(prefix="weir-cli-")
+        self.addCleanup(shutil.rmtree, self.root)
+        self.data = os.path.join(self.root, "data")
+
+    def path(self, name, content=None):
+        path = os.path.join(self.root, name)
+        if content is not None:
+            with open(path, "wb") as file:
+                file.write(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def weir(self, *arguments, code=0, stdin=b"", errors=None):
+        """Runs the program, demands its exit code, and returns (stdout, stderr) as text."""
+        done = subprocess.run([PROGRAM, *arguments], input=stdin.encode() if isinstance(stdin, str) else stdin,
+                              capture_output=True, timeout=TIMEOUT_S)
+        out, err = done.stdout.decode(), done.stderr.decode()
+        self.assertEqual(done.returncode, code, f"weir {arguments}\n{out}\n{err}")
+        if code != 0:
+            self.assertRegex(err, r"(?m)^weir: [^\n]+$")
+        if errors is not None:
+            self.assertRegex(err, errors)
+        return out, err
+
+    def rows(self, *arguments):
+        return [json.loads(text) for text in self.weir(*arguments, "--format", "jsonl")[0].splitlines()]
+
+    def import_lines(self, *lines):
+        return self.weir("import", self.data, "-", stdin="".join(text + "\n" for text in lines))
+
+    def start(self, *arguments):
+        process = subprocess.Popen([PROGRAM, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, bufsize=0)
+
+        def end():
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            for stream in (process.stdin, process.stdout, process.stderr):
+                stream.close()
+
+        self.addCleanup(end)
+        return process
+
+    def read_line(self, process):
+        """One line of a running program's output, which it must print without being asked twice."""
+        ready, _, _ = select.select([process.stdout], [], [], TIMEOUT_S)
+        self.assertTrue(ready, "no line came")
+        return process.stdout.readline()
+
+
+class Usage(Cli):
+    COMMANDS = ["init", "store", "import", "replay", "query", "flush", "stats", "verify"]
+
+    def test_help_lists_every_command_and_each_shows_an_example(self):
+        out, _ = self.weir("--help")
+        for command in self.COMMANDS:
+            self.assertIn(f"  {command} ", out)
+            text, err = self.weir(command, "--help")
+            self.assertIn(f"Example:\n  weir {command} ", text)
+            self.assertEqual(err, "")
+
+    def test_version(self):
+        self.assertRegex(self.weir("--version")[0], r"^weir \d+\.\d+\.\d+\n$")
+
+    def test_wrong_usage_is_2_says_what_to_read_and_touches_nothing(self):
+        cases = [[], ["nonsense"], ["init"], ["init", self.data, "--shards", "many"], ["init", self.data, "--shards=-1"],
+                 ["init", self.data, "--shards", "0"], ["init", self.data, "extra"], ["import", self.data],
+                 ["import", self.data, "-", "--on-error", "shrug"], ["store", self.data, "--context", "c"],
+                 ["store", self.data, "--context", "c", "--type", "t", "--payload", "{}", "--timestamp", "yesterday"],
+                 ["store", self.data, "--context", "c", "--type", "t", "--payload", "{}", "--event-id", ""],
+                 ["replay", self.data], ["replay", self.data, "c", "--from", "x"],
+                 ["replay", self.data, "c", "--limit", "0"], ["replay", self.data, "c", "--to", "18446744073709551616"],
+                 ["query", self.data, "QUERY *", "--format", "xml"], ["stats", self.data, "--wrong"]]
+        for case in cases:
+            with self.subTest(case):
+                out, err = self.weir(*case, code=2)
+                self.assertEqual(out, "")
+                self.assertRegex(err, r"^weir: [^\n]+ \(see weir [^\n]*--help\)\n$")
+        self.assertEqual(os.listdir(self.root), [])
+
+    def test_options_may_stand_anywhere(self):
+        self.import_lines(line("c", 1), line("c", 2))
+        for arguments in ([self.data, "c", "--limit", "1"], ["--limit", "1", self.data, "c"],
+                          [self.data, "--limit=1", "c"]):
+            self.assertEqual(len(self.rows("replay", *arguments)), 1)
+
+    def test_names_of_commands_and_odd_names_are_contexts_too(self):
+        for context in ("query", "stats", "-dash", "[a,b]", "--help", "a b", "%s", "../x", "ä"):
+            with self.subTest(context):
+                self.weir("store", self.data, f"--context={context}", "--type", "t", "--payload", "{}")
+                rows = [json.loads(text) for text in
+                        self.weir("replay", "--format", "jsonl", "--", self.data, context)[0].splitlines()]
+                self.assertEqual([row["context_id"] for row in rows], [context])
+
+
+class Directories(Cli):
+    def test_init_creates_once_and_keeps_the_number_of_shards(self):
+        self.assertIn("created, 3 shards", self.weir("init", self.data, "--shards", "3")[0])
+        self.assertIn("is there already, 3 shards", self.weir("init", self.data)[0])
+        self.assertIn("is there already, 3 shards", self.weir("init", self.data, "--shards", "3")[0])
+        self.weir("init", self.data, "--shards", "5", code=1, errors="3")
+        self.assertEqual(len(self.rows("stats", self.data)), 4)
+
+    def test_init_refuses_what_the_engine_refuses(self):
+        self.weir("init", self.data, "--shards", "65", code=1, errors="shards")
+        self.weir("init", self.path("file", "x"), code=1)
+
+    def test_a_missing_directory_is_an_error_and_stays_missing(self):
+        for arguments in (["replay", self.data, "c"], ["query", self.data, "QUERY *"], ["flush", self.data],
+                          ["stats", self.data], ["verify", self.data]):
+            with self.subTest(arguments):
+                out, _ = self.weir(*arguments, code=1)
+                self.assertEqual(out, "")
+                self.assertEqual(os.listdir(self.root), [])
+
+    def test_a_missing_import_file_creates_no_directory(self):
+        self.weir("import", self.data, self.path("none.jsonl"), code=1, errors="none.jsonl")
+        self.weir("import", self.data, self.root, code=1, errors="directory")
+        self.assertEqual(os.listdir(self.root), [])
+
+    def test_a_directory_in_use_is_refused_with_the_holder(self):
+        holder = self.start("import", self.data, "-", "--acks", "--format", "jsonl")
+        holder.stdin.write((line("c", 1) + "\n").encode())
+        holder.stdin.flush()
+        self.assertEqual(json.loads(self.read_line(holder))["sequence"], 1)
+        for arguments in (["replay", self.data, "c"], ["query", self.data, "QUERY *"], ["flush", self.data],
+                          ["stats", self.data], ["verify", self.data], ["init", self.data],
+                          ["store", self.data, "--context", "c", "--type", "t", "--payload", "{}"],
+                          ["import", self.data, "-"]):
+            with self.subTest(arguments):
+                self.weir(*arguments, code=1, errors=rf"\b{holder.pid}\b")
+        _, err = holder.communicate(timeout=TIMEOUT_S)
+        self.assertEqual(holder.returncode, 0, err)
+        self.assertEqual(len(self.rows("replay", self.data, "c")), 1)
+
+
+class Store(Cli):
+    def store(self, *more, context="order-1", payload='{"total": 12}', **options):
+        return self.weir("store", self.data, "--context", context, "--type", "placed", "--payload", payload, *more,
+                         **options)
+
+    def test_the_receipt_is_a_row(self):
+        receipt = json.loads(self.store()[0])
+        self.assertEqual((receipt["context_id"], receipt["sequence"], receipt["durability"]), ("order-1", 1, "synced"))
+        self.assertGreater(json.loads(self.store()[0])["position"], receipt["position"])
+        rows = list(csv.DictReader(io.StringIO(self.store("--format", "csv")[0])))
+        self.assertEqual(rows[0]["sequence"], "3")
+
+    def test_every_field_comes_back(self):
+        self.store("--event-id", "e-1", "--timestamp", "2024-02-29T12:00:00+02:00", "--metadata", '{"by":"me"}')
+        self.store("--timestamp", "-1", payload="-", stdin='  {"total": 1.50,\n "x": "ä"}\n')
+        first, second = self.weir("replay", self.data, "order-1")[0].splitlines()
+        self.assertEqual(list(json.loads(first)), EVENT_KEYS[:6] + ["event_id", "metadata", "payload"])
+        self.assertIn('"timestamp":"2024-02-29T10:00:00.000000Z"', first)
+        self.assertIn('"event_id":"e-1","metadata":{"by":"me"},"payload":{"total": 12}', first)
+        self.assertEqual(list(json.loads(second)), EVENT_KEYS)
+        self.assertIn('"timestamp":"1969-12-31T23:59:59.999000Z"', second)
+        self.assertIn('"payload":{"total": 1.50,  "x": "ä"}', second)
+
+    def test_a_refused_event_says_why(self):
+        self.store(payload="[]", code=1, errors="payload")
+        self.store(payload='{"a":1,"a":2}', code=1, errors="payload")
+        self.store(context="", code=1, errors="context_id")
+        self.store(context="x" * 513, code=1, errors="512")
+        self.assertEqual(self.rows("query", self.data, "QUERY * COUNT"), [{"count": 0}])
+
+
+class Import(Cli):
+    def test_the_sample_comes_back_byte_for_byte(self):
+        _, err = self.weir("import", self.data, str(SAMPLE))
+        lines = gzip.open(SAMPLE, "rt").read().splitlines()
+        self.assertRegex(err, rf"^imported {len(lines):,} events in [^\n]+/s\)\n$")
+        contexts = {}
+        for text in lines:
+            contexts.setdefault(json.loads(text)["context_id"], []).append(text)
+        context, expected = max(contexts.items(), key=lambda item: len(item[1]))
+        printed = self.weir("replay", self.data, context)[0].splitlines()
+        self.assertEqual([re.search(r'"payload":(.*)}$', text)[1] for text in printed],
+                         [re.search(r'"payload":(.*)}$', text)[1] for text in expected])
+        self.assertEqual([json.loads(text)["sequence"] for text in printed], list(range(1, len(expected) + 1)))
+        self.assertEqual(self.rows("query", self.data, "QUERY * COUNT"), [{"count": len(lines)}])
+
+    def test_plain_gzip_and_standard_input_are_the_same(self):
+        text = "\r\n".join(line("c", n) for n in range(3)).encode()  # No line feed at the end.
+        for name, content in (("a.jsonl", text), ("b.gz", gzip.compress(text)), ("c.jsonl", gzip.compress(text)),
+                              ("d.gz", text)):
+            with self.subTest(name):
+                self.weir("import", self.path("data-" + name), self.path(name, content))
+                self.weir("import", self.path("data-" + name), "-", stdin=content)
+                self.assertEqual([row["payload"]["n"] for row in self.rows("replay", self.path("data-" + name), "c")],
+                                 [0, 1, 2, 0, 1, 2])
+
+    def test_empty_lines_and_empty_files_store_nothing(self):
+        self.import_lines()
+        self.import_lines("", "  ", line("c", 1), "")
+        self.assertEqual(self.rows("query", self.data, "QUERY * COUNT"), [{"count": 1}])
+
+    BAD = [("{", "ends too early"), ('{"context_id":"c"}', "event_type"), (line("c", 1, surprise=1), "surprise"),
+           (line("", 1), "context_id"), (line("c\x01", 1), "context_id"), (line("c", 1, timestamp="soon"), "timestamp"),
+           ('{"context_id":"c","event_type":"t","payload":{"a":1,"a":2}}', "payload"),
+           ('{"context_id":"c","event_type":"t","payload":{"a":"' + "x" * (1 << 20) + '"}}', "payload"),
+           ("x" * (33 << 20), "32 MiB")]
+
+    def test_a_bad_line_stops_the_import_with_all_before_it_stored_and_nothing_behind_it(self):
+        for number, (bad, reason) in enumerate(self.BAD):
+            with self.subTest(reason=reason, number=number):
+                data = self.path(f"data-{number}")
+                text = "\n".join([line("c", 1), line("d", 2), bad, line("c", 3)])
+                _, err = self.weir("import", data, "-", stdin=text, code=1)
+                self.assertRegex(err, r"imported 2 events in ")
+                self.assertRegex(err, rf"weir: line 3: [^\n]*{reason}[^\n]*\(standard input[^\n]*\)\n$")
+                self.assertEqual(self.rows("query", data, "QUERY * COUNT"), [{"count": 2}])
+
+    def test_skip_reports_each_bad_line_and_stores_the_others(self):
+        text = "\n".join(part for bad, _ in self.BAD for part in (line("c", 1), bad))
+        _, err = self.weir("import", self.data, self.path("mixed.jsonl", text), "--on-error", "skip")
+        for number, (_, reason) in enumerate(self.BAD):
+            self.assertRegex(err, rf"(?m)^weir: line {2 * number + 2}: .*{reason}.*\(.*mixed.jsonl")
+        self.assertRegex(err, rf"imported {len(self.BAD)} events in .*, skipped {len(self.BAD)} bad lines\n$")
+        self.assertEqual(len(self.rows("replay", self.data, "c")), len(self.BAD))
+
+    def test_a_damaged_archive_is_an_error_after_what_was_whole(self):
+        whole = gzip.compress("\n".join(line("c", n) for n in range(5000)).encode())
+        _, err = self.weir("import", self.data, self.path("cut.gz", whole[:-20]), code=1, errors="ends too early")
+        stored = int(re.search(r"imported ([\d,]+) events", err)[1].replace(",", ""))
+        self.assertEqual(len(self.rows("replay", self.data, "c")), stored)
+        self.assertGreater(stored, 1000)
+
+    def test_acks_come_one_a_line_in_order_as_soon_as_events_are_durable(self):
+        process = self.start("import", self.data, "-", "--acks")
+        for number in range(1, 6):
+            process.stdin.write((line("c", number) + "\n").encode())
+            process.stdin.flush()
+            ack = json.loads(self.read_line(process))
+            self.assertEqual((ack["line"], ack["context_id"], ack["sequence"], ack["durability"]),
+                             (number, "c", number, "synced"))
+        process.communicate(timeout=TIMEOUT_S)
+        self.assertEqual(process.returncode, 0)
+
+    def test_what_was_acknowledged_survives_kill_9(self):
+        process = self.start("import", self.data, "-", "--acks")
+        written = b"".join((line(f"c-{n % 7}", n) + "\n").encode() for n in range(700))
+        process.stdin.write(written)
+        process.stdin.flush()
+        acks = [json.loads(self.read_line(process)) for _ in range(100)]
+        process.kill()
+        acks += [json.loads(text) for text in process.stdout.read().splitlines(keepends=True) if text.endswith(b"\n")]
+        process.wait()
+        stored = {}
+        for n in range(7):
+            rows = self.rows("replay", self.data, f"c-{n}")
+            self.assertEqual([row["sequence"] for row in rows], list(range(1, len(rows) + 1)))
+            stored.update({(row["context_id"], row["sequence"]): row["payload"]["n"] for row in rows})
+        for ack in acks:
+            self.assertEqual(stored[ack["context_id"], ack["sequence"]], ack["line"] - 1)
+
+    def test_an_interrupt_drains_what_was_sent_and_says_how_much_is_stored(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(number):
+                data = self.path(f"data-{number}")
+                process = self.start("import", data, "-", "--acks")
+                process.stdin.write("".join(line("c", n) + "\n" for n in range(3)).encode())
+                process.stdin.flush()
+                for _ in range(3):
+                    self.read_line(process)
+                process.send_signal(number)
+                _, err = process.communicate(timeout=TIMEOUT_S)
+                self.assertEqual(process.returncode, 1)
+                self.assertRegex(err.decode(), r"^imported 3 events in .*\nweir: interrupted \(standard input\)\n$")
+                self.assertEqual(len(self.rows("replay", data, "c")), 3)
+
+
+class Replay(Cli):
+    def setUp(self):
+        super().setUp()
+        self.import_lines(*(json.dumps({"context_id": "c", "event_type": "even" if n % 2 == 0 else "odd",
+                                        "timestamp": n, "payload": {"n": n}}) for n in range(1, 11)),
+                          line("other", 0))
+
+    def sequences(self, *options):
+        return [row["sequence"] for row in self.rows("replay", self.data, "c", *options)]
+
+    def test_bounds_direction_limit_and_types(self):
+        self.assertEqual(self.sequences(), list(range(1, 11)))
+        self.assertEqual(self.sequences("--from", "3", "--to", "5"), [3, 4, 5])
+        self.assertEqual(self.sequences("--from", "09"), [9, 10])
+        self.assertEqual(self.sequences("--backward", "--limit", "2"), [10, 9])
+        self.assertEqual(self.sequences("--type", "odd", "--limit", "2"), [1, 3])
+        self.assertEqual(self.sequences("--type", "odd", "--type", "even"), list(range(1, 11)))
+        self.assertEqual(self.sequences("--type", "none"), [])
+        self.assertEqual(self.sequences("--from", "11"), [])
+
+    def test_a_context_without_events_is_empty(self):
+        self.assertEqual(self.weir("replay", self.data, "nobody"), ("", ""))
+
+    def test_formats(self):
+        rows = list(csv.DictReader(io.StringIO(self.weir("replay", self.data, "c", "--format", "csv")[0], newline="")))
+        self.assertEqual(list(rows[0]), EVENT_KEYS[:6] + ["event_id", "metadata", "payload"])
+        self.assertEqual([json.loads(row["payload"])["n"] for row in rows], list(range(1, 11)))
+        table = self.weir("replay", self.data, "c", "--format", "table")[0].splitlines()
+        self.assertRegex(table[0], r"^sequence  event_type  timestamp +payload$")
+        self.assertRegex(table[1], r"^-+  -+  -+  -+$")
+        self.assertEqual(table[11], '      10  even        1970-01-01T00:00:00.010000Z  {"n": 10}')
+
+    def test_not_a_terminal_means_json_lines(self):
+        self.assertEqual(json.loads(self.weir("replay", self.data, "c")[0].splitlines()[0])["sequence"], 1)
+
+    def test_a_terminal_gets_a_table_that_fits(self):
+        parent, child = pty.openpty()
+        subprocess.run(["stty", "cols", "60", "rows", "20"], stdin=child, check=True)
+        process = subprocess.Popen([PROGRAM, "replay", self.data, "c"], stdout=child, stderr=child)
+        os.close(child)
+        output = b""
+        try:
+            while chunk := os.read(parent, 65536):
+                output += chunk
+        except OSError:  # What Linux says when the other end is closed.
+            pass
+        os.close(parent)
+        self.assertEqual(process.wait(timeout=TIMEOUT_S), 0)
+        lines = output.decode().splitlines()
+        self.assertIn("sequence", lines[0])
+        self.assertEqual(len(lines), 12)
+        self.assertLessEqual(max(map(len, lines)), 60)
+
+    def test_a_reader_that_leaves_early_ends_it_quietly(self):
+        self.import_lines(*(line("long", n, metadata={"pad": "x" * 500}) for n in range(5000)))
+        process = self.start("replay", self.data, "long")
+        self.assertEqual(json.loads(process.stdout.readline())["sequence"], 1)
+        process.stdout.close()
+        self.assertEqual((process.wait(timeout=TIMEOUT_S), process.stderr.read()), (0, b""))
+
+    def test_a_full_disk_behind_standard_output_is_an_error(self):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([PROGRAM, "replay", self.data, "c"], stdout=full, stderr=subprocess.PIPE,
+                                  timeout=TIMEOUT_S)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr.decode(), r"^weir: writing failed: .* \(standard output\)\n$")
+
+
+class Query(Cli):
+    def setUp(self):
+        super().setUp()
+        self.weir("import", self.data, str(SAMPLE))
+        self.events = [json.loads(text) for text in gzip.open(SAMPLE, "rt")]
+
+    def test_whole_events_are_event_lines(self):
+        rows = self.rows("query", self.data, "QUERY file_deleted ORDER BY timestamp LIMIT 2")
+        self.assertEqual(len(rows), 2)
+        self.assertEqual(list(rows[0]), EVENT_KEYS)
+        table = self.weir("query", self.data, "QUERY file_deleted LIMIT 2", "--format", "table")[0].splitlines()
+        self.assertRegex(table[0], r"^context_id +event_type +sequence +timestamp +payload$")
+        self.assertEqual(len(table), 4)
+
+    def test_groups_agree_with_the_file_in_every_format(self):
+        text = "QUERY * COUNT BY event_type ORDER BY count DESC"
+        counts = {}
+        for event in self.events:
+            counts[event["event_type"]] = counts.get(event["event_type"], 0) + 1
+        expected = sorted(counts.items(), key=lambda item: -item[1])
+        self.assertEqual([(row["event_type"], row["count"]) for row in self.rows("query", self.data, text)], expected)
+        rows = list(csv.reader(io.StringIO(self.weir("query", self.data, text, "--format", "csv")[0])))
+        self.assertEqual(rows, [["event_type", "count"]] + [[name, str(count)] for name, count in expected])
+        table = self.weir("query", self.data, text, "--format", "table")[0].splitlines()
+        self.assertEqual([tuple(row.split()) for row in table[2:]], [(name, str(count)) for name, count in expected])
+
+    def test_fields_asked_for_are_there_even_where_an_event_has_none(self):
+        rows = self.rows("query", self.data, "QUERY file_added RETURN sequence, event_id, payload.directory LIMIT 1")
+        self.assertEqual(list(rows[0]), ["sequence", "event_id", "payload.directory"])
+        self.assertIsNone(rows[0]["event_id"])
+
+    def test_explain_shows_the_plan_instead_of_rows(self):
+        out, _ = self.weir("query", self.data, "QUERY file_deleted COUNT", "--explain")
+        self.assertIn("QUERY file_deleted COUNT", out)
+        self.assertNotIn('"count"', out)
+
+    def test_a_query_that_does_not_parse_shows_the_place(self):
+        _, err = self.weir("query", self.data, "QUERY * WHERE payload.x >> 3", code=1)
+        lines = err.splitlines()
+        self.assertRegex(lines[0], r"^weir: .* \(line 1, column 26\)$")
+        self.assertEqual(lines[1:], ["QUERY * WHERE payload.x >> 3", " " * 25 + "^"])
+
+    def test_a_reader_that_leaves_early_ends_it_quietly(self):
+        done = subprocess.run(f"set -o pipefail; '{PROGRAM}' query '{self.data}' 'QUERY *' | head -n 1", shell=True,
+                              executable="/bin/bash", capture_output=True, timeout=TIMEOUT_S)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assertEqual(len(done.stdout.splitlines()), 1)
+
+
+class Maintenance(Cli):
+    def test_flush_moves_everything_into_segments_and_stats_tell(self):
+        self.import_lines(*(line(f"c-{n % 10}", n) for n in range(100)))
+        self.assertRegex(self.weir("flush", self.data)[0], r": 100 events in [1-4] segments\n$")
+        rows = self.rows("stats", self.data)
+        self.assertEqual([row["shard"] for row in rows], [0, 1, 2, 3, "total"])
+        total = rows[-1]
+        self.assertEqual((total["events"], total["segment_events"], total["memtable_events"], total["state"]),
+                         (100, 100, 0, "ok"))
+        self.assertEqual(sum(row["segment_bytes"] for row in rows[:-1]), total["segment_bytes"])
+        self.assertIn("disk_free_bytes", total)
+        table = self.weir("stats", self.data, "--format", "table")[0].splitlines()
+        self.assertEqual(table[0].split()[:2], ["shard", "events"])
+        self.assertEqual(table[6].split()[:2], ["total", "100"])
+        rows = list(csv.DictReader(io.StringIO(self.weir("stats", self.data, "--format", "csv")[0])))
+        self.assertEqual(rows[-1]["events"], "100")
+
+    def test_verify_finds_damage_and_exits_with_1(self):
+        self.import_lines(*(line(f"c-{n % 10}", n) for n in range(1000)))
+        self.weir("flush", self.data)
+        self.assertIn("no damage", self.weir("verify", self.data)[0])
+        segment = max(pathlib.Path(self.data, "segments").rglob("*.seg"))
+        content = bytearray(segment.read_bytes())
+        content[len(content) // 3] ^= 0xFF
+        segment.write_bytes(content)
+        out, err = self.weir("verify", self.data, code=1)
+        self.assertIn(segment.name, out)
+        self.assertRegex(err, r"^weir: 1 finding \(")
+
+
+if __name__ == "__main__":
+    unittest.main()
