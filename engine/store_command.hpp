@@ -2,12 +2,14 @@
 //
 // Purpose: what travels through a shard's inbox. The call is validated and encoded already, in the caller's thread.
 // Threading: moved from thread to thread, never shared.
-// Invariants: a Completion is answered exactly once; one that is dropped answers `closing`.
+// Invariants: a Completion is answered exactly once; one that is dropped answers `closing`; the answer runs inside a
+// CallbackScope, whichever thread gives it.
 #pragma once
 
 #include <weir/event.hpp>
 #include <weir/result.hpp>
 
+#include "engine/callback_scope.hpp"
 #include "engine/unique_function.hpp"
 
 #include <cstdint>
@@ -36,8 +38,10 @@ public:
 
   /// Answers; later calls do nothing.
   void operator()(Result<Receipt> result) {
-    if (Function answer = std::exchange(answer_, Function{}))
+    if (Function answer = std::exchange(answer_, Function{})) {
+      const CallbackScope inside;
       answer(std::move(result));
+    }
   }
   explicit operator bool() const noexcept { return static_cast<bool>(answer_); }
 
