@@ -6,6 +6,7 @@
 
 #include "actors/compat.hpp"
 #include "engine/flush_queue.hpp"
+#include "engine/shard_state.hpp"
 
 #include <weir/event.hpp>
 #include <weir/result.hpp>
@@ -22,7 +23,7 @@
 namespace weir {
 
 /// Answers to look-ups of cold contexts.
-using LookupAnswers = std::shared_ptr<std::vector<std::pair<std::string, Result<Sequence>>>>;
+using LookupAnswers = std::shared_ptr<ShardState::Answers>;
 
 /// Collects the answers of several shards and passes on the first error, or success, when the last one is in.
 class Gather {

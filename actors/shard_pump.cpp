@@ -19,13 +19,11 @@ std::optional<Sequence> ShardPump::in_memory(std::string_view context_id) const 
 
 void ShardPump::pump() {
   state_.applied(shard_.log->applied_group());
-  while (shard_.log->in_flight() < ShardLog::depth) {
+  if (stopped_)
+    refuse_everything();
+  while (!stopped_ && shard_.log->in_flight() < ShardLog::depth) {
     if (!formed_) {
       take();
-      if (stopped_) {
-        refuse_all(*stopped_);
-        return;
-      }
       if (state_.ready() == 0 || refuse_if_disk_is_low() || memory_is_short())
         break;
       form();
@@ -38,32 +36,27 @@ void ShardPump::pump() {
 
 void ShardPump::take() {
   bool more = true;
-  while (more && (state_.room() != 0 || stopped_) && (state_.ready() < limits::group_commands_max || stopped_)) {
+  while (more && state_.room() != 0 && state_.ready() < limits::group_commands_max) {
     taken_.clear();
-    more = shard_.inbox->drain(taken_, stopped_ ? limits::group_commands_max : state_.room());
-    if (stopped_) {
-      for (StoreCommand& command : taken_)
-        command.done(*stopped_);
-      continue;
-    }
+    more = shard_.inbox->drain(taken_, state_.room());
     state_.accept(std::move(taken_), [this](std::string_view id) { return in_memory(id); });
   }
-  taken_.clear();
   start_lookups();
 }
 
 void ShardPump::start_lookups() {
-  auto contexts = std::make_shared<std::vector<std::string>>(state_.take_lookups());
-  if (contexts->empty())
+  ShardState::Lookups asked = state_.take_lookups();
+  if (asked.contexts.empty())
     return;
-  shard_.lookups.fetch_add(contexts->size(), std::memory_order_relaxed);
-  parts_.lookups->post_read([contexts, resolved = resolved_, table = shard_.table.get()] {
+  shard_.lookups.fetch_add(asked.contexts.size(), std::memory_order_relaxed);
+  parts_.lookups->post_read([asked = std::move(asked), resolved = resolved_, table = shard_.table.get()]() mutable {
     const ShardView view = table->view();
-    auto answers = std::make_shared<Answers::element_type>();
-    answers->reserve(contexts->size());
-    for (std::string& context : *contexts) {
+    auto answers = std::make_shared<ShardState::Answers>();
+    answers->round = asked.round;
+    answers->last_sequences.reserve(asked.contexts.size());
+    for (std::string& context : asked.contexts) {
       auto last = last_sequence(view, context);
-      answers->emplace_back(std::move(context), std::move(last));
+      answers->last_sequences.emplace_back(std::move(context), std::move(last));
     }
     resolved(std::move(answers));
   });
@@ -162,6 +155,17 @@ void ShardPump::refuse_all(const Error& why) {
   formed_.reset();
   for (StoreCommand& command : state_.take_all())
     command.done(why);
+}
+
+void ShardPump::refuse_everything() {
+  refuse_all(*stopped_);
+  for (bool more = true; more;) {
+    taken_.clear();
+    more = shard_.inbox->drain(taken_, limits::group_commands_max);
+    for (StoreCommand& command : taken_)
+      command.done(*stopped_);
+  }
+  taken_.clear();
 }
 
 bool ShardPump::idle() const {

@@ -17,7 +17,7 @@ namespace weir {
 
 class ShardPump {
 public:
-  using Answers = std::shared_ptr<std::vector<std::pair<std::string, Result<Sequence>>>>;
+  using Answers = std::shared_ptr<ShardState::Answers>;
   /// How a read job hands its answers back; called on a look-up thread.
   using Resolved = std::function<void(Answers)>;
 
@@ -44,8 +44,9 @@ private:
   bool refuse_if_disk_is_low();
   bool memory_is_short();
   void form();
-  bool submit(); // false: no positions yet
-  void refuse_all(const Error& why);
+  bool submit();                     // false: no positions yet
+  void refuse_all(const Error& why); // what was taken from the inbox
+  void refuse_everything();          // once stopped: what is still in the inbox as well
   [[nodiscard]] std::optional<Sequence> in_memory(std::string_view context_id) const;
 
   EngineParts& parts_;

@@ -65,7 +65,7 @@ void ShardState::accept(std::vector<StoreCommand>&& commands, const MemoryLookup
         continue;
       }
     }
-    // A call that waits only for its sender is looked up when its turn comes: by then its context may be known.
+    // Also for a call that only waits for its sender: its context is known by the time its turn comes.
     if (find(command.context_id) == nullptr && pending_.insert(command.context_id).second)
       wanted_.push_back(command.context_id);
     ++held_contexts_[command.context_id];
@@ -75,16 +75,17 @@ void ShardState::accept(std::vector<StoreCommand>&& commands, const MemoryLookup
   commands.clear();
 }
 
-std::vector<std::string> ShardState::take_lookups() {
-  return std::exchange(wanted_, {});
+ShardState::Lookups ShardState::take_lookups() {
+  return {round_, std::exchange(wanted_, {})};
 }
 
-void ShardState::resolved(std::vector<std::pair<std::string, Result<Sequence>>> answers) {
+void ShardState::resolved(Answers answers) {
+  if (answers.round != round_)
+    return;
   std::unordered_map<std::string_view, const Error*> failed;
   std::vector<std::string_view> pinned; // kept in the cache until their calls below are ready
-  for (auto& [context_id, answer] : answers) {
-    if (pending_.erase(context_id) == 0)
-      continue; // asked for before a rollback
+  for (auto& [context_id, answer] : answers.last_sequences) {
+    pending_.erase(context_id);
     if (!answer) {
       failed.emplace(context_id, &answer.error());
     } else if (find(context_id) == nullptr) {
@@ -167,6 +168,7 @@ std::vector<StoreCommand> ShardState::take_all() {
   held_senders_.clear();
   pending_.clear();
   wanted_.clear();
+  ++round_;
   return all;
 }
 

@@ -42,10 +42,20 @@ public:
   /// Takes commands in the order they came.
   void accept(std::vector<StoreCommand>&& commands, const MemoryLookup& lookup);
 
+  /// Contexts to look up, and the round of questions they belong to.
+  struct Lookups {
+    std::uint64_t round = 0;
+    std::vector<std::string> contexts;
+  };
   /// Contexts that wait for a look-up nobody has started yet; from now on somebody has.
-  [[nodiscard]] std::vector<std::string> take_lookups();
-  /// The answers to a look-up. A failed one fails the context's waiting calls with its error.
-  void resolved(std::vector<std::pair<std::string, Result<Sequence>>> answers);
+  [[nodiscard]] Lookups take_lookups();
+  struct Answers {
+    std::uint64_t round = 0; ///< Of the questions.
+    std::vector<std::pair<std::string, Result<Sequence>>> last_sequences;
+  };
+  /// The answers to a look-up. A failed one fails the context's waiting calls with its error. Those of an earlier round
+  /// are ignored: take_all() and rollback() begin a new one, since what such a look-up saw may be long past.
+  void resolved(Answers answers);
   [[nodiscard]] std::size_t held_back() const noexcept { return held_.size(); }
   [[nodiscard]] std::size_t ready() const noexcept { return ready_.size(); }
 
@@ -88,8 +98,9 @@ private:
   std::deque<StoreCommand> held_;
   std::unordered_map<std::string, std::size_t, Hash, std::equal_to<>> held_contexts_; // calls held back
   std::unordered_map<std::uint64_t, std::size_t> held_senders_;
-  std::unordered_set<std::string> pending_; // contexts being looked up
+  std::unordered_set<std::string> pending_; // contexts being looked up in this round
   std::vector<std::string> wanted_;
+  std::uint64_t round_ = 0;
   std::uint64_t applied_ = 0;
 };
 

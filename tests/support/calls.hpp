@@ -1,0 +1,75 @@
+// Store calls as the core sees them, for tests that need many.
+#pragma once
+
+#include "engine/event_codec.hpp"
+#include "engine/memtable.hpp"
+#include "engine/store_command.hpp"
+
+#include <weir/event.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace weir::test {
+
+[[nodiscard]] inline Timestamp at_us(std::int64_t us) {
+  return Timestamp{std::chrono::microseconds{us}};
+}
+
+/// An event whose fields follow from `number`, so that a reader can tell it from all others.
+[[nodiscard]] inline Event numbered_event(std::uint64_t number) {
+  Event event;
+  event.event_type = "type-" + std::to_string(number % 3);
+  event.payload = "{\"n\":" + std::to_string(number) + "}";
+  if (number % 4 == 0)
+    event.event_id = "id-" + std::to_string(number);
+  if (number % 5 == 0)
+    event.metadata = "{\"m\":" + std::to_string(number) + "}";
+  if (number % 2 == 0)
+    event.timestamp = at_us(static_cast<std::int64_t>(number) * 1000);
+  return event;
+}
+
+/// An encoded and numbered call of `count` events that carry their own sequence numbers.
+[[nodiscard]] inline std::string encoded_call(std::string_view context_id, Sequence first_sequence,
+                                              std::uint32_t count = 1, Position first_position = 1,
+                                              Timestamp recorded_at = at_us(7)) {
+  std::vector<Event> events;
+  for (Sequence sequence = first_sequence; sequence < first_sequence + count; ++sequence)
+    events.push_back(numbered_event(sequence));
+  std::string call;
+  encode_call(context_id, events, call);
+  number_call(call, first_sequence, first_position, recorded_at);
+  return call;
+}
+
+/// A command as a sender would hand it in.
+[[nodiscard]] inline StoreCommand command(std::string_view context_id, std::uint64_t sender = 0,
+                                          std::uint32_t events = 1, Completion done = {}) {
+  StoreCommand command;
+  command.context_id = context_id;
+  command.encoded = encoded_call(context_id, 1, events);
+  command.events = events;
+  command.sender = sender;
+  command.done = std::move(done);
+  return command;
+}
+
+/// Applies calls as one group, the way the log does.
+inline void apply_calls(Memtable& memtable, std::vector<std::string> calls, std::uint64_t first_record = 1) {
+  const auto owner = std::make_shared<const std::vector<std::string>>(std::move(calls));
+  std::uint64_t bytes = 0;
+  std::vector<std::string_view> views;
+  for (const std::string& call : *owner) {
+    views.push_back(call);
+    bytes += call.size();
+  }
+  memtable.apply(owner, views, first_record, bytes);
+}
+
+} // namespace weir::test
