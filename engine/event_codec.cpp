@@ -86,6 +86,9 @@ Result<CallReader> CallReader::open(std::string_view call) {
     return fail(Errc::corruption, "a stored call ends inside its context");
   if (reader.header_.events == 0 || reader.header_.first_sequence == 0)
     return fail(Errc::corruption, "a stored call is empty or has no numbers");
+  if (reader.header_.first_sequence > UINT64_MAX - reader.header_.events ||
+      reader.header_.first_position > UINT64_MAX - reader.header_.events)
+    return fail(Errc::corruption, "the numbers of a stored call are out of range");
   reader.header_.context_id = call.substr(call_header_bytes, context_bytes);
   reader.rest_ = call.substr(call_header_bytes + context_bytes);
   return reader;

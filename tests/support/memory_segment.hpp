@@ -1,0 +1,107 @@
+// A segment that is no file: a sorted copy of events behind the interface readers know.
+#pragma once
+
+#include "engine/ports.hpp"
+
+#include <weir/event.hpp>
+#include <weir/result.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace weir::test {
+
+/// An event that owns its fields.
+struct OwnedEvent {
+  explicit OwnedEvent(const EventView& event)
+      : context_id(event.context_id), event_type(event.event_type), event_id(event.event_id), metadata(event.metadata),
+        payload(event.payload), sequence(event.sequence), position(event.position), recorded_at(event.recorded_at),
+        timestamp(event.timestamp) {}
+
+  [[nodiscard]] EventView view() const {
+    return {context_id, sequence, position, recorded_at, timestamp, event_type, event_id, metadata, payload};
+  }
+  friend bool operator==(const OwnedEvent&, const OwnedEvent&) = default;
+
+  std::string context_id, event_type, event_id, metadata, payload;
+  Sequence sequence;
+  Position position;
+  Timestamp recorded_at, timestamp;
+};
+
+/// Only what reading one context needs; zones are for tests of real segments. Immutable but for `fail_with`.
+class MemorySegment final : public SegmentReader {
+public:
+  explicit MemorySegment(SortedEvents& events) {
+    EventView event;
+    while (events.next(event))
+      add(event);
+  }
+  explicit MemorySegment(std::span<const EventView> events) {
+    for (const EventView& event : events)
+      add(event);
+  }
+
+  /// From now on every read answers this. Set before readers run.
+  std::optional<Error> fail_with;
+
+  [[nodiscard]] const SegmentMeta& meta() const noexcept override { return meta_; }
+  Result<std::optional<ContextRange>> find_context(std::string_view context_id) const override {
+    if (fail_with)
+      return *fail_with;
+    const auto found = rows_->find(context_id);
+    if (found == rows_->end())
+      return std::optional<ContextRange>{};
+    return std::optional(
+        ContextRange{found->second.front().sequence, found->second.back().sequence, 0, found->second.size()});
+  }
+  Result<bool> read_context(std::string_view context_id, const SequenceRange& range, const ReadBounds& bounds,
+                            EventBatch& out) const override {
+    if (fail_with)
+      return *fail_with;
+    const auto found = rows_->find(context_id);
+    if (found == rows_->end())
+      return false;
+    std::vector<const OwnedEvent*> wanted;
+    for (const OwnedEvent& event : found->second)
+      if (event.sequence >= range.from && event.sequence <= range.to)
+        wanted.push_back(&event);
+    if (range.backward)
+      std::reverse(wanted.begin(), wanted.end());
+    for (const OwnedEvent* event : wanted) {
+      if (out.size() >= bounds.events_max || (!out.empty() && out.bytes() >= bounds.bytes_max))
+        return true;
+      out.pin(rows_);
+      out.add(event->view());
+    }
+    return false;
+  }
+  Result<std::span<const std::string>> types() const override { return fail(Errc::unsupported, "no columns here"); }
+  Result<std::span<const ZoneMeta>> zones() const override { return fail(Errc::unsupported, "no columns here"); }
+  Result<std::shared_ptr<const ZoneRows>> read_zone(std::size_t, ColumnSet) const override {
+    return fail(Errc::unsupported, "no columns here");
+  }
+  Status verify() const override { return {}; }
+
+private:
+  using Rows = std::map<std::string, std::vector<OwnedEvent>, std::less<>>;
+
+  void add(const EventView& event) {
+    (*rows_)[std::string(event.context_id)].emplace_back(event);
+    ++meta_.event_count;
+    meta_.recorded_at_max = std::max(meta_.recorded_at_max, event.recorded_at);
+  }
+
+  std::shared_ptr<Rows> rows_ = std::make_shared<Rows>();
+  SegmentMeta meta_;
+};
+
+} // namespace weir::test
