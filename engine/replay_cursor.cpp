@@ -52,6 +52,10 @@ Result<EventBatch> ReplayCursor::next() {
         read_context(*view, context_id_, rest_, {static_cast<std::size_t>(events), options_.batch_bytes_max}, read);
     if (!more)
       return std::move(more).error();
+    // read_context cannot know that a batch before this one ended right above the range.
+    if (options_.backward && begun_ && (read.empty() || read[0].sequence != rest_.to))
+      return fail(Errc::corruption, format("context {} lacks sequence {}", context_id_, rest_.to), context_id_);
+    begun_ = true;
     done_ = !*more;
     if (read.empty())
       break;

@@ -50,6 +50,7 @@ private:
   ReplayOptions options_;
   SequenceRange rest_;
   std::uint64_t left_; // of the limit
+  bool begun_ = false; // some events were read: going back, the one before them is due
   bool done_ = false;
 };
 

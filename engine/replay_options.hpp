@@ -12,11 +12,11 @@
 namespace weir {
 
 struct ReplayOptions {
-  Sequence from = 1;              ///< First sequence wanted, inclusive; 0 counts as 1.
-  Sequence to = sequence_max;     ///< Last sequence wanted, inclusive.
-  bool backward = false;          ///< Highest sequence first.
-  std::uint64_t limit = 0;        ///< At most this many events; 0: no limit.
-  std::vector<std::string> types; ///< Only events of these types; empty: all.
+  Sequence from = 1;                ///< First sequence wanted, inclusive; 0 counts as 1.
+  Sequence to = sequence_max;       ///< Last sequence wanted, inclusive.
+  bool backward = false;            ///< Highest sequence first.
+  std::uint64_t limit = 0;          ///< At most this many events; 0: no limit.
+  std::vector<std::string> types{}; ///< Only events of these types; empty: all.
   /// Bounds of one batch. A batch holds at least one event, however large.
   std::size_t batch_events_max = 1'024;
   std::size_t batch_bytes_max = 1u << 20;
