@@ -64,12 +64,6 @@ void ReplayPump::post_job() {
 }
 
 void ReplayPump::step() {
-  {
-    std::lock_guard lock(mutex_);
-    scheduled_ = false;
-    if (ended_ || (credit_ == 0 && !cancelled_))
-      return;
-  }
   if (cancelled()) {
     finish(fail(Errc::cancelled, "the replay was cancelled"));
     return;
@@ -89,6 +83,7 @@ void ReplayPump::step() {
   }
   batch->clear();
   std::unique_lock lock(mutex_);
+  scheduled_ = false;            // not before: a job posted during on_batch might end the replay inside it
   const bool post = needs_job(); // one batch a job, so that replays take turns
   lock.unlock();
   if (post)

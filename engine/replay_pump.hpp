@@ -2,8 +2,9 @@
 //
 // Purpose: actors and callback-minded services; the reader's credit bounds what is in memory.
 // Owner: shared by the subscription and the job in flight. Threading: request and cancel from any thread; the callbacks
-// run in `lane`, one at a time. Invariants: on_end is called exactly once, after the last on_batch; also if the
-// executor stops (its answer is `closing`).
+// run in `lane`, one at a time; only where no job is left to do it, on_end runs in the thread that drops the pump or
+// asks it after the executor has stopped (its answer is `closing`). Invariants: on_end is called exactly once, after
+// the last on_batch.
 #pragma once
 
 #include "engine/io/executor.hpp"
