@@ -1,6 +1,5 @@
 #include "actors/shard_log.hpp"
 
-#include "engine/callback_scope.hpp"
 #include "engine/check.hpp"
 #include "engine/text.hpp"
 
@@ -12,6 +11,9 @@ namespace {
 
 constexpr std::uint64_t space_check_bytes = 4 * MiB;
 constexpr std::chrono::milliseconds space_check_interval{100};
+// While space is short: how soon stores are taken again once it has returned.
+constexpr std::chrono::milliseconds space_watch_interval{500};
+constexpr std::chrono::milliseconds go_on_interval{100};
 // Longest pause after an answered group; with slower disks a share of the sync's cost (see answer()).
 constexpr std::chrono::microseconds pause_max{200};
 
@@ -54,13 +56,18 @@ void ShardLog::process() {
     const bool at_once = waiting.empty() && submission.strongest != Durability::synced;
     const bool before_write = at_once && submission.strongest == Durability::buffered;
     if (before_write) {
-      apply(submission, writer_->last_record() + 1);
+      apply(submission, writer_->last_record() + 1); // a guess, put right below
       std::vector<Submission> done;
       done.push_back(std::move(submission));
       answer(done);
       submission = std::move(done.front());
     }
     auto first_record = writer_->append(*submission.records);
+    if (before_write) {
+      // The cut of its flush must neither miss a record nor reach one that is still to come.
+      parts_.table.set_last_record(writer_->last_record());
+      freeze_if_full();
+    }
     if (!first_record) {
       commit(waiting);
       write_failed(std::move(first_record).error(), submission, before_write);
@@ -70,6 +77,7 @@ void ShardLog::process() {
       continue;
     if (at_once) {
       apply(submission, *first_record);
+      freeze_if_full();
       std::vector<Submission> done;
       done.push_back(std::move(submission));
       answer(done);
@@ -91,8 +99,10 @@ void ShardLog::commit(std::vector<Submission>& waiting) {
     waiting.clear();
     return;
   }
-  for (Submission& submission : waiting)
+  for (Submission& submission : waiting) {
     apply(submission, submission.first_record);
+    freeze_if_full();
+  }
   answer(waiting);
   waiting.clear();
 }
@@ -112,8 +122,6 @@ Status ShardLog::sync() {
 void ShardLog::apply(Submission& submission, std::uint64_t first_record) {
   const wal::Group& records = *submission.records;
   parts_.table.apply(submission.records, records.bodies(), first_record, records.bytes());
-  if (parts_.table.active_bytes() >= memtable_bytes_max_)
-    freeze();
 }
 
 void ShardLog::make_room(const Submission& submission) {
@@ -127,7 +135,6 @@ void ShardLog::answer(std::vector<Submission>& done) {
   for (const Submission& submission : done)
     make_room(submission);
   events_.progress();
-  CallbackScope inside;
   for (Submission& submission : done) {
     commands += submission.answers.size();
     std::uint64_t events = 0;
@@ -147,7 +154,6 @@ void ShardLog::answer(std::vector<Submission>& done) {
 void ShardLog::refuse(Submission& submission, const Error& why) {
   make_room(submission);
   events_.progress();
-  CallbackScope inside;
   for (Submission::Answer& each : submission.answers)
     each.done(why);
 }
@@ -158,17 +164,39 @@ void ShardLog::write_failed(Error why, Submission& submission, bool applied) {
   ++epoch_;
   lost_ = why;
   // Groups written before are whole: they get their sync, then the log goes on in a new file behind them.
-  Status recovered = writer_->synced_record() < writer_->last_record() ? sync() : Status{};
-  if (recovered && !failed_)
-    recovered = writer_->abandon_file();
-  if (!recovered && !failed_)
-    fail_shard(recovered.error());
-  if (applied)
+  if (writer_->synced_record() < writer_->last_record())
+    (void)sync(); // a failure has failed the shard
+  if (applied) {
     freeze(); // acknowledged as `buffered` and visible, but in no log: a segment is the way to make it durable
-  else
+    unlogged_ = true;
+  } else {
     refuse(submission, failed_ ? *failed_ : why);
+  }
   events_.warn(
       format("shard {}: a write to the log failed, stores behind it were refused: {}", shard_, to_string(why)));
+  go_on();
+}
+
+void ShardLog::go_on() {
+  if (failed_)
+    return;
+  if (const Status finished = writer_->abandon_file(); !finished) {
+    if (finished.code() == Errc::disk_full)
+      parts_.lane->post_after(go_on_interval, [this] { go_on(); });
+    else
+      fail_shard(finished.error());
+    return;
+  }
+  if (unlogged_) {
+    // A later group in the log without these events would be a hole in its contexts after a crash.
+    parts_.table.flush_queue().wait_for_all([this](const Status& flushed) {
+      parts_.lane->post([this, in_segment = flushed.ok()] { // a failed flush is tried again: wait for the next
+        unlogged_ = !in_segment;
+        go_on();
+      });
+    });
+    return;
+  }
   events_.reset(epoch_);
 }
 
@@ -185,15 +213,29 @@ void ShardLog::freeze() {
     events_.frozen();
 }
 
+void ShardLog::freeze_if_full() {
+  if (parts_.table.active_bytes() >= memtable_bytes_max_)
+    freeze();
+}
+
+void ShardLog::check_space() {
+  bytes_since_check_ = 0;
+  checked_at_ = parts_.clock.steady_now();
+  if (!parts_.guard.check() || std::exchange(space_timer_, true))
+    return;
+  // Nobody else asks while stores are refused, and the first one after space has returned should be taken.
+  parts_.lane->post_after(space_watch_interval, [this] {
+    space_timer_ = false;
+    check_space();
+  });
+}
+
 void ShardLog::after_work() {
   if (failed_)
     return;
-  const auto now = parts_.clock.steady_now();
-  if (bytes_since_check_ >= space_check_bytes || now - checked_at_ >= space_check_interval) {
-    parts_.guard.check();
-    bytes_since_check_ = 0;
-    checked_at_ = now;
-  }
+  if (parts_.guard.low() || bytes_since_check_ >= space_check_bytes ||
+      parts_.clock.steady_now() - checked_at_ >= space_check_interval)
+    check_space();
   if (writer_->synced_record() < writer_->last_record() && !sync_timer_) {
     sync_timer_ = true;
     parts_.lane->post_after(sync_interval_, [this] {
@@ -234,7 +276,7 @@ void ShardLog::cut(std::uint64_t first_file) {
 
 void ShardLog::recheck_space() {
   parts_.lane->post([this] {
-    parts_.guard.check();
+    check_space();
     events_.progress();
   });
 }
@@ -245,8 +287,12 @@ void ShardLog::close(UniqueFunction<void(Status)> done) {
       done(*failed_);
       return;
     }
-    Status synced = sync();
-    done(synced ? writer_->seal() : std::move(synced));
+    Status closed = sync();
+    if (closed)
+      closed = writer_->seal();
+    if (closed && unlogged_)
+      closed = lost_; // events acknowledged as `buffered` could neither be logged nor flushed
+    done(std::move(closed));
   });
 }
 

@@ -4,8 +4,8 @@
 // shard actor never waits for a disk; one fdatasync covers every group that queued up during the last one. Owner: the
 // shard. Threading: submit, flush, cut and the counters from any thread; all else inside the lane. Invariants: groups
 // are applied and answered in the order submitted; a synced group is answered only after its sync; after a failed sync
-// nothing is written any more; after a failed write every group numbered on top of it is refused, and the shard is told
-// to number anew (epoch).
+// nothing is written any more; after a failed write every group numbered on top of it is refused until the log can go
+// on behind it, and then the shard is told to number anew (epoch).
 #pragma once
 
 #include "engine/disk_guard.hpp"
@@ -100,6 +100,7 @@ public:
 private:
   void process();
   void write_failed(Error why, Submission& submission, bool applied);
+  void go_on();
   void commit(std::vector<Submission>& waiting);
   Status sync();
   void apply(Submission& submission, std::uint64_t first_record);
@@ -108,6 +109,8 @@ private:
   void fail_shard(const Error& why);
   void make_room(const Submission& submission);
   void freeze();
+  void freeze_if_full();
+  void check_space();
   void after_work();
 
   const ShardId shard_;
@@ -129,9 +132,11 @@ private:
 
   // Inside the lane only:
   std::uint64_t epoch_ = 1;
-  Error lost_; // why the last epoch ended
+  Error lost_;            // why the last epoch ended
+  bool unlogged_ = false; // acknowledged events are in no log, and not in a segment yet
   std::optional<Error> failed_;
   bool sync_timer_ = false;
+  bool space_timer_ = false;
   std::chrono::nanoseconds sync_cost_{0};
   std::uint64_t bytes_since_check_ = 0;
   std::chrono::steady_clock::time_point checked_at_{};

@@ -36,6 +36,9 @@ public:
   /// the first call.
   void apply(std::shared_ptr<const void> owner, std::span<const std::string_view> calls, std::uint64_t first_record,
              std::uint64_t owner_bytes);
+  /// What is applied is logged up to `record`. For a group that was shown before it was written, and so was applied
+  /// under a number it may not have got. Precondition: not frozen.
+  void set_last_record(std::uint64_t record) noexcept { last_record_ = record; }
   /// Makes everything applied so far visible to readers.
   void publish() noexcept;
 

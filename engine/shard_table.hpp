@@ -2,8 +2,8 @@
 //
 // Purpose: the place where what is stored becomes visible and where a flushed memtable turns into a segment, in one
 // step for every reader. Owner: the shard. Threading: apply and freeze on the log lane, publish_segment on the flush
-// lane, view on any thread. The mutex is held for pointer copies only. Invariants: every event is in exactly one source
-// of a view; sources are ordered oldest first; a view is a prefix.
+// lane, view on any thread. The mutex is held for pointer copies and looks into hash tables, never for I/O. Invariants:
+// every event is in exactly one source of a view; sources are ordered oldest first; a view is a prefix.
 #pragma once
 
 #include "engine/flush_queue.hpp"
@@ -42,6 +42,8 @@ public:
   /// Adds the calls of one logged group and shows them to readers.
   void apply(std::shared_ptr<const void> owner, std::span<const std::string_view> calls, std::uint64_t first_record,
              std::uint64_t owner_bytes);
+  /// See Memtable::set_last_record; for the active one.
+  void set_last_record(std::uint64_t record) noexcept { active_->set_last_record(record); }
   /// Bytes of the active memtable. Any thread.
   [[nodiscard]] std::uint64_t active_bytes() const noexcept { return active_bytes_.load(std::memory_order_relaxed); }
   /// Makes the active memtable passive and queues it for its flush. False if it is empty.
