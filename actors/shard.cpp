@@ -21,15 +21,20 @@ Shard::behavior_type Shard::make_behavior() {
   return {
       [this](drain_atom) {
         pump_.pump();
-        if (pump_.idle())
-          if (const auto idle = shard_.take_when_idle())
-            idle();
+        tell_if_idle();
       },
-      [this](resolved_atom, LookupAnswers& answers) { pump_.resolved(answers); },
-      [this](renumber_atom, std::uint64_t epoch) { pump_.renumber(epoch); },
+      [this](resolved_atom, LookupAnswers& answers) {
+        pump_.resolved(answers);
+        tell_if_idle(); // the look-up may have failed, and with it the last call there was
+      },
+      [this](renumber_atom, std::uint64_t epoch) {
+        pump_.renumber(epoch);
+        tell_if_idle();
+      },
       [this](stopped_atom, const Error& why) {
         shard_.fail(why);
         pump_.stop(why);
+        tell_if_idle();
       },
       [this](flush_now_atom, GatherPtr& gather) {
         shard_.log->flush([gather = std::move(gather)](Status status) { gather->answer(std::move(status)); });
