@@ -2,8 +2,8 @@
 //
 // Purpose: the hand-over between the log lane, which freezes memtables, and the flush lane, which writes them.
 // Owner: ShardTable. Threading: any thread.
-// Invariants: memtables leave in the order they came; a waiter for record r is answered once every memtable with a
-// record up to r is in a segment, or when the queue is stopped.
+// Invariants: memtables leave in the order they came; a waiter is answered once every memtable that was queued when it
+// came is in a segment, or at the next failed flush; one that is still waiting when the queue ends is dropped.
 #pragma once
 
 #include "engine/memtable.hpp"
