@@ -1,0 +1,155 @@
+#include "engine/shard_table.hpp"
+#include "tests/support/calls.hpp"
+#include "tests/support/memory_segment.hpp"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <memory>
+#include <semaphore>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace weir {
+
+namespace {
+
+using test::MemorySegment;
+
+void apply(ShardTable& table, std::string_view context, Sequence first, std::uint32_t count, std::uint64_t record = 1) {
+  const auto call = std::make_shared<const std::string>(
+      test::encoded_call(context, first, count, first, test::at_us(static_cast<std::int64_t>(first))));
+  const std::string_view calls[] = {*call};
+  table.apply(call, calls, record, call->size());
+}
+
+std::shared_ptr<MemorySegment> flushed(ShardTable& table) {
+  const auto sorted = MemtableView(table.flush_queue().front()).sorted();
+  return std::make_shared<MemorySegment>(*sorted);
+}
+
+std::vector<Sequence> sequences(const ShardView& view, std::string_view context) {
+  EventBatch batch;
+  const auto more = read_context(view, context, {}, {100'000, 1u << 30}, batch);
+  REQUIRE(more.ok());
+  std::vector<Sequence> result;
+  for (const EventView& event : batch)
+    result.push_back(event.sequence);
+  return result;
+}
+
+} // namespace
+
+TEST_CASE("shard table: events move from active to passive to segment, and a view taken before stays as it was") {
+  UnsealedBudget budget(1u << 20);
+  ShardTable table(3, 1, budget, {});
+  CHECK_FALSE(table.freeze()); // nothing in it
+  CHECK(table.view().shard == 3);
+  apply(table, "a", 1, 2);
+  const ShardView active = table.view();
+  CHECK(table.freeze());
+  CHECK_FALSE(table.freeze());
+  apply(table, "a", 3, 1);
+  const ShardView passive = table.view();
+  CHECK(passive.memtables.size() == 2);
+  table.publish_segment(flushed(table));
+  const ShardView segment = table.view();
+  CHECK(segment.segments->size() == 1);
+  CHECK(segment.memtables.size() == 1);
+  CHECK(sequences(active, "a") == std::vector<Sequence>{1, 2});
+  CHECK(sequences(passive, "a") == std::vector<Sequence>{1, 2, 3});
+  CHECK(sequences(segment, "a") == std::vector<Sequence>{1, 2, 3});
+  CHECK(table.flush_queue().size() == 0);
+}
+
+TEST_CASE("shard table: memory knows last sequences for certain, or says that segments must be asked") {
+  UnsealedBudget budget(1u << 20);
+  ShardTable table(0, 1, budget, {});
+  CHECK(table.last_sequence_in_memory("new") == 0U); // no segments: certainly nothing
+  apply(table, "a", 1, 2);
+  CHECK(table.last_sequence_in_memory("a") == 2U);
+  table.freeze();
+  CHECK(table.last_sequence_in_memory("a") == 2U);
+  apply(table, "a", 3, 1);
+  CHECK(table.last_sequence_in_memory("a") == 3U);
+  table.freeze();
+  table.publish_segment(flushed(table));
+  CHECK(table.last_sequence_in_memory("a") == 3U);
+  table.publish_segment(flushed(table));
+  CHECK_FALSE(table.last_sequence_in_memory("a").has_value());
+  CHECK_FALSE(table.last_sequence_in_memory("new").has_value());
+  CHECK(table.recorded_at_max() == test::at_us(3));
+}
+
+TEST_CASE("shard table: the budget counts what is in memtables, and is given back by flushes and by the table's end") {
+  UnsealedBudget budget(1);
+  CHECK_FALSE(budget.exhausted());
+  {
+    ShardTable table(0, 1, budget, {}), other(1, 1, budget, {});
+    apply(table, "a", 1, 5);
+    CHECK(budget.used() == table.active_bytes());
+    CHECK(budget.exhausted());
+    const std::uint64_t first = table.active_bytes();
+    table.freeze();
+    CHECK(table.active_bytes() == 0);
+    CHECK(budget.used() == first);
+    apply(table, "a", 6, 5);
+    apply(other, "b", 1, 1);
+    CHECK(budget.used() == first + table.active_bytes() + other.active_bytes());
+    table.publish_segment(flushed(table));
+    CHECK(budget.used() == table.active_bytes() + other.active_bytes());
+    table.freeze();
+  }
+  CHECK(budget.used() == 0);
+}
+
+TEST_CASE("shard table: readers see each event exactly once through 100 freezes and flushes in other threads") {
+  UnsealedBudget budget(1u << 30);
+  {
+    ShardTable table(0, 1, budget, {});
+    std::counting_semaphore<> frozen(0);
+    std::atomic<bool> done{false};
+    std::thread flusher([&] {
+      for (int i = 0; i < 100; ++i) {
+        frozen.acquire();
+        table.publish_segment(flushed(table));
+      }
+      done.store(true);
+    });
+    std::vector<std::thread> readers;
+    for (int r = 0; r < 2; ++r)
+      readers.emplace_back([&] {
+        std::size_t before = 0;
+        for (bool last = false; !last;) {
+          last = done.load();
+          const ShardView view = table.view();
+          const auto seen = sequences(view, "a"); // a gap or an event twice is corruption
+          REQUIRE(seen.size() >= before);
+          REQUIRE((seen.empty() || seen.front() == 1));
+          before = seen.size();
+          std::uint64_t events = 0;
+          for (const auto& segment : *view.segments)
+            events += segment->meta().event_count;
+          for (const MemtableView& memtable : view.memtables)
+            events += memtable.rows();
+          REQUIRE(events == seen.size());
+        }
+      });
+    Sequence next = 1;
+    for (int i = 0; i < 100; ++i) {
+      for (int k = 0; k < 3; ++k, next += 2)
+        apply(table, "a", next, 2);
+      CHECK(table.freeze());
+      frozen.release();
+    }
+    flusher.join();
+    for (std::thread& reader : readers)
+      reader.join();
+    CHECK(sequences(table.view(), "a").size() == 600);
+    CHECK(budget.used() == 0); // nothing but segments is left
+  }
+  CHECK(budget.used() == 0);
+}
+
+} // namespace weir
