@@ -26,6 +26,7 @@ CLI::Validator decimal(std::uint64_t min) {
 Command::Command(CLI::App& program, Action& chosen, const std::string& name, const std::string& summary,
                  const std::string& example)
     : app_(program.add_subcommand(name, summary)), chosen_(&chosen) {
+  app_->group("Commands");
   app_->footer("Example:\n  " + example);
 }
 

@@ -25,13 +25,16 @@ int run_program(int argc, const char* const* argv) {
 
   CLI::App program("weir stores events durably, replays them in order, and answers questions about them.", "weir");
   program.set_version_flag("--version", "weir " WEIR_VERSION);
-  program.require_subcommand(1);
+  program.require_subcommand(0, 1); // More could be the name of a context. None is told below, in our words.
+  program.get_formatter()->label("SUBCOMMAND", "COMMAND");
   program.footer("Exit codes: 0 success, 1 failed, 2 wrong usage. weir COMMAND --help shows options and an example.");
   Action action;
   for (const auto add : add_commands)
     add(program, action);
   try {
     program.parse(argc, argv);
+    if (!action)
+      throw CLI::RequiredError("A command");
   } catch (const CLI::Success& wanted) { // --help or --version
     std::ostringstream text;
     program.exit(wanted, text, text);

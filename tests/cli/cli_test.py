@@ -93,6 +93,10 @@ class Usage(Cli):
             self.assertIn(f"Example:\n  weir {command} ", text)
             self.assertEqual(err, "")
 
+    def test_what_is_missing_or_unknown_is_named(self):
+        self.weir(code=2, errors="A command is required")
+        self.weir("replai", self.data, code=2, errors="replai")
+
     def test_version(self):
         self.assertRegex(self.weir("--version")[0], r"^weir \d+\.\d+\.\d+\n$")
 
