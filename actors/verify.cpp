@@ -7,7 +7,8 @@
 
 namespace weir {
 
-Status verify_directory(const std::string& directory, std::vector<std::string>* findings) {
+Status verify_directory(const std::string& directory, std::vector<std::string>* findings,
+                        const std::function<void(const VerifyProgress&)>& progress) {
   EngineOptions options;
   options.create_if_missing = false;
   auto seams = system_seams(directory, options);
@@ -35,9 +36,16 @@ Status verify_directory(const std::string& directory, std::vector<std::string>* 
   };
   segments::BlockCache no_cache(0);
   segments::SegmentFiles files(fs, no_cache, {state->directory_seed, options.zone_rows, options.filter_bits_per_key});
+  VerifyProgress done;
+  for (const SegmentMeta& meta : state->segments)
+    done.bytes_total += meta.file_bytes;
   for (const SegmentMeta& meta : state->segments) {
     const auto segment = files.open(meta);
     found(segment ? (*segment)->verify() : Status{segment.error()});
+    done.events += meta.event_count;
+    done.bytes += meta.file_bytes;
+    if (progress)
+      progress(done);
   }
   for (const ShardRecord& shard : state->shards)
     found(wal::verify(fs, {.shard = shard.shard,

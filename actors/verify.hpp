@@ -2,14 +2,18 @@
 #pragma once
 
 #include <weir/result.hpp>
+#include <weir/stats.hpp>
 
+#include <functional>
 #include <string>
 #include <vector>
 
 namespace weir {
 
 /// Locks the directory, then checks the catalog, every byte of every live segment and every live log file. Every
-/// finding goes to `findings`, if given; the result is the first one. Errors: as EngineCore::open.
-Status verify_directory(const std::string& directory, std::vector<std::string>* findings);
+/// finding goes to `findings`, if given; the result is the first one. `progress`, if given, is called after each
+/// segment. Errors: as EngineCore::open.
+Status verify_directory(const std::string& directory, std::vector<std::string>* findings,
+                        const std::function<void(const VerifyProgress&)>& progress);
 
 } // namespace weir

@@ -126,7 +126,9 @@ private:
 };
 
 /// Checks every byte of every live file of a directory that nobody has open, changing nothing. Errors: `corruption` for
-/// the first damage found (all of it in `findings`, if given), else as open().
-Status verify_directory(const std::string& directory, std::vector<std::string>* findings = nullptr);
+/// the first damage found (all of it in `findings`, if given), else as open(). `progress`, if given, is called in
+/// the caller's thread after each segment.
+Status verify_directory(const std::string& directory, std::vector<std::string>* findings = nullptr,
+                        const std::function<void(const VerifyProgress&)>& progress = nullptr);
 
 } // namespace weir

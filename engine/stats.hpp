@@ -59,4 +59,11 @@ struct Health {
   std::vector<std::string> warnings; ///< The latest failures of background work and of user callbacks.
 };
 
+/// How far verify_directory has come in the segments; the logs are short beside them.
+struct VerifyProgress {
+  std::uint64_t events = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t bytes_total = 0;
+};
+
 } // namespace weir

@@ -1,6 +1,7 @@
 #include "api/cli/command.hpp"
 
 #include "api/cli/printable.hpp"
+#include "api/cli/progress.hpp"
 
 #include <memory>
 
@@ -9,7 +10,11 @@ namespace {
 
 Result<ExitCode> verify(const std::string& directory, Streams& streams) {
   std::vector<std::string> findings;
-  const auto status = verify_directory(directory, &findings);
+  ProgressLine line(streams.console, "verify");
+  const auto status = verify_directory(directory, &findings, [&](const VerifyProgress& progress) {
+    line.update(progress.events, progress.bytes, progress.bytes_total);
+  });
+  streams.console.clear_progress();
   if (!status && findings.empty())
     return status.error();
   std::string& out = streams.out.buffer();
