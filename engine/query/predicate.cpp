@@ -54,15 +54,13 @@ bool Leaf::list_has(Rank rank) const noexcept {
 
 /// IN is an OR of equalities: where none holds, one literal of another type makes it unknown.
 Outcomes Leaf::list_miss(Rank of) const noexcept {
-  const unsigned comparable = rank_bit(Rank::null) | (of == Rank::null || of == Rank::json ? 0u : rank_bit(of));
+  const unsigned comparable = rank_bit(Rank::null) | rank_bit(of);
   return (ranks_ & ~comparable) != 0 ? Outcomes::unknown() : Outcomes::never();
 }
 
 Outcomes Leaf::evaluate_list(const ValueView& value) const noexcept {
   const Rank of = rank(value.kind);
-  if (of == Rank::null && list_has(Rank::null))
-    return Outcomes::always();
-  if (of != Rank::null && of != Rank::json && list_has(of)) {
+  if (list_has(of)) { // Null finds null; JSON is never in a list.
     const auto found = std::lower_bound(literals_.begin(), literals_.end(), value, value_before);
     if (found != literals_.end() && total_order(ValueView::of(*found), value) == 0)
       return Outcomes::always();
