@@ -190,6 +190,26 @@ TEST_CASE("query run: payloads are read only of zones where the other conditions
                                          {3, column_payload | column_position}});
 }
 
+TEST_CASE("query run: a zone is read once where the condition's columns are all there is") {
+  const auto only = segment(1, 8);
+  // Sorted by context, all paid ones are in the second zone.
+  CHECK(answer("QUERY paid COUNT", {test::make_view({only})}).rows == Rows{{2}});
+  using Read = test::FakeSegment::Read;
+  CHECK(only->reads == std::vector<Read>{{1, column_type}});
+}
+
+TEST_CASE("query run: a long context in memory is read whole, and nothing beside it") {
+  std::vector<test::StoredEvent> many;
+  for (std::uint64_t n = 1; n <= 10'000; ++n)
+    many.push_back(event(n));
+  const std::vector<ShardView> views = {test::make_view({}, {test::make_memtable(many)})};
+  const QueryResult result = answer("QUERY * FOR order-3 RETURN [sequence]", views);
+  CHECK(result.stats.memtable_rows == 2'500);
+  REQUIRE(result.rows.size() == 2'500);
+  for (std::uint64_t i = 0; i < 2'500; ++i)
+    REQUIRE(result.rows[i] == std::vector<Value>{i + 1});
+}
+
 TEST_CASE("query run: LIMIT without ORDER BY stops once no earlier position can come") {
   const auto first = segment(1, 12);
   const auto second = segment(13, 24);
