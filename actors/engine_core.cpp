@@ -118,11 +118,12 @@ namespace {
 // Shards of one query as work items: the caller takes them too, so that a query ends even if every read thread is busy.
 struct QueryWork {
   QueryWork(const Query& plan, std::vector<ShardView> all, const query::QueryControl& bounds)
-      : query(plan), views(std::move(all)), control(bounds), results(views.size()) {
+      : query(plan), views(std::move(all)), shards(views.size()), control(bounds), results(shards) {
     control.result_bytes = &result_bytes;
   }
   const Query& query;
-  std::vector<ShardView> views;
+  std::vector<ShardView> views; // dropped once all are scanned
+  const std::size_t shards;     // what a helper that comes late may still look at
   query::QueryControl control;
   std::atomic<std::uint64_t> result_bytes{0};
   std::atomic<std::size_t> next{0};
@@ -132,11 +133,11 @@ struct QueryWork {
   std::size_t done = 0;
 
   void run() {
-    for (std::size_t i = next.fetch_add(1); i < views.size(); i = next.fetch_add(1)) {
+    for (std::size_t i = next.fetch_add(1); i < shards; i = next.fetch_add(1)) {
       auto result = query::scan_shard(query, views[i], control);
       std::lock_guard lock(mutex);
       results[i] = std::move(result);
-      if (++done == views.size())
+      if (++done == shards)
         finished.notify_all();
     }
   }
@@ -161,7 +162,7 @@ Result<QueryResult> EngineCore::query(const Query& plan, const QueryRun& run) {
     post_read([work, copy, cancel = run.cancel] { work->run(); });
   work->run();
   std::unique_lock lock(work->mutex);
-  work->finished.wait(lock, [&] { return work->done == work->views.size(); });
+  work->finished.wait(lock, [&] { return work->done == work->shards; });
   std::vector<query::ShardRows> parts;
   for (auto& result : work->results) {
     if (!*result)
