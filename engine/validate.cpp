@@ -81,7 +81,7 @@ Status validate_document(std::string_view name, const std::string& text, std::si
 }
 
 Status validate_event(std::string_view context_id, Event& event, std::size_t payload_bytes_max) {
-  if (event.context_id != context_id)
+  if (!event.context_id.empty() && event.context_id != context_id)
     return fail(Errc::invalid_argument, "context_id differs from that of the call", "context_id");
   WEIR_TRY(validate_event_type(event.event_type));
   if (!event.event_id.empty())

@@ -24,9 +24,10 @@ namespace weir {
 Status validate_context_id(std::string_view context_id);
 Status validate_event_type(std::string_view event_type);
 
-/// Checks one call: 1-1,024 events, all of context `context_id`, every field within limits.hpp and `payload_bytes_max`,
-/// at most 20 MiB in all; timestamps within years 1-9999. Trims outer white space of payload and metadata in place.
-/// `where` of an error names the event's index in the call ("event 3") when there are several.
+/// Checks one call: 1-1,024 events, all of context `context_id` (or naming none, which means that of the call), every
+/// field within limits.hpp and `payload_bytes_max`, at most 20 MiB in all; timestamps within years 1-9999. Trims outer
+/// white space of payload and metadata in place. `where` of an error names the event's index in the call ("event 3")
+/// when there are several.
 Status validate_call(std::string_view context_id, std::span<Event> events, std::size_t payload_bytes_max);
 
 } // namespace weir

@@ -215,6 +215,12 @@ TEST_CASE("call: every event belongs to the context of the call") {
   CHECK(validate_call("", {events.data(), 1}, 100).code() == Errc::invalid_argument);
 }
 
+TEST_CASE("call: an event that names no context belongs to that of the call") {
+  std::vector<Event> events = {event(""), event("c")};
+  CHECK(validate_call("c", events, 100).ok());
+  CHECK(validate_call("", {events.data(), 1}, 100).code() == Errc::invalid_argument);
+}
+
 TEST_CASE("call: an error names the event where there are several, and only then") {
   std::vector<Event> events(3, event());
   events[2].payload = R"({"a":tru})";
