@@ -1,0 +1,160 @@
+#include "tests/crash/kill_oracle.hpp"
+
+#include "engine/text.hpp"
+
+namespace weir::test {
+
+namespace {
+
+constexpr std::size_t complaints_max = 20; // one loss usually shows in many places
+
+std::string name(const CallId& id) {
+  return format("call {}-{}-{}", id.life, id.writer, id.number);
+}
+
+std::string name(const EventOrigin& origin) {
+  return format("event {} of {}", origin.index, name(origin.call));
+}
+
+} // namespace
+
+KillOracle::KillOracle(std::uint64_t seed, KillTotals& totals)
+    : seed_(seed), totals_(totals), contexts_(kill_contexts), next_(kill_contexts, 1) {
+  for (std::uint32_t context = 0; context < kill_contexts; ++context)
+    context_numbers_[kill_context_name(context)] = context;
+}
+
+void KillOracle::complain(std::string what) {
+  if (complaints_.size() < complaints_max)
+    complaints_.push_back(std::move(what));
+}
+
+const Call& KillOracle::call(const CallId& id) {
+  if (id != cached_id_) {
+    cached_call_ = make_call(seed_, id);
+    cached_id_ = id;
+  }
+  return cached_call_;
+}
+
+void KillOracle::own_position(Position position, const EventOrigin& origin) {
+  const auto [owner, first] = position_owners_.try_emplace(position, origin);
+  if (!first && owner->second != origin)
+    complain(format("position {} was given to {} and to {}", position, name(owner->second), name(origin)));
+}
+
+void KillOracle::acknowledged(const CallId& id, std::uint32_t context, const Receipt& receipt) {
+  const Call& submitted = call(id);
+  if (context != submitted.context || receipt.events != submitted.events.size() || receipt.sequence == 0)
+    complain(format("{} was acknowledged with {} events from sequence {} in context {}, which is not what it stored",
+                    name(id), receipt.events, receipt.sequence, context));
+  if (!acknowledged_.emplace(id, Acknowledged{context, receipt}).second)
+    complain(name(id) + " was acknowledged twice");
+  for (std::uint32_t i = 0; i < receipt.events; ++i)
+    own_position(receipt.position + i, {id, i});
+  unconfirmed_.push_back(id);
+  totals_.acknowledged += receipt.events;
+}
+
+std::vector<Sequence> KillOracle::whole() const {
+  return std::vector<Sequence>(kill_contexts, 1);
+}
+
+std::vector<Sequence> KillOracle::unseen() const {
+  std::vector<Sequence> from;
+  for (const auto& context : contexts_)
+    from.push_back(context.size() + 1);
+  return from;
+}
+
+void KillOracle::begin_showing(const std::vector<Sequence>& from) {
+  next_ = from;
+}
+
+void KillOracle::shown(std::string_view context_name, Sequence sequence, Position position, std::string_view fields,
+                       std::string_view payload) {
+  const auto number = context_numbers_.find(context_name);
+  const EventOrigin origin = origin_of(payload);
+  if (number == context_numbers_.end() || origin.call.life == 0)
+    return complain(format("nobody stored sequence {} of context {}: {}", sequence, context_name, fields));
+  const std::uint32_t context = number->second;
+  const Call& submitted = call(origin.call);
+  if (submitted.context != context || origin.index >= submitted.events.size())
+    return complain(format("{} is in context {}, where nobody stored it", name(origin), context_name));
+  const Event& event = submitted.events[origin.index];
+  if (fields != caller_fields(event.event_type, *event.timestamp, event.event_id, event.metadata, event.payload))
+    complain(format("{} came back with other bytes: {}", name(origin), fields));
+  if (sequence != next_[context])
+    complain(format("context {} goes on with sequence {} where {} was due", context_name, sequence, next_[context]));
+  next_[context] = sequence + 1;
+
+  auto& seen = contexts_[context];
+  if (sequence > seen.size()) {
+    const Seen found{origin, static_cast<std::uint32_t>(submitted.events.size()), position};
+    check_new(context, sequence, found);
+    seen.push_back(found);
+  } else if (sequence == 0 || seen[sequence - 1].origin != origin || seen[sequence - 1].position != position) {
+    complain(format("context {} sequence {} is {} at position {} now, and was another event before", context_name,
+                    sequence, name(origin), position));
+  }
+}
+
+void KillOracle::check_new(std::uint32_t context, Sequence sequence, const Seen& event) {
+  const EventOrigin& origin = event.origin;
+  const CallId& id = origin.call;
+  own_position(event.position, origin);
+  const auto& before = contexts_[context];
+  if (!before.empty() && event.position <= before.back().position)
+    complain(format("{} is at position {}, behind one at {}", name(origin), event.position, before.back().position));
+  if (origin.index == 0) {
+    if (!shown_calls_.insert(id).second) {
+      totals_.duplicates += event.of;
+      complain(name(id) + " is there twice");
+    }
+    if (!before.empty() && before.back().origin.index + 1 != before.back().of)
+      complain(name(before.back().origin.call) + " is torn");
+    std::uint32_t& last = last_number_[{context, {id.life, id.writer}}];
+    if (id.number <= last)
+      complain(format("{} stands behind number {} of the same writer", name(id), last));
+    last = id.number;
+  } else if (before.empty() || before.back().origin != EventOrigin{id, origin.index - 1}) {
+    complain(name(origin) + " does not follow the one before it in its call");
+  }
+  const auto told = acknowledged_.find(id);
+  if (told == acknowledged_.end()) {
+    ++totals_.unacknowledged_present;
+    return;
+  }
+  const Receipt& receipt = told->second.receipt;
+  if (sequence != receipt.sequence + origin.index || event.position != receipt.position + origin.index)
+    complain(format("{} is sequence {} at position {}, but was acknowledged as sequence {} at position {}",
+                    name(origin), sequence, event.position, receipt.sequence + origin.index,
+                    receipt.position + origin.index));
+}
+
+void KillOracle::end_showing(std::uint64_t count) {
+  std::uint64_t known = 0;
+  for (std::uint32_t context = 0; context < kill_contexts; ++context) {
+    const auto& seen = contexts_[context];
+    known += seen.size();
+    if (next_[context] <= seen.size()) {
+      totals_.lost += seen.size() + 1 - next_[context];
+      complain(format("{} ended with sequence {}, and once had {}", kill_context_name(context), next_[context] - 1,
+                      seen.size()));
+    }
+    if (!seen.empty() && seen.back().origin.index + 1 != seen.back().of)
+      complain(name(seen.back().origin.call) + " is torn");
+  }
+  for (const CallId& id : unconfirmed_)
+    if (!shown_calls_.contains(id)) {
+      const Acknowledged& told = acknowledged_.at(id);
+      totals_.lost += told.receipt.events;
+      complain(format("{} was acknowledged as sequence {} of {}, and is lost", name(id), told.receipt.sequence,
+                      kill_context_name(told.context)));
+    }
+  unconfirmed_.clear();
+  if (count != known)
+    complain(format("a query counts {} events, replay gives {}", count, known));
+}
+
+} // namespace weir::test

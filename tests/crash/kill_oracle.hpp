@@ -1,0 +1,82 @@
+// What must be in a directory that has been killed many times, judged from what its writers were told.
+//
+// Purpose: takes in the acknowledgements that reached the driver and what each life of the engine shows after opening,
+// and finds every contradiction. It lives outside of the directory and forgets nothing: what one life has shown, all
+// later ones must show at the same place.
+// Owner: the driver, one for a directory. Threading: one thread.
+#pragma once
+
+#include "tests/crash/kill_workload.hpp"
+
+#include <weir/event.hpp>
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace weir::test {
+
+/// Events, over all directories of a run.
+struct KillTotals {
+  std::uint64_t acknowledged = 0;
+  std::uint64_t unacknowledged_present = 0; ///< Stored, but the host died before it could say so.
+  std::uint64_t lost = 0;                   ///< Acknowledged or shown before, and not there.
+  std::uint64_t duplicates = 0;
+};
+
+class KillOracle {
+public:
+  KillOracle(std::uint64_t seed, KillTotals& totals);
+
+  /// The host had the receipt of `id`.
+  void acknowledged(const CallId& id, std::uint32_t context, const Receipt& receipt);
+
+  /// For each context the first sequence to show: all of it, or what no life has shown so far.
+  [[nodiscard]] std::vector<Sequence> whole() const;
+  [[nodiscard]] std::vector<Sequence> unseen() const;
+  /// A host that has just opened the directory, and does not store yet, shows each context from `from` on ...
+  void begin_showing(const std::vector<Sequence>& from);
+  void shown(std::string_view context, Sequence sequence, Position position, std::string_view fields,
+             std::string_view payload);
+  /// ... to its end, and a query has counted `count` events in all.
+  void end_showing(std::uint64_t count);
+
+  void complain(std::string what);
+  [[nodiscard]] const std::vector<std::string>& complaints() const { return complaints_; }
+
+private:
+  struct Seen {
+    EventOrigin origin;
+    std::uint32_t of = 0; ///< Events of the call.
+    Position position = 0;
+  };
+  struct Acknowledged {
+    std::uint32_t context = 0;
+    Receipt receipt;
+  };
+
+  const Call& call(const CallId& id);
+  void own_position(Position position, const EventOrigin& origin);
+  void check_new(std::uint32_t context, Sequence sequence, const Seen& event);
+
+  const std::uint64_t seed_;
+  KillTotals& totals_;
+  std::vector<std::vector<Seen>> contexts_; ///< What was shown, by context and sequence.
+  std::vector<Sequence> next_;              ///< Of the running showing, by context.
+  std::map<std::string, std::uint32_t, std::less<>> context_numbers_;
+  std::map<CallId, Acknowledged> acknowledged_;
+  std::vector<CallId> unconfirmed_; ///< Acknowledged and not shown yet.
+  std::set<CallId> shown_calls_;
+  std::map<std::pair<std::uint32_t, std::pair<std::uint32_t, std::uint32_t>>, std::uint32_t>
+      last_number_; ///< By context, life and writer.
+  std::unordered_map<Position, EventOrigin> position_owners_;
+  CallId cached_id_;
+  Call cached_call_;
+  std::vector<std::string> complaints_;
+};
+
+} // namespace weir::test

@@ -1,0 +1,64 @@
+// What the writers of the kill test store, as a pure function of who stores it.
+//
+// Purpose: the host builds its calls with this and the driver builds them again, so that every byte found after a crash
+// can be compared with what that writer really handed in.
+// Threading: pure functions.
+#pragma once
+
+#include "engine/io/random.hpp"
+
+#include <weir/event.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::test {
+
+/// One store call: the `number`th (from 1) of a writer in a life of the engine. Lives are numbered from 1 over a run.
+struct CallId {
+  std::uint32_t life = 0;
+  std::uint32_t writer = 0;
+  std::uint32_t number = 0;
+  friend auto operator<=>(const CallId&, const CallId&) = default;
+};
+
+struct Call {
+  std::uint32_t context = 0;
+  Durability durability = Durability::synced; ///< Never `buffered`: that promises nothing when the process dies.
+  std::vector<Event> events;                  ///< 1-8.
+};
+
+inline constexpr std::uint32_t kill_contexts = 200;
+
+[[nodiscard]] std::string kill_context_name(std::uint32_t context);
+[[nodiscard]] Call make_call(std::uint64_t seed, const CallId& id);
+
+/// Who stored an event, as its payload says.
+struct EventOrigin {
+  CallId call;
+  std::uint32_t index = 0; ///< Place in the call, from 0.
+  friend auto operator<=>(const EventOrigin&, const EventOrigin&) = default;
+};
+/// Life 0 if the payload is none of make_call's.
+[[nodiscard]] EventOrigin origin_of(std::string_view payload);
+
+/// All that the caller gave, in one line without line breaks: type, time, id, metadata, payload.
+[[nodiscard]] std::string caller_fields(std::string_view type, Timestamp timestamp, std::string_view event_id,
+                                        std::string_view metadata, std::string_view payload);
+
+/// Seeded choices: the same ones on every machine.
+class Dice {
+public:
+  explicit Dice(std::uint64_t seed) : random_(io::make_seeded_random(seed)) {}
+  [[nodiscard]] std::uint64_t next() { return random_->next(); }
+  /// 0 ... bound - 1.
+  [[nodiscard]] std::uint64_t below(std::uint64_t bound) { return random_->next() % bound; }
+
+private:
+  std::unique_ptr<io::Random> random_;
+};
+
+} // namespace weir::test
