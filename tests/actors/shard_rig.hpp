@@ -95,16 +95,18 @@ public:
   ShardTable& table() { return *shard_->table; }
   ShardParts& shard() { return *shard_; }
 
-  EngineParts parts;
-  io::ManualClock* clock = nullptr;
-  io::ManualExecutor* executor = nullptr;
-  io::ManualExecutor* lookups = nullptr;
-  std::unique_ptr<ShardPump> pump;
+  // Before the parts, because calls that are dropped with them are answered, too.
   std::vector<Durability> answered; ///< In the order of the answers, successes only.
   std::deque<Call> calls;
   std::vector<std::string> warnings;
   std::optional<Error> failed;
   unsigned resets = 0;
+
+  EngineParts parts;
+  io::ManualClock* clock = nullptr;
+  io::ManualExecutor* executor = nullptr;
+  io::ManualExecutor* lookups = nullptr;
+  std::unique_ptr<ShardPump> pump;
 
 private:
   void open(const CatalogState& state);
