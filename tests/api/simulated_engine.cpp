@@ -46,6 +46,15 @@ Result<Engine> SimulatedDisk::open(EngineOptions options) {
   return Engine::adopt(std::move(*core));
 }
 
+SimulatedDisk SimulatedDisk::crash_image(const io::CrashPolicy& policy) const {
+  SimulatedDisk image;
+  // While nothing can be published, files and catalog belong to one moment.
+  const std::lock_guard lock(catalog_->mutex);
+  image.catalog_->state = catalog_->state;
+  image.fs_ = fs_->crash_image(policy);
+  return image;
+}
+
 Event numbered_event(const std::string& context, std::uint64_t sender, std::uint64_t number) {
   Event event;
   event.context_id = context;

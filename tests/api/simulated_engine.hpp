@@ -21,6 +21,8 @@ public:
   Result<Engine> open(EngineOptions options = {});
   /// Drops or tears what was not synced, as a power cut now would; engines on the old disk must be gone.
   void crash(const io::CrashPolicy& policy) { fs_ = fs_->crash_image(policy); }
+  /// A disk as a power cut at this moment would leave this one, on which engines go on undisturbed.
+  [[nodiscard]] SimulatedDisk crash_image(const io::CrashPolicy& policy) const;
   [[nodiscard]] io::MemoryFileSystem& fs() { return *fs_; }
   [[nodiscard]] MemoryCatalogDisk& catalog() { return *catalog_; }
 

@@ -47,6 +47,19 @@ private:
   bool open_ = true;
 };
 
+/// Opens a gate at the end of a scope, so that a test that fails in between ends, too. Declared after what passes the
+/// gate when it is destroyed.
+class OpenAtEnd {
+public:
+  explicit OpenAtEnd(Gate& gate) : gate_(gate) {}
+  ~OpenAtEnd() { gate_.open(); }
+  OpenAtEnd(const OpenAtEnd&) = delete;
+  OpenAtEnd& operator=(const OpenAtEnd&) = delete;
+
+private:
+  Gate& gate_;
+};
+
 /// A hook that leads every `operation` on paths starting with `prefix` ("wal/000/") through `gate`.
 [[nodiscard]] inline io::CallHook hold(Gate& gate, io::Operation operation, std::string prefix) {
   return [&gate, operation, prefix = std::move(prefix)](const io::Call& call) -> std::optional<Error> {

@@ -1,0 +1,59 @@
+#include "tests/api/stored.hpp"
+
+#include "tests/support/why.hpp"
+
+#include <doctest/doctest.h>
+
+namespace weir::test {
+
+std::vector<StoredEvent> copy(const EventBatch& batch) {
+  std::vector<StoredEvent> events;
+  for (const EventView& event : batch)
+    events.push_back({std::string(event.context_id), event.sequence, event.position, event.recorded_at, event.timestamp,
+                      std::string(event.event_type), std::string(event.event_id), std::string(event.metadata),
+                      std::string(event.payload)});
+  return events;
+}
+
+Result<std::vector<StoredEvent>> read_all(const Engine& engine, std::string_view context_id, ReplayOptions options) {
+  auto stream = engine.replay(context_id, std::move(options));
+  if (!stream)
+    return std::move(stream).error();
+  std::vector<StoredEvent> all;
+  while (true) {
+    const auto batch = stream->next();
+    if (!batch)
+      return batch.error();
+    if (batch->empty())
+      return all;
+    for (StoredEvent& event : copy(*batch))
+      all.push_back(std::move(event));
+  }
+}
+
+std::vector<StoredEvent> read_dense(const Engine& engine, std::string_view context_id) {
+  auto events = read_all(engine, context_id);
+  REQUIRE_MESSAGE(events.ok(), why(events));
+  for (std::size_t i = 0; i < events->size(); ++i)
+    REQUIRE((*events)[i].sequence == i + 1);
+  return std::move(*events);
+}
+
+std::uint64_t count_of(const Result<QueryResult>& answer) {
+  REQUIRE_MESSAGE(answer.ok(), why(answer));
+  REQUIRE(answer->rows.size() == 1);
+  REQUIRE(answer->rows.front().size() == 1);
+  const auto count = answer->rows.front().front().as_uint64();
+  REQUIRE(count.has_value());
+  return *count;
+}
+
+std::string context_in_shard(const Engine& engine, ShardId shard, int salt) {
+  for (int i = 0;; ++i) {
+    std::string context = "context-" + std::to_string(salt) + "-" + std::to_string(i);
+    if (engine.shard_of(context) == shard)
+      return context;
+  }
+}
+
+} // namespace weir::test
