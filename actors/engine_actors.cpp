@@ -17,6 +17,9 @@ EngineCore::ActorSide::ActorSide(EngineParts& parts) {
   for (const auto& shard : parts.shards)
     shards.push_back(shard->table ? system->spawn<Shard, caf::hidden>(parts, *shard) : ShardActor{});
   manager = system->spawn<ShardManager, caf::hidden>(parts, shards);
+  // CAF leaves a share of the new system's logger with the thread that made it, and a system does not end before all of
+  // them are given back: the engine could be closed only by the thread that opened it.
+  CAF_SET_LOGGER_SYS(nullptr);
 }
 
 EngineCore::ActorSide::~ActorSide() {
