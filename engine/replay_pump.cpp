@@ -76,8 +76,10 @@ void ReplayPump::step() {
   {
     std::lock_guard lock(mutex_);
     --credit_;
+    if (cancelled_) // while we were reading
+      batch->clear();
   }
-  {
+  if (!batch->empty()) {
     CallbackScope inside;
     on_batch_(*batch);
   }
