@@ -5,6 +5,7 @@
 #include "engine/replay_pump.hpp"
 #include "engine/text.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <exception>
@@ -24,10 +25,15 @@ std::uint64_t this_thread_sender() {
   return mine;
 }
 
+// "For ever" is not to wrap around when it is added to a clock.
+std::chrono::milliseconds bounded(std::chrono::milliseconds timeout_ms) {
+  return std::clamp<std::chrono::milliseconds>(timeout_ms, std::chrono::milliseconds(0), std::chrono::years(10));
+}
+
 Deadline deadline_of(const StoreOptions& options) {
   if (!options.timeout_ms)
     return std::nullopt;
-  return std::chrono::steady_clock::now() + *options.timeout_ms;
+  return std::chrono::steady_clock::now() + bounded(*options.timeout_ms);
 }
 
 // Runs the service's code. What it throws is its bug, but must not take a log thread down.
@@ -189,8 +195,8 @@ Result<QueryResult> Engine::query(std::string_view text, const QueryOptions& opt
 }
 
 Result<QueryResult> Engine::query(const Query& plan, const QueryOptions& options) const {
-  return core_->query(
-      plan, {options.timeout_ms.value_or(core_->options().query_timeout_ms), options.cancel, options.allow_partial});
+  return core_->query(plan, {bounded(options.timeout_ms.value_or(core_->options().query_timeout_ms)), options.cancel,
+                             options.allow_partial});
 }
 
 Status Engine::flush() {
@@ -231,7 +237,7 @@ ShardId Engine::shard_of(std::string_view context_id) const {
 Status Engine::close(std::optional<std::chrono::milliseconds> timeout_ms) {
   if (CallbackScope::active())
     return fail(Errc::invalid_argument, "close from inside a callback of an engine would wait for itself");
-  return core_->close(timeout_ms.value_or(core_->options().close_timeout_ms));
+  return core_->close(bounded(timeout_ms.value_or(core_->options().close_timeout_ms)));
 }
 
 } // namespace weir
