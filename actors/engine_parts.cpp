@@ -69,8 +69,8 @@ Status flush_oldest(EngineParts& parts, ShardParts& shard) {
   const std::uint64_t cut = memtable->last_record();
   const std::uint64_t first_file = shard.log->first_file_after(cut);
   WEIR_TRY(parts.catalog->publish_segment(*meta, cut, first_file));
+  shard.flushes.fetch_add(1, std::memory_order_relaxed); // before those who wait are answered
   shard.table->publish_segment(std::move(*reader));
-  shard.flushes.fetch_add(1, std::memory_order_relaxed);
   shard.log->cut(first_file);
   return {};
 }
