@@ -273,18 +273,18 @@ TEST_CASE("bad input: timestamps outside of the years 1 to 9999") {
   Bench bench;
   using namespace std::chrono;
   const Timestamp first = sys_days(year(1) / 1 / 1);
-  const Timestamp last = sys_days(year(9999) / 12 / 31) + days(1) - microseconds(1);
+  const Timestamp latest = sys_days(year(9999) / 12 / 31) + days(1) - microseconds(1);
   const auto at = [](Timestamp time) { return with([&](Event& e) { e.timestamp = time; }); };
   bench.accepted(at(first));
   bench.accepted(at(first + microseconds(1)));
-  bench.accepted(at(last - microseconds(1)));
-  bench.accepted(at(last));
-  for (const Timestamp bad : {first - microseconds(1), last + microseconds(1), Timestamp::min(), Timestamp::max()})
+  bench.accepted(at(latest - microseconds(1)));
+  bench.accepted(at(latest));
+  for (const Timestamp bad : {first - microseconds(1), latest + microseconds(1), Timestamp::min(), Timestamp::max()})
     bench.refused(at(bad), Errc::invalid_argument, "timestamp");
   const auto events = read_dense(bench.engine(), "c");
   REQUIRE(events.size() == 4);
   CHECK(events.front().timestamp == first);
-  CHECK(events.back().timestamp == last);
+  CHECK(events.back().timestamp == latest);
 }
 
 TEST_CASE("bad input: an unknown durability, by call and by option") {
