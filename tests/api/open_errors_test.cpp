@@ -33,21 +33,21 @@ EngineOptions four_shards() {
   return options;
 }
 
-std::string name(std::uint64_t i) {
-  return "c" + std::to_string(i % 20);
-}
-
-// Stores events 1 ... 300 over 20 contexts, the first half into segments if wanted, and closes or (as a kill would)
-// leaves the logs unsealed.
-void fill(const std::string& directory, bool flush) {
+// Stores events 1 ... 300 to 20 contexts, five in each shard, the first half of them into segments if wanted, and
+// closes. Returns the contexts.
+std::vector<std::string> fill(const std::string& directory, bool flush) {
   auto engine = Engine::open(directory, four_shards());
   REQUIRE_MESSAGE(engine.ok(), why(engine));
+  std::vector<std::string> contexts;
+  for (int i = 0; i < 20; ++i)
+    contexts.push_back(context_in_shard(*engine, static_cast<ShardId>(i % 4), i));
   for (std::uint64_t i = 0; i < events_stored; ++i) {
-    REQUIRE(engine->store(numbered_event(name(i), 1, i)).ok());
+    REQUIRE(engine->store(numbered_event(contexts[i % 20], 1, i)).ok());
     if (flush && i == events_stored / 2)
       REQUIRE(engine->flush().ok());
   }
   REQUIRE(engine->close().ok());
+  return contexts;
 }
 
 bool says(const std::string& text, const std::string& part) {
@@ -91,10 +91,10 @@ std::string segment_of(const std::string& directory, const std::string& shard) {
   return found.front();
 }
 
-void check_all(const Engine& engine) {
+void check_all(const Engine& engine, const std::vector<std::string>& contexts) {
   std::uint64_t seen = 0;
-  for (std::uint64_t c = 0; c < 20; ++c)
-    seen += read_dense(engine, name(c)).size();
+  for (const std::string& context : contexts)
+    seen += read_dense(engine, context).size();
   CHECK(seen == events_stored);
 }
 
@@ -122,14 +122,14 @@ TEST_CASE("open: what is there and not a directory of ours is refused") {
     CHECK(fs::is_empty(directory));
   }
   SUBCASE("a directory that everybody may write") {
-    fill(directory, false);
+    const auto contexts = fill(directory, false);
     REQUIRE(::chmod(directory.c_str(), 0777) == 0);
     const auto before = content(directory);
     CHECK(Engine::open(directory).code() == Errc::invalid_argument);
     CHECK(verify_directory(directory).code() == Errc::invalid_argument);
     CHECK((content(directory) == before));
     REQUIRE(::chmod(directory.c_str(), 0700) == 0);
-    check_all(*Engine::open(directory));
+    check_all(*Engine::open(directory), contexts);
   }
   SUBCASE("a missing one, if it is not to be created") {
     EngineOptions options;
@@ -169,7 +169,7 @@ TEST_CASE("open: another format version, another shard count or a foreign catalo
   TempDirectory parent(fast_parent());
   const std::string directory = parent.path("data");
   const std::string catalog = directory + "/catalog.db";
-  fill(directory, true);
+  const auto contexts = fill(directory, true);
   const auto set_version = [&](std::int32_t version) {
     auto database = sqlite::Database::open(catalog, {});
     REQUIRE_MESSAGE(database.ok(), why(database));
@@ -226,7 +226,7 @@ TEST_CASE("open: another format version, another shard count or a foreign catalo
   }
   const auto engine = Engine::open(directory, four_shards());
   REQUIRE_MESSAGE(engine.ok(), why(engine));
-  check_all(*engine);
+  check_all(*engine, contexts);
 }
 
 TEST_CASE("open: a directory in use is locked, and the error names the process that has it") {
@@ -270,7 +270,7 @@ TEST_CASE("open: a directory in use is locked, and the error names the process t
 TEST_CASE("open: damaged shards fail it with a list of all of them, or are left out if that is allowed") {
   TempDirectory parent(fast_parent());
   const std::string directory = parent.path("data");
-  fill(directory, true);
+  const auto contexts = fill(directory, true);
   // Shard 1: a byte in the middle of its sealed log. Shard 3: its segment is gone, or has another size.
   const std::string log = directory + "/" + wal::file_path(1, 1);
   const std::string segment = segment_of(directory, "003");
@@ -306,18 +306,18 @@ TEST_CASE("open: damaged shards fail it with a list of all of them, or are left 
   auto engine = Engine::open(directory, options);
   REQUIRE_MESSAGE(engine.ok(), why(engine));
   std::uint64_t healthy = 0;
-  for (std::uint64_t c = 0; c < 20; ++c) {
-    const ShardId shard = engine->shard_of(name(c));
+  for (const std::string& context : contexts) {
+    const ShardId shard = engine->shard_of(context);
     if (shard == 1 || shard == 3) {
-      const auto replay = read_all(*engine, name(c));
+      const auto replay = read_all(*engine, context);
       CHECK(replay.code() == Errc::shard_failed);
       CHECK_MESSAGE(says(why(replay), shard == 1 ? wal::file_path(1, 1) : segment_name), why(replay));
-      CHECK(engine->store(numbered_event(name(c), 1, 1)).code() == Errc::shard_failed);
-      CHECK(engine->store_async(numbered_event(name(c), 1, 1)).wait().code() == Errc::shard_failed);
-      CHECK(engine->try_store(numbered_event(name(c), 1, 1)).wait().code() == Errc::shard_failed);
+      CHECK(engine->store(numbered_event(context, 1, 1)).code() == Errc::shard_failed);
+      CHECK(engine->store_async(numbered_event(context, 1, 1)).wait().code() == Errc::shard_failed);
+      CHECK(engine->try_store(numbered_event(context, 1, 1)).wait().code() == Errc::shard_failed);
     } else {
-      healthy += read_dense(*engine, name(c)).size();
-      CHECK(engine->store(numbered_event(name(c), 1, 1)).ok());
+      healthy += read_dense(*engine, context).size();
+      CHECK(engine->store(numbered_event(context, 1, 1)).ok());
       ++healthy;
     }
   }
@@ -352,15 +352,15 @@ TEST_CASE("open: damaged shards fail it with a list of all of them, or are left 
 TEST_CASE("open: a flipped byte in a segment is found by the read that meets it and by verify, and never shown") {
   TempDirectory parent(fast_parent());
   const std::string directory = parent.path("data");
-  fill(directory, true);
+  const auto contexts = fill(directory, true);
   const std::string segment = segment_of(directory, "002");
   const std::string segment_name = segment.substr(directory.size() + 1);
   std::map<std::string, std::vector<StoredEvent>> good;
   {
     auto engine = Engine::open(directory);
     REQUIRE_MESSAGE(engine.ok(), why(engine));
-    for (std::uint64_t c = 0; c < 20; ++c)
-      good[name(c)] = read_dense(*engine, name(c));
+    for (const std::string& context : contexts)
+      good[context] = read_dense(*engine, context);
   }
   std::uint64_t met = 0;
   for (std::uint64_t offset = 0; offset < fs::file_size(segment); offset += fs::file_size(segment) / 12) {
@@ -389,5 +389,5 @@ TEST_CASE("open: a flipped byte in a segment is found by the read that meets it 
   }
   CHECK(met > 0);
   CHECK(verify_directory(directory).ok());
-  check_all(*Engine::open(directory));
+  check_all(*Engine::open(directory), contexts);
 }
