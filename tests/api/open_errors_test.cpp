@@ -234,6 +234,24 @@ TEST_CASE("open: a directory in use is locked, and the error names the process t
   const std::string directory = parent.path("data");
   const std::string pid = std::to_string(::getpid());
   fill(directory, false);
+
+  // The second process is made while this one has no engine, so no other thread: a fork keeps the locks others hold.
+  std::array<int, 2> go{};
+  std::array<int, 2> pipe{};
+  REQUIRE(::pipe(go.data()) == 0);
+  REQUIRE(::pipe(pipe.data()) == 0);
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    ::close(go[1]);
+    char told = 0;
+    const bool started = ::read(go[0], &told, 1) == 1;
+    const std::string answer = why(Engine::open(directory));
+    const bool sent = ::write(pipe[1], answer.data(), answer.size()) == static_cast<ssize_t>(answer.size());
+    ::_exit(started && sent ? 0 : 1);
+  }
+  ::close(go[0]);
+
   auto engine = Engine::open(directory);
   REQUIRE_MESSAGE(engine.ok(), why(engine));
   const auto second = Engine::open(directory);
@@ -241,16 +259,9 @@ TEST_CASE("open: a directory in use is locked, and the error names the process t
   CHECK_MESSAGE(says(why(second), pid), why(second));
   CHECK(verify_directory(directory).code() == Errc::locked);
 
-  std::array<int, 2> pipe{};
-  REQUIRE(::pipe(pipe.data()) == 0);
-  const pid_t child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
-    const std::string answer = why(Engine::open(directory));
-    const bool sent = ::write(pipe[1], answer.data(), answer.size()) == static_cast<ssize_t>(answer.size());
-    ::_exit(sent ? 0 : 1);
-  }
   ::close(pipe[1]);
+  REQUIRE(::write(go[1], "!", 1) == 1);
+  ::close(go[1]);
   std::string answer;
   std::array<char, 512> buffer{};
   for (ssize_t size = 0; (size = ::read(pipe[0], buffer.data(), buffer.size())) > 0;)
