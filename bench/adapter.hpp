@@ -3,9 +3,9 @@
 // Purpose: the one small interface between the harness and weir, `raw`, SQLite, RocksDB and LMDB. Each adapter uses its
 // store the way its own documentation says is fastest for this work; group commit is allowed to all.
 // Owner: one adapter per measured process, made by the harness. Threading: append() and replay() from many threads at
-// once; everything else from one. Errors: exceptions (std::runtime_error with what and where); a measurement that
-// failed has no figure. Invariants: what append() or an acknowledgement says is true at the durability that
-// `Settings::durable` asks for.
+// once, append_stream() too where append_streams() is kept as it is here; everything else from one. Errors: exceptions
+// (std::runtime_error with what and where); a measurement that failed has no figure. Invariants: what append() or an
+// acknowledgement says is true at the durability that `Settings::durable` asks for.
 #pragma once
 
 #include "bench/workload.hpp"
@@ -25,6 +25,11 @@ struct Settings {
   /// Acknowledged means on the disk. Off: acknowledged means accepted, as fast as the store takes it.
   bool durable = true;
   unsigned shards = 1; ///< Independent logs; adapters that know no such thing ignore it.
+  /// About how much is going to be appended. An adapter whose log is laid out before use does so in open(), before the
+  /// clock starts, as a log that has been in use for an hour would find it.
+  std::uint64_t expected_bytes = 0;
+  /// How much may wait in memory for its lasting form; 0: the adapter's own choice.
+  std::uint64_t unsealed_bytes = 0;
 };
 
 /// Gives rows one after another; false: no more (all given, or the time is up).
@@ -45,6 +50,11 @@ public:
   /// Stores all rows of `source` from the calling thread with at most `in_flight` unacknowledged ones; returns when all
   /// are acknowledged. A store that knows no asynchronous append groups rows by hand, `in_flight` to a commit.
   virtual void append_stream(const RowSource& source, std::size_t in_flight, const Acknowledge& acknowledge) = 0;
+  /// As append_stream for each shard at once: rows of `by_shard[s]` all belong to shard s, and `in_flight` is for each.
+  virtual void append_streams(const std::vector<RowSource>& by_shard, std::size_t in_flight,
+                              const Acknowledge& acknowledge);
+  /// The shard that a context belongs to, below Settings::shards.
+  [[nodiscard]] virtual unsigned shard_of(std::string_view /*context_id*/) const { return 0; }
   /// Everything acknowledged gets into the store's lasting form (segments, tables; checkpoints are made).
   virtual void flush() = 0;
   /// Waits until nothing runs in the background (compaction idle).
@@ -55,6 +65,9 @@ public:
   virtual Tally tally() = 0;
   /// Closes in order.
   virtual void close() = 0;
+  /// Bytes that hold the events in the directory of a closed store, without space kept for later; as a rule all there
+  /// are.
+  [[nodiscard]] virtual std::uint64_t bytes_at_rest(const std::string& directory) const;
 };
 
 /// One way of running a peer: `name` is what the tables print ("weir", "sqlite-rowid").
@@ -75,5 +88,7 @@ std::vector<Peer> rocksdb_peers();
 #ifdef WEIR_BENCH_LMDB
 std::vector<Peer> lmdb_peers();
 #endif
+/// All of them, weir first.
+std::vector<Peer> all_peers();
 
 } // namespace weir::bench

@@ -43,6 +43,8 @@ public:
   [[nodiscard]] std::string_view context_id(std::size_t c) const noexcept;
   [[nodiscard]] std::uint64_t payload_bytes() const noexcept; ///< Sum over all rows.
   [[nodiscard]] const WorkloadOptions& options() const noexcept;
+  /// Reads a byte of every page, so that a process has them mapped before the clock starts.
+  void touch() const noexcept;
 
 private:
   struct Data;

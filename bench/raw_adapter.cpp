@@ -1,0 +1,134 @@
+// `raw`: the limit. Logs of checksummed frames, group commit, offsets in memory, and nothing else.
+#include "bench/adapter.hpp"
+#include "bench/raw_log.hpp"
+#include "engine/hash.hpp"
+
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+
+namespace weir::bench {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Group commit of blocking threads: rows gather while one thread, the leader, has the last group written.
+class GroupedLog {
+public:
+  GroupedLog(const std::string& path, std::uint64_t capacity_bytes) : log(path, capacity_bytes) {}
+
+  void append(const Row& row, bool durable) {
+    std::unique_lock lock(mutex_);
+    const std::uint64_t mine = gathering_number_;
+    gathering_.add(row);
+    // Two groups' waiters stand apart, so that nobody is woken for the other group's sake.
+    auto& changed = changed_[mine % 2];
+    while (committed_number_ < mine && writing_)
+      changed.wait(lock);
+    if (committed_number_ >= mine)
+      return;
+    writing_ = true;
+    std::swap(gathering_, committing_);
+    ++gathering_number_;
+    lock.unlock();
+    log.commit(committing_, durable);
+    committing_.clear();
+    lock.lock();
+    committed_number_ = mine;
+    writing_ = false;
+    lock.unlock();
+    changed.notify_all();
+    changed_[(mine + 1) % 2].notify_one(); // the next leader
+  }
+
+  RawLog log;
+
+private:
+  std::mutex mutex_;
+  std::condition_variable changed_[2];
+  RawBatch gathering_;
+  RawBatch committing_;
+  std::uint64_t gathering_number_ = 1;
+  std::uint64_t committed_number_ = 0;
+  bool writing_ = false;
+};
+
+class RawAdapter final : public Adapter {
+public:
+  void open(const Settings& settings) override {
+    durable_ = settings.durable;
+    for (unsigned shard = 0; shard < settings.shards; ++shard)
+      logs_.push_back(std::make_unique<GroupedLog>(settings.directory + "/" + std::to_string(shard) + ".raw",
+                                                   settings.expected_bytes / settings.shards));
+  }
+
+  void append(const Row& row) override { logs_[shard_of(row.context_id)]->append(row, durable_); }
+
+  void append_stream(const RowSource& source, std::size_t in_flight, const Acknowledge& acknowledge) override {
+    std::vector<RawBatch> batches(logs_.size());
+    std::vector<Clock::time_point> handed_over;
+    Row row;
+    for (bool more = true; more;) {
+      while (handed_over.size() < in_flight && (more = source(row))) {
+        handed_over.push_back(Clock::now());
+        batches[shard_of(row.context_id)].add(row);
+      }
+      for (std::size_t shard = 0; shard < logs_.size(); ++shard) {
+        if (batches[shard].size() > 0)
+          logs_[shard]->log.commit(batches[shard], durable_);
+        batches[shard].clear();
+      }
+      const auto now = Clock::now();
+      for (const auto start : handed_over)
+        acknowledge(static_cast<std::uint64_t>(std::chrono::nanoseconds(now - start).count()));
+      handed_over.clear();
+    }
+  }
+
+  [[nodiscard]] unsigned shard_of(std::string_view context_id) const override {
+    return logs_.size() == 1 ? 0 : static_cast<unsigned>(hash64(context_id, 1) % logs_.size());
+  }
+
+  void flush() override {
+    for (const auto& log : logs_)
+      log->log.sync();
+  }
+
+  void replay(std::string_view context_id, const Visit& visit) override {
+    logs_[shard_of(context_id)]->log.read(context_id, visit);
+  }
+
+  Tally tally() override {
+    Tally tally;
+    for (const auto& log : logs_)
+      log->log.read_all([&tally](const Row& row) { tally.add(row); });
+    return tally;
+  }
+
+  void close() override {
+    flush();
+    bytes_ = 0;
+    for (const auto& log : logs_)
+      bytes_ += log->log.bytes();
+    logs_.clear();
+  }
+
+  /// The frames; the rest of the files is zeros.
+  [[nodiscard]] std::uint64_t bytes_at_rest(const std::string& /*directory*/) const override { return bytes_; }
+
+private:
+  bool durable_ = true;
+  std::vector<std::unique_ptr<GroupedLog>> logs_;
+  std::uint64_t bytes_ = 0;
+};
+
+} // namespace
+
+std::vector<Peer> raw_peers() {
+  return {
+      {"raw", "written and fdatasynced", "written to the page cache", [] { return std::make_unique<RawAdapter>(); }}};
+}
+
+} // namespace weir::bench
