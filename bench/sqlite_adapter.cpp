@@ -1,0 +1,340 @@
+// SQLite as an event store, in the three layouts that have a claim to be the best.
+//
+// One writer connection under group commit, prepared statements, readers with a connection each; contexts and types
+// are numbers, their names are stored once.
+#include "bench/adapter.hpp"
+#include "bench/group_commit.hpp"
+#include "bench/peer_support.hpp"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace weir::bench {
+namespace {
+
+struct Layout {
+  const char* name;
+  const char* schema;
+  int autocheckpoint_pages;
+};
+
+constexpr const char* rowid_schema =
+    "CREATE TABLE IF NOT EXISTS events(position INTEGER PRIMARY KEY, context INTEGER NOT NULL, sequence INTEGER NOT "
+    "NULL, type INTEGER NOT NULL, timestamp INTEGER NOT NULL, recorded_at INTEGER NOT NULL, payload BLOB NOT NULL);"
+    "CREATE UNIQUE INDEX IF NOT EXISTS events_by_context ON events(context, sequence);";
+
+constexpr const char* clustered_schema =
+    "CREATE TABLE IF NOT EXISTS events(context INTEGER NOT NULL, sequence INTEGER NOT NULL, type INTEGER NOT NULL, "
+    "timestamp INTEGER NOT NULL, recorded_at INTEGER NOT NULL, payload BLOB NOT NULL, PRIMARY KEY(context, sequence)) "
+    "WITHOUT ROWID;";
+
+constexpr const char* names_schema =
+    "CREATE TABLE IF NOT EXISTS contexts(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+    "CREATE TABLE IF NOT EXISTS types(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);";
+
+constexpr Layout rowid{"sqlite-rowid", rowid_schema, 1'000};
+constexpr Layout without_rowid{"sqlite-without-rowid", clustered_schema, 1'000};
+constexpr Layout rowid_large_wal{"sqlite-rowid-largewal", rowid_schema, 65'536};
+
+constexpr std::size_t buffered_rows_per_transaction = 16'384;
+
+class Statement {
+public:
+  Statement(sqlite3* database, const char* sql) : database_(database) {
+    check(sqlite3_prepare_v3(database, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement_, nullptr));
+  }
+  ~Statement() { sqlite3_finalize(statement_); }
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
+
+  void bind(int parameter, std::int64_t value) { check(sqlite3_bind_int64(statement_, parameter, value)); }
+  /// The bytes must stay until the statement is reset.
+  void bind_text(int parameter, std::string_view text) {
+    check(sqlite3_bind_text(statement_, parameter, text.data(), static_cast<int>(text.size()), SQLITE_STATIC));
+  }
+  void bind_blob(int parameter, std::string_view bytes) {
+    check(sqlite3_bind_blob(statement_, parameter, bytes.data(), static_cast<int>(bytes.size()), SQLITE_STATIC));
+  }
+  bool step() {
+    const int code = sqlite3_step(statement_);
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+      check(code);
+    return code == SQLITE_ROW;
+  }
+  void reset() { sqlite3_reset(statement_); }
+  void run() {
+    step();
+    reset();
+  }
+  std::int64_t integer(int column) const { return sqlite3_column_int64(statement_, column); }
+  std::string_view bytes(int column) const {
+    const void* data = sqlite3_column_blob(statement_, column);
+    return {static_cast<const char*>(data), static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+  }
+
+private:
+  void check(int code) const {
+    if (code != SQLITE_OK)
+      throw std::runtime_error(std::string("sqlite: ") + sqlite3_errmsg(database_));
+  }
+  sqlite3* database_;
+  sqlite3_stmt* statement_ = nullptr;
+};
+
+class Connection {
+public:
+  Connection(const std::string& path, int flags) {
+    const int code = sqlite3_open_v2(path.c_str(), &database_, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+    if (code != SQLITE_OK) {
+      const std::string message = "sqlite: " + path + ": " + sqlite3_errstr(code);
+      sqlite3_close(database_);
+      throw std::runtime_error(message);
+    }
+    sqlite3_busy_timeout(database_, 60'000);
+  }
+  ~Connection() { sqlite3_close(database_); }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  void execute(const std::string& sql) {
+    if (sqlite3_exec(database_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK)
+      throw std::runtime_error("sqlite: " + sql.substr(0, 80) + ": " + sqlite3_errmsg(database_));
+  }
+  sqlite3* get() const noexcept { return database_; }
+
+private:
+  sqlite3* database_ = nullptr;
+};
+
+/// A connection that only reads, with what a replay needs.
+class Reader {
+public:
+  explicit Reader(const std::string& path)
+      : connection_(path, SQLITE_OPEN_READWRITE), tuned_(tune(connection_)),
+        types_(connection_.get(), "SELECT id, name FROM types"),
+        replay_(connection_.get(), "SELECT type, timestamp, payload FROM events WHERE context = (SELECT id FROM "
+                                   "contexts WHERE name = ?1) ORDER BY sequence") {}
+
+  void replay(std::string_view context_id, const Visit& visit) {
+    replay_.bind_text(1, context_id);
+    while (replay_.step())
+      visit(Row{context_id, type_name(replay_.integer(0)), replay_.bytes(2), replay_.integer(1)});
+    replay_.reset();
+  }
+
+  Tally tally() {
+    // The order of the tables is given: events as they lie, each with a look at its names.
+    Statement events(connection_.get(), "SELECT c.name, e.type, e.timestamp, e.payload FROM events e CROSS JOIN "
+                                        "contexts c ON c.id = e.context");
+    Tally tally;
+    while (events.step())
+      tally.add(Row{events.bytes(0), type_name(events.integer(1)), events.bytes(3), events.integer(2)});
+    return tally;
+  }
+
+private:
+  static bool tune(Connection& connection) {
+    connection.execute("PRAGMA mmap_size = 8589934592; PRAGMA cache_size = -16384; PRAGMA query_only = ON;");
+    return true;
+  }
+
+  const std::string& type_name(std::int64_t number) {
+    auto found = type_names_.find(number);
+    if (found == type_names_.end()) { // Not read yet, or added since.
+      while (types_.step())
+        type_names_.emplace(types_.integer(0), types_.bytes(1));
+      types_.reset();
+      found = type_names_.find(number);
+      if (found == type_names_.end())
+        throw std::runtime_error("sqlite: an event has an unknown type");
+    }
+    return found->second;
+  }
+
+  Connection connection_;
+  bool tuned_; // Settings come before the statements.
+  Statement types_, replay_;
+  std::unordered_map<std::int64_t, std::string> type_names_;
+};
+
+/// The one connection that writes.
+class Writer {
+public:
+  Writer(const std::string& path, const Layout& layout, bool durable)
+      : connection_(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE), prepared_(prepare(connection_, layout, durable)),
+        begin_(connection_.get(), "BEGIN IMMEDIATE"), commit_(connection_.get(), "COMMIT"),
+        find_context_(connection_.get(), "SELECT id FROM contexts WHERE name = ?1"),
+        add_context_(connection_.get(), "INSERT INTO contexts(name) VALUES(?1)"),
+        last_sequence_(connection_.get(), "SELECT max(sequence) FROM events WHERE context = ?1"),
+        add_type_(connection_.get(), "INSERT INTO types(name) VALUES(?1)"),
+        add_event_(connection_.get(), "INSERT INTO events(context, sequence, type, timestamp, recorded_at, payload) "
+                                      "VALUES(?1, ?2, ?3, ?4, ?5, ?6)") {
+    Statement types(connection_.get(), "SELECT id, name FROM types");
+    while (types.step())
+      types_.emplace(types.bytes(1), types.integer(0));
+  }
+
+  void begin() {
+    begin_.run();
+    recorded_at_us_ = wall_clock_us();
+  }
+  void put(const Row& row) {
+    ContextEntry& context = contexts_.find(row.context_id, [this](std::string_view id) { return load(id); });
+    add_event_.bind(1, static_cast<std::int64_t>(context.number));
+    add_event_.bind(2, static_cast<std::int64_t>(++context.last_sequence));
+    add_event_.bind(3, type_number(row.event_type));
+    add_event_.bind(4, row.timestamp_us);
+    add_event_.bind(5, recorded_at_us_);
+    add_event_.bind_blob(6, row.payload);
+    add_event_.run();
+  }
+  void commit() { commit_.run(); }
+
+  void checkpoint() { connection_.execute("PRAGMA wal_checkpoint(TRUNCATE)"); }
+
+private:
+  static bool prepare(Connection& connection, const Layout& layout, bool durable) {
+    connection.execute("PRAGMA journal_mode = WAL");
+    connection.execute(durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = OFF");
+    connection.execute("PRAGMA wal_autocheckpoint = " + std::to_string(layout.autocheckpoint_pages));
+    connection.execute("PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;");
+    connection.execute(std::string("BEGIN;") + layout.schema + names_schema + "COMMIT;");
+    return true;
+  }
+
+  ContextEntry load(std::string_view context_id) {
+    ContextEntry entry;
+    find_context_.bind_text(1, context_id);
+    if (find_context_.step()) {
+      entry.number = static_cast<std::uint64_t>(find_context_.integer(0));
+      last_sequence_.bind(1, static_cast<std::int64_t>(entry.number));
+      last_sequence_.step();
+      entry.last_sequence = static_cast<std::uint64_t>(last_sequence_.integer(0));
+      last_sequence_.reset();
+    } else {
+      add_context_.bind_text(1, context_id);
+      add_context_.run();
+      entry.number = static_cast<std::uint64_t>(sqlite3_last_insert_rowid(connection_.get()));
+    }
+    find_context_.reset();
+    return entry;
+  }
+
+  std::int64_t type_number(std::string_view name) {
+    if (const auto found = types_.find(name); found != types_.end())
+      return found->second;
+    add_type_.bind_text(1, name);
+    add_type_.run();
+    return types_.emplace(name, sqlite3_last_insert_rowid(connection_.get())).first->second;
+  }
+
+  Connection connection_;
+  bool prepared_; // Settings and schema come before the statements.
+  Statement begin_, commit_, find_context_, add_context_, last_sequence_, add_type_, add_event_;
+  ContextTable contexts_;
+  TextMap<std::int64_t> types_;
+  std::int64_t recorded_at_us_ = 0;
+};
+
+class SqliteAdapter final : public Adapter {
+public:
+  explicit SqliteAdapter(const Layout& layout)
+      : layout_(layout), group_commit_([this](std::span<const Row* const> rows) {
+          Transaction transaction(*this);
+          for (const Row* row : rows)
+            transaction.put(*row);
+          transaction.commit();
+        }) {
+    // Counting allocations takes a lock on each of them. Refused if SQLite is in use already: then it is not to be.
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  }
+
+  void open(const Settings& settings) override {
+    path_ = settings.directory + "/events.db";
+    durable_ = settings.durable;
+    writer_.emplace(path_, layout_, durable_);
+  }
+
+  void append(const Row& row) override { group_commit_.append(row); }
+
+  void append_stream(const RowSource& source, std::size_t in_flight, const Acknowledge& acknowledge) override {
+    const std::size_t rows = durable_ ? in_flight : std::max(in_flight, buffered_rows_per_transaction);
+    stream_in_groups(source, rows, durable_, acknowledge, [this] { return Transaction(*this); });
+  }
+
+  void flush() override {
+    const std::lock_guard lock(writer_mutex_);
+    writer_->checkpoint();
+  }
+
+  void replay(std::string_view context_id, const Visit& visit) override {
+    std::unique_ptr<Reader> reader;
+    {
+      const std::lock_guard lock(readers_mutex_);
+      if (!readers_.empty()) {
+        reader = std::move(readers_.back());
+        readers_.pop_back();
+      }
+    }
+    if (!reader)
+      reader = std::make_unique<Reader>(path_);
+    reader->replay(context_id, visit);
+    const std::lock_guard lock(readers_mutex_);
+    readers_.push_back(std::move(reader));
+  }
+
+  Tally tally() override { return Reader(path_).tally(); }
+
+  void close() override {
+    readers_.clear(); // The last connection checkpoints as it closes.
+    writer_.reset();
+  }
+
+private:
+  class Transaction {
+  public:
+    explicit Transaction(SqliteAdapter& owner) : lock_(owner.writer_mutex_), writer_(*owner.writer_) {
+      writer_.begin();
+    }
+    void put(const Row& row) { writer_.put(row); }
+    void commit() { writer_.commit(); }
+
+  private:
+    std::unique_lock<std::mutex> lock_;
+    Writer& writer_;
+  };
+
+  const Layout layout_;
+  std::string path_;
+  bool durable_ = true;
+  std::mutex writer_mutex_;
+  std::optional<Writer> writer_;
+  GroupCommit group_commit_;
+  std::mutex readers_mutex_;
+  std::vector<std::unique_ptr<Reader>> readers_; ///< Idle ones.
+};
+
+Peer peer(const Layout& layout) {
+  return {layout.name, "WAL, synchronous=FULL, group commit",
+          "WAL, synchronous=OFF, transactions of 16,384 rows: events of an unfinished transaction are lost with the "
+          "process, and a crash of the machine may damage the database",
+          [&layout] { return std::make_unique<SqliteAdapter>(layout); }};
+}
+
+} // namespace
+
+std::vector<Peer> sqlite_peers() {
+  return {peer(rowid), peer(without_rowid), peer(rowid_large_wal)};
+}
+
+} // namespace weir::bench
