@@ -1,0 +1,174 @@
+// Stores and replays at once, and a shard that gets far more than it can take.
+#include "bench/crew.hpp"
+#include "bench/meter.hpp"
+#include "bench/process.hpp"
+#include "bench/random.hpp"
+#include "bench/scenario.hpp"
+
+#include <atomic>
+#include <deque>
+
+namespace weir::bench {
+
+namespace {
+
+constexpr std::size_t preload_in_flight = 1'024;
+
+Settings settings_of(const Job& job, unsigned shards, double rate_max) {
+  constexpr double frame_bytes = 340;
+  const double events = rate_max * job.plan.seconds + static_cast<double>(job.plan.mixed_events);
+  return {.directory = job.directory,
+          .durable = true,
+          .shards = shards,
+          .expected_bytes = static_cast<std::uint64_t>(events * frame_bytes),
+          .unsealed_bytes = 0};
+}
+
+/// A store that holds the first rows, in its lasting form; the caller's process goes on with it.
+void preload(Adapter& adapter, const Job& job) {
+  RowFeed feed(job.workload, 0);
+  feed.at_most(job.plan.mixed_events);
+  adapter.append_stream(feed.source(), preload_in_flight, [](std::uint64_t) {});
+  adapter.flush();
+  adapter.settle();
+}
+
+std::uint64_t ns_since(Clock::time_point before) {
+  return static_cast<std::uint64_t>(std::chrono::nanoseconds(Clock::now() - before).count());
+}
+
+void set_all(Figures& into, const std::string& prefix, const Figures& from) {
+  for (const auto& name : {"rate", "p50", "p99", "p999"})
+    if (from.has(name))
+      into.set(prefix + name, from.number(name));
+}
+
+Figures with_prefix(const Figures& all, const std::string& prefix) {
+  Figures figures;
+  for (const auto& name : {"rate", "p50", "p99", "p999"})
+    if (all.has(prefix + name))
+      figures.set(name, all.number(prefix + name));
+  return figures;
+}
+
+Clock::time_point in_seconds(double seconds) {
+  return Clock::now() + std::chrono::microseconds(static_cast<std::int64_t>(seconds * 1e6));
+}
+
+/// 16 threads, each 7 stores to 3 replays of contexts chosen at random.
+Figures store_and_replay(const Job& job) {
+  constexpr std::size_t threads = 16;
+  Meter stores(job.workload);
+  Meter replays(job.workload);
+  const auto adapter = job.peer.make();
+  adapter->open(settings_of(job, 1, 80'000));
+  preload(*adapter, job);
+  Clock::time_point deadline;
+  std::atomic<std::size_t> stored{0};
+  std::atomic<std::size_t> replayed{0};
+  run_crew(
+      threads,
+      [&] {
+        deadline = in_seconds(job.plan.seconds);
+        stores.start();
+        replays.start();
+      },
+      [&](std::size_t thread) {
+        Random random(job.workload.options().seed + 100 + thread);
+        RowFeed feed(job.workload, job.plan.mixed_events + thread, threads);
+        std::size_t visited = 0;
+        while (Clock::now() < deadline) {
+          const bool store = random.below(10) < 7;
+          const auto before = Clock::now();
+          if (Row row; store && feed.next(row))
+            adapter->append(row);
+          else
+            adapter->replay(job.workload.context_id(random.below(job.workload.contexts())),
+                            [&visited](const Row&) { ++visited; });
+          (store ? stores : replays).latency(ns_since(before));
+          ++(store ? stored : replayed);
+        }
+      });
+  stores.stop();
+  replays.stop();
+  Figures figures;
+  set_all(figures, "store.", stores.figures(stored));
+  set_all(figures, "replay.", replays.figures(replayed));
+  const Tally found = adapter->tally();
+  figures.set("acknowledged_events", static_cast<double>(job.plan.mixed_events + stored));
+  figures.set("found", found);
+  adapter->close();
+  return figures;
+}
+
+/// Two threads on each of three shards wait for each of their events; the fourth has either two as well or a flood.
+Figures cold_shards(const Job& job, bool overload) {
+  constexpr unsigned shards = 4;
+  constexpr unsigned writers_each = 2;
+  constexpr std::size_t flood = 4'096; // as many as a shard's inbox holds
+  Meter meter(job.workload);
+  const auto adapter = job.peer.make();
+  adapter->open(settings_of(job, shards, 1'200'000));
+  auto rows = rows_by_shard(job.workload, std::min<std::size_t>(job.workload.size(), 1'000'000), *adapter, shards);
+  Clock::time_point deadline;
+  std::atomic<std::size_t> stored{0};
+  run_crew(
+      shards * writers_each,
+      [&] {
+        deadline = in_seconds(job.plan.seconds);
+        meter.start();
+      },
+      [&](std::size_t thread) {
+        const std::size_t shard = thread % shards;
+        RowFeed feed(job.workload, rows[shard]);
+        if (shard == 0 && overload) {
+          if (thread == 0)
+            adapter->append_stream(feed.until(&deadline, 32).source(), flood, [](std::uint64_t) {});
+          return;
+        }
+        for (Row row; Clock::now() < deadline && feed.next(row);) {
+          const auto before = Clock::now();
+          adapter->append(row);
+          if (shard != 0) {
+            meter.latency(ns_since(before));
+            ++stored;
+          }
+        }
+      });
+  meter.stop();
+  Figures figures;
+  set_all(figures, "", meter.figures(stored));
+  adapter->close();
+  return figures;
+}
+
+Scenario mixed() {
+  const Line stores = {"mixed",    "70-30-store", "synced",
+                       "events/s", false,         "16 threads, 70 % stores and 30 % replays: the stores"};
+  const Line replays = {"mixed", "70-30-replay", "synced", "contexts/s", false, "the replays among them"};
+  return {{stores, replays}, any_peer, [=](const Job& job) {
+            const Figures figures = in_child([&] { return store_and_replay(job); });
+            add_metered(job, stores, with_prefix(figures, "store."));
+            add_metered(job, replays, with_prefix(figures, "replay."));
+            const Tally found = figures.tally("found");
+            const auto acknowledged = static_cast<std::uint64_t>(figures.number("acknowledged_events"));
+            job.results.check(stores, job.peer.name, {{acknowledged, found.checksum}, found});
+          }};
+}
+
+Scenario cold_shards(const std::string& shape, const std::string& says, bool overload) {
+  const Line line = {"mixed", shape, "synced", "events/s", false, says};
+  return {{line}, weir_or_raw, [=](const Job& job) {
+            add_metered(job, line, in_child([&] { return cold_shards(job, overload); }));
+          }};
+}
+
+} // namespace
+
+std::vector<Scenario> mixed_loads() {
+  return {mixed(),
+          cold_shards("cold-shards", "six threads on three shards, two more on the fourth: stores of the three", false),
+          cold_shards("overload", "the same three shards while the fourth gets all it can queue", true)};
+}
+
+} // namespace weir::bench
