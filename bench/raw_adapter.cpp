@@ -3,8 +3,8 @@
 #include "bench/raw_log.hpp"
 #include "engine/hash.hpp"
 
+#include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <memory>
 #include <mutex>
 
@@ -14,45 +14,51 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Group commit of blocking threads: rows gather while one thread, the leader, has the last group written.
+/// Group commit of blocking threads: the first of a group is its leader and writes it once the group before is done;
+/// whoever comes until then joins.
 class GroupedLog {
 public:
   GroupedLog(const std::string& path, std::uint64_t capacity_bytes) : log(path, capacity_bytes) {}
 
   void append(const Row& row, bool durable) {
-    std::unique_lock lock(mutex_);
-    const std::uint64_t mine = gathering_number_;
-    gathering_.add(row);
-    // Two groups' waiters stand apart, so that nobody is woken for the other group's sake.
-    auto& changed = changed_[mine % 2];
-    while (committed_number_ < mine && writing_)
-      changed.wait(lock);
-    if (committed_number_ >= mine)
-      return;
-    writing_ = true;
-    std::swap(gathering_, committing_);
-    ++gathering_number_;
-    lock.unlock();
+    std::uint64_t mine = 0;
+    bool leader = false;
+    {
+      const std::lock_guard lock(mutex_);
+      mine = gathering_number_;
+      leader = gathering_.size() == 0;
+      gathering_.add(row);
+    }
+    if (!leader)
+      return wait_for(mine);
+    wait_for(mine - 1);
+    {
+      const std::lock_guard lock(mutex_);
+      std::swap(gathering_, committing_);
+      ++gathering_number_;
+    }
     log.commit(committing_, durable);
     committing_.clear();
-    lock.lock();
-    committed_number_ = mine;
-    writing_ = false;
-    lock.unlock();
-    changed.notify_all();
-    changed_[(mine + 1) % 2].notify_one(); // the next leader
+    done_[mine % 2].store(mine, std::memory_order_release);
+    done_[mine % 2].notify_all();
   }
 
   RawLog log;
 
 private:
-  std::mutex mutex_;
-  std::condition_variable changed_[2];
+  void wait_for(std::uint64_t group) {
+    auto& done = done_[group % 2];
+    for (auto now = done.load(std::memory_order_acquire); now < group; now = done.load(std::memory_order_acquire))
+      done.wait(now, std::memory_order_acquire);
+  }
+
+  std::mutex mutex_; ///< Guards gathering_ and its number.
   RawBatch gathering_;
-  RawBatch committing_;
-  std::uint64_t gathering_number_ = 1;
-  std::uint64_t committed_number_ = 0;
-  bool writing_ = false;
+  std::uint64_t gathering_number_ = 2;
+  RawBatch committing_; ///< The leader's.
+  /// The last even and the last odd group on the disk: nobody is woken for the other group's sake, and who is woken
+  /// needs no lock.
+  std::atomic<std::uint64_t> done_[2] = {0, 1};
 };
 
 class RawAdapter final : public Adapter {

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <optional>
 #include <stdexcept>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,10 +16,9 @@ namespace weir::bench {
 
 namespace {
 
-constexpr std::size_t head_bytes = 16;                     ///< Length, zero, checksum.
-constexpr std::size_t fields_bytes = 12;                   ///< Timestamp and the lengths.
-constexpr std::size_t frame_bytes_max = head_bytes + 4096; ///< Far above what the workload holds.
-constexpr std::size_t window_bytes = 1U << 20U;            ///< Of a scan; large reads run at the disk's full speed.
+constexpr std::size_t head_bytes = 16;          ///< Length, zero, checksum.
+constexpr std::size_t fields_bytes = 12;        ///< Timestamp and the lengths.
+constexpr std::size_t window_bytes = 1U << 20U; ///< Of a scan; large reads run at the disk's full speed.
 
 template <class T> T load(const char* from) {
   T value;
@@ -32,11 +32,6 @@ template <class T> void append(std::string& out, T value) {
 
 [[noreturn]] void failed(const std::string& what, const std::string& path) {
   throw std::runtime_error("raw: " + what + " " + path + ": " + std::strerror(errno));
-}
-
-void read_exactly(int descriptor, char* to, std::size_t bytes, std::uint64_t offset, const std::string& path) {
-  if (::pread(descriptor, to, bytes, static_cast<off_t>(offset)) != static_cast<ssize_t>(bytes))
-    failed("reading", path);
 }
 
 void write_exactly(int descriptor, const char* from, std::size_t bytes, std::uint64_t offset, const std::string& path) {
@@ -151,19 +146,37 @@ void RawLog::sync() {
     failed("syncing", path_);
 }
 
+const char* RawLog::mapped(std::uint64_t end) const {
+  if (map_bytes_ < end) {
+    struct stat status {};
+    if (::fstat(descriptor_, &status) != 0)
+      failed("looking at", path_);
+    if (map_ != nullptr)
+      throw std::runtime_error("raw: " + path_ + " outgrew what was laid out while it was read");
+    const auto bytes = static_cast<std::size_t>(status.st_size);
+    void* const memory = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, descriptor_, 0);
+    if (memory == MAP_FAILED)
+      failed("mapping", path_);
+    ::madvise(memory, bytes, MADV_RANDOM);
+    map_ = static_cast<const char*>(memory);
+    map_bytes_ = bytes;
+  }
+  return map_;
+}
+
 void RawLog::read(std::string_view context_id, const std::function<void(const Row&)>& visit) const {
   std::vector<Place> places;
+  const char* file = nullptr;
   {
     const std::lock_guard lock(mutex_);
     const auto found = places_.find(hash64(context_id, 0));
     if (found == places_.end())
       return;
     places = found->second;
+    file = mapped(places.back().offset + places.back().bytes);
   }
-  char frame[frame_bytes_max];
   for (const Place& place : places) {
-    read_exactly(descriptor_, frame, place.bytes, place.offset, path_);
-    const auto row = parse(frame, place.bytes, place.offset);
+    const auto row = parse(file + place.offset, place.bytes, place.offset);
     if (!row)
       throw std::runtime_error("raw: a damaged frame at " + path_ + ":" + std::to_string(place.offset));
     if (row->context_id == context_id)

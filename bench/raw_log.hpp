@@ -50,7 +50,7 @@ public:
   /// Appends all frames, in one write, and syncs if asked for.
   void commit(RawBatch& batch, bool sync);
   void sync();
-  /// The context's events in order, read from the file and checked.
+  /// The context's events in order, read from the mapped file and checked.
   void read(std::string_view context_id, const std::function<void(const Row&)>& visit) const;
   void read_all(const std::function<void(const Row&)>& visit) const;
   [[nodiscard]] std::uint64_t bytes() const noexcept { return end_; }
@@ -62,6 +62,7 @@ private:
   };
   void lay_out(std::uint64_t capacity_bytes);
   void recover();
+  [[nodiscard]] const char* mapped(std::uint64_t end) const;
   std::uint64_t scan(const std::function<void(const Row&, Place)>& visit) const;
 
   std::string path_;
@@ -70,6 +71,8 @@ private:
   std::uint64_t end_ = 0;
   mutable std::mutex mutex_; ///< Guards what follows; not held during a sync, so that readers do not wait for one.
   std::unordered_map<std::uint64_t, std::vector<Place>> places_; ///< By hash of the context id.
+  mutable const char* map_ = nullptr;                            ///< Of the whole file, made by the first reader.
+  mutable std::uint64_t map_bytes_ = 0;
 };
 
 } // namespace weir::bench
