@@ -13,6 +13,9 @@ export NINJA_STATUS := [%f/%t]
 coverage_min := 90
 formatted = find $(wildcard engine wal segments actors api tests docs bench) -name "*.[ch]pp" -print0 | xargs -0 -r clang-format-14
 
+# Further options of weir_bench: make bench BENCH="--only replay --peers weir,lmdb"
+BENCH ?=
+
 # $(call compile,PRESET,TARGETS): configures once; Ninja does so again when need be. In a log only failures are shown.
 define compile
 	@[ -e build/$(1)/build.ninja ] || { mkdir -p build/$(1); cmake --preset $(1) >build/$(1)/configure.log 2>&1 || \
@@ -60,6 +63,21 @@ test-asan-ubsan:
 test-tsan:
 	$(call suite,tsan,thread sanitizer by clang++: all that needs no CAF)
 
+setup-bench:
+	@.ci/setup-debian.sh bench
+
+bench: setup-bench ## weir beside SQLite, RocksDB and LMDB (15 minutes); tables, and build/bench.json
+	$(call compile,bench)
+	@build/bench/bin/weir_bench --standard --directory build/bench-data --json build/bench.json $(BENCH)
+
+bench-full: setup-bench ## the same and a history of 10 M events (an hour)
+	$(call compile,bench)
+	@build/bench/bin/weir_bench --full --directory build/bench-data --json build/bench.json $(BENCH)
+
+bench-small: setup-bench ## every measurement for a moment, to see that all of them work (part of make test)
+	$(call compile,bench)
+	@build/bench/bin/weir_bench --small --directory build/bench-data --json build/bench-small.json $(BENCH)
+
 coverage: setup ## line coverage of engine/ wal/ segments/; fails below 90 %
 	$(call compile,coverage)
 	@find build/coverage -name '*.gcda' -delete
@@ -76,4 +94,4 @@ format: setup ## put every source file into the house style
 clean: ## remove build/
 	@rm -rf build
 
-.PHONY: help setup setup-build build demo test test-dev test-asan-ubsan test-tsan coverage check-format format clean
+.PHONY: help setup setup-build setup-bench build bench bench-full bench-small demo test test-dev test-asan-ubsan test-tsan coverage check-format format clean

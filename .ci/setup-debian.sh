@@ -2,17 +2,20 @@
 # Installs what weir needs and this machine does not have, from Debian 12 packages. Touches no network when nothing is
 # missing.
 #
-# Usage: setup-debian.sh build|test     `build`: for the library and the program; `test`: also for `make test`
+# Usage: setup-debian.sh build|bench|test     `build`: for the library and the program; `bench`: also for `make bench`;
+#                                             `test`: also for `make test`
 set -euo pipefail
 
 build=(g++ make cmake ninja-build ccache pkg-config libcaf-dev libfmt-dev libsqlite3-dev libxxhash-dev liblz4-dev
   rapidjson-dev libcli11-dev zlib1g-dev libedit-dev)
+bench=(librocksdb-dev liblmdb-dev libbenchmark-dev)
 test=(clang-14 libclang-rt-14-dev clang-format-14 doctest-dev libssl-dev gcovr python3)
 
 case ${1-} in
 build) wanted=("${build[@]}") ;;
-test) wanted=("${build[@]}" "${test[@]}") ;;
-*) echo "usage: $0 build|test" >&2 && exit 2 ;;
+bench) wanted=("${build[@]}" "${bench[@]}") ;;
+test) wanted=("${build[@]}" "${bench[@]}" "${test[@]}") ;;
+*) echo "usage: $0 build|bench|test" >&2 && exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then

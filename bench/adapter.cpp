@@ -40,9 +40,7 @@ std::vector<Peer> all_peers() {
       peers.push_back(std::move(peer));
   };
   add(raw_peers());
-#ifdef WEIR_BENCH_SQLITE
   add(sqlite_peers());
-#endif
 #ifdef WEIR_BENCH_ROCKSDB
   add(rocksdb_peers());
 #endif

@@ -175,7 +175,18 @@ void RawLog::read(std::string_view context_id, const std::function<void(const Ro
     places = found->second;
     file = mapped(places.back().offset + places.back().bytes);
   }
-  for (const Place& place : places) {
+  // An event of a context is far from the one before, so memory is asked for it some frames ahead.
+  constexpr std::size_t ahead = 8;
+  const auto prefetch = [&](std::size_t i) {
+    if (i < places.size())
+      for (std::uint64_t line = 0; line < places[i].bytes; line += 64)
+        __builtin_prefetch(file + places[i].offset + line);
+  };
+  for (std::size_t i = 0; i < ahead; ++i)
+    prefetch(i);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    prefetch(i + ahead);
+    const Place& place = places[i];
     const auto row = parse(file + place.offset, place.bytes, place.offset);
     if (!row)
       throw std::runtime_error("raw: a damaged frame at " + path_ + ":" + std::to_string(place.offset));

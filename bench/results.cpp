@@ -66,19 +66,41 @@ const Series* Results::find(const std::string& line_name, const std::string& pee
   return nullptr;
 }
 
+namespace {
+
+bool better(const Line& line, const std::string& aspect, double a, double b) {
+  const bool less = line.less_is_better || !aspect.empty(); // latencies, costs and sizes
+  return less ? a < b : a > b;
+}
+
+} // namespace
+
+bool Results::best_of_family(const std::string& line_name, const std::string& peer) const {
+  const Series* const mine = find(line_name, peer);
+  if (mine == nullptr)
+    return false;
+  for (const Row& row : rows_)
+    if (row.line.name() == line_name)
+      for (const Cell& cell : row.cells)
+        if (const auto other = cell.figures.find(""); other != cell.figures.end() && cell.peer != peer &&
+                                                      family_of(cell.peer) == family_of(peer) &&
+                                                      better(row.line, "", other->second.median(), mine->median()))
+          return false;
+  return true;
+}
+
 std::optional<std::pair<std::string, const Series*>> Results::best_peer(const std::string& line_name,
                                                                         const std::string& aspect) const {
   std::optional<std::pair<std::string, const Series*>> best;
   for (const Row& row : rows_) {
     if (row.line.name() != line_name)
       continue;
-    const bool less = row.line.less_is_better || !aspect.empty(); // latencies, costs and sizes
     for (const Cell& cell : row.cells) {
       const auto found = cell.figures.find(aspect);
       if (found == cell.figures.end() || family_of(cell.peer) == "weir" || family_of(cell.peer) == "raw")
         continue;
       const double mine = found->second.median();
-      if (!best || (less ? mine < best->second->median() : mine > best->second->median()))
+      if (!best || better(row.line, aspect, mine, best->second->median()))
         best = {cell.peer, &found->second};
     }
   }

@@ -79,6 +79,8 @@ public:
   /// Nothing if it was not measured.
   [[nodiscard]] const Series* find(const std::string& line_name, const std::string& peer,
                                    const std::string& aspect = "") const;
+  /// Whether `peer` has the best median of the line among the variants of its family; false if it was not measured.
+  [[nodiscard]] bool best_of_family(const std::string& line_name, const std::string& peer) const;
   /// The best of the real peers, weir and raw not among them: name and series.
   [[nodiscard]] std::optional<std::pair<std::string, const Series*>> best_peer(const std::string& line_name,
                                                                                const std::string& aspect = "") const;

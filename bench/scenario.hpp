@@ -25,6 +25,7 @@ struct Plan {
   std::size_t log_events = 180'000;   ///< In the log, and nowhere else, when a store is killed: some 60 MiB.
   std::size_t mixed_events = 200'000; ///< Stored before a mixed load.
   double seconds = 5;                 ///< Of a time-boxed measurement.
+  double mixed_seconds = 2;           ///< Of a mixed load.
   unsigned repetitions = 3;
 };
 
@@ -53,6 +54,9 @@ std::vector<Scenario> durable_ingest();
 std::vector<Scenario> histories(const Plan& plan);
 /// Stores and replays at once, and one shard overloaded.
 std::vector<Scenario> mixed_loads();
+
+/// What a new process finds in the job's directory.
+[[nodiscard]] Tally found_after_reopen(const Job& job, unsigned shards);
 
 [[nodiscard]] inline bool any_peer(const Peer&) {
   return true;
