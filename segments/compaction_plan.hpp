@@ -1,0 +1,55 @@
+// Which segments of a shard to merge next.
+//
+// Purpose: the whole compaction policy, as a pure function of what the catalog knows. Threading: pure functions.
+//
+// A merge costs the bytes it rewrites and gains one segment less to look into for each input but one. So:
+// - Neighbours only: sequences and positions of the inputs follow each other, and the output takes their place.
+// - At least `fan_in` of them, and none so large that the others add little: the run has at least 3/4 * fan_in times
+//   the bytes of its largest. Every byte therefore moves into a segment that many times larger, or stays where it is,
+//   which bounds how often it is rewritten: log(segment_bytes_max / flushed) to the base 3/4 * fan_in. "Three quarters"
+//   because flushed segments differ by some per cent; asking for exactly fan_in would make four of them wait for a
+//   fifth.
+// - At most segment_bytes_max: what large merges cost in disk space, in memory and in time to finish is bounded too.
+// - Of several such runs the one that rewrites fewest bytes for each segment saved; the oldest of equals. A backlog of
+//   small segments so goes in one step, not in log steps.
+//
+// While events pour in the fan-in is `fan_in_busy`: bytes written count for more than segments. When flushes have
+// paused, `fan_in_quiet` merges what the busy policy left, so that reads find few segments: two neighbours of one size
+// make one. In rest no two neighbours of like size that fit into one segment are left, so the number of segments is at
+// most about 2 * bytes / segment_bytes_max + log2(segment_bytes_max / flushed) + 1.
+#pragma once
+
+#include "engine/ports.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace weir::segments {
+
+struct CompactionPolicy {
+  static constexpr std::size_t fan_in_busy = 4;
+  static constexpr std::size_t fan_in_quiet = 2;
+  /// Inputs of one merge at most: each keeps a file and the blocks of one place open.
+  static constexpr std::size_t inputs_max = 32;
+
+  std::uint64_t segment_bytes_max = 0; ///< Of the output, as uncompressed_bytes() counts; 0: nothing is ever merged.
+  std::size_t fan_in = fan_in_busy;
+};
+
+/// Neighbours first ... first + count - 1.
+struct CompactionRun {
+  std::size_t first = 0;
+  std::size_t count = 0;
+  std::uint64_t bytes = 0; ///< Their uncompressed_bytes().
+};
+
+/// About what the segment's events take in memory and in the log.
+[[nodiscard]] std::uint64_t uncompressed_bytes(const SegmentMeta& segment) noexcept;
+
+/// The next merge among `segments` (of one shard, oldest first), or nothing if they are well as they are.
+[[nodiscard]] std::optional<CompactionRun> plan_compaction(std::span<const SegmentMeta> segments,
+                                                           const CompactionPolicy& policy);
+
+} // namespace weir::segments

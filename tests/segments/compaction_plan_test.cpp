@@ -1,0 +1,160 @@
+#include "segments/compaction_plan.hpp"
+
+#include <weir/limits.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <vector>
+
+using namespace weir;
+using namespace weir::segments;
+
+namespace {
+
+using Segments = std::vector<SegmentMeta>;
+
+SegmentMeta of_bytes(std::uint64_t bytes) {
+  SegmentMeta meta;
+  meta.event_count = 1;
+  meta.payload_bytes = bytes - 64;
+  return meta;
+}
+
+Segments of_mib(std::initializer_list<std::uint64_t> sizes) {
+  Segments segments;
+  for (const std::uint64_t size : sizes)
+    segments.push_back(of_bytes(size * MiB));
+  return segments;
+}
+
+std::uint64_t total(const Segments& segments) {
+  std::uint64_t bytes = 0;
+  for (const SegmentMeta& segment : segments)
+    bytes += uncompressed_bytes(segment);
+  return bytes;
+}
+
+/// Merges as planned until nothing is left to do; returns the bytes rewritten.
+std::uint64_t settle(Segments& segments, const CompactionPolicy& policy) {
+  std::uint64_t rewritten = 0;
+  while (const auto run = plan_compaction(segments, policy)) {
+    REQUIRE(run->count >= policy.fan_in);
+    REQUIRE(run->count <= CompactionPolicy::inputs_max);
+    REQUIRE(run->first + run->count <= segments.size());
+    const auto first = segments.begin() + static_cast<std::ptrdiff_t>(run->first);
+    SegmentMeta merged;
+    std::uint64_t largest = 0;
+    for (auto input = first; input != first + static_cast<std::ptrdiff_t>(run->count); ++input) {
+      merged.event_count += input->event_count;
+      merged.payload_bytes += input->payload_bytes;
+      largest = std::max(largest, uncompressed_bytes(*input));
+    }
+    REQUIRE(uncompressed_bytes(merged) == run->bytes);
+    REQUIRE(run->bytes <= policy.segment_bytes_max);
+    REQUIRE(4 * run->bytes >= 3 * policy.fan_in * largest); // every byte climbs
+    rewritten += run->bytes;
+    *first = merged;
+    segments.erase(first + 1, first + static_cast<std::ptrdiff_t>(run->count));
+  }
+  return rewritten;
+}
+
+} // namespace
+
+TEST_CASE("compaction plan: four neighbours of like size, not three, and never a large one for a few small ones") {
+  const CompactionPolicy busy{.segment_bytes_max = 64 * MiB};
+  CHECK_FALSE(plan_compaction({}, busy));
+  CHECK_FALSE(plan_compaction(of_mib({8, 8, 8}), busy));
+  const auto four = plan_compaction(of_mib({8, 7, 8, 9}), busy);
+  REQUIRE(four);
+  CHECK(four->first == 0);
+  CHECK(four->count == 4);
+  CHECK_FALSE(plan_compaction(of_mib({32, 2, 2, 2}), busy));
+  const auto behind = plan_compaction(of_mib({32, 2, 2, 2, 2}), busy);
+  REQUIRE(behind);
+  CHECK(behind->first == 1);
+  CHECK(behind->count == 4);
+}
+
+TEST_CASE("compaction plan: what would grow beyond the largest size stays as it is") {
+  CHECK_FALSE(plan_compaction(of_mib({20, 20, 20, 20}), {.segment_bytes_max = 64 * MiB}));
+  CHECK(plan_compaction(of_mib({16, 16, 16, 16}), {.segment_bytes_max = 64 * MiB})->count == 4);
+  CHECK_FALSE(plan_compaction(of_mib({1, 1, 1, 1, 1, 1}), {.segment_bytes_max = 0}));
+}
+
+TEST_CASE("compaction plan: a backlog goes in one merge, and the cheapest one first") {
+  const CompactionPolicy busy{.segment_bytes_max = 64 * MiB};
+  CHECK(plan_compaction(Segments(20, of_bytes(MiB)), busy)->count == 20);
+  CHECK(plan_compaction(Segments(500, of_bytes(10 * KiB)), busy)->count == CompactionPolicy::inputs_max);
+  const auto small = plan_compaction(of_mib({15, 15, 15, 15, 1, 1, 1, 1}), busy);
+  CHECK(small->first == 4);
+}
+
+TEST_CASE("compaction plan: in quiet times two neighbours are enough, if they are of one size") {
+  const CompactionPolicy quiet{.segment_bytes_max = 64 * MiB, .fan_in = CompactionPolicy::fan_in_quiet};
+  CHECK(plan_compaction(of_mib({28, 30}), quiet)->count == 2);
+  CHECK(plan_compaction(of_mib({30, 28, 28}), quiet)->first == 1); // the cheaper pair
+  CHECK_FALSE(plan_compaction(of_mib({40, 8}), quiet));
+  CHECK_FALSE(plan_compaction(of_mib({40, 30}), quiet));
+}
+
+TEST_CASE("compaction plan: flushes of like size are rewritten log4 times, and leave few segments") {
+  const std::uint64_t seed = std::random_device{}();
+  CAPTURE(seed);
+  std::mt19937_64 random(seed);
+  for (const std::uint64_t flushed : {1 * MiB, 7 * MiB, 28 * MiB})
+    for (const std::uint64_t max : {64 * MiB, 256 * MiB}) {
+      CAPTURE(flushed);
+      CAPTURE(max);
+      const CompactionPolicy busy{.segment_bytes_max = max};
+      Segments segments;
+      std::uint64_t rewritten = 0;
+      const double levels =
+          std::floor(std::log(static_cast<double>(max) / static_cast<double>(flushed)) / std::log(4.0) + 0.1);
+      for (int i = 0; i < 400; ++i) {
+        segments.push_back(of_bytes(flushed * (95 + random() % 11) / 100));
+        rewritten += settle(segments, busy);
+        // Three of each level wait for a fourth; of the largest there are as many as it takes.
+        const double largest = static_cast<double>(flushed) * std::pow(4.0, levels);
+        CHECK(static_cast<double>(segments.size()) <=
+              3 * levels + 1.2 * static_cast<double>(total(segments)) / largest + 1);
+      }
+      CHECK(static_cast<double>(rewritten) <= 1.02 * levels * static_cast<double>(total(segments)));
+    }
+}
+
+TEST_CASE(
+    "compaction plan: whatever the sizes, it ends, no byte is rewritten more often than its segment can grow, and "
+    "neighbours in rest do not fit together") {
+  const std::uint64_t seed = std::random_device{}();
+  CAPTURE(seed);
+  std::mt19937_64 random(seed);
+  for (int round = 0; round < 200; ++round) {
+    CAPTURE(round);
+    const std::uint64_t max = 64 * MiB, smallest = 64 * KiB;
+    Segments segments;
+    std::uint64_t in_busy = 0, in_quiet = 0, stored = 0;
+    const int flushes = static_cast<int>(random() % 120);
+    for (int i = 0; i < flushes; ++i) {
+      segments.push_back(of_bytes(smallest << (random() % 10)));
+      stored += uncompressed_bytes(segments.back());
+      in_busy += settle(segments, {.segment_bytes_max = max});
+      if (random() % 8 == 0)
+        in_quiet += settle(segments, {.segment_bytes_max = max, .fan_in = CompactionPolicy::fan_in_quiet});
+    }
+    in_quiet += settle(segments, {.segment_bytes_max = max, .fan_in = CompactionPolicy::fan_in_quiet});
+    CHECK(total(segments) == stored);
+    const double growth = std::log2(static_cast<double>(max) / static_cast<double>(smallest));
+    CHECK(static_cast<double>(in_busy) <= growth / std::log2(3.0) * static_cast<double>(stored));
+    CHECK(static_cast<double>(in_busy + in_quiet) <= growth / std::log2(1.5) * static_cast<double>(stored));
+    for (std::size_t i = 1; i < segments.size(); ++i) {
+      const std::uint64_t a = uncompressed_bytes(segments[i - 1]), b = uncompressed_bytes(segments[i]);
+      CHECK((a + b > max || std::max(a, b) > 2 * std::min(a, b)));
+    }
+    CHECK(static_cast<double>(segments.size()) <=
+          4 * static_cast<double>(stored) / static_cast<double>(max) + 2 * growth + 1);
+  }
+}
