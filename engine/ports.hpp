@@ -9,6 +9,7 @@
 #include <weir/event.hpp>
 #include <weir/result.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -22,7 +23,7 @@ namespace weir {
 /// What the catalog knows of a live segment; enough to skip it without any I/O.
 struct SegmentMeta {
   ShardId shard = 0;
-  std::uint64_t number = 0;     ///< File name; per shard, increasing, never reused.
+  std::uint64_t number = 0;     ///< File name; per shard, never reused. Says nothing about the order of segments.
   std::uint64_t file_bytes = 0; ///< The file is exactly this long.
   std::uint64_t footer_offset = 0;
   std::uint64_t footer_checksum = 0; ///< Ties the catalog to this very file: an older generation does not fit.
@@ -119,8 +120,10 @@ public:
 class SortedEvents {
 public:
   virtual ~SortedEvents() = default;
-  /// False at the end. Views are valid until the next call.
+  /// False at the end, and at an error. Views are valid until the next call.
   virtual bool next(EventView& event) = 0;
+  /// Why next() said false, if that was not the end.
+  virtual Status status() const { return {}; }
 };
 
 class SegmentStore {
@@ -131,8 +134,16 @@ public:
   virtual Result<SegmentMeta> write(ShardId shard, std::uint64_t number, SortedEvents& events) = 0;
   /// Checks that the file is there and has the recorded size; reads no footer.
   virtual Result<std::shared_ptr<const SegmentReader>> open(const SegmentMeta& meta) = 0;
-  /// Moves files no live segment owns out of the way, into `quarantine/` (temp files of a crashed flush are removed).
-  virtual Status sweep(ShardId shard, std::span<const SegmentMeta> live) = 0;
+  /// Writes the events of `inputs` (segments of one shard, neighbours, oldest first) into a new segment `number`, as
+  /// write() does: order, sequences and positions stay. Before the file gets its name it is read back and compared with
+  /// what the inputs hold. Gives up with `cancelled` soon after `cancel` is set.
+  virtual Result<SegmentMeta> merge(std::span<const SegmentMeta> inputs, std::uint64_t number,
+                                    const std::atomic<bool>& cancel) = 0;
+  /// Removes the file of a segment that is live no more and has no reader any more.
+  virtual Status remove(const SegmentMeta& meta) = 0;
+  /// Removes what an earlier life left behind: temp files, and segments below `next_segment` that are not live, whose
+  /// events others hold. Any other file that no live segment owns is moved to `quarantine/`.
+  virtual Status sweep(ShardId shard, std::span<const SegmentMeta> live, std::uint64_t next_segment) = 0;
 };
 
 /// Durable facts about one shard beside its segments.
@@ -149,7 +160,7 @@ struct CatalogState {
   std::uint64_t directory_seed = 0;
   Position positions_reserved = 1; ///< Positions below this were given or may have been.
   std::vector<ShardRecord> shards;
-  std::vector<SegmentMeta> segments; ///< By shard, then number.
+  std::vector<SegmentMeta> segments; ///< By shard, then position; inside a shard positions never overlap.
 };
 
 /// The durable truth about what is live. Every call is one transaction, durable when it returns.
@@ -162,6 +173,8 @@ public:
   /// Makes `segment` live, raises the shard's next_segment above it and moves the shard's cut: all or nothing.
   virtual Status publish_segment(const SegmentMeta& segment, std::uint64_t wal_cut_record,
                                  std::uint64_t wal_first_file) = 0;
+  /// Makes `merged` live in the place of `inputs`, live neighbours of one shard, oldest first: all or nothing.
+  virtual Status replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged) = 0;
   /// Checkpoints and closes; later calls fail with `closing`.
   virtual Status close() = 0;
 };

@@ -58,6 +58,18 @@ void ShardTable::publish_segment(std::shared_ptr<const SegmentReader> segment) {
   flush_queue_.pop();
 }
 
+void ShardTable::replace_segments(std::span<const std::shared_ptr<const SegmentReader>> replaced,
+                                  std::shared_ptr<const SegmentReader> merged) {
+  std::shared_ptr<const SegmentList> before; // the last to hold it frees it without the lock
+  std::lock_guard lock(mutex_);
+  auto segments = std::make_shared<SegmentList>(*segments_);
+  const auto first = std::search(segments->begin(), segments->end(), replaced.begin(), replaced.end());
+  WEIR_CHECK(!replaced.empty() && first != segments->end());
+  *first = std::move(merged);
+  segments->erase(first + 1, first + static_cast<std::ptrdiff_t>(replaced.size()));
+  before = std::exchange(segments_, std::move(segments));
+}
+
 ShardView ShardTable::view() const {
   std::lock_guard lock(mutex_);
   ShardView view;

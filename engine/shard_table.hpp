@@ -1,9 +1,10 @@
 // One shard's data as readers see it: segments, passive memtables, the active memtable.
 //
 // Purpose: the place where what is stored becomes visible and where a flushed memtable turns into a segment, in one
-// step for every reader. Owner: the shard. Threading: apply and freeze on the log lane, publish_segment on the flush
-// lane, view on any thread. The mutex is held for pointer copies and looks into hash tables, never for I/O. Invariants:
-// every event is in exactly one source of a view; sources are ordered oldest first; a view is a prefix.
+// step for every reader. Owner: the shard. Threading: apply and freeze on the log lane, publish_segment and
+// replace_segments on the flush lane, view on any thread. The mutex is held for pointer copies and looks into hash
+// tables, never for I/O. Invariants: every event is in exactly one source of a view; sources are ordered oldest first;
+// a view is a prefix.
 #pragma once
 
 #include "engine/flush_queue.hpp"
@@ -52,6 +53,10 @@ public:
   [[nodiscard]] FlushQueue& flush_queue() noexcept { return flush_queue_; }
   /// The oldest passive memtable is in `segment`, and the catalog says so: readers see the segment instead.
   void publish_segment(std::shared_ptr<const SegmentReader> segment);
+  /// The events of `replaced`, which are neighbours, are in `merged`, and the catalog says so: readers see `merged` in
+  /// their place. Views taken before keep what they have.
+  void replace_segments(std::span<const std::shared_ptr<const SegmentReader>> replaced,
+                        std::shared_ptr<const SegmentReader> merged);
 
   [[nodiscard]] ShardView view() const;
   /// The last sequence of the context in the memtables, if it is in one.

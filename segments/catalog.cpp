@@ -3,6 +3,7 @@
 #include "engine/text.hpp"
 #include "segments/catalog_records.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace weir {
@@ -56,6 +57,10 @@ Result<Database> open_database(const std::string& native_path, bool create, Cont
 
 Error closed() {
   return fail(Errc::closing, "the catalog is closed");
+}
+
+std::string place(const SegmentMeta& segment) {
+  return format("shard {}, segment {}", segment.shard, segment.number);
 }
 
 } // namespace
@@ -119,10 +124,7 @@ Status Catalog::fill(std::uint32_t shards, std::uint64_t directory_seed) {
   return transaction->commit();
 }
 
-Result<CatalogState> Catalog::load() {
-  if (closed_)
-    return closed();
-  WEIR_TRY(database_.quick_check());
+Result<Catalog::Records> Catalog::read() {
   auto head = catalog::read_head(database_);
   if (!head)
     return std::move(head).error();
@@ -136,12 +138,22 @@ Result<CatalogState> Catalog::load() {
   // Every record may be genuine and one of them yet be older than the others.
   if (sum != head->records_sum)
     return catalog::corrupt(database_, "the sum over all records differs", "table head");
+  return Records{*head, std::move(*shards), std::move(*segments)};
+}
+
+Result<CatalogState> Catalog::load() {
+  if (closed_)
+    return closed();
+  WEIR_TRY(database_.quick_check());
+  auto records = read();
+  if (!records)
+    return std::move(records).error();
   return CatalogState{.format_version = static_cast<std::uint32_t>(format_version),
-                      .shard_count = head->shard_count,
-                      .directory_seed = head->directory_seed,
-                      .positions_reserved = head->positions_reserved,
-                      .shards = std::move(*shards),
-                      .segments = std::move(*segments)};
+                      .shard_count = records->head.shard_count,
+                      .directory_seed = records->head.directory_seed,
+                      .positions_reserved = records->head.positions_reserved,
+                      .shards = std::move(records->shards),
+                      .segments = std::move(records->segments)};
 }
 
 Status Catalog::reserve_positions(Position until) {
@@ -169,35 +181,75 @@ Status Catalog::publish_segment(const SegmentMeta& segment, std::uint64_t wal_cu
   if (!transaction)
     return std::move(transaction).error();
   // Read anew each time: after a failed commit, memory could not say what the file holds.
-  auto head = catalog::read_head(database_);
-  if (!head)
-    return std::move(head).error();
-  std::uint64_t sum = 0;
-  auto shards = catalog::read_shards(database_, *head, sum);
-  if (!shards)
-    return std::move(shards).error();
-
-  const std::string place = format("shard {}, segment {}", segment.shard, segment.number);
-  if (const char* why = fault(segment, *head))
-    return fail(Errc::invalid_argument, why, place);
-  ShardRecord record = (*shards)[segment.shard];
+  auto records = read();
+  if (!records)
+    return std::move(records).error();
+  Head& head = records->head;
+  if (const char* why = fault(segment, head))
+    return fail(Errc::invalid_argument, why, place(segment));
+  ShardRecord record = records->shards[segment.shard];
   if (segment.number < record.next_segment)
-    return fail(Errc::invalid_argument, format("segment numbers below {} are used", record.next_segment), place);
+    return fail(Errc::invalid_argument, format("segment numbers below {} are used", record.next_segment),
+                place(segment));
+  for (const SegmentMeta& older : records->segments)
+    if (older.shard == segment.shard && older.position_max >= segment.position_min)
+      return fail(
+          Errc::invalid_argument,
+          format("positions up to {} are in segments, these begin at {}", older.position_max, segment.position_min),
+          place(segment));
   if (wal_cut_record < record.wal_cut_record || wal_first_file < record.wal_first_file)
     return fail(Errc::invalid_argument,
                 format("the WAL cut would move back from record {}, file {} to record {}, file {}",
                        record.wal_cut_record, record.wal_first_file, wal_cut_record, wal_first_file),
-                place);
+                place(segment));
 
-  head->records_sum -= checksum(record, head->directory_seed);
+  head.records_sum -= checksum(record, head.directory_seed);
   record.next_segment = segment.number + 1;
   record.wal_cut_record = wal_cut_record;
   record.wal_first_file = wal_first_file;
-  head->records_sum += checksum(record, head->directory_seed) + checksum(segment, head->directory_seed);
-  ++head->segment_count;
-  WEIR_TRY(catalog::write(database_, segment, head->directory_seed));
-  WEIR_TRY(catalog::write(database_, record, head->directory_seed));
-  WEIR_TRY(catalog::write(database_, *head));
+  head.records_sum += checksum(record, head.directory_seed) + checksum(segment, head.directory_seed);
+  ++head.segment_count;
+  WEIR_TRY(catalog::write(database_, segment, head.directory_seed));
+  WEIR_TRY(catalog::write(database_, record, head.directory_seed));
+  WEIR_TRY(catalog::write(database_, head));
+  return transaction->commit();
+}
+
+Status Catalog::replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged) {
+  if (closed_)
+    return closed();
+  auto transaction = Transaction::begin(database_);
+  if (!transaction)
+    return std::move(transaction).error();
+  auto records = read();
+  if (!records)
+    return std::move(records).error();
+  Head& head = records->head;
+  if (const char* why = fault(merged, head))
+    return fail(Errc::invalid_argument, why, place(merged));
+  // By position, so neighbours lie side by side; equal records also say that nothing has changed since the merge began.
+  const auto& live = records->segments;
+  if (inputs.empty() || std::search(live.begin(), live.end(), inputs.begin(), inputs.end()) == live.end())
+    return fail(Errc::invalid_argument, "the segments to replace are not live neighbours", place(merged));
+  if (const char* why = catalog::merge_fault(inputs, merged))
+    return fail(Errc::invalid_argument, why, place(merged));
+  for (const SegmentMeta& each : live)
+    if (each.shard == merged.shard && each.number == merged.number)
+      return fail(Errc::invalid_argument, "there is a segment of this number", place(merged));
+
+  ShardRecord record = records->shards[merged.shard];
+  head.records_sum -= checksum(record, head.directory_seed);
+  // Flushes that began later may have been published before: the number need not be the highest.
+  record.next_segment = std::max(record.next_segment, merged.number + 1);
+  head.records_sum += checksum(record, head.directory_seed) + checksum(merged, head.directory_seed);
+  for (const SegmentMeta& input : inputs) {
+    head.records_sum -= checksum(input, head.directory_seed);
+    WEIR_TRY(catalog::erase(database_, input));
+  }
+  head.segment_count -= inputs.size() - 1;
+  WEIR_TRY(catalog::write(database_, merged, head.directory_seed));
+  WEIR_TRY(catalog::write(database_, record, head.directory_seed));
+  WEIR_TRY(catalog::write(database_, head));
   return transaction->commit();
 }
 

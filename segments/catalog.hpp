@@ -3,15 +3,19 @@
 // Purpose: implements CatalogStore for `catalog.db`; docs/formats/catalog.md tells the format in prose. Owner: the
 // engine; used by the flush lane, and by open before that lane exists. Threading: one thread at a time.
 // Invariants: what load() returns has passed SQLite's structure check, every record's checksum, the sum over all
-// records and the rules of catalog_records.hpp; publish_segment() refuses what load() would not read back.
+// records and the rules of catalog_records.hpp; publish_segment() and replace_segments() refuse what load() would not
+// read back.
 #pragma once
 
 #include "engine/ports.hpp"
 #include "engine/sqlite/database.hpp"
+#include "segments/catalog_records.hpp"
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 namespace weir {
 
@@ -39,10 +43,19 @@ public:
   /// `invalid_argument` where the segment is not new to its shard, breaks a rule of load(), or the cut would move back.
   Status publish_segment(const SegmentMeta& segment, std::uint64_t wal_cut_record,
                          std::uint64_t wal_first_file) override;
+  /// `invalid_argument` unless `inputs` are recorded just so, are neighbours, and `merged` holds what they hold.
+  Status replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged) override;
   Status close() override;
 
 private:
+  /// All records, checked.
+  struct Records {
+    catalog::Head head;
+    std::vector<ShardRecord> shards;
+    std::vector<SegmentMeta> segments;
+  };
   explicit Catalog(sqlite::Database database) : database_(std::move(database)) {}
+  Result<Records> read();
   Status fill(std::uint32_t shards, std::uint64_t directory_seed);
 
   sqlite::Database database_;

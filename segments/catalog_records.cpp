@@ -134,6 +134,32 @@ const char* fault(const SegmentMeta& s, const Head& head) noexcept {
   return nullptr;
 }
 
+const char* merge_fault(std::span<const SegmentMeta> inputs, const SegmentMeta& merged) noexcept {
+  std::uint64_t events = 0, contexts_min = 0, contexts_max = 0, payload_bytes = 0;
+  SegmentMeta bounds = inputs.front();
+  for (const SegmentMeta& input : inputs) {
+    if (input.shard != merged.shard)
+      return "the segments belong to several shards";
+    events += input.event_count;
+    payload_bytes += input.payload_bytes;
+    contexts_min = std::max(contexts_min, input.context_count);
+    contexts_max += input.context_count;
+    bounds.timestamp_min = std::min(bounds.timestamp_min, input.timestamp_min);
+    bounds.timestamp_max = std::max(bounds.timestamp_max, input.timestamp_max);
+    bounds.recorded_at_min = std::min(bounds.recorded_at_min, input.recorded_at_min);
+    bounds.recorded_at_max = std::max(bounds.recorded_at_max, input.recorded_at_max);
+  }
+  if (merged.event_count != events || merged.payload_bytes != payload_bytes)
+    return "the merged segment does not hold as much as its inputs";
+  if (merged.context_count < contexts_min || merged.context_count > contexts_max)
+    return "the merged segment's contexts are not those of its inputs";
+  if (merged.position_min != inputs.front().position_min || merged.position_max != inputs.back().position_max ||
+      merged.timestamp_min != bounds.timestamp_min || merged.timestamp_max != bounds.timestamp_max ||
+      merged.recorded_at_min != bounds.recorded_at_min || merged.recorded_at_max != bounds.recorded_at_max)
+    return "the merged segment's bounds are not those of its inputs";
+  return nullptr;
+}
+
 Status create_tables(Database& database) {
   for (const Table& table : tables)
     WEIR_TRY(database.execute(table.sql));
@@ -203,6 +229,9 @@ Result<std::vector<ShardRecord>> read_shards(Database& database, const Head& hea
 
 Result<std::vector<SegmentMeta>> read_segments(Database& database, const Head& head,
                                                const std::vector<ShardRecord>& shards, std::uint64_t& sum) {
+  const auto place = [](const SegmentMeta& s) {
+    return format("table segments, shard {} number {}", s.shard, s.number);
+  };
   std::vector<SegmentMeta> segments;
   WEIR_TRY(for_each_row(
       database,
@@ -213,26 +242,36 @@ Result<std::vector<SegmentMeta>> read_segments(Database& database, const Head& h
         const SegmentMeta s{narrow(row.u64(0)), row.u64(1),    row.u64(2),    row.u64(3),   row.u64(4),
                             row.u64(5),         row.u64(6),    row.u64(7),    row.u64(8),   row.u64(9),
                             time(row, 10),      time(row, 11), time(row, 12), time(row, 13)};
-        const std::string place = format("table segments, shard {} number {}", s.shard, s.number);
+        const std::string here = place(s);
         if (row.u64(14) != checksum(s, head.directory_seed))
-          return corrupt(database, checksum_differs, place);
+          return corrupt(database, checksum_differs, here);
         if (const char* why = fault(s, head))
-          return corrupt(database, why, place);
+          return corrupt(database, why, here);
         if (s.number >= shards[s.shard].next_segment)
-          return corrupt(database, "the shard has not come to this number yet", place);
+          return corrupt(database, "the shard has not come to this number yet", here);
         sum += row.u64(14);
         segments.push_back(s);
         return {};
       }));
   // Not left to SQL: there numbers are signed, and a damaged tree is not in order.
-  const auto key = [](const SegmentMeta& s) { return std::pair(s.shard, s.number); };
-  std::sort(segments.begin(), segments.end(),
-            [&](const SegmentMeta& a, const SegmentMeta& b) { return key(a) < key(b); });
-  const auto twin = std::adjacent_find(segments.begin(), segments.end(),
-                                       [&](const SegmentMeta& a, const SegmentMeta& b) { return key(a) == key(b); });
+  const auto by = [&segments](auto key) {
+    std::sort(segments.begin(), segments.end(),
+              [key](const SegmentMeta& a, const SegmentMeta& b) { return key(a) < key(b); });
+  };
+  const auto number = [](const SegmentMeta& s) { return std::pair(s.shard, s.number); };
+  by(number);
+  const auto twin =
+      std::adjacent_find(segments.begin(), segments.end(),
+                         [&](const SegmentMeta& a, const SegmentMeta& b) { return number(a) == number(b); });
   if (twin != segments.end())
-    return corrupt(database, "a segment is recorded twice",
-                   format("table segments, shard {} number {}", twin->shard, twin->number));
+    return corrupt(database, "a segment is recorded twice", place(*twin));
+  by([](const SegmentMeta& s) { return std::pair(s.shard, s.position_min); });
+  const auto overlap =
+      std::adjacent_find(segments.begin(), segments.end(), [](const SegmentMeta& a, const SegmentMeta& b) {
+        return a.shard == b.shard && a.position_max >= b.position_min;
+      });
+  if (overlap != segments.end())
+    return corrupt(database, "the positions of two segments overlap", place(*std::next(overlap)));
   if (segments.size() != head.segment_count)
     return corrupt(database, format("{} of {} segments are recorded", segments.size(), head.segment_count),
                    "table segments");
@@ -290,6 +329,13 @@ Status write(Database& database, const SegmentMeta& s, std::uint64_t directory_s
       .bind(14, microseconds(s.recorded_at_max))
       .bind_u64(15, checksum(s, directory_seed))
       .run();
+}
+
+Status erase(Database& database, const SegmentMeta& s) {
+  auto statement = database.prepare("DELETE FROM segments WHERE shard=? AND number=?");
+  if (!statement)
+    return std::move(statement).error();
+  return statement->bind(1, std::int64_t{s.shard}).bind_u64(2, s.number).run();
 }
 
 } // namespace weir::catalog

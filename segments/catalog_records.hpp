@@ -8,6 +8,7 @@
 #include "engine/sqlite/database.hpp"
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -33,6 +34,9 @@ struct Head {
 [[nodiscard]] const char* fault(const ShardRecord& record) noexcept;
 [[nodiscard]] const char* fault(const SegmentMeta& segment, const Head& head) noexcept;
 
+/// Why `merged` cannot hold the events of `inputs` (at least one, oldest first), or nullptr.
+[[nodiscard]] const char* merge_fault(std::span<const SegmentMeta> inputs, const SegmentMeta& merged) noexcept;
+
 /// Makes the empty tables.
 Status create_tables(sqlite::Database& database);
 /// `corruption` unless the schema is, word for word, what create_tables() made.
@@ -42,7 +46,7 @@ Status check_tables(sqlite::Database& database);
 Result<Head> read_head(sqlite::Database& database);
 /// The shards 0, 1 ... shard_count - 1.
 Result<std::vector<ShardRecord>> read_shards(sqlite::Database& database, const Head& head, std::uint64_t& sum);
-/// By shard, then number. `shards` as read_shards() gave them.
+/// By shard, then position: the order of the shard's history. `shards` as read_shards() gave them.
 Result<std::vector<SegmentMeta>> read_segments(sqlite::Database& database, const Head& head,
                                                const std::vector<ShardRecord>& shards, std::uint64_t& sum);
 [[nodiscard]] Error corrupt(const sqlite::Database& database, std::string message, std::string_view record);
@@ -51,5 +55,7 @@ Result<std::vector<SegmentMeta>> read_segments(sqlite::Database& database, const
 Status write(sqlite::Database& database, const Head& head);
 Status write(sqlite::Database& database, const ShardRecord& record, std::uint64_t directory_seed);
 Status write(sqlite::Database& database, const SegmentMeta& segment, std::uint64_t directory_seed);
+/// Removes the segment's row.
+Status erase(sqlite::Database& database, const SegmentMeta& segment);
 
 } // namespace weir::catalog

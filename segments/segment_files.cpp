@@ -3,9 +3,13 @@
 #include "engine/hash.hpp"
 #include "engine/io/quarantine.hpp"
 #include "engine/text.hpp"
+#include "segments/compaction.hpp"
 #include "segments/format.hpp"
 #include "segments/segment_reader.hpp"
 #include "segments/segment_writer.hpp"
+
+#include <charconv>
+#include <optional>
 
 namespace weir::segments {
 namespace {
@@ -19,6 +23,13 @@ std::string file_name(std::uint64_t number) {
 
 std::string temp_path(ShardId shard, std::uint64_t number) {
   return format("{}/{:016}{}", segment_directory(shard), number, temp_suffix);
+}
+
+/// The number of the segment file called `name`, if it is called like one.
+std::optional<std::uint64_t> number_of(std::string_view name) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  return error == std::errc{} && name == file_name(number) ? std::optional(number) : std::nullopt;
 }
 
 /// `status`, but fine if it only says that there was nothing.
@@ -37,7 +48,7 @@ std::string segment_path(ShardId shard, std::uint64_t number) {
 }
 
 SegmentFiles::SegmentFiles(io::FileSystem& fs, BlockCache& cache, const SegmentOptions& options)
-    : fs_(fs), cache_(cache), options_(options) {
+    : fs_(fs), open_files_(std::make_shared<OpenFiles>(fs, options.open_files_max)), cache_(cache), options_(options) {
 }
 
 std::uint64_t SegmentFiles::identity_of(ShardId shard, std::uint64_t number) const noexcept {
@@ -66,6 +77,7 @@ Result<SegmentMeta> SegmentFiles::write_file(const std::string& path, ShardId sh
                        options_.filter_bits_per_key);
   for (EventView event; events.next(event);)
     WEIR_TRY(writer.add(event));
+  WEIR_TRY(events.status());
   auto meta = writer.finish();
   if (!meta)
     return std::move(meta).error();
@@ -74,6 +86,11 @@ Result<SegmentMeta> SegmentFiles::write_file(const std::string& path, ShardId sh
 }
 
 Result<SegmentMeta> SegmentFiles::write(ShardId shard, std::uint64_t number, SortedEvents& events) {
+  return write_checked(shard, number, events, [](const std::string&, const SegmentMeta&) { return Status{}; });
+}
+
+Result<SegmentMeta> SegmentFiles::write_checked(ShardId shard, std::uint64_t number, SortedEvents& events,
+                                                const Check& check) {
   WEIR_TRY(prepare_directory(shard));
   const std::string temp = temp_path(shard, number);
   const std::string path = segment_path(shard, number);
@@ -85,7 +102,9 @@ Result<SegmentMeta> SegmentFiles::write(ShardId shard, std::uint64_t number, Sor
     return there.error();
 
   auto meta = write_file(temp, shard, number, events);
-  Status named = meta.ok() ? fs_.rename(temp, path) : Status{};
+  Status named = meta.ok() ? check(temp, *meta) : Status{};
+  if (meta.ok() && named)
+    named = fs_.rename(temp, path);
   if (!meta || !named) {
     static_cast<void>(fs_.unlink(temp).ok()); // the error that counts is the first; sweep() removes what stays
     return meta.ok() ? Result<SegmentMeta>(std::move(named).error()) : meta;
@@ -113,14 +132,50 @@ Status SegmentFiles::check_size(const SegmentMeta& meta) const {
 Result<std::shared_ptr<const SegmentReader>> SegmentFiles::open(const SegmentMeta& meta) {
   WEIR_TRY(check_size(meta));
   const std::string path = segment_path(meta.shard, meta.number);
+  return std::shared_ptr<const SegmentReader>(std::make_shared<SegmentFileReader>(
+      meta, open_on_demand(open_files_, path), path, identity_of(meta.shard, meta.number), cache_));
+}
+
+Result<std::unique_ptr<SegmentWalk>> SegmentFiles::walk(const std::string& path, const SegmentMeta& meta) const {
   auto file = fs_.open(path, io::OpenMode::read_only);
   if (!file)
     return std::move(file).error();
-  return std::shared_ptr<const SegmentReader>(
-      std::make_shared<SegmentFileReader>(meta, *std::move(file), path, identity_of(meta.shard, meta.number), cache_));
+  return SegmentWalk::open(*std::move(file), path, identity_of(meta.shard, meta.number), meta);
 }
 
-Status SegmentFiles::sweep(ShardId shard, std::span<const SegmentMeta> live) {
+Result<SegmentMeta> SegmentFiles::merge(std::span<const SegmentMeta> inputs, std::uint64_t number,
+                                        const std::atomic<bool>& cancel) {
+  std::vector<std::unique_ptr<SegmentWalk>> walks;
+  std::uint64_t event_count = 0;
+  for (const SegmentMeta& input : inputs) {
+    WEIR_TRY(check_size(input));
+    auto one = walk(segment_path(input.shard, input.number), input);
+    if (!one)
+      return std::move(one).error();
+    walks.push_back(*std::move(one));
+    event_count += input.event_count;
+  }
+  MergedEvents events(std::move(walks), cancel);
+  return write_checked(
+      inputs.front().shard, number, events, [&](const std::string& path, const SegmentMeta& meta) -> Status {
+        auto written = walk(path, meta);
+        if (!written)
+          return std::move(written).error();
+        const auto sum = sum_of(**written, cancel);
+        if (!sum)
+          return sum.error();
+        WEIR_TRY((*written)->check_derived());
+        if (sum->events() != event_count || !(*sum == events.sum()))
+          return fail(Errc::corruption, "a merged segment does not hold the events of its inputs", path);
+        return {};
+      });
+}
+
+Status SegmentFiles::remove(const SegmentMeta& meta) {
+  return unless_missing(fs_.unlink(segment_path(meta.shard, meta.number)));
+}
+
+Status SegmentFiles::sweep(ShardId shard, std::span<const SegmentMeta> live, std::uint64_t next_segment) {
   std::unordered_set<std::string> known;
   for (const SegmentMeta& meta : live) {
     WEIR_TRY(check_size(meta));
@@ -135,7 +190,11 @@ Status SegmentFiles::sweep(ShardId shard, std::span<const SegmentMeta> live) {
   for (const io::DirectoryEntry& entry : *entries) {
     if (known.contains(entry.name))
       continue;
-    if (entry.kind == io::EntryKind::file && entry.name.ends_with(temp_suffix))
+    const auto replaced = [&] {
+      const auto number = number_of(entry.name);
+      return number && *number < next_segment; // merged into another, or from an attempt that was made again
+    };
+    if (entry.kind == io::EntryKind::file && (entry.name.ends_with(temp_suffix) || replaced()))
       WEIR_TRY(unless_missing(fs_.unlink(directory + "/" + entry.name)));
     else
       WEIR_TRY(io::move_to_quarantine(fs_, directory + "/" + entry.name));

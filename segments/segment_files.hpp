@@ -3,14 +3,18 @@
 // Purpose: SegmentStore over `segments/SSS/N.seg`. What is live is the catalog's business.
 // Owner: the engine, one per data directory.
 // Threading: thread-safe; two writes of the same shard and number are for one thread at a time.
-// Invariants: no file but its own `.tmp` is ever removed; anything unknown is moved to `quarantine/`.
+// Invariants: no file is removed but its own `.tmp` and segments that others have replaced; anything unknown is moved
+// to `quarantine/`.
 #pragma once
 
 #include "engine/io/file_system.hpp"
 #include "engine/ports.hpp"
 #include "segments/block_cache.hpp"
+#include "segments/open_files.hpp"
+#include "segments/segment_walk.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -26,27 +30,38 @@ struct SegmentOptions {
   std::uint32_t zone_rows = 4'096;
   /// 10 bits give about 1 % false positives.
   std::uint32_t filter_bits_per_key = 10;
+  /// Segment files open at a time; the usual limit of a process is 1,024 for everything.
+  std::size_t open_files_max = 256;
 };
 
 class SegmentFiles final : public SegmentStore {
 public:
-  /// `fs` and `cache` must outlive this and every reader it opened.
+  /// `fs` and `cache` must outlive this and every reader it opened. A reader opens its file when it is read.
   SegmentFiles(io::FileSystem& fs, BlockCache& cache, const SegmentOptions& options);
 
   /// Errors: `invalid_argument` for events out of order or none at all, `disk_full`, `io_error`.
   Result<SegmentMeta> write(ShardId shard, std::uint64_t number, SortedEvents& events) override;
   /// Errors: `corruption` if the file is missing or has another size, `io_error`.
   Result<std::shared_ptr<const SegmentReader>> open(const SegmentMeta& meta) override;
-  /// Errors: `corruption` if a live segment is missing or has another size, `io_error`.
-  Status sweep(ShardId shard, std::span<const SegmentMeta> live) override;
+  /// Errors: as SegmentStore; `corruption` for damaged inputs, or if the new file does not hold what the inputs do.
+  Result<SegmentMeta> merge(std::span<const SegmentMeta> inputs, std::uint64_t number,
+                            const std::atomic<bool>& cancel) override;
+  Status remove(const SegmentMeta& meta) override;
+  /// Errors: `corruption` if a live segment is missing or has another size, and then nothing is touched; `io_error`.
+  Status sweep(ShardId shard, std::span<const SegmentMeta> live, std::uint64_t next_segment) override;
 
 private:
+  using Check = std::function<Status(const std::string& path, const SegmentMeta& meta)>;
   Status prepare_directory(ShardId shard);
+  Result<std::unique_ptr<SegmentWalk>> walk(const std::string& path, const SegmentMeta& meta) const;
+  /// As write(); `check` looks at the synced file before it gets its name.
+  Result<SegmentMeta> write_checked(ShardId shard, std::uint64_t number, SortedEvents& events, const Check& check);
   Result<SegmentMeta> write_file(const std::string& path, ShardId shard, std::uint64_t number, SortedEvents& events);
   Status check_size(const SegmentMeta& meta) const;
   [[nodiscard]] std::uint64_t identity_of(ShardId shard, std::uint64_t number) const noexcept;
 
   io::FileSystem& fs_;
+  std::shared_ptr<OpenFiles> open_files_;
   BlockCache& cache_;
   SegmentOptions options_;
   std::mutex directories_mutex_;

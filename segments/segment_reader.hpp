@@ -1,7 +1,7 @@
 // Reads one segment file.
 //
 // Purpose: SegmentReader over blocks that come through the cache, each checked when it comes from the disk.
-// Owner: shard views, shared. The file stays open while the reader lives, so it can be read after its name is gone.
+// Owner: shard views, shared. The file keeps its name while the reader lives.
 // Threading: immutable but for the footer, which is read on first use under a lock; thread-safe.
 // Invariants: wrong bytes are never handed out: a block that does not fit is `corruption` with file and offset.
 #pragma once

@@ -34,6 +34,16 @@ Status MemoryCatalog::publish_segment(const SegmentMeta& segment, std::uint64_t 
   return {};
 }
 
+Status MemoryCatalog::replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged) {
+  if (fail_with)
+    return *fail_with;
+  const auto first = std::search(state_.segments.begin(), state_.segments.end(), inputs.begin(), inputs.end());
+  CHECK(first != state_.segments.end());
+  *first = merged;
+  state_.segments.erase(first + 1, first + static_cast<std::ptrdiff_t>(inputs.size()));
+  return {};
+}
+
 EngineOptions ShardRig::small_options() {
   EngineOptions options;
   options.shards = 1;
@@ -102,7 +112,7 @@ ShardRig::~ShardRig() {
 void ShardRig::open(const CatalogState& state) {
   shard_ = parts.shards.emplace_back(std::make_unique<ShardParts>()).get();
   const ShardRecord& record = state.shards.front();
-  REQUIRE(parts.segments->sweep(0, state.segments).ok());
+  REQUIRE(parts.segments->sweep(0, state.segments, state.shards.at(0).next_segment).ok());
   SegmentList readers;
   for (const SegmentMeta& segment : state.segments) {
     auto reader = parts.segments->open(segment);

@@ -1,63 +1,20 @@
-#include "segments/catalog.hpp"
+#include "tests/segments/catalog_fixture.hpp"
 #include "tests/support/temp_directory.hpp"
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <string>
 #include <sys/stat.h>
 
 using namespace weir;
-using test::TempDirectory;
+using namespace weir::test;
 
 namespace {
-
-constexpr std::uint64_t seed = 0xF00D'CAFE'1234'5678u;
-
-std::unique_ptr<Catalog> must(Result<std::unique_ptr<Catalog>> catalog) {
-  REQUIRE_MESSAGE(catalog.ok(), to_string(catalog.ok() ? Error{} : catalog.error()));
-  return std::move(*catalog);
-}
-
-CatalogState must_load(Catalog& catalog) {
-  auto state = catalog.load();
-  REQUIRE_MESSAGE(state.ok(), to_string(state.ok() ? Error{} : state.error()));
-  return std::move(*state);
-}
-
-/// A segment that fits right behind `position_min - 1`.
-SegmentMeta segment(ShardId shard, std::uint64_t number, Position position_min = 1) {
-  const Timestamp t{std::chrono::seconds{1'600'000'000}};
-  SegmentMeta meta;
-  meta.shard = shard;
-  meta.number = number;
-  meta.file_bytes = 4'096;
-  meta.footer_offset = 4'000;
-  meta.footer_checksum = 0xFFFF'0000'FFFF'0000u + number; // Does not fit a signed integer.
-  meta.event_count = 10;
-  meta.context_count = 3;
-  meta.payload_bytes = 2'600;
-  meta.position_min = position_min;
-  meta.position_max = position_min + 9;
-  meta.timestamp_min = t - std::chrono::hours{1};
-  meta.timestamp_max = t + std::chrono::hours{1};
-  meta.recorded_at_min = t;
-  meta.recorded_at_max = t + std::chrono::microseconds{1};
-  return meta;
-}
-
-bool same(const CatalogState& a, const CatalogState& b) {
-  const auto equal = [](const ShardRecord& x, const ShardRecord& y) {
-    return x.shard == y.shard && x.wal_first_file == y.wal_first_file && x.wal_cut_record == y.wal_cut_record &&
-           x.next_segment == y.next_segment;
-  };
-  return a.format_version == b.format_version && a.shard_count == b.shard_count &&
-         a.directory_seed == b.directory_seed && a.positions_reserved == b.positions_reserved &&
-         std::equal(a.shards.begin(), a.shards.end(), b.shards.begin(), b.shards.end(), equal) &&
-         a.segments == b.segments;
-}
 
 /// The file as another program would change it.
 void change(const std::string& path, const std::string& sql) {
@@ -76,7 +33,7 @@ void write_file(const std::string& path, const std::string& content) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
 }
 
-/// A closed catalog of two shards and three segments.
+/// A closed catalog of two shards and three segments, one of them merged.
 std::string small_catalog(const TempDirectory& directory) {
   const std::string path = directory.path("catalog.db");
   auto catalog = must(Catalog::create(path, 2, seed));
@@ -84,6 +41,9 @@ std::string small_catalog(const TempDirectory& directory) {
   REQUIRE(catalog->publish_segment(segment(0, 1), 10, 1).ok());
   REQUIRE(catalog->publish_segment(segment(1, 1, 20), 7, 2).ok());
   REQUIRE(catalog->publish_segment(segment(0, 2, 40), 30, 3).ok());
+  REQUIRE(catalog->publish_segment(segment(1, 2, 60), 9, 2).ok());
+  const std::vector<SegmentMeta> inputs = {segment(1, 1, 20), segment(1, 2, 60)};
+  REQUIRE(catalog->replace_segments(inputs, merged(inputs, 3)).ok());
   REQUIRE(catalog->close().ok());
   return path;
 }
@@ -139,7 +99,7 @@ TEST_CASE("catalog: publishing makes the segment live and moves number and cut t
   CHECK(same(must_load(*must(Catalog::open(path))), state));
 }
 
-TEST_CASE("catalog: segments come by shard, then number") {
+TEST_CASE("catalog: segments come by shard, then position, whatever their numbers") {
   auto catalog = must(Catalog::create_in_memory(12, seed));
   REQUIRE(catalog->reserve_positions(10'000).ok());
   Position position = 1;
@@ -148,11 +108,18 @@ TEST_CASE("catalog: segments come by shard, then number") {
       REQUIRE(catalog->publish_segment(segment(shard, number, position), 0, 1).ok());
       position += 10;
     }
+  for (const ShardId shard : {11u, 2u, 0u}) { // the two oldest are merged into a segment with the highest number
+    const CatalogState state = must_load(*catalog);
+    std::vector<SegmentMeta> inputs;
+    std::copy_if(state.segments.begin(), state.segments.end(), std::back_inserter(inputs),
+                 [shard](const SegmentMeta& s) { return s.shard == shard && s.number <= 2; });
+    REQUIRE(catalog->replace_segments(inputs, merged(inputs, 11)).ok());
+  }
   const CatalogState state = must_load(*catalog);
-  REQUIRE(state.segments.size() == 12);
-  for (std::size_t i = 0; i < 12; ++i) {
-    CHECK(state.segments[i].shard == std::vector<ShardId>{0, 2, 11}[i / 4]);
-    CHECK(state.segments[i].number == std::vector<std::uint64_t>{1, 2, 9, 10}[i % 4]);
+  REQUIRE(state.segments.size() == 9);
+  for (std::size_t i = 0; i < 9; ++i) {
+    CHECK(state.segments[i].shard == std::vector<ShardId>{0, 2, 11}[i / 3]);
+    CHECK(state.segments[i].number == std::vector<std::uint64_t>{11, 9, 10}[i % 3]);
   }
 }
 
@@ -178,6 +145,7 @@ TEST_CASE("catalog: what load would not read back is refused, and changes nothin
   CHECK(refused([](SegmentMeta& m) { m.context_count = 0; }));
   CHECK(refused([](SegmentMeta& m) { m.context_count = 11; }));
   CHECK(refused([](SegmentMeta& m) { m.position_min = 0; }));
+  CHECK(refused([](SegmentMeta& m) { m.position_min = 10; })); // in another segment
   CHECK(refused([](SegmentMeta& m) { m.position_max = 100; }));
   CHECK(refused([](SegmentMeta& m) { m.position_max = m.position_min - 1; }));
   CHECK(refused([](SegmentMeta& m) { m.timestamp_min = m.timestamp_max + std::chrono::microseconds{1}; }));
@@ -205,6 +173,7 @@ TEST_CASE("catalog: after close every call says so") {
   CHECK(catalog->load().code() == Errc::closing);
   CHECK(catalog->reserve_positions(5).code() == Errc::closing);
   CHECK(catalog->publish_segment(segment(0, 1), 1, 1).code() == Errc::closing);
+  CHECK(catalog->replace_segments({}, segment(0, 1)).code() == Errc::closing);
 }
 
 TEST_CASE("catalog: one program at a time") {
@@ -293,7 +262,7 @@ TEST_CASE("catalog: values changed behind its back are corruption, with their pl
       {"DELETE FROM shards WHERE shard=1", "table shards"},
       {"DELETE FROM shards WHERE shard=0", "table shards, shard 1"},
       {"UPDATE segments SET file_bytes=4097 WHERE number=2", "table segments, shard 0 number 2"},
-      {"UPDATE segments SET timestamp_max=timestamp_max+1 WHERE shard=1", "table segments, shard 1 number 1"},
+      {"UPDATE segments SET timestamp_max=timestamp_max+1 WHERE shard=1", "table segments, shard 1 number 3"},
       {"UPDATE segments SET shard=1 WHERE number=2", "table segments, shard 1 number 2"},
       {"UPDATE segments SET number=-5 WHERE number=2", "table segments, shard 0 number 18446744073709551611"},
       {"DELETE FROM segments WHERE number=2", "table segments"},
@@ -333,7 +302,7 @@ TEST_CASE("catalog: a genuine record of another history is corruption, by the su
 }
 
 TEST_CASE("catalog: whichever byte of the closed file is damaged, it loads the same state or says no") {
-  TempDirectory directory(test::fast_parent());
+  TempDirectory directory(fast_parent());
   const std::string path = small_catalog(directory);
   const std::string good = read_file(path);
   const CatalogState expected = must_load(*must(Catalog::open(path)));
@@ -366,7 +335,7 @@ TEST_CASE("catalog: whichever byte of the closed file is damaged, it loads the s
 }
 
 TEST_CASE("catalog: a file cut short anywhere loads the same state or says no") {
-  TempDirectory directory(test::fast_parent());
+  TempDirectory directory(fast_parent());
   const std::string path = small_catalog(directory);
   const std::string good = read_file(path);
   const CatalogState expected = must_load(*must(Catalog::open(path)));

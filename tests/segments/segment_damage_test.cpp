@@ -93,7 +93,7 @@ TEST_CASE("segment damage: a file cut at any length is refused") {
     directory.overwrite(meta, good.substr(0, size));
     CAPTURE(size);
     REQUIRE(directory.files.open(meta).code() == Errc::corruption);
-    REQUIRE(directory.files.sweep(0, {&meta, 1}).code() == Errc::corruption);
+    REQUIRE(directory.files.sweep(0, {&meta, 1}, 2).code() == Errc::corruption);
     REQUIRE(open_before->verify().code() == Errc::corruption);
   }
   directory.overwrite(meta, good);

@@ -87,7 +87,7 @@ TEST_CASE("segment files: a crash before the rename leaves no live segment, and 
   for (const std::string& name : names(*crashed, "segments/000"))
     CHECK(name.ends_with(".tmp"));
   SegmentFiles files(*crashed, directory.cache, directory.options);
-  CHECK(files.sweep(0, {}).ok());
+  CHECK(files.sweep(0, {}, 1).ok());
   CHECK(names(*crashed, "segments/000").empty());
   CHECK(names(*crashed, "quarantine").empty());
 }
@@ -99,7 +99,7 @@ TEST_CASE("segment files: the sweep keeps live segments and moves unknown files 
   for (const char* text : {"first", "second", "third"}) {
     directory.write(rows, 2);
     put(*directory.fs, "segments/000/notes.txt", text);
-    REQUIRE(directory.files.sweep(0, {&live, 1}).ok());
+    REQUIRE(directory.files.sweep(0, {&live, 1}, 2).ok());
   }
   CHECK(names(*directory.fs, "segments/000") == Names{"0000000000000001.seg"});
   const Names kept = names(*directory.fs, "quarantine");
@@ -112,7 +112,7 @@ TEST_CASE("segment files: the sweep keeps live segments and moves unknown files 
 
 TEST_CASE("segment files: the sweep of a shard without a directory has nothing to do") {
   SegmentDirectory directory;
-  CHECK(directory.files.sweep(3, {}).ok());
+  CHECK(directory.files.sweep(3, {}, 1).ok());
 }
 
 TEST_CASE("segment files: a missing live segment is corruption that names the file") {
@@ -122,7 +122,7 @@ TEST_CASE("segment files: a missing live segment is corruption that names the fi
   const auto opened = directory.files.open(meta);
   CHECK(opened.code() == Errc::corruption);
   CHECK(opened.error().where == "segments/000/0000000000000001.seg");
-  CHECK(directory.files.sweep(0, {&meta, 1}).code() == Errc::corruption);
+  CHECK(directory.files.sweep(0, {&meta, 1}, 2).code() == Errc::corruption);
 }
 
 TEST_CASE("segment files: writing a number again moves what was there out of the way") {
@@ -134,15 +134,59 @@ TEST_CASE("segment files: writing a number again moves what was there out of the
   CHECK(weir::test::read_text(*directory.fs, "quarantine/segments-000-0000000000000001.seg") == first);
 }
 
-TEST_CASE("segment files: opening reads nothing, and a reader outlives its file's name") {
-  SegmentDirectory directory;
+TEST_CASE("segment files: opening reads nothing, and a file that has gone by the first read is corruption") {
+  SegmentDirectory directory({.directory_seed = 7}, 0);
   const Rows rows = some_rows(8);
   const SegmentMeta meta = directory.write(rows);
   const std::uint64_t before = directory.fs->counters().of(io::Operation::read);
-  const auto reader = directory.open(meta);
+  const std::uint64_t opens = directory.fs->counters().of(io::Operation::open);
+  auto reader = directory.open(meta);
   CHECK(directory.fs->counters().of(io::Operation::read) == before);
-  REQUIRE(directory.fs->unlink(segment_path(0, 1)).ok());
+  CHECK(directory.fs->counters().of(io::Operation::open) == opens);
   CHECK(*scan(*reader) == rows);
+  CHECK(directory.fs->counters().of(io::Operation::open) == opens + 1);
+  reader = directory.open(meta);
+  REQUIRE(directory.files.remove(meta).ok());
+  CHECK(directory.files.remove(meta).ok()); // it is gone, which is what was asked for
+  const auto missing = scan(*reader);
+  CHECK(missing.code() == Errc::corruption);
+  CHECK(missing.error().where == "segments/000/0000000000000001.seg");
+}
+
+TEST_CASE("segment files: many segments are read with few files open") {
+  SegmentDirectory directory({.directory_seed = 7, .zone_rows = 64, .filter_bits_per_key = 10, .open_files_max = 3},
+                             0); // nothing is cached: every read is one of a file
+  std::vector<Rows> rows;
+  std::vector<std::shared_ptr<const SegmentReader>> readers;
+  for (std::uint64_t number = 1; number <= 10; ++number) {
+    rows.push_back(some_rows(100 + number));
+    readers.push_back(directory.open(directory.write(rows.back(), number)));
+  }
+  const auto opens = [&] { return directory.fs->counters().of(io::Operation::open); };
+  for (int round = 0; round < 3; ++round) {
+    const std::uint64_t before = opens();
+    for (std::size_t i = 0; i < readers.size(); ++i)
+      CHECK(*scan(*readers[i]) == rows[i]);
+    CHECK(opens() - before == 10); // in turn, so each had been closed for others since its last time
+  }
+  const std::uint64_t before = opens();
+  for (int round = 0; round < 5; ++round)
+    for (std::size_t i = 0; i < 3; ++i)
+      CHECK(*scan(*readers[i]) == rows[i]);
+  CHECK(opens() - before == 3);
+}
+
+TEST_CASE("segment files: the sweep deletes what others have replaced, and only that") {
+  SegmentDirectory directory;
+  const Rows rows = some_rows(4);
+  directory.write(rows, 1); // merged into 3 before a crash
+  directory.write(rows, 2);
+  const SegmentMeta live = directory.write(rows, 3);
+  directory.write(rows, 4); // never published
+  put(*directory.fs, "segments/000/2.seg", "no name of ours");
+  REQUIRE(directory.files.sweep(0, {&live, 1}, 4).ok());
+  CHECK(names(*directory.fs, "segments/000") == Names{"0000000000000003.seg"});
+  CHECK(names(*directory.fs, "quarantine") == Names{"segments-000-0000000000000004.seg", "segments-000-2.seg"});
 }
 
 TEST_CASE("segment files: a big segment is written in large pieces") {

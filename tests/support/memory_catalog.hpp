@@ -4,9 +4,12 @@
 
 #include "engine/ports.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
+#include <vector>
 
 namespace weir::test {
 
@@ -15,6 +18,7 @@ struct MemoryCatalogDisk {
   std::mutex mutex;
   CatalogState state;                     ///< shard_count 0: not created yet.
   std::function<Status()> before_publish; ///< May fail or hold publish_segment.
+  std::function<Status()> before_replace; ///< May fail or hold replace_segments.
 };
 
 class MemoryCatalog final : public CatalogStore {
@@ -48,7 +52,24 @@ public:
     shard.wal_cut_record = wal_cut_record;
     shard.wal_first_file = wal_first_file;
     shard.next_segment = segment.number + 1;
-    disk_->state.segments.push_back(segment);
+    // By shard, then in the order of publishing: merged neighbours must be found side by side.
+    std::vector<SegmentMeta>& live = disk_->state.segments;
+    live.insert(std::find_if(live.begin(), live.end(), [&](const SegmentMeta& s) { return s.shard > segment.shard; }),
+                segment);
+    return {};
+  }
+  Status replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged) override {
+    if (disk_->before_replace)
+      WEIR_TRY(disk_->before_replace());
+    const std::lock_guard lock(disk_->mutex);
+    std::vector<SegmentMeta>& live = disk_->state.segments;
+    const auto first = std::search(live.begin(), live.end(), inputs.begin(), inputs.end());
+    if (first == live.end())
+      return fail(Errc::invalid_argument, "the segments to replace are not live neighbours");
+    *first = merged;
+    live.erase(first + 1, first + static_cast<std::ptrdiff_t>(inputs.size()));
+    ShardRecord& shard = disk_->state.shards.at(merged.shard);
+    shard.next_segment = std::max(shard.next_segment, merged.number + 1);
     return {};
   }
   Status close() override { return {}; }

@@ -1,0 +1,110 @@
+#include "segments/compaction.hpp"
+
+#include "engine/hash.hpp"
+
+#include <algorithm>
+
+namespace weir::segments {
+namespace {
+
+// About a millisecond of work.
+constexpr std::uint64_t events_between_looks = 4'096;
+
+Error cancelled() {
+  return fail(Errc::cancelled, "the merge was cancelled");
+}
+
+std::uint64_t word(Timestamp time) {
+  return static_cast<std::uint64_t>(time.time_since_epoch().count());
+}
+
+} // namespace
+
+void EventSum::enter_context(std::string_view context_id) noexcept {
+  context_hash_ = hash64(context_id, 0);
+}
+
+void EventSum::add(const EventView& event) noexcept {
+  // Each text is hashed by itself, so that a byte that moves from one field to the next is seen.
+  const std::uint64_t words[] = {context_hash_,
+                                 event.sequence,
+                                 event.position,
+                                 word(event.recorded_at),
+                                 word(event.timestamp),
+                                 hash64(event.event_type, 0),
+                                 hash64(event.event_id, 0),
+                                 hash64(event.metadata, 0),
+                                 hash64(event.payload, 0)};
+  sum_ += hash64(words, sizeof words, 0);
+  ++events_;
+}
+
+MergedEvents::MergedEvents(std::vector<std::unique_ptr<SegmentWalk>> inputs, const std::atomic<bool>& cancel)
+    : inputs_(std::move(inputs)), cancel_(cancel) {
+}
+
+bool MergedEvents::stop(Status why) {
+  status_ = std::move(why);
+  return false;
+}
+
+bool MergedEvents::choose_context() {
+  // All holders of the last context move on; who has no other leaves.
+  const auto exhausted = [this](const std::unique_ptr<SegmentWalk>& input) {
+    const bool moves = !begun_ || std::find(holders_.begin(), holders_.end(), input.get()) != holders_.end();
+    if (!moves || !status_)
+      return false;
+    const auto moved = input->next_context();
+    if (!moved)
+      status_ = moved.error();
+    return moved && !*moved;
+  };
+  inputs_.erase(std::remove_if(inputs_.begin(), inputs_.end(), exhausted), inputs_.end());
+  begun_ = true;
+  holders_.clear();
+  holder_ = 0;
+  if (!status_ || inputs_.empty())
+    return false;
+  const auto first = std::min_element(inputs_.begin(), inputs_.end(),
+                                      [](const auto& a, const auto& b) { return a->context_id() < b->context_id(); });
+  const std::string_view context_id = (*first)->context_id();
+  for (const auto& input : inputs_)
+    if (input->context_id() == context_id)
+      holders_.push_back(input.get());
+  sum_.enter_context(context_id);
+  return true;
+}
+
+bool MergedEvents::next(EventView& event) {
+  while (holder_ < holders_.size() && holders_[holder_]->rows_left() == 0)
+    ++holder_;
+  if (holder_ == holders_.size() && !choose_context())
+    return false;
+  if (sum_.events() % events_between_looks == 0 && cancel_.load(std::memory_order_relaxed))
+    return stop(cancelled());
+  if (Status read = holders_[holder_]->next_row(event); !read)
+    return stop(std::move(read));
+  sum_.add(event);
+  return true;
+}
+
+Result<EventSum> sum_of(SegmentWalk& segment, const std::atomic<bool>& cancel) {
+  EventSum sum;
+  EventView event;
+  while (true) {
+    auto moved = segment.next_context();
+    if (!moved)
+      return std::move(moved).error();
+    if (!*moved)
+      return sum;
+    sum.enter_context(segment.context_id());
+    while (segment.rows_left() != 0) {
+      if (sum.events() % events_between_looks == 0 && cancel.load(std::memory_order_relaxed))
+        return cancelled();
+      WEIR_TRY(segment.next_row(event));
+      sum.add(event);
+    }
+  }
+}
+
+} // namespace weir::segments

@@ -1,0 +1,65 @@
+// Merges neighbouring segments of a shard, and proves that nothing was lost on the way.
+//
+// Purpose: MergedEvents is what SegmentFiles::merge writes into the new file; EventSum tells whether two sets of events
+// are the same. Memory: as SegmentWalk, once for each input. Owner: one merge; one thread.
+// Invariants: contexts ascend; the events of a context come from the oldest input first, so their sequences go on where
+// the input before ended (the writer refuses anything else).
+#pragma once
+
+#include "engine/ports.hpp"
+#include "segments/segment_walk.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace weir::segments {
+
+/// Count and sum of the hashes of events, over every field: equal for the same events in any order.
+class EventSum {
+public:
+  /// The events added next are of this context: it is hashed once for all of them.
+  void enter_context(std::string_view context_id) noexcept;
+  /// Precondition: of the context entered last.
+  void add(const EventView& event) noexcept;
+
+  [[nodiscard]] std::uint64_t events() const noexcept { return events_; }
+  friend bool operator==(const EventSum& a, const EventSum& b) noexcept {
+    return a.events_ == b.events_ && a.sum_ == b.sum_;
+  }
+
+private:
+  std::uint64_t context_hash_ = 0;
+  std::uint64_t events_ = 0;
+  std::uint64_t sum_ = 0;
+};
+
+class MergedEvents final : public SortedEvents {
+public:
+  /// `inputs` are neighbours, oldest first, before their first context. `cancel` is looked at now and then.
+  MergedEvents(std::vector<std::unique_ptr<SegmentWalk>> inputs, const std::atomic<bool>& cancel);
+
+  bool next(EventView& event) override;
+  Status status() const override { return status_; }
+  /// Of what next() has handed out.
+  [[nodiscard]] const EventSum& sum() const noexcept { return sum_; }
+
+private:
+  bool choose_context();
+  bool stop(Status why);
+
+  std::vector<std::unique_ptr<SegmentWalk>> inputs_; ///< Those with rows left, oldest first.
+  const std::atomic<bool>& cancel_;
+  std::vector<SegmentWalk*> holders_; ///< Those that hold the current context, oldest first.
+  std::size_t holder_ = 0;
+  bool begun_ = false;
+  Status status_;
+  EventSum sum_;
+};
+
+/// Reads all of a segment. Errors: as SegmentReader, and `cancelled`.
+Result<EventSum> sum_of(SegmentWalk& segment, const std::atomic<bool>& cancel);
+
+} // namespace weir::segments
