@@ -1,5 +1,6 @@
 #include "actors/engine_actors.hpp"
 
+#include "actors/compactor.hpp"
 #include "actors/flusher.hpp"
 #include "actors/shard.hpp"
 #include "actors/shard_manager.hpp"
@@ -14,6 +15,7 @@ EngineCore::ActorSide::ActorSide(EngineParts& parts) {
   config.set("scheduler.max-throughput", std::size_t{64});
   system.emplace(config);
   flusher = system->spawn<Flusher, caf::hidden>(parts);
+  compactor = system->spawn<Compactor, caf::hidden>(parts);
   for (const auto& shard : parts.shards)
     shards.push_back(shard->table ? system->spawn<Shard, caf::hidden>(parts, *shard) : ShardActor{});
   manager = system->spawn<ShardManager, caf::hidden>(parts, shards);
@@ -36,6 +38,7 @@ EngineCore::ActorSide::~ActorSide() {
     for (ShardActor& shard : shards)
       end(shard);
     end(flusher);
+    end(compactor);
   }
   shards.clear();
   system.reset();
@@ -45,6 +48,7 @@ void EngineCore::start_actors() {
   actors_ = std::make_unique<ActorSide>(parts_);
   parts_.poke_all = [manager = actors_->manager] { caf::anon_send(manager, poke_all_atom_v); };
   parts_.relieve = [manager = actors_->manager] { caf::anon_send(manager, relieve_atom_v); };
+  parts_.segments_changed = [compactor = actors_->compactor] { caf::anon_send(compactor, changed_atom_v); };
   for (std::size_t i = 0; i < parts_.shards.size(); ++i) {
     ShardParts& shard = *parts_.shards[i];
     if (!shard.table)
@@ -61,6 +65,7 @@ void EngineCore::start_actors() {
     if (shard.table->flush_queue().size() != 0) // recovery filled more than one memtable
       caf::anon_send(actors_->flusher, frozen_atom_v, static_cast<std::uint32_t>(i));
   }
+  parts_.segments_changed(); // an earlier life may have left work
 }
 
 void EngineCore::flush(FlushQueue::Waiter waiter) {
@@ -76,6 +81,7 @@ void EngineCore::stop_actors() {
   // Nothing may hold a handle once its system is gone.
   parts_.poke_all = nullptr;
   parts_.relieve = nullptr;
+  parts_.segments_changed = nullptr;
   for (auto& shard : parts_.shards)
     if (shard->table) {
       shard->wake = nullptr;

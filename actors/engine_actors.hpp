@@ -18,6 +18,7 @@ struct EngineCore::ActorSide {
   std::optional<caf::actor_system> system;
   std::vector<ShardActor> shards; // null where the shard could not be opened
   FlusherActor flusher;
+  CompactorActor compactor;
   ShardManagerActor manager;
 };
 

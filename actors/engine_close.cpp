@@ -39,6 +39,7 @@ Status EngineCore::close(std::chrono::milliseconds timeout_ms) {
     return *close_result_;
   const auto deadline = std::chrono::steady_clock::now() + timeout_ms;
   closing_.store(true);
+  parts_.closing.store(true); // what a merge has written is dropped: its inputs are live
   bool in_time = true;
   Status sealed;
   if (actors_) {

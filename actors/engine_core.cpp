@@ -1,5 +1,6 @@
 #include "actors/engine_core.hpp"
 
+#include "actors/merge.hpp"
 #include "engine/callback_scope.hpp"
 #include "engine/event_codec.hpp"
 #include "engine/query/executor.hpp"
@@ -191,6 +192,8 @@ EngineStats EngineCore::stats() const {
       one.held_back = shard->held_back.load();
       one.lookups = shard->lookups.load();
       one.flushes = shard->flushes.load();
+      one.compactions = shard->compactions.load();
+      one.compacted_bytes = shard->compacted_bytes.load();
       one.flush_queue = shard->table->flush_queue().size();
       const ShardView now = shard->table->view();
       for (const MemtableView& memtable : now.memtables) {
@@ -206,6 +209,7 @@ EngineStats EngineCore::stats() const {
     }
     stats.shards.push_back(one);
   }
+  stats.compactions_pending = compactions_pending(parts_);
   const segments::BlockCacheStats cache = parts_.cache->stats();
   stats.next_position = parts_.positions->next();
   stats.block_cache_bytes = cache.cached_bytes;

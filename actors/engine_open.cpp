@@ -109,6 +109,7 @@ Status EngineCore::open_directory(EngineSeams& seams) {
   parts_.lookups = io::make_threaded_executor(lookup_threads);
   parts_.flush_lane = parts_.executor->make_lane(io::LaneKind::dedicated, "weir-flush");
   parts_.files_lane = parts_.executor->make_lane(io::LaneKind::dedicated, "weir-files");
+  parts_.compaction_lane = parts_.executor->make_lane(io::LaneKind::dedicated, "weir-compact");
   parts_.guard->check();
 
   // The positions of an earlier life may have been given up to the reservation: this one starts behind it.
@@ -148,7 +149,7 @@ Status EngineCore::open_shard(const CatalogState& state, const ShardRecord& reco
   for (const SegmentMeta& segment : state.segments)
     if (segment.shard == record.shard)
       live.push_back(segment);
-  WEIR_TRY(parts_.segments->sweep(record.shard, live));
+  WEIR_TRY(parts_.segments->sweep(record.shard, live, record.next_segment));
   SegmentList readers;
   for (const SegmentMeta& segment : live) {
     auto reader = parts_.segments->open(segment);

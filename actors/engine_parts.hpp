@@ -49,9 +49,10 @@ struct ShardParts {
   std::unique_ptr<ShardTable> table; ///< Null if the shard could not be opened (allow_failed_shards).
   std::unique_ptr<ShardInbox> inbox;
   std::unique_ptr<ShardLog> log;
-  std::uint64_t next_segment = 1; ///< Flush lane only.
-  Timestamp recorded_at_max{};    ///< Shard actor only, once running.
+  std::atomic<std::uint64_t> next_segment{1}; ///< For the next attempt to write one.
+  Timestamp recorded_at_max{};                ///< Shard actor only, once running.
   std::atomic<std::uint64_t> flushes{0}, lookups{0}, held_back{0};
+  std::atomic<std::uint64_t> compactions{0}, compacted_bytes{0};
 
   std::function<void()> wake; ///< Wakes the shard actor; set while the actors live.
 
@@ -89,6 +90,9 @@ struct EngineParts {
   std::unique_ptr<io::IoExecutor> lookups;
   std::shared_ptr<io::Lane> flush_lane;
   std::shared_ptr<io::Lane> files_lane;
+  std::shared_ptr<io::Lane> compaction_lane;
+  std::atomic<bool> merging{false}; ///< A merge is on its way from plan to view.
+  std::atomic<bool> closing{false}; ///< Merges end unfinished.
   std::uint64_t recovered_events = 0;
   std::uint64_t open_ms = 0;
 
@@ -96,6 +100,8 @@ struct EngineParts {
   std::function<void()> poke_all;
   /// Asks for memory to be freed; set while the actors live.
   std::function<void()> relieve;
+  /// Says that a shard has one more segment; set while the actors live.
+  std::function<void()> segments_changed;
 
   /// Reserves more positions in the catalog, in the flush lane, unless somebody is at it; then wakes every shard.
   void reserve_positions();

@@ -38,6 +38,7 @@ void Flusher::start(std::uint32_t shard) {
     const Status flushed = flush_oldest(parts, *parts.shards[shard]);
     if (flushed) {
       parts.poke_all(); // memory came back
+      parts.segments_changed();
     } else {
       parts.health.warn(
           format("shard {}: a flush failed and will be tried again: {}", shard, to_string(flushed.error())));

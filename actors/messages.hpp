@@ -58,6 +58,9 @@ CAF_ADD_ATOM(weir_inside, weir, frozen_atom, "frozen")
 CAF_ADD_ATOM(weir_inside, weir, flushed_atom, "flushed")
 CAF_ADD_ATOM(weir_inside, weir, relieve_atom, "relieve")
 CAF_ADD_ATOM(weir_inside, weir, poke_all_atom, "pokeall")
+CAF_ADD_ATOM(weir_inside, weir, changed_atom, "changed")
+CAF_ADD_ATOM(weir_inside, weir, look_atom, "look")
+CAF_ADD_ATOM(weir_inside, weir, merged_atom, "merged")
 CAF_END_TYPE_ID_BLOCK(weir_inside)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::LookupAnswers)
@@ -85,6 +88,15 @@ using FlusherActor = caf::typed_actor<
     Op<frozen_atom, std::uint32_t>::Returns<void>,
     // The flush lane is done with a memtable of this shard (true) or must try again (false).
     Op<flushed_atom, std::uint32_t, bool>::Returns<void>>;
+
+/// COMPACTOR: neighbouring segments in, one segment out, one merge at a time.
+using CompactorActor = caf::typed_actor<
+    // Some shard has one more segment.
+    Op<changed_atom>::Returns<void>,
+    // Time has passed: what had to wait may be due.
+    Op<look_atom>::Returns<void>,
+    // This shard's merge is in the view (true), or has failed or was cancelled (false).
+    Op<merged_atom, std::uint32_t, bool>::Returns<void>>;
 
 /// SHARD MANAGER: owns the shards, and speaks to all of them at once.
 using ShardManagerActor = caf::typed_actor<

@@ -24,8 +24,10 @@ struct ShardStats {
   std::uint64_t lookups = 0;       ///< Cold contexts looked up since open.
   std::uint64_t memtable_events = 0;
   std::uint64_t memtable_bytes = 0;
-  std::uint64_t flush_queue = 0; ///< Passive memtables.
-  std::uint64_t flushes = 0;     ///< Since open.
+  std::uint64_t flush_queue = 0;     ///< Passive memtables.
+  std::uint64_t flushes = 0;         ///< Since open.
+  std::uint64_t compactions = 0;     ///< Merges of neighbouring segments since open.
+  std::uint64_t compacted_bytes = 0; ///< Size on disk of the segments they wrote.
   std::uint64_t segments = 0;
   std::uint64_t segment_events = 0;
   std::uint64_t segment_bytes = 0; ///< On disk.
@@ -41,6 +43,9 @@ struct EngineStats {
   std::uint64_t block_cache_misses = 0;
   std::uint64_t pinned_bytes = 0;   ///< Held by live replay batches.
   std::uint64_t unsealed_bytes = 0; ///< In memtables, over all shards.
+  /// Shards in which segments are being merged, or will be once no flush has come for a moment. 0: the background has
+  /// nothing left to do with the segments there are.
+  std::uint64_t compactions_pending = 0;
   std::uint64_t disk_free_bytes = 0;
   std::uint64_t recovered_events = 0; ///< Read back from the write-ahead logs by open().
   std::uint64_t open_ms = 0;          ///< How long open() took.

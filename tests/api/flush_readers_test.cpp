@@ -239,13 +239,15 @@ TEST_CASE("readers during flush: 100 flushes under two readers that never pause,
   for (std::thread& thread : threads)
     thread.join();
   CHECK_MESSAGE(!verdict.bad(), verdict.text());
-  std::uint64_t segments = 0, flushed = 0;
+  std::uint64_t segments = 0, flushed = 0, merges = 0;
   for (const ShardStats& shard : engine.stats().shards) {
     segments += shard.segments;
     flushed += shard.flushes;
+    merges += shard.compactions;
   }
   CHECK(flushed >= flushes);
-  CHECK(segments == flushed);
+  CHECK(merges > 0); // views change under the readers in this way, too
+  CHECK(segments + 3 * merges <= flushed);
   CHECK(replays >= flushes / 4);
   CHECK(queries >= flushes / 4);
   std::uint64_t stored = 0;

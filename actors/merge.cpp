@@ -1,0 +1,153 @@
+#include "actors/merge.hpp"
+
+#include "engine/text.hpp"
+#include "segments/compaction_plan.hpp"
+
+#include <algorithm>
+
+namespace weir {
+
+namespace {
+
+using segments::CompactionPolicy;
+using segments::CompactionRun;
+
+constexpr std::chrono::milliseconds publish_retry{500};
+constexpr std::chrono::milliseconds unread_interval{100};
+// Merging mostly shortens, but filters and the index of few segments may be larger than those of many.
+constexpr std::uint64_t space_margin_bytes = 1 * MiB;
+
+std::vector<SegmentMeta> metas_of(std::span<const std::shared_ptr<const SegmentReader>> segments) {
+  std::vector<SegmentMeta> metas;
+  metas.reserve(segments.size());
+  for (const auto& segment : segments)
+    metas.push_back(segment->meta());
+  return metas;
+}
+
+std::optional<CompactionRun> plan_for(const EngineParts& parts, const SegmentList& segments, std::size_t fan_in) {
+  return segments::plan_compaction(metas_of(segments), {parts.options.segment_bytes_max, fan_in});
+}
+
+struct Unread {
+  std::weak_ptr<const SegmentReader> reader;
+  SegmentMeta meta;
+};
+
+/// Removes the files of replaced segments; of those that old views still read, later. What is left at the end of the
+/// engine is removed by the next open.
+void remove_unread(EngineParts& parts, std::vector<Unread> replaced) {
+  std::vector<Unread> still_read;
+  for (Unread& each : replaced) {
+    if (!each.reader.expired())
+      still_read.push_back(std::move(each));
+    else if (const Status removed = parts.segments->remove(each.meta); !removed)
+      parts.health.warn(format("shard {}: a merged segment's file could not be removed: {}", each.meta.shard,
+                               to_string(removed.error())));
+  }
+  if (!still_read.empty())
+    parts.compaction_lane->post_after(
+        unread_interval, [&parts, left = std::move(still_read)]() mutable { remove_unread(parts, std::move(left)); });
+}
+
+} // namespace
+
+bool wants_merge(const EngineParts& parts, const ShardParts& shard) {
+  return shard.table && plan_for(parts, *shard.table->view().segments, CompactionPolicy::fan_in_quiet);
+}
+
+std::uint64_t compactions_pending(const EngineParts& parts) {
+  // First, so that a merge which ends meanwhile is seen here or as what it leaves to do.
+  const bool merging = parts.merging.load();
+  const auto wanted =
+      std::count_if(parts.shards.begin(), parts.shards.end(), [&](const auto& s) { return wants_merge(parts, *s); });
+  return std::max(static_cast<std::uint64_t>(wanted), std::uint64_t{merging ? 1u : 0u});
+}
+
+std::shared_ptr<Merge> Merge::plan(EngineParts& parts, ShardParts& shard, std::size_t fan_in) {
+  if (!shard.table)
+    return nullptr;
+  const ShardView view = shard.table->view();
+  const auto run = plan_for(parts, *view.segments, fan_in);
+  if (!run)
+    return nullptr;
+  const auto first = view.segments->begin() + static_cast<std::ptrdiff_t>(run->first);
+  return std::make_shared<Merge>(parts, shard, SegmentList(first, first + static_cast<std::ptrdiff_t>(run->count)));
+}
+
+Merge::Merge(EngineParts& parts, ShardParts& shard, SegmentList inputs)
+    : parts_(parts), shard_(shard), inputs_(std::move(inputs)), metas_(metas_of(inputs_)) {
+}
+
+Merge::~Merge() {
+  if (written_ && !maybe_published_)
+    static_cast<void>(parts_.segments->remove(*written_).ok()); // what stays is swept away by the next open
+  if (done_)                                                    // dropped at shutdown
+    parts_.merging.store(false);
+}
+
+void Merge::start(Done done) {
+  parts_.merging.store(true);
+  done_ = std::move(done);
+  parts_.compaction_lane->post([self = shared_from_this()] { self->write(); });
+}
+
+void Merge::write() {
+  if (const Status written = try_write(); !written)
+    fail(written.error());
+  else
+    parts_.flush_lane->post([self = shared_from_this()] { self->publish(); });
+}
+
+Status Merge::try_write() {
+  std::uint64_t bytes = space_margin_bytes;
+  for (const SegmentMeta& input : metas_)
+    bytes += input.file_bytes;
+  parts_.guard->check();
+  if (parts_.guard->free_bytes() < parts_.guard->reserve_bytes() + bytes)
+    return weir::fail(Errc::disk_full,
+                      format("{} bytes are free, {} and the reserve are needed", parts_.guard->free_bytes(), bytes));
+  auto merged = parts_.segments->merge(metas_, shard_.next_segment++, parts_.closing);
+  if (!merged)
+    return std::move(merged).error();
+  written_ = *merged;
+  auto reader = parts_.segments->open(*merged);
+  if (!reader)
+    return std::move(reader).error();
+  reader_ = *std::move(reader);
+  return {};
+}
+
+void Merge::publish() {
+  // A commit that failed may still turn up after a crash, so from here on the file stays whatever happens.
+  maybe_published_ = true;
+  if (const Status replaced = parts_.catalog->replace_segments(metas_, *written_); !replaced) {
+    parts_.health.warn(
+        format("shard {}: a merge could not be published, trying again: {}", shard_.id, to_string(replaced.error())));
+    parts_.flush_lane->post_after(publish_retry, [self = shared_from_this()] { self->publish(); });
+    return;
+  }
+  shard_.table->replace_segments(inputs_, std::move(reader_));
+  shard_.compactions.fetch_add(1, std::memory_order_relaxed);
+  shard_.compacted_bytes.fetch_add(written_->file_bytes, std::memory_order_relaxed);
+  std::vector<Unread> replaced;
+  for (const auto& input : inputs_)
+    replaced.push_back({input, input->meta()});
+  inputs_.clear();
+  parts_.compaction_lane->post(
+      [&parts = parts_, replaced = std::move(replaced)]() mutable { remove_unread(parts, std::move(replaced)); });
+  end(true);
+}
+
+void Merge::fail(const Error& why) {
+  if (why.code != Errc::cancelled)
+    parts_.health.warn(format("shard {}: segments could not be merged, trying again: {}", shard_.id, to_string(why)));
+  end(false);
+}
+
+void Merge::end(bool worked) {
+  parts_.merging.store(false); // first: who is told may start the next one
+  std::exchange(done_, nullptr)(worked);
+}
+
+} // namespace weir
