@@ -32,7 +32,7 @@ define suite
 endef
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: ## install what is missing (Debian 12 packages)
 	@.ci/setup-debian.sh test

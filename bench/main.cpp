@@ -64,6 +64,8 @@ int run(Arguments arguments) {
 
   std::filesystem::create_directories(arguments.harness.directory);
   const std::string file_system = describe_file_system(arguments.harness.directory);
+  if (file_system.starts_with(in_memory) && plan.name != "small")
+    throw std::runtime_error(arguments.harness.directory + " is in memory: choose a directory on a disk (--directory)");
   const Workload workload(plan.workload);
   print_head(plan, harness, workload, file_system);
   Results results;

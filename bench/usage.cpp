@@ -96,9 +96,11 @@ std::string describe_file_system(const std::string& directory) {
   if (::statfs(directory.c_str(), &status) != 0)
     throw std::runtime_error("no directory " + directory);
   const auto type = static_cast<long>(status.f_type);
-  if (type == tmpfs)
-    throw std::runtime_error(directory + " is in memory (tmpfs): choose a directory on a disk with --directory");
-  const std::string name = type == ext ? "ext4" : type == xfs ? "xfs" : type == btrfs ? "btrfs" : "another file system";
+  const std::string name = type == tmpfs   ? in_memory
+                           : type == ext   ? "ext4"
+                           : type == xfs   ? "xfs"
+                           : type == btrfs ? "btrfs"
+                                           : "another file system";
   return name + " on device " + device_of(directory);
 }
 

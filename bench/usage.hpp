@@ -40,7 +40,10 @@ private:
 /// Empties the page cache of the files below `directory`: of everything if allowed to, else of those files.
 void drop_page_cache(const std::string& directory);
 
-/// "ext4 on device 254:0"; errors: a file system in memory, which would make every figure a lie.
+/// What describe_file_system() begins with where files are in memory and every figure would be a lie.
+inline constexpr const char* in_memory = "tmpfs";
+
+/// "ext4 on device 254:0".
 [[nodiscard]] std::string describe_file_system(const std::string& directory);
 
 } // namespace weir::bench

@@ -114,8 +114,11 @@ public:
 
   void settle() override {
     using namespace std::chrono_literals;
-    const auto busy = [](const ShardStats& shard) { return shard.flush_queue != 0; };
-    for (auto stats = engine_->stats(); std::ranges::any_of(stats.shards, busy); stats = engine_->stats())
+    const auto busy = [](const EngineStats& stats) {
+      return stats.compactions_pending != 0 ||
+             std::ranges::any_of(stats.shards, [](const ShardStats& shard) { return shard.flush_queue != 0; });
+    };
+    while (busy(engine_->stats()))
       std::this_thread::sleep_for(1ms);
   }
 
