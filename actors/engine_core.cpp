@@ -209,6 +209,7 @@ EngineStats EngineCore::stats() const {
     }
     stats.shards.push_back(one);
   }
+  stats.compactions_running = parts_.merging.load() ? 1 : 0;
   stats.compactions_pending = compactions_pending(parts_);
   const segments::BlockCacheStats cache = parts_.cache->stats();
   stats.next_position = parts_.positions->next();

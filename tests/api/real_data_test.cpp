@@ -1,5 +1,6 @@
 // The history of a real repository as events, against answers that were computed from the file without weir.
 #include "engine/json/json.hpp"
+#include "tests/api/stored.hpp"
 #include "tests/support/shared_data.hpp"
 #include "tests/support/temp_directory.hpp"
 #include "tests/support/why.hpp"
@@ -290,4 +291,33 @@ TEST_CASE("real data: all answers match from memtables alone, from segments alon
     check_answers(engine, *history);
     check_every_context(engine, *history);
   }
+}
+
+TEST_CASE("real data: all answers match while many small segments are merged, and afterwards") {
+  const History* const history = load();
+  if (history == nullptr)
+    return;
+  EngineOptions options = with_shards(2);
+  options.segment_bytes_max = 16 * MiB;
+  const std::size_t all = history->lines.size();
+  constexpr std::size_t parts = 24;
+  TempDirectory directory;
+  Engine engine = open(directory.path("data"), options);
+  for (std::size_t i = 0; i < parts; ++i) {
+    import_lines(engine, *history, all * i / parts, all * (i + 1) / parts);
+    REQUIRE(engine.flush().ok());
+  }
+  check_answers(engine, *history);
+  REQUIRE(eventually([&] { return engine.stats().compactions_pending == 0; }));
+  for (const ShardStats& shard : engine.stats().shards) {
+    CHECK(shard.compactions >= 3);
+    CHECK(shard.segments < parts / 3);
+  }
+  check_answers(engine, *history);
+  check_every_context(engine, *history);
+  REQUIRE(engine.close().ok());
+  const Status verified = verify_directory(directory.path("data"));
+  CHECK_MESSAGE(verified.ok(), why(verified));
+  Engine again = open(directory.path("data"), {});
+  check_answers(again, *history);
 }

@@ -13,6 +13,7 @@
 //   count N                                                            the same as a query counts it; ends the showing
 //   writing                                                            from here on stores run
 //   flushing | flushed
+//   merging | merged                                                   segments in the background, seen a moment later
 //   ack WRITER NUMBER CONTEXT SEQUENCE EVENTS POSITION                 after the receipt came, never before
 //   failed TEXT                                                        what must not happen
 // It writes until it is killed.
@@ -143,6 +144,15 @@ private:
   std::counting_semaphore<> room_; ///< For calls without an answer: writer 0 waits for each, the others run ahead.
 };
 
+[[noreturn]] void watch_merges(const Engine& engine) {
+  for (std::uint64_t before = 0;; std::this_thread::sleep_for(std::chrono::microseconds(200))) {
+    const std::uint64_t now = engine.stats().compactions_running;
+    if (now != before)
+      say(now != 0 ? "merging" : "merged");
+    before = now;
+  }
+}
+
 std::uint64_t number(std::string_view text) {
   std::uint64_t value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value);
@@ -176,6 +186,7 @@ int main(int argc, char** argv) {
   std::vector<std::thread> threads;
   for (std::uint32_t writer = 0; writer < 4; ++writer)
     threads.emplace_back([&, writer] { Writer(*engine, seed, life, writer, acks_left).run(); });
+  threads.emplace_back([&] { watch_merges(*engine); });
   for (std::thread& thread : threads)
     thread.join();
 }

@@ -34,12 +34,13 @@ std::uint64_t setting(const char* variable, std::uint64_t otherwise) {
 }
 
 struct Kills {
-  std::uint32_t all = 0, opening = 0, flushing = 0;
+  std::uint32_t all = 0, opening = 0, flushing = 0, merging = 0;
 };
 
 enum class Aim {
   moment,          ///< Up to 50 ms after the first store.
   flushing,        ///< A little after some flush began.
+  merging,         ///< A little after some merge of segments began.
   acknowledgement, ///< Right at the n-th one; the host does it, see there.
   opening,         ///< While open() runs.
   shown,           ///< As soon as the directory's content has been shown.
@@ -87,6 +88,7 @@ public:
     }
     ++kills_.all;
     kills_.flushing += flushes_running_ > 0 ? 1 : 0;
+    kills_.merging += merging_ ? 1 : 0;
     if (!host.died_by_kill() || (!killed_ && aim_ != Aim::acknowledgement))
       oracle_.complain(format("life {}: the host ended before it was killed", life_));
   }
@@ -119,6 +121,12 @@ private:
         kill_in(up_to(4ms));
     } else if (word == "flushed")
       --flushes_running_;
+    else if (word == "merging") {
+      merging_ = true;
+      if (aim_ == Aim::merging && !kill_at_)
+        kill_in(up_to(4ms));
+    } else if (word == "merged")
+      merging_ = false;
     else if (word == "options" && life_ == 1)
       MESSAGE(std::string(line));
     else if (word == "failed")
@@ -177,15 +185,18 @@ private:
   std::optional<SteadyClock::time_point> kill_at_;
   std::uint64_t flushes_left_;
   int flushes_running_ = 0;
+  bool merging_ = false;
   bool killed_ = false;
 };
 
 Aim pick_aim(Dice& dice) {
   const std::uint64_t percent = dice.below(100);
-  if (percent < 50)
+  if (percent < 40)
     return Aim::moment;
+  if (percent < 52)
+    return Aim::merging;
   if (percent < 80)
-    return percent < 63 ? Aim::flushing : Aim::acknowledgement;
+    return percent < 65 ? Aim::flushing : Aim::acknowledgement;
   return Aim::opening;
 }
 
@@ -243,9 +254,9 @@ TEST_CASE("kill -9: nothing acknowledged is lost, doubled, torn or out of order,
     }
   }
   std::printf("kill-test: seed=%" PRIu64 " rounds=%" PRIu32 " kills=%" PRIu32 " kills_opening=%" PRIu32
-              " kills_flushing=%" PRIu32 " acknowledged=%" PRIu64 " unacknowledged_present=%" PRIu64 " lost=%" PRIu64
-              " duplicates=%" PRIu64 "\n",
-              seed, rounds, kills.all, kills.opening, kills.flushing, totals.acknowledged,
+              " kills_flushing=%" PRIu32 " kills_merging=%" PRIu32 " acknowledged=%" PRIu64
+              " unacknowledged_present=%" PRIu64 " lost=%" PRIu64 " duplicates=%" PRIu64 "\n",
+              seed, rounds, kills.all, kills.opening, kills.flushing, kills.merging, totals.acknowledged,
               totals.unacknowledged_present, totals.lost, totals.duplicates);
   CHECK(totals.lost == 0);
   CHECK(totals.duplicates == 0);

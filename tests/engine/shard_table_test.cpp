@@ -63,6 +63,29 @@ TEST_CASE("shard table: events move from active to passive to segment, and a vie
   CHECK(table.flush_queue().size() == 0);
 }
 
+TEST_CASE("shard table: merged segments take their inputs' place, in order, and views taken before keep the inputs") {
+  UnsealedBudget budget(1u << 20);
+  ShardTable table(0, 1, budget, {});
+  for (Sequence sequence = 1; sequence <= 4; ++sequence) {
+    apply(table, "a", sequence, 1);
+    table.freeze();
+    table.publish_segment(flushed(table));
+  }
+  apply(table, "a", 5, 1);
+  const ShardView before = table.view();
+  const SegmentList inputs(before.segments->begin() + 1, before.segments->begin() + 3);
+  EventBatch events;
+  for (const auto& input : inputs)
+    REQUIRE(input->read_context("a", {}, {}, events).ok());
+  const auto merged = std::make_shared<MemorySegment>(std::vector<EventView>(events.begin(), events.end()));
+  table.replace_segments(inputs, merged);
+  const ShardView after = table.view();
+  CHECK(*after.segments == SegmentList{before.segments->front(), merged, before.segments->back()});
+  CHECK(sequences(after, "a") == std::vector<Sequence>{1, 2, 3, 4, 5});
+  CHECK(before.segments->size() == 4);
+  CHECK(sequences(before, "a") == std::vector<Sequence>{1, 2, 3, 4, 5});
+}
+
 TEST_CASE("shard table: memory knows last sequences for certain, or says that segments must be asked") {
   UnsealedBudget budget(1u << 20);
   ShardTable table(0, 1, budget, {});
