@@ -98,6 +98,7 @@ public:
   [[nodiscard]] const std::shared_ptr<const Memtable>& memtable() const noexcept { return memtable_; }
 
 private:
+  class Sorted;
   static EventView view_of(const Memtable::Row& row);
   std::span<const Memtable::Row* const> rows_of(const Memtable::Context& context) const;
 

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
 
@@ -21,20 +22,28 @@ namespace weir::segments {
 
 /// Appends the low `width` (0-64) bits of every value, filled up to a whole byte; no padding.
 inline void append_packed(std::string& out, std::span<const std::uint64_t> values, unsigned width) {
+  if (width == 0)
+    return;
+  const std::uint64_t mask = ~std::uint64_t{0} >> (64 - width);
   const std::size_t begin = out.size();
-  out.resize(begin + packed_bytes(values.size(), width));
-  std::size_t bit = 0;
-  for (const std::uint64_t value : values) {
-    for (unsigned done = 0; done < width;) {
-      char& byte = out[begin + bit / 8];
-      const auto shift = static_cast<unsigned>(bit % 8);
-      const unsigned step = 8 - shift < width - done ? 8 - shift : width - done;
-      const auto piece = static_cast<unsigned>((value >> done) & ((1u << step) - 1));
-      byte = static_cast<char>(static_cast<unsigned char>(byte) | (piece << shift));
-      done += step;
-      bit += step;
-    }
+  const std::size_t size = packed_bytes(values.size(), width);
+  out.resize(begin + size + sizeof(std::uint64_t)); // whole words are stored; what is too much goes afterwards
+  char* at = out.data() + begin;
+  std::uint64_t word = 0;
+  unsigned used = 0; // bits of `word`
+  for (std::uint64_t value : values) {
+    value &= mask;
+    word |= value << used;
+    used += width;
+    if (used < 64)
+      continue;
+    std::memcpy(at, &word, sizeof word);
+    at += sizeof word;
+    used -= 64;
+    word = used == 0 ? 0 : value >> (width - used);
   }
+  std::memcpy(at, &word, sizeof word);
+  out.resize(begin + size);
 }
 
 /// Value `index` of those packed at `bytes`.

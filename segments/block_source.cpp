@@ -3,7 +3,6 @@
 #include "engine/hash.hpp"
 #include "engine/text.hpp"
 #include "segments/bytes.hpp"
-#include "segments/codec.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -24,12 +23,12 @@ bool holds_text(BlockKind kind) {
 } // namespace
 
 BlockRef append_block(std::string& out, std::uint64_t offset, std::uint64_t identity, BlockKind kind,
-                      std::string_view raw, bool encode) {
+                      std::string_view raw, BlockEncoder* encoder) {
   const std::size_t begin = out.size();
   out.resize(begin + block_header_bytes);
   Codec codec = Codec::raw;
-  if (encode)
-    codec = encode_block(raw, holds_text(kind), out);
+  if (encoder != nullptr)
+    codec = encoder->encode(raw, holds_text(kind), out);
   else
     out.append(raw);
   const auto raw_bytes = static_cast<std::uint32_t>(raw.size());

@@ -8,6 +8,7 @@
 
 #include "engine/io/file_system.hpp"
 #include "segments/block_cache.hpp"
+#include "segments/codec.hpp"
 #include "segments/format.hpp"
 
 #include <cstdint>
@@ -17,10 +18,10 @@
 
 namespace weir::segments {
 
-/// Appends the framed block `raw` to `out`, to be written at `offset` of the file. `encode` off keeps it as it is, for
-/// blocks whose place must follow from their number.
+/// Appends the framed block `raw` to `out`, to be written at `offset` of the file. Without an encoder it is kept as it
+/// is, as blocks are whose place must follow from their number.
 BlockRef append_block(std::string& out, std::uint64_t offset, std::uint64_t identity, BlockKind kind,
-                      std::string_view raw, bool encode = true);
+                      std::string_view raw, BlockEncoder* encoder);
 
 class BlockSource {
 public:

@@ -1,6 +1,6 @@
 // The one door to LZ4: bytes of a block, encoded and decoded.
 //
-// Threading: pure functions. Decoding is safe on any bytes.
+// Threading: an encoder is for one thread, decoding a pure function and safe on any bytes.
 #pragma once
 
 #include <weir/result.hpp>
@@ -8,15 +8,34 @@
 #include "segments/format.hpp"
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
 namespace weir::segments {
 
-/// Appends `raw` to `out`, encoded in the shortest way tried, and says which. `text`: it may hold hex digits worth
-/// packing. Precondition: raw.size() <= block_raw_bytes_max.
-[[nodiscard]] Codec encode_block(std::string_view raw, bool text, std::string& out);
+/// Encodes the blocks of one file. One thread.
+class BlockEncoder {
+public:
+  BlockEncoder();
+  ~BlockEncoder();
+  BlockEncoder(const BlockEncoder&) = delete;
+  BlockEncoder& operator=(const BlockEncoder&) = delete;
+
+  /// Appends `raw` to `out`, encoded in the shortest way tried, and says which. `text`: it may hold hex digits worth
+  /// packing; where they were not, only some of the blocks that follow are tried. Precondition: raw.size() <=
+  /// block_raw_bytes_max.
+  [[nodiscard]] Codec encode(std::string_view raw, bool text, std::string& out);
+
+private:
+  std::string_view lz4(std::string_view raw);
+
+  std::string packed_;
+  std::unique_ptr<char[]> buffer_;
+  std::size_t buffer_bytes_ = 0;
+  unsigned unpacked_blocks_ = 0; ///< Text blocks yet to be taken as they are.
+};
 
 /// Whether `stored_bytes` bytes can decode to `raw_bytes`: checked before a buffer of that size is allocated.
 [[nodiscard]] bool plausible_sizes(std::uint8_t codec, std::uint64_t stored_bytes, std::uint64_t raw_bytes) noexcept;

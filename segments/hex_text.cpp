@@ -1,6 +1,7 @@
 #include "segments/hex_text.hpp"
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -12,23 +13,81 @@ constexpr unsigned char mark_last = 0x1F;
 constexpr std::size_t packed_bytes_min = 3; // shorter runs gain too little to break LZ4's literals for
 constexpr std::size_t packed_bytes_max = packed_bytes_min + (mark_last - mark_first);
 
-// 0-15: a digit's value; otherwise one of these.
-constexpr std::uint8_t class_text = 0x10;
-constexpr std::uint8_t class_mark = 0x20;
+constexpr std::uint64_t ones = 0x0101010101010101ULL;
 
-constexpr std::array<std::uint8_t, 256> make_classes() {
-  std::array<std::uint8_t, 256> classes{};
-  for (unsigned i = 0; i < 256; ++i) {
-    if (i >= '0' && i <= '9')
-      classes[i] = static_cast<std::uint8_t>(i - '0');
-    else if (i >= 'a' && i <= 'f')
-      classes[i] = static_cast<std::uint8_t>(i - 'a' + 10);
-    else
-      classes[i] = i >= mark_first && i <= mark_last ? class_mark : class_text;
-  }
-  return classes;
+std::uint64_t load_word(const char* at) noexcept {
+  std::uint64_t word;
+  std::memcpy(&word, at, sizeof word);
+  return word;
 }
-constexpr auto classes = make_classes();
+
+/// What a stretch of text is made of: bit i is set if byte i is a hex digit.
+struct Digits {
+  std::uint64_t bits = 0;
+  bool marked = false; ///< One of the bytes is a mark.
+
+  /// Bits where a run of at least 2 * packed_bytes_min digits goes on for so many.
+  [[nodiscard]] std::uint64_t runs() const noexcept {
+    static_assert(packed_bytes_min == 3);
+    const std::uint64_t pairs = bits & bits >> 1;
+    return pairs & pairs >> 2 & pairs >> 4;
+  }
+};
+constexpr std::size_t stretch_bytes = 64;
+
+/// Looks at stretch_bytes bytes. Loops without branches: compilers turn them into vector code.
+Digits look_at(const char* at) noexcept {
+  std::array<unsigned char, stretch_bytes> digit;
+  unsigned char marks = 0;
+  for (std::size_t i = 0; i < stretch_bytes; ++i) {
+    const auto c = static_cast<unsigned char>(at[i]);
+    const bool number = static_cast<unsigned char>(c - '0') < 10;
+    const bool letter = static_cast<unsigned char>(c - 'a') < 6;
+    digit[i] = static_cast<unsigned char>(number | letter);
+    const bool mark = static_cast<unsigned char>(c - mark_first) <= mark_last - mark_first;
+    marks = static_cast<unsigned char>(marks | mark);
+  }
+  Digits digits;
+  digits.marked = marks != 0;
+  for (std::size_t i = 0; i < stretch_bytes; i += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, &digit[i], sizeof word);
+    digits.bits |= (word * 0x0102040810204080ULL >> 56) << i; // bit 0 of every byte, side by side
+  }
+  return digits;
+}
+
+/// The same for the last bytes of a text, fewer than stretch_bytes.
+Digits look_at_rest(const char* at, std::size_t bytes) noexcept {
+  std::array<char, stretch_bytes> padded;
+  padded.fill(' ');
+  std::memcpy(padded.data(), at, bytes);
+  return look_at(padded.data());
+}
+
+bool is_digit(char c) noexcept {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
+/// A digit's value; 'a' is 0x61.
+unsigned value_of(char digit) noexcept {
+  const auto c = static_cast<unsigned char>(digit);
+  return (c & 15u) + (c >> 6) * 9u;
+}
+
+/// Packs 2 * `bytes` digits.
+void pack_digits(const char* at, std::size_t bytes, char* to) noexcept {
+  for (; bytes >= 4; bytes -= 4, at += 8, to += 4) {
+    const std::uint64_t word = load_word(at);
+    const std::uint64_t values = (word & ones * 15) + (word >> 6 & ones) * 9;
+    std::uint64_t packed = (values << 4 | values >> 8) & 0x00FF00FF00FF00FFULL;
+    packed = (packed | packed >> 8) & 0x0000FFFF0000FFFFULL;
+    packed |= packed >> 16;
+    std::memcpy(to, &packed, 4);
+  }
+  for (; bytes != 0; --bytes, at += 2)
+    *to++ = static_cast<char>(value_of(at[0]) << 4 | value_of(at[1]));
+}
 
 constexpr std::array<char, 512> make_digit_pairs() {
   std::array<char, 512> pairs{};
@@ -40,18 +99,24 @@ constexpr std::array<char, 512> make_digit_pairs() {
 }
 constexpr auto digit_pairs = make_digit_pairs();
 
-std::uint8_t class_of(char c) noexcept {
-  return classes[static_cast<unsigned char>(c)];
-}
-
 bool is_mark(char c) noexcept {
   return static_cast<unsigned char>(static_cast<unsigned char>(c) - mark_first) <= mark_last - mark_first;
 }
 
-/// Whether a byte of `word` is below 0x20, as all marks are.
-bool may_hold_mark(std::uint64_t word) noexcept {
-  constexpr std::uint64_t ones = 0x0101010101010101ULL;
-  return ((word - ones * 0x20) & ~word & (ones * 0x80)) != 0;
+/// The high bit of the first byte below 0x20, as all marks are; bits above it mean nothing. 0: there is none.
+std::uint64_t find_mark(std::uint64_t word) noexcept {
+  return (word - ones * 0x20) & ~word & (ones * 0x80);
+}
+
+/// Writes the digits of four bytes, low byte first.
+void unpack_four(std::uint32_t bytes, char* to) noexcept {
+  std::uint64_t values = bytes;
+  values = (values | values << 16) & 0x0000FFFF0000FFFFULL;
+  values = (values | values << 8) & 0x00FF00FF00FF00FFULL;
+  values = (values >> 4 | values << 8) & ones * 15;
+  const std::uint64_t letters = (values + ones * 6) >> 4 & ones;
+  values += ones * '0' + letters * ('a' - '0' - 10);
+  std::memcpy(to, &values, sizeof values);
 }
 
 } // namespace
@@ -61,24 +126,39 @@ bool pack_hex_text(std::string_view text, std::string& out) {
   char* to = out.data();
   const char* at = text.data();
   const char* const end = at + text.size();
+  const auto copy = [&](std::size_t bytes) {
+    std::memcpy(to, at, bytes);
+    to += bytes;
+    at += bytes;
+  };
   while (at != end) {
-    const char* run = at;
-    while (run != end && class_of(*run) < class_text)
-      ++run;
-    auto digits = static_cast<std::size_t>(run - at);
-    while (digits >= 2 * packed_bytes_min) {
-      const std::size_t bytes = digits / 2 < packed_bytes_max ? digits / 2 : packed_bytes_max;
-      *to++ = static_cast<char>(mark_first + (bytes - packed_bytes_min));
-      for (std::size_t i = 0; i < bytes; ++i, at += 2)
-        *to++ = static_cast<char>(class_of(at[0]) << 4 | class_of(at[1]));
-      digits -= 2 * bytes;
-    }
-    while (at != run)
-      *to++ = *at++;
-    while (at != end && class_of(*at) == class_text)
-      *to++ = *at++;
-    if (at != end && class_of(*at) == class_mark)
+    const auto left = static_cast<std::size_t>(end - at);
+    const Digits digits = left >= stretch_bytes ? look_at(at) : look_at_rest(at, left);
+    if (digits.marked)
       return false;
+    std::uint64_t runs = digits.runs();
+    if (runs == 0) { // a run may begin in the last bytes and go on behind them
+      copy(left >= stretch_bytes ? stretch_bytes - (2 * packed_bytes_min - 1) : left);
+      continue;
+    }
+    for (const char* const begin = at; runs != 0;) {
+      copy(static_cast<std::size_t>(std::countr_zero(runs)) - static_cast<std::size_t>(at - begin));
+      const char* run_end = at + std::countr_one(digits.bits >> (at - begin));
+      if (run_end == begin + stretch_bytes)
+        while (run_end != end && is_digit(*run_end))
+          ++run_end;
+      for (auto rest = static_cast<std::size_t>(run_end - at); rest >= 2 * packed_bytes_min;) {
+        const std::size_t bytes = rest / 2 < packed_bytes_max ? rest / 2 : packed_bytes_max;
+        *to++ = static_cast<char>(mark_first + (bytes - packed_bytes_min));
+        pack_digits(at, bytes, to);
+        to += bytes;
+        at += 2 * bytes;
+        rest -= 2 * bytes;
+      }
+      copy(static_cast<std::size_t>(run_end - at));
+      const auto seen = static_cast<std::size_t>(at - begin);
+      runs = seen >= stretch_bytes ? 0 : runs >> seen << seen;
+    }
   }
   out.resize(static_cast<std::size_t>(to - out.data()));
   return true;
@@ -90,12 +170,21 @@ bool unpack_hex_text(std::string_view packed, std::span<char> out) noexcept {
   char* to = out.data();
   char* const to_end = to + out.size();
   while (at != end) {
-    // Marks are rare: eight bytes at a time as long as none of them could be one.
-    for (std::uint64_t word; end - at >= 8 && to_end - to >= 8; at += 8, to += 8) {
-      std::memcpy(&word, at, 8);
-      if (may_hold_mark(word))
-        break;
-      std::memcpy(to, &word, 8);
+    // Text between two marks, in words; of the last one, what lies behind the mark is overwritten later.
+    while (end - at >= 8 && to_end - to >= 8) {
+      const std::uint64_t word = load_word(at);
+      std::memcpy(to, &word, sizeof word);
+      const std::uint64_t mark = find_mark(word);
+      const std::ptrdiff_t text = mark == 0 ? 8 : std::countr_zero(mark) / 8;
+      at += text;
+      to += text;
+      if (mark == 0)
+        continue;
+      if (!is_mark(*at)) { // another control character: no JSON, but text
+        *to++ = *at++;
+        continue;
+      }
+      break;
     }
     while (at != end && to != to_end && !is_mark(*at))
       *to++ = *at++;
@@ -107,8 +196,16 @@ bool unpack_hex_text(std::string_view packed, std::span<char> out) noexcept {
         static_cast<std::size_t>(static_cast<unsigned char>(*at++) - mark_first) + packed_bytes_min;
     if (static_cast<std::size_t>(end - at) < bytes || static_cast<std::size_t>(to_end - to) < 2 * bytes)
       return false;
-    for (std::size_t i = 0; i < bytes; ++i, to += 2)
-      std::memcpy(to, &digit_pairs[2 * static_cast<std::size_t>(static_cast<unsigned char>(*at++))], 2);
+    if (bytes <= 8 && end - at >= 8 && to_end - to >= 16) { // nearly always: no branch that depends on the length
+      const std::uint64_t word = load_word(at);
+      unpack_four(static_cast<std::uint32_t>(word), to);
+      unpack_four(static_cast<std::uint32_t>(word >> 32), to + 8);
+      to += 2 * bytes;
+    } else {
+      for (std::size_t i = 0; i < bytes; ++i, to += 2)
+        std::memcpy(to, &digit_pairs[2 * static_cast<std::size_t>(static_cast<unsigned char>(at[i]))], 2);
+    }
+    at += bytes;
   }
   return to == to_end;
 }

@@ -23,11 +23,14 @@ std::string encode_integers(std::span<const std::uint64_t> values) {
   std::array<std::uint64_t, integer_group_rows> differences;
   for (std::size_t begin = 0; begin < values.size(); begin += integer_group_rows) {
     const auto group = values.subspan(begin, std::min(integer_group_rows, values.size() - begin));
-    const auto [low, high] = std::minmax_element(group.begin(), group.end());
-    const auto width = static_cast<unsigned>(std::bit_width(*high - *low));
-    std::transform(group.begin(), group.end(), differences.begin(),
-                   [base = *low](std::uint64_t value) { return value - base; });
-    append_integer(bases, *low);
+    std::uint64_t low = group.front(), high = low;
+    for (const std::uint64_t value : group) {
+      low = std::min(low, value);
+      high = std::max(high, value);
+    }
+    const auto width = static_cast<unsigned>(std::bit_width(high - low));
+    std::transform(group.begin(), group.end(), differences.begin(), [low](std::uint64_t value) { return value - low; });
+    append_integer(bases, low);
     widths.push_back(static_cast<char>(width));
     append_packed(bits, {differences.data(), group.size()}, width);
   }

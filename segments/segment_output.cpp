@@ -12,7 +12,7 @@ constexpr std::size_t write_bytes = 256 * KiB;
 
 Result<BlockRef> SegmentOutput::append(BlockKind kind, std::string_view raw, bool encode) {
   const std::size_t begin = buffer_.size();
-  const BlockRef ref = append_block(buffer_, offset(), identity_, kind, raw, encode);
+  const BlockRef ref = append_block(buffer_, offset(), identity_, kind, raw, encode ? &encoder_ : nullptr);
   last_checksum_ = load<std::uint64_t>(buffer_.data() + begin);
   if (buffer_.size() >= write_bytes)
     WEIR_TRY(flush());

@@ -38,6 +38,7 @@ private:
   std::uint64_t written_ = 0;
   std::uint64_t last_checksum_ = 0;
   std::string buffer_;
+  BlockEncoder encoder_;
 };
 
 } // namespace weir::segments

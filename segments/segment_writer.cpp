@@ -6,9 +6,16 @@
 #include "segments/bytes.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 
 namespace weir::segments {
+namespace {
+
+// Beyond this many positions for every row, sorting takes less memory than a place for each.
+constexpr std::uint64_t places_per_row_max = 16;
+
+} // namespace
 
 std::string encode_header(const SegmentIdentity& who, std::uint32_t zone_rows) {
   std::string header(segment_magic, segment_magic_bytes);
@@ -31,14 +38,14 @@ SegmentWriter::SegmentWriter(io::File& file, const SegmentIdentity& who, std::ui
   out_.append_raw(encode_header(who, footer_.zone_rows));
 }
 
-Status SegmentWriter::check_order(const EventView& event) const {
+Status SegmentWriter::check_order(const EventView& event, bool new_context) const {
   const SegmentMeta& totals = footer_.totals;
   if (event.context_id.empty() || event.context_id.size() > limits::context_id_bytes_max || event.sequence == 0 ||
       event.sequence == sequence_max)
     return fail(Errc::invalid_argument, "an event for a segment has no valid context or sequence");
   if (totals.event_count == 0)
     return {};
-  if (event.context_id == context_ ? event.sequence != last_sequence_ + 1 : event.context_id < context_)
+  if (new_context ? event.context_id < context_ : event.sequence != last_sequence_ + 1)
     return fail(Errc::invalid_argument,
                 format("events for a segment are out of order: sequence {} follows {}", event.sequence, last_sequence_),
                 std::string(event.context_id));
@@ -57,9 +64,10 @@ std::uint32_t SegmentWriter::type_number(std::string_view type) {
 }
 
 Status SegmentWriter::add(const EventView& event) {
-  WEIR_TRY(check_order(event));
   SegmentMeta& totals = footer_.totals;
-  if (totals.event_count == 0 || event.context_id != context_) {
+  const bool new_context = totals.event_count == 0 || event.context_id != context_;
+  WEIR_TRY(check_order(event, new_context));
+  if (new_context) {
     finish_context();
     context_ = event.context_id;
     context_first_row_ = totals.event_count;
@@ -70,7 +78,7 @@ Status SegmentWriter::add(const EventView& event) {
   last_sequence_ = event.sequence;
   if (!zone_)
     zone_ = std::make_unique<ZoneWriter>(out_, totals.event_count);
-  WEIR_TRY(zone_->add(event, type_number(event.event_type)));
+  WEIR_TRY(zone_->add(event, type_number(event.event_type), new_context));
   if (!event.event_id.empty())
     event_id_hashes_.push_back(event_id_filter_hash(event.context_id, event.event_id, out_.identity()));
   positions_.push_back(event.position);
@@ -121,15 +129,44 @@ Status SegmentWriter::write_filter(FilterShape& shape, BlockKind kind, std::vect
   return {};
 }
 
-Status SegmentWriter::write_order() {
-  std::vector<std::uint32_t> rows(positions_.size());
+Result<std::vector<std::uint32_t>> SegmentWriter::rows_by_position() const {
+  const auto twice = [](Position position) {
+    return fail(Errc::invalid_argument, format("position {} is in a segment twice", position));
+  };
+  std::vector<std::uint32_t> rows;
+  rows.reserve(positions_.size());
+  // Positions of a segment lie close together, with gaps where other shards have theirs: every row gets its place.
+  const Position first = footer_.totals.position_min;
+  const std::uint64_t places = footer_.totals.position_max - first;
+  if (places / places_per_row_max < positions_.size()) {
+    constexpr std::uint32_t nothing = UINT32_MAX; // a segment has fewer rows
+    std::vector<std::uint32_t> row_at(static_cast<std::size_t>(places) + 1, nothing);
+    for (std::uint32_t row = 0; row < positions_.size(); ++row) {
+      std::uint32_t& place = row_at[static_cast<std::size_t>(positions_[row] - first)];
+      if (place != nothing)
+        return twice(positions_[row]);
+      place = row;
+    }
+    std::copy_if(row_at.begin(), row_at.end(), std::back_inserter(rows),
+                 [](std::uint32_t row) { return row != nothing; });
+    return rows;
+  }
+  rows.resize(positions_.size());
   std::iota(rows.begin(), rows.end(), 0u);
   std::sort(rows.begin(), rows.end(),
             [this](std::uint32_t a, std::uint32_t b) { return positions_[a] < positions_[b]; });
   for (std::size_t i = 1; i < rows.size(); ++i) {
     if (positions_[rows[i - 1]] == positions_[rows[i]])
-      return fail(Errc::invalid_argument, format("position {} is in a segment twice", positions_[rows[i]]));
+      return twice(positions_[rows[i]]);
   }
+  return rows;
+}
+
+Status SegmentWriter::write_order() {
+  const auto ordered = rows_by_position();
+  if (!ordered)
+    return ordered.error();
+  const std::vector<std::uint32_t>& rows = *ordered;
   footer_.order_offset = footer_.order_blocks() == 0 ? 0 : out_.offset();
   for (std::size_t block = 0; block < footer_.order_blocks(); ++block) {
     const std::size_t begin = block * order_rows_per_block;

@@ -10,6 +10,7 @@
 #include <weir/event.hpp>
 #include <weir/result.hpp>
 
+#include "engine/hash.hpp"
 #include "segments/context_index.hpp"
 #include "segments/footer.hpp"
 #include "segments/segment_output.hpp"
@@ -46,17 +47,18 @@ public:
   Result<SegmentMeta> finish();
 
 private:
-  Status check_order(const EventView& event) const;
+  Status check_order(const EventView& event, bool new_context) const;
   Status finish_zone();
   void finish_context();
   void flush_index_block();
   Status write_filter(FilterShape& shape, BlockKind kind, std::vector<std::uint64_t>& hashes);
   Status write_order();
+  Result<std::vector<std::uint32_t>> rows_by_position() const;
   std::uint32_t type_number(std::string_view type);
 
   struct TextHash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+    std::size_t operator()(std::string_view text) const noexcept { return static_cast<std::size_t>(hash64(text, 0)); }
   };
   struct PendingIndexBlock {
     std::string content;

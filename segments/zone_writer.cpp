@@ -18,10 +18,17 @@ ZoneWriter::ZoneWriter(SegmentOutput& out, std::uint64_t first_row) : out_(out) 
   place_.begin = out.offset();
 }
 
-Status ZoneWriter::add(const EventView& event, std::uint32_t type) {
-  const bool full = would_overfill(event_ids_, event.event_id) || would_overfill(metadata_, event.metadata) ||
-                    would_overfill(payloads_, event.payload);
-  if (full)
+bool ZoneWriter::block_ends_before(const EventView& event, bool new_context) const {
+  // A replay decodes whole blocks: a context that begins with one drags nothing of its neighbours along. Blocks much
+  // smaller than this would compress badly.
+  if (new_context && event_ids_.bytes.size() + metadata_.bytes.size() + payloads_.bytes.size() >= block_bytes_min)
+    return true;
+  return would_overfill(event_ids_, event.event_id) || would_overfill(metadata_, event.metadata) ||
+         would_overfill(payloads_, event.payload);
+}
+
+Status ZoneWriter::add(const EventView& event, std::uint32_t type, bool new_context) {
+  if (block_ends_before(event, new_context))
     WEIR_TRY(write_all_strings());
   add_string(event_ids_, event.event_id);
   add_string(metadata_, event.metadata);

@@ -24,8 +24,8 @@ public:
   /// The zone begins with the segment's row `first_row`, where `out` is now.
   ZoneWriter(SegmentOutput& out, std::uint64_t first_row);
 
-  /// Errors: as File::append.
-  Status add(const EventView& event, std::uint32_t type);
+  /// `new_context`: the event before belongs to another one. Errors: as File::append.
+  Status add(const EventView& event, std::uint32_t type, bool new_context);
   /// Writes what is left. Precondition: rows() > 0.
   Status finish();
 
@@ -43,6 +43,7 @@ private:
     bool any = false;
   };
   static void add_string(Strings& column, std::string_view value);
+  [[nodiscard]] bool block_ends_before(const EventView& event, bool new_context) const;
   static bool would_overfill(const Strings& column, std::string_view value);
   Status write_all_strings();
   Status write_strings(Strings& column);

@@ -154,6 +154,24 @@ TEST_CASE("memtable: random calls read back as from a plain list, over every ran
   }
 }
 
+TEST_CASE("memtable: contexts whose names begin alike are sorted by their bytes") {
+  Modelled model(3);
+  std::vector<std::string> names = {"order-",         "order-1",         "order-10",        "order-2",
+                                    "order-1234567",  "order-12345678",  "order-123456780", "order-123456789",
+                                    "order-\xC3\xBC", "order-123456788x"};
+  for (const std::string& name : names)
+    model.store({{name, 1}});
+  model.memtable->publish();
+  std::sort(names.begin(), names.end());
+  const auto sorted = MemtableView(model.memtable).sorted();
+  EventView event;
+  for (const std::string& name : names) {
+    REQUIRE(sorted->next(event));
+    CHECK(event.context_id == name);
+  }
+  CHECK_FALSE(sorted->next(event));
+}
+
 TEST_CASE("memtable: sorted gives each row once, by context and sequence") {
   Modelled model(3);
   model.store({{"b", 2}, {"a", 1}, {"ab", 1}, {"\xC3\xBC", 1}});

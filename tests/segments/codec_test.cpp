@@ -23,7 +23,7 @@ struct Encoded {
 
 Encoded encode(std::string_view raw, bool text) {
   Encoded encoded;
-  encoded.codec = encode_block(raw, text, encoded.stored);
+  encoded.codec = BlockEncoder().encode(raw, text, encoded.stored);
   return encoded;
 }
 
@@ -59,6 +59,17 @@ TEST_CASE("codec: hex digits take half their size, repetition nearly nothing, no
   for (char& c : noise)
     c = static_cast<char>(random());
   CHECK(encode(noise, true).codec == Codec::raw);
+}
+
+TEST_CASE("codec: ids that come late in a file are packed all the same") {
+  const std::string hex = "0123456789abcdef0123456789abcdef";
+  BlockEncoder encoder;
+  std::string out;
+  CHECK(encoder.encode(std::string(1'000, 'x'), true, out) == Codec::lz4);
+  Codec codec = Codec::lz4;
+  for (int i = 0; i < 20 && codec != Codec::hex_lz4; ++i)
+    codec = encoder.encode(hex + hex, true, out);
+  CHECK(codec == Codec::hex_lz4);
 }
 
 TEST_CASE("codec: damaged bytes decode to an error or to the right size, never beyond the buffer") {
