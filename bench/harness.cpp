@@ -43,12 +43,14 @@ std::vector<Scenario> chosen_scenarios(const Plan& plan, const std::string& only
   return chosen;
 }
 
-/// Whether a peer that comes in several variants is measured again: not if for each rate of the scenario there is a
-/// better variant in the first repetition, which tries them all.
+/// Whether a peer that comes in several variants is measured again: if it is the best of them at what the scenario is
+/// named after, or the best of all peers at anything, in the first repetition, which tries them all.
 bool goes_on(const Peer& peer, const Scenario& scenario, const Results& results) {
-  return std::ranges::any_of(scenario.lines, [&](const Line& line) {
-    return !line.less_is_better && results.best_of_family(line.name(), peer.name);
-  });
+  return results.best_of_family(scenario.lines.front().name(), peer.name) ||
+         std::ranges::any_of(scenario.lines, [&](const Line& line) {
+           const auto best = results.best_peer(line.name());
+           return !line.less_is_better && best && best->first == peer.name;
+         });
 }
 
 /// An empty directory that is gone afterwards, with what a scenario left in it.
