@@ -104,12 +104,13 @@ std::vector<Goal> judge(const Results& results, const Plan& plan, double payload
 
 std::string to_table(const std::vector<Goal>& goals) {
   std::vector<std::vector<std::string>> rows = {{"goal", "wanted", "measured", ""}};
+  std::size_t not_measured = 0;
   for (const auto& goal : goals)
-    rows.push_back({goal.row, goal.wanted, goal.measured,
-                    goal.verdict == Goal::Verdict::met      ? "met"
-                    : goal.verdict == Goal::Verdict::missed ? "MISSED"
-                                                            : ""});
-  return aligned(rows);
+    if (goal.verdict == Goal::Verdict::not_measured)
+      ++not_measured;
+    else
+      rows.push_back({goal.row, goal.wanted, goal.measured, goal.verdict == Goal::Verdict::met ? "met" : "MISSED"});
+  return aligned(rows) + (not_measured == 0 ? "" : format("  {} more were not measured in this run\n", not_measured));
 }
 
 } // namespace weir::bench

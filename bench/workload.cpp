@@ -17,7 +17,7 @@ namespace weir::bench {
 namespace {
 
 /// Distinct payloads. Later events say again what an earlier one said, far enough away that no block holds both.
-constexpr std::size_t pool_max = 1'000'000;
+constexpr std::size_t pool_max = 2'000'000;
 constexpr std::size_t payload_bytes_bound = 512;
 constexpr std::size_t context_bytes = 14;                          ///< "order-" and 8 hexadecimal digits.
 constexpr std::int64_t first_timestamp_us = 1'704'067'200'000'000; // 2024-01-01
