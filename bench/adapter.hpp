@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,14 @@ using Acknowledge = std::function<void(std::uint64_t latency_ns)>;
 /// Called for each event of a replay, in order.
 using Visit = std::function<void(const Row&)>;
 
+/// Events of one type, in a span of time, with at least so much in the payload's number "amount".
+struct CountQuery {
+  std::string_view event_type;
+  std::int64_t from_us = 0;  ///< Inclusive; whole milliseconds, as `until_us`.
+  std::int64_t until_us = 0; ///< Exclusive.
+  int amount_min = 0;
+};
+
 class Adapter {
 public:
   virtual ~Adapter() = default;
@@ -63,6 +72,9 @@ public:
   virtual void replay(std::string_view context_id, const Visit& visit) = 0;
   /// Counts all events there are, and their checksum.
   virtual Tally tally() = 0;
+  /// How many events the query is true for; nothing if the store knows no queries. The first call may build what the
+  /// store needs for the next ones.
+  [[nodiscard]] virtual std::optional<std::uint64_t> count(const CountQuery& /*query*/) { return std::nullopt; }
   /// Closes in order.
   virtual void close() = 0;
   /// Bytes that hold the events in the directory of a closed store, without space kept for later; as a rule all there

@@ -1,5 +1,6 @@
 // `raw`: the limit. Logs of checksummed frames, group commit, offsets in memory, and nothing else.
 #include "bench/adapter.hpp"
+#include "bench/count_query.hpp"
 #include "bench/raw_log.hpp"
 #include "engine/hash.hpp"
 
@@ -111,6 +112,14 @@ public:
     for (const auto& log : logs_)
       log->log.read_all([&tally](const Row& row) { tally.add(row); });
     return tally;
+  }
+
+  /// Reads and checks every frame.
+  [[nodiscard]] std::optional<std::uint64_t> count(const CountQuery& query) override {
+    std::uint64_t events = 0;
+    for (const auto& log : logs_)
+      log->log.read_all([&](const Row& row) { events += matches(query, row) ? 1 : 0; });
+    return events;
   }
 
   void close() override {

@@ -153,6 +153,13 @@ public:
     return tally;
   }
 
+  [[nodiscard]] std::optional<std::uint64_t> count(const CountQuery& query) override {
+    const auto text = "QUERY " + std::string(query.event_type) + " SINCE " + std::to_string(query.from_us / 1'000) +
+                      " UNTIL " + std::to_string(query.until_us / 1'000) +
+                      " WHERE payload.amount >= " + std::to_string(query.amount_min) + " COUNT";
+    return must(engine_->query(text)).rows.at(0).at(0).as_uint64();
+  }
+
   void close() override {
     must(engine_->close());
     engine_.reset();
