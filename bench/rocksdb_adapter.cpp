@@ -123,7 +123,10 @@ rocksdb::Options tuned() {
   options.max_open_files = -1;
   options.bytes_per_sync = 1u << 20;
   options.recycle_log_file_num = 4; // Logs are written over old ones: a sync then has no metadata to write.
-  options.enable_pipelined_write = true;
+  // Groups come from one thread at a time, so inserts need no care for others, and the place of a context's last key is
+  // the place of its next one.
+  options.allow_concurrent_memtable_write = false;
+  options.memtable_insert_with_hint_prefix_extractor = options.prefix_extractor;
   options.stats_dump_period_sec = 0;
   options.info_log_level = rocksdb::WARN_LEVEL;
   return options;
