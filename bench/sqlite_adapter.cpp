@@ -9,6 +9,8 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -25,7 +27,7 @@ namespace {
 struct Layout {
   const char* name;
   const char* schema;
-  int autocheckpoint_pages;
+  std::uint64_t autocheckpoint_pages;
 };
 
 constexpr const char* rowid_schema =
@@ -46,6 +48,7 @@ constexpr Layout rowid{"sqlite-rowid", rowid_schema, 1'000};
 constexpr Layout without_rowid{"sqlite-without-rowid", clustered_schema, 1'000};
 constexpr Layout rowid_large_wal{"sqlite-rowid-largewal", rowid_schema, 65'536};
 
+constexpr std::uint64_t page_bytes = 4'096;
 constexpr std::size_t buffered_rows_per_transaction = 16'384;
 
 class Statement {
@@ -170,9 +173,10 @@ private:
 /// The one connection that writes.
 class Writer {
 public:
-  Writer(const std::string& path, const Layout& layout, bool durable)
-      : connection_(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE), prepared_(prepare(connection_, layout, durable)),
-        begin_(connection_.get(), "BEGIN IMMEDIATE"), commit_(connection_.get(), "COMMIT"),
+  Writer(const std::string& path, const Layout& layout, const Settings& settings)
+      : is_new_(!std::filesystem::exists(path)), connection_(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE),
+        prepared_(prepare(layout, settings)), begin_(connection_.get(), "BEGIN IMMEDIATE"),
+        commit_(connection_.get(), "COMMIT"),
         find_context_(connection_.get(), "SELECT id FROM contexts WHERE name = ?1"),
         add_context_(connection_.get(), "INSERT INTO contexts(name) VALUES(?1)"),
         last_sequence_(connection_.get(), "SELECT max(sequence) FROM events WHERE context = ?1"),
@@ -228,13 +232,25 @@ public:
   void checkpoint() { connection_.execute("PRAGMA wal_checkpoint(TRUNCATE)"); }
 
 private:
-  static bool prepare(Connection& connection, const Layout& layout, bool durable) {
-    connection.execute("PRAGMA journal_mode = WAL");
-    connection.execute(durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = OFF");
-    connection.execute("PRAGMA wal_autocheckpoint = " + std::to_string(layout.autocheckpoint_pages));
-    connection.execute("PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;");
-    connection.execute(std::string("BEGIN;") + layout.schema + names_schema + "COMMIT;");
+  bool prepare(const Layout& layout, const Settings& settings) {
+    connection_.execute("PRAGMA journal_mode = WAL; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;");
+    connection_.execute(settings.durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = OFF");
+    if (is_new_)
+      lay_out_log(std::min(layout.autocheckpoint_pages * page_bytes, settings.expected_bytes * 16));
+    connection_.execute("PRAGMA wal_autocheckpoint = " + std::to_string(layout.autocheckpoint_pages));
+    connection_.execute(std::string("BEGIN;") + layout.schema + names_schema + "COMMIT;");
     return true;
+  }
+
+  /// Makes the log as long as it is going to be. SQLite keeps it that long and writes over it, and a sync of blocks
+  /// that exist is far cheaper than one of a file that grows. VACUUM comes before the checkpoint, so that the bytes of
+  /// the scratch table never reach the database file.
+  void lay_out_log(std::uint64_t bytes) {
+    if (bytes == 0)
+      return;
+    connection_.execute("PRAGMA wal_autocheckpoint = 0; CREATE TABLE scratch(bytes BLOB); INSERT INTO scratch "
+                        "VALUES(zeroblob(" +
+                        std::to_string(bytes) + ")); DROP TABLE scratch; VACUUM; PRAGMA wal_checkpoint(RESTART);");
   }
 
   ContextEntry load(std::string_view context_id) {
@@ -263,6 +279,7 @@ private:
     return types_.emplace(name, sqlite3_last_insert_rowid(connection_.get())).first->second;
   }
 
+  const bool is_new_;
   Connection connection_;
   bool prepared_; // Settings and schema come before the statements.
   Statement begin_, commit_, find_context_, add_context_, last_sequence_, add_type_, add_event_;
@@ -289,7 +306,7 @@ public:
   void open(const Settings& settings) override {
     path_ = settings.directory + "/events.db";
     durable_ = settings.durable;
-    writer_.emplace(path_, layout_, durable_);
+    writer_.emplace(path_, layout_, settings);
   }
 
   void append(const Row& row) override { group_commit_.append(row); }
