@@ -25,7 +25,7 @@ struct Plan {
   std::size_t log_events = 180'000;   ///< In the log, and nowhere else, when a store is killed: some 60 MiB.
   std::size_t mixed_events = 200'000; ///< Stored before a mixed load.
   double seconds = 5;                 ///< Of a time-boxed measurement.
-  double mixed_seconds = 2;           ///< Of a mixed load.
+  double mixed_seconds = 1.5;         ///< Of a mixed load.
   unsigned repetitions = 3;
 };
 
