@@ -86,6 +86,12 @@ public:
               event.payload.size();
     events_.push_back(event);
   }
+  /// Makes room for `events` more.
+  void reserve(std::size_t events) {
+    // Never by a little: a batch is often filled in several steps.
+    if (events_.capacity() - events_.size() < events)
+      events_.reserve(events_.size() + (events > events_.size() ? events : events_.size()));
+  }
   /// Keeps `owner` alive as long as the batch. The same owner twice in a row is kept once.
   void pin(std::shared_ptr<const void> owner) {
     if (pins_.empty() || pins_.back() != owner)

@@ -5,7 +5,8 @@
 namespace weir::segments {
 
 Block::Block(std::size_t size, std::shared_ptr<std::atomic<std::uint64_t>> live_bytes)
-    : size_(size), bytes_(std::make_unique_for_overwrite<std::byte[]>(size)), live_bytes_(std::move(live_bytes)) {
+    : size_(size), charge_bytes_(size + overhead_bytes), bytes_(std::make_unique_for_overwrite<std::byte[]>(size)),
+      live_bytes_(std::move(live_bytes)) {
   if (live_bytes_)
     live_bytes_->fetch_add(charge_bytes(), std::memory_order_relaxed);
 }

@@ -21,9 +21,12 @@
 
 namespace weir::segments {
 
-/// The decoded bytes of one block.
+/// The decoded bytes of one block, or (as a class of its own) what was derived from several.
 class Block {
 public:
+  struct Charge {
+    std::uint64_t bytes;
+  };
   /// Bytes of a block that is not counted anywhere.
   explicit Block(std::size_t size) : Block(size, nullptr) {}
   Block(std::size_t size, std::shared_ptr<std::atomic<std::uint64_t>> live_bytes);
@@ -36,11 +39,16 @@ public:
   /// For whoever fills the block, before it is shared.
   [[nodiscard]] std::span<std::byte> writable() noexcept { return {bytes_.get(), size_}; }
   /// Memory it takes, bookkeeping included.
-  [[nodiscard]] std::uint64_t charge_bytes() const noexcept { return size_ + overhead_bytes; }
+  [[nodiscard]] std::uint64_t charge_bytes() const noexcept { return charge_bytes_; }
+
+protected:
+  /// Without bytes of its own: those it holds on to are counted where they are.
+  explicit Block(Charge charge) : size_(0), charge_bytes_(charge.bytes) {}
 
 private:
   static constexpr std::uint64_t overhead_bytes = 160;
   std::size_t size_;
+  std::uint64_t charge_bytes_;
   std::unique_ptr<std::byte[]> bytes_;
   std::shared_ptr<std::atomic<std::uint64_t>> live_bytes_;
 };

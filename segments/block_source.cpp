@@ -85,7 +85,7 @@ Result<BlockPtr> BlockSource::decode(const BlockRef& ref, std::span<const std::b
   auto block = cache_.make_block(raw_bytes);
   if (Status decoded = decode_block(codec, frame.subspan(block_header_bytes), block->writable()); !decoded)
     return fail(decoded.code(), decoded.error().message, format("{}:{}", path_, ref.offset));
-  return cache_.insert(cache_key_, ref.offset, std::move(block));
+  return BlockPtr(std::move(block));
 }
 
 Result<BlockPtr> BlockSource::read(const BlockRef& ref) const {
@@ -122,35 +122,24 @@ Status BlockSource::read_all(std::span<const BlockRef> refs, std::span<BlockPtr>
           decode(refs[i], {buffer.get() + (refs[i].offset - begin), block_header_bytes + refs[i].stored_bytes});
       if (!block)
         return std::move(block).error();
-      out[i] = *std::move(block);
+      out[i] = cache_.insert(cache_key_, refs[i].offset, *std::move(block));
     }
     first = last;
   }
   return {};
 }
 
-Result<BlockPtr> BlockSource::read_run(std::uint64_t offset, const BlockRef& last) const {
+Result<BlockSource::Piece> BlockSource::read_piece(std::uint64_t offset, const BlockRef& last) const {
   if (!contains(last) || offset < segment_header_bytes || offset > last.offset)
     return damaged("a block is listed outside of the file", last.offset);
-  if (BlockPtr block = cache_.find(cache_key_, last.offset))
-    return block;
-  if (last.end() - offset > joined_read_bytes_max)
-    return read(last);
   const auto size = static_cast<std::size_t>(last.end() - offset);
-  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(size);
-  WEIR_TRY(read_bytes(offset, {buffer.get(), size}));
-  // What lies before `last` is taken along for the reads that follow. It is checked when it is asked for by name, so
-  // damage here only ends the walk.
-  for (std::uint64_t at = offset; last.offset - at > block_header_bytes;) {
-    const std::byte* const header = buffer.get() + (at - offset);
-    const BlockRef ref{at, load<std::uint32_t>(header + 16), static_cast<BlockKind>(load<std::uint8_t>(header + 9))};
-    if (ref.end() > last.offset)
-      break;
-    if (!decode(ref, {header, block_header_bytes + ref.stored_bytes}))
-      break;
-    at = ref.end();
-  }
-  return decode(last, {buffer.get() + (last.offset - offset), block_header_bytes + last.stored_bytes});
+  Piece piece{offset, last.end(), std::make_unique_for_overwrite<std::byte[]>(size)};
+  WEIR_TRY(read_bytes(offset, {piece.bytes.get(), size}));
+  return piece;
+}
+
+Result<BlockPtr> BlockSource::decode(const BlockRef& ref, const Piece& piece) const {
+  return decode(ref, {piece.bytes.get() + (ref.offset - piece.offset), block_header_bytes + ref.stored_bytes});
 }
 
 } // namespace weir::segments

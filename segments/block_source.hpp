@@ -12,6 +12,7 @@
 #include "segments/format.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,8 +36,23 @@ public:
   Result<BlockPtr> read(const BlockRef& ref) const;
   /// All of `refs` (ascending by offset) into `out`; neighbours that are not cached come with one read.
   Status read_all(std::span<const BlockRef> refs, std::span<BlockPtr> out) const;
-  /// Reads the blocks from `offset` up to and including `last` at once, caches them and returns `last`.
-  Result<BlockPtr> read_run(std::uint64_t offset, const BlockRef& last) const;
+
+  /// A stretch of the file as it is there.
+  struct Piece {
+    std::uint64_t offset = 0;
+    std::uint64_t end = 0;
+    std::unique_ptr<std::byte[]> bytes;
+    [[nodiscard]] bool covers(const BlockRef& ref) const noexcept { return ref.offset >= offset && ref.end() <= end; }
+  };
+  /// Reads from `offset` to the end of `last` at once, past the cache.
+  Result<Piece> read_piece(std::uint64_t offset, const BlockRef& last) const;
+  /// A block of `piece`, checked and decoded, past the cache. Precondition: the piece covers it.
+  Result<BlockPtr> decode(const BlockRef& ref, const Piece& piece) const;
+  /// What a reader derived from the blocks at `offset` and wants cached beside them.
+  [[nodiscard]] BlockPtr find_derived(std::uint64_t offset) const { return cache_.find(~cache_key_, offset); }
+  [[nodiscard]] BlockPtr keep_derived(std::uint64_t offset, BlockPtr derived) const {
+    return cache_.insert(~cache_key_, offset, std::move(derived));
+  }
 
   /// `corruption`, placed at `offset` of this file.
   [[nodiscard]] Error damaged(std::string_view what, std::uint64_t offset) const;

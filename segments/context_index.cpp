@@ -125,15 +125,55 @@ template <class Predicate> Result<std::uint32_t> IndexCursor::last_restart(Predi
 }
 
 Result<bool> IndexCursor::seek(std::string_view context_id) {
-  const auto restart = last_restart([&] { return context_ <= context_id; });
-  if (!restart)
-    return restart.error();
-  go_to_restart(*restart);
-  while (true) {
-    auto moved = next();
-    if (!moved || !*moved || context_ >= context_id)
-      return moved && *moved ? Result<bool>(context_ == context_id) : moved;
+  std::uint32_t low = 0, high = restarts_;
+  while (high - low > 1) {
+    const std::uint32_t middle = low + (high - low) / 2;
+    go_to_restart(middle);
+    if (at_ > bytes_.size())
+      return contradiction();
+    ByteSource source(bytes_.substr(at_));
+    const std::uint64_t shared = source.take_varint();
+    const std::string_view first = source.take_text();
+    if (!source.ok() || shared != 0)
+      return contradiction();
+    (first <= context_id ? low : high) = middle;
   }
+  go_to_restart(low);
+  // Names are compared where they are, by what they do not share with the one before: `matched` bytes of that one are
+  // as in `context_id`, and it is smaller.
+  std::size_t matched = 0, length = 0;
+  while (next_entry_ != entries_) {
+    if (at_ > bytes_.size())
+      return contradiction();
+    ByteSource source(bytes_.substr(at_));
+    const std::uint64_t shared = source.take_varint();
+    const std::string_view rest = source.take_text();
+    if (!source.ok() || shared > length || shared + rest.size() > limits::context_id_bytes_max)
+      return contradiction();
+    length = static_cast<std::size_t>(shared) + rest.size();
+    if (shared <= matched) {
+      matched = static_cast<std::size_t>(shared);
+      const std::string_view wanted = context_id.substr(matched);
+      const auto differ = std::mismatch(rest.begin(), rest.end(), wanted.begin(), wanted.end());
+      matched += static_cast<std::size_t>(differ.first - rest.begin());
+      const bool rest_ends = differ.first == rest.end(), wanted_ends = differ.second == wanted.end();
+      if (rest_ends && wanted_ends) {
+        context_ = context_id.substr(0, static_cast<std::size_t>(shared));
+        return next(); // all of the entry is checked there
+      }
+      if (wanted_ends ||
+          (!rest_ends && static_cast<unsigned char>(*differ.first) > static_cast<unsigned char>(*differ.second)))
+        return false;
+    }
+    const std::uint64_t rows = source.take_varint();
+    static_cast<void>(source.take_varint()); // first sequence
+    if (!source.ok() || rows == 0 || rows > segment_rows_max - next_row_)
+      return contradiction();
+    next_row_ += rows;
+    at_ = static_cast<std::uint32_t>(bytes_.size() - source.left());
+    ++next_entry_;
+  }
+  return false;
 }
 
 Result<bool> IndexCursor::seek_row(std::uint64_t row) {

@@ -63,17 +63,25 @@ std::optional<IntegerColumn> IntegerColumn::open(std::string_view bytes, std::ui
 }
 
 void IntegerColumn::decode(std::uint32_t first, std::span<std::uint64_t> out) const noexcept {
-  const char* bits = bytes_.data() + groups() * group_header_bytes;
   std::size_t group = first / integer_group_rows;
+  const char* const widths = bytes_.data() + groups() * sizeof(std::uint64_t);
+  std::size_t bits_before = 0; // of each row of the groups before, together
   for (std::size_t before = 0; before < group; ++before)
-    bits += packed_bytes(integer_group_rows, width(before));
+    bits_before += static_cast<unsigned char>(widths[before]);
+  const char* bits = widths + groups() + bits_before * (integer_group_rows / 8);
   std::size_t in_group = first % integer_group_rows;
   for (std::size_t done = 0; done < out.size(); ++group, in_group = 0) {
     const auto base = load<std::uint64_t>(bytes_.data() + group * sizeof(std::uint64_t));
     const unsigned bits_each = width(group);
     const std::size_t count = std::min(integer_group_rows - in_group, out.size() - done);
-    for (std::size_t i = 0; i < count; ++i)
-      out[done + i] = base + unpack(bits, in_group + i, bits_each);
+    if (bits_each <= 56) { // one word holds any value, whatever bit it begins with
+      const std::uint64_t mask = (std::uint64_t{1} << bits_each) - 1;
+      for (std::size_t i = 0, bit = in_group * bits_each; i < count; ++i, bit += bits_each)
+        out[done + i] = base + (load<std::uint64_t>(bits + bit / 8) >> (bit % 8) & mask);
+    } else {
+      for (std::size_t i = 0; i < count; ++i)
+        out[done + i] = base + unpack(bits, in_group + i, bits_each);
+    }
     done += count;
     bits += packed_bytes(integer_group_rows, bits_each);
   }

@@ -78,36 +78,39 @@ SegmentFileReader::SegmentFileReader(const SegmentMeta& meta, std::unique_ptr<io
       source_(*file_, std::move(path), identity, meta.footer_checksum, meta.file_bytes, cache) {
 }
 
-Result<SegmentFileReader::FooterPtr> SegmentFileReader::footer() const {
+Result<const SegmentFileReader::FooterPtr*> SegmentFileReader::footer() const {
+  if (footer_read_.load(std::memory_order_acquire))
+    return &footer_;
   const std::lock_guard lock(footer_mutex_);
   if (!footer_) {
     auto footer = read_footer(source_, meta_);
     if (!footer)
       return std::move(footer).error();
     footer_ = std::make_shared<const Footer>(*std::move(footer));
+    footer_read_.store(true, std::memory_order_release);
   }
-  return footer_;
+  return &footer_;
 }
 
 Result<std::span<const std::string>> SegmentFileReader::types() const {
   auto footer = this->footer();
   if (!footer)
     return std::move(footer).error();
-  return std::span<const std::string>((*footer)->types);
+  return std::span<const std::string>((**footer)->types);
 }
 
 Result<std::span<const ZoneMeta>> SegmentFileReader::zones() const {
   auto footer = this->footer();
   if (!footer)
     return std::move(footer).error();
-  return std::span<const ZoneMeta>((*footer)->zones);
+  return std::span<const ZoneMeta>((**footer)->zones);
 }
 
 Result<bool> SegmentFileReader::may_hold_event_id(std::string_view context_id, std::string_view event_id) const {
   auto footer = this->footer();
   if (!footer)
     return std::move(footer).error();
-  return filter_may_hold(source_, (*footer)->event_id_filter, BlockKind::event_id_filter,
+  return filter_may_hold(source_, (**footer)->event_id_filter, BlockKind::event_id_filter,
                          event_id_filter_hash(context_id, event_id, source_.identity()));
 }
 
@@ -116,11 +119,11 @@ Result<std::optional<ContextRange>> SegmentFileReader::find_context(std::string_
   auto footer = this->footer();
   if (!footer)
     return std::move(footer).error();
-  auto maybe = filter_may_hold(source_, (*footer)->context_filter, BlockKind::context_filter,
+  auto maybe = filter_may_hold(source_, (**footer)->context_filter, BlockKind::context_filter,
                                context_filter_hash(context_id, source_.identity()));
   if (!maybe)
     return std::move(maybe).error();
-  const std::vector<IndexBlockRef>& index = (*footer)->index;
+  const std::vector<IndexBlockRef>& index = (**footer)->index;
   if (!*maybe || context_id < index.front().first_context)
     return Found{};
   const auto after =
@@ -161,22 +164,28 @@ Result<bool> SegmentFileReader::read_context(std::string_view context_id, const 
   if (full())
     return true;
 
-  const auto name = std::make_shared<const std::string>(context_id);
-  out.pin(name);
-  out.pin(*footer);
-  const std::uint32_t zone_rows = (*footer)->zone_rows;
+  std::string_view name;
+  if (!out.empty() && out.back().context_id == context_id) {
+    name = out.back().context_id; // the batch keeps it already
+  } else {
+    auto owner = std::make_shared<const std::string>(context_id);
+    name = *owner;
+    out.pin(std::move(owner));
+  }
+  out.pin(**footer);
+  const std::uint32_t zone_rows = (**footer)->zone_rows;
   for (Sequence left = to - from + 1; left != 0;) {
     // The next row in the order of the read, and the rows of its zone that may still be wanted.
     const std::uint64_t low_row = context.first_row + (from - context.first_sequence);
     const std::uint64_t row = range.backward ? low_row + left - 1 : low_row + (to - from + 1 - left);
     const auto in_zone = static_cast<std::uint32_t>(row % zone_rows);
     const auto zone = static_cast<std::size_t>(row / zone_rows);
-    const std::uint32_t available = range.backward ? in_zone + 1 : (*footer)->zones[zone].rows - in_zone;
+    const std::uint32_t available = range.backward ? in_zone + 1 : (**footer)->zones[zone].rows - in_zone;
     const auto count = static_cast<std::uint32_t>(
         std::min<std::uint64_t>({left, available, std::uint64_t{bounds.events_max - out.size()}}));
     const std::uint32_t first = range.backward ? in_zone + 1 - count : in_zone;
 
-    auto slice = ZoneSlice::open(source_, **footer, zone, true);
+    auto slice = ZoneSlice::open(source_, ***footer, zone, true);
     if (!slice)
       return std::move(slice).error();
     WEIR_TRY(slice->read_numbers(first, count, columns_all));
@@ -188,12 +197,14 @@ Result<bool> SegmentFileReader::read_context(std::string_view context_id, const 
       bytes += context_id.size() + slice->string_bytes(nth(take));
     }
     WEIR_TRY(slice->read_strings(range.backward ? count - take : 0, take, columns_all));
-    for (const BlockPtr& block : slice->pins())
-      out.pin(block);
+    for (BlockPtr& block : slice->take_pins())
+      out.pin(std::move(block));
+    out.reserve(take);
     for (std::uint32_t i = 0; i < take; ++i) {
       EventView event;
-      event.context_id = *name;
-      event.sequence = context.first_sequence + ((*footer)->zones[zone].first_row + first + nth(i) - context.first_row);
+      event.context_id = name;
+      event.sequence =
+          context.first_sequence + ((**footer)->zones[zone].first_row + first + nth(i) - context.first_row);
       slice->fill(nth(i), event);
       out.add(event);
     }
@@ -208,9 +219,9 @@ Result<std::shared_ptr<const ZoneRows>> SegmentFileReader::read_zone(std::size_t
   auto footer = this->footer();
   if (!footer)
     return std::move(footer).error();
-  if (zone >= (*footer)->zones.size())
-    return fail(Errc::invalid_argument, format("zone {} of {}", zone, (*footer)->zones.size()), source_.path());
-  return read_zone_rows(source_, *std::move(footer), zone, columns);
+  if (zone >= (**footer)->zones.size())
+    return fail(Errc::invalid_argument, format("zone {} of {}", zone, (**footer)->zones.size()), source_.path());
+  return read_zone_rows(source_, **footer, zone, columns);
 }
 
 Status SegmentFileReader::verify() const {

@@ -41,13 +41,14 @@ public:
 
 private:
   using FooterPtr = std::shared_ptr<const Footer>;
-  Result<FooterPtr> footer() const;
+  Result<const FooterPtr*> footer() const;
 
   SegmentMeta meta_;
   std::unique_ptr<io::File> file_;
   BlockSource source_;
   mutable std::mutex footer_mutex_;
-  mutable FooterPtr footer_; ///< Guarded by footer_mutex_; set once.
+  mutable FooterPtr footer_;                      ///< Set once, under footer_mutex_.
+  mutable std::atomic<bool> footer_read_ = false; ///< footer_ is set and stays as it is.
 };
 
 /// Reads header and footer from the disk and compares them with `meta`. Errors: `corruption`, `incompatible` for a

@@ -1,7 +1,5 @@
 #include "segments/zone_slice.hpp"
 
-#include "segments/integer_column.hpp"
-
 #include <algorithm>
 #include <numeric>
 
@@ -19,69 +17,79 @@ BlockKind lengths_of(BlockKind strings) {
 } // namespace
 
 Result<ZoneSlice> ZoneSlice::open(const BlockSource& source, const Footer& footer, std::size_t zone, bool whole_tail) {
-  const ZonePlace& place = footer.places[zone];
-  auto block = whole_tail ? source.read_run(place.tail, place.directory) : source.read(place.directory);
+  ZoneSlice slice(source, footer, footer.zones[zone]);
+  if (whole_tail) {
+    auto tail = ZoneTail::read(source, footer, zone);
+    if (!tail)
+      return std::move(tail).error();
+    slice.tail_ = *std::move(tail);
+    return slice;
+  }
+  const BlockRef& place = footer.places[zone].directory;
+  auto block = source.read(place);
   if (!block)
     return std::move(block).error();
-  auto directory = ZoneDirectory::open(source, place.directory, *std::move(block), footer.zones[zone].rows);
+  auto directory = ZoneDirectory::open(source, place, *std::move(block), footer.zones[zone].rows);
   if (!directory)
     return std::move(directory).error();
-  return ZoneSlice(source, footer, footer.zones[zone], *std::move(directory));
+  slice.directory_ = *std::move(directory);
+  return slice;
 }
 
-Status ZoneSlice::decode(BlockKind kind, const BlockPtr& block, std::uint32_t first,
-                         std::vector<std::uint64_t>& out) const {
-  const auto column = IntegerColumn::open(block->text(), meta_->rows);
-  if (!column)
-    return source_->damaged("a column does not have the zone's rows", directory_.at(kind, 0).ref.offset);
-  column->decode(first, out);
+Status ZoneSlice::decode_wanted(std::span<const Wanted> wanted) {
+  numbers_ = std::make_unique_for_overwrite<std::uint64_t[]>(wanted.size() * count_);
+  // Blocks of the tail ascend by kind, as the writer puts them; whatever order a file has them in, it is read right.
+  std::vector<BlockPtr> blocks;
+  if (!tail_) {
+    std::vector<BlockRef> refs;
+    for (const Wanted& want : wanted)
+      refs.push_back(directory_->at(want.kind, 0).ref);
+    blocks.resize(refs.size());
+    WEIR_TRY(source_->read_all(refs, blocks));
+  }
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const auto column = tail_ ? tail_->column(wanted[i].kind) : IntegerColumn::open(blocks[i]->text(), meta_->rows);
+    if (!column)
+      return source_->damaged("a column does not have the zone's rows", directory().at(wanted[i].kind, 0).ref.offset);
+    *wanted[i].out = {numbers_.get() + i * count_, count_};
+    column->decode(first_, *wanted[i].out);
+    if (wanted[i].strings == nullptr)
+      continue;
+    wanted[i].strings->length_column = column;
+    if (!tail_)
+      wanted[i].strings->lengths_block = std::move(blocks[i]);
+  }
   return {};
 }
 
 Status ZoneSlice::read_numbers(std::uint32_t first, std::uint32_t count, ColumnSet columns) {
   first_ = first;
   count_ = count;
-  struct Wanted {
-    BlockKind kind;
-    std::vector<std::uint64_t>* out;
-    Strings* strings;
-  };
-  std::vector<Wanted> wanted;
-  std::vector<BlockRef> refs;
-  const auto want = [&](BlockKind kind, std::vector<std::uint64_t>* out, Strings* strings = nullptr) {
-    if (directory_.count(kind) == 0)
-      return false;
-    wanted.push_back({kind, out, strings});
-    refs.push_back(directory_.at(kind, 0).ref);
-    return true;
+  std::array<Wanted, 7> wanted;
+  std::size_t wanted_count = 0;
+  const auto want = [&](BlockKind kind, std::span<std::uint64_t>& out, Strings* strings = nullptr) {
+    if (directory().count(kind) != 0)
+      wanted[wanted_count++] = {kind, &out, strings};
   };
   const bool timestamps = (columns & column_timestamp) != 0;
   if ((columns & column_position) != 0)
-    want(BlockKind::position, &positions_);
-  const bool timestamps_apart = timestamps && directory_.count(BlockKind::timestamp) != 0;
+    want(BlockKind::position, positions_);
+  const bool timestamps_apart = timestamps && directory().count(BlockKind::timestamp) != 0;
   if ((columns & column_recorded_at) != 0 || (timestamps && !timestamps_apart))
-    want(BlockKind::recorded_at, &recorded_);
+    want(BlockKind::recorded_at, recorded_);
   if (timestamps_apart)
-    want(BlockKind::timestamp, &timestamps_);
+    want(BlockKind::timestamp, timestamps_);
   if ((columns & column_type) != 0)
-    want(BlockKind::type, &types_);
+    want(BlockKind::type, types_);
   for (Strings& column : strings_) {
-    if ((columns & column.column) != 0 && !want(lengths_of(column.kind), &column.lengths, &column))
-      column.lengths.assign(count, 0);
+    if ((columns & column.column) != 0)
+      want(lengths_of(column.kind), column.lengths, &column);
   }
-  // Blocks of the tail ascend by kind, as the writer puts them; whatever order a file has them in, it is read right.
-  std::vector<BlockPtr> blocks(refs.size());
-  WEIR_TRY(source_->read_all(refs, blocks));
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    wanted[i].out->resize(count);
-    WEIR_TRY(decode(wanted[i].kind, blocks[i], first, *wanted[i].out));
-    if (wanted[i].strings != nullptr)
-      wanted[i].strings->lengths_block = blocks[i];
-  }
+  WEIR_TRY(decode_wanted(std::span(wanted).first(wanted_count)));
   if (timestamps && !timestamps_apart) {
     timestamps_ = recorded_;
     if ((columns & column_recorded_at) == 0)
-      recorded_.clear();
+      recorded_ = {};
   }
   return check_types();
 }
@@ -89,7 +97,7 @@ Status ZoneSlice::read_numbers(std::uint32_t first, std::uint32_t count, ColumnS
 Status ZoneSlice::check_types() const {
   for (const std::uint64_t type : types_) {
     if (type >= footer_->types.size())
-      return source_->damaged("a type is not in the dictionary", directory_.at(BlockKind::type, 0).ref.offset);
+      return source_->damaged("a type is not in the dictionary", directory().at(BlockKind::type, 0).ref.offset);
   }
   return {};
 }
@@ -102,26 +110,27 @@ std::size_t ZoneSlice::string_bytes(std::size_t i) const {
 }
 
 Status ZoneSlice::read_strings(std::uint32_t skip, std::uint32_t count, ColumnSet columns) {
-  struct Wanted {
+  struct WantedBlock {
     BlockRef ref;
     Strings* column;
     std::size_t block;
   };
-  std::vector<Wanted> wanted;
+  std::vector<WantedBlock> wanted;
   for (Strings& column : strings_) {
     if ((columns & column.column) == 0)
       continue;
-    column.values.assign(count_, {});
-    if (!column.lengths_block || count == 0)
+    if (!column.length_column || count == 0)
       continue;
-    const std::size_t last = directory_.find(column.kind, first_ + skip + count - 1);
-    for (std::size_t block = directory_.find(column.kind, first_ + skip); block <= last; ++block)
-      wanted.push_back({directory_.at(column.kind, block).ref, &column, block});
+    column.values.assign(count_, {});
+    const std::size_t last = directory().find(column.kind, first_ + skip + count - 1);
+    for (std::size_t block = directory().find(column.kind, first_ + skip); block <= last; ++block)
+      wanted.push_back({directory().at(column.kind, block).ref, &column, block});
   }
   // Columns share a stretch of the file, their blocks in turn: by offset, one read gets neighbours of all of them.
-  std::sort(wanted.begin(), wanted.end(), [](const Wanted& a, const Wanted& b) { return a.ref.offset < b.ref.offset; });
+  std::sort(wanted.begin(), wanted.end(),
+            [](const WantedBlock& a, const WantedBlock& b) { return a.ref.offset < b.ref.offset; });
   std::vector<BlockRef> refs(wanted.size());
-  std::transform(wanted.begin(), wanted.end(), refs.begin(), [](const Wanted& want) { return want.ref; });
+  std::transform(wanted.begin(), wanted.end(), refs.begin(), [](const WantedBlock& want) { return want.ref; });
   const std::size_t pinned = pins_.size();
   pins_.resize(pinned + refs.size());
   WEIR_TRY(source_->read_all(refs, std::span(pins_).subspan(pinned)));
@@ -131,14 +140,14 @@ Status ZoneSlice::read_strings(std::uint32_t skip, std::uint32_t count, ColumnSe
 }
 
 Status ZoneSlice::slice_block(Strings& column, std::size_t block, const BlockPtr& bytes, std::uint32_t skip,
-                              std::uint32_t count) const {
-  const ZoneBlock place = directory_.at(column.kind, block);
-  const std::uint32_t row_end = directory_.row_end(column.kind, block);
-  std::vector<std::uint64_t> lengths(row_end - place.first_row);
-  WEIR_TRY(decode(lengths_of(column.kind), column.lengths_block, place.first_row, lengths));
+                              std::uint32_t count) {
+  const ZoneBlock place = directory().at(column.kind, block);
+  const std::uint32_t row_end = directory().row_end(column.kind, block);
+  block_lengths_.resize(row_end - place.first_row);
+  column.length_column->decode(place.first_row, block_lengths_);
   std::uint64_t at = 0;
   for (std::uint32_t row = place.first_row; row < row_end; ++row) {
-    const std::uint64_t length = lengths[row - place.first_row];
+    const std::uint64_t length = block_lengths_[row - place.first_row];
     if (length > bytes->size() - at)
       return source_->damaged("a block holds less than the lengths of its rows", place.ref.offset);
     if (row >= first_ + skip && row - first_ - skip < count)
