@@ -16,9 +16,93 @@ Block::~Block() {
     live_bytes_->fetch_sub(charge_bytes(), std::memory_order_relaxed);
 }
 
-std::size_t BlockCache::KeyHash::operator()(const Key& key) const noexcept {
+std::uint64_t BlockCache::hash_of(const Key& key) noexcept {
   // A checksum's seed already mixes key and offset; one more multiplication fills the high half.
   return checksum_seed(key.file_key, key.offset) * 0x9E3779B97F4A7C15ULL;
+}
+
+std::size_t BlockCache::Part::place_of(const Key& key, std::uint64_t hash) const noexcept {
+  const std::size_t mask = table_.size() - 1;
+  std::size_t place = static_cast<std::size_t>(hash >> 36) & mask; // lower bits of it chose the part
+  while (table_[place] != nothing && slots_[table_[place] - 1].key != key)
+    place = (place + 1) & mask;
+  return place;
+}
+
+BlockPtr BlockCache::Part::find(const Key& key, std::uint64_t hash) {
+  const std::lock_guard lock(mutex_);
+  const std::uint32_t number = table_[place_of(key, hash)];
+  if (number == nothing) {
+    ++misses_;
+    return nullptr;
+  }
+  ++hits_;
+  Slot& slot = slots_[number - 1];
+  slot.used = true;
+  return slot.block;
+}
+
+BlockPtr BlockCache::Part::insert(const Key& key, std::uint64_t hash, BlockPtr block, std::uint64_t budget_bytes,
+                                  std::vector<BlockPtr>& evicted) {
+  const std::uint64_t bytes = block->charge_bytes();
+  const std::lock_guard lock(mutex_);
+  if (const std::uint32_t number = table_[place_of(key, hash)]; number != nothing)
+    return slots_[number - 1].block;
+  while (bytes_ + bytes > budget_bytes)
+    evicted.push_back(evict_one());
+  if (free_.empty()) {
+    slots_.emplace_back();
+    free_.push_back(static_cast<std::uint32_t>(slots_.size()));
+    if (slots_.size() > table_.size() / 2)
+      grow_table();
+  }
+  const std::uint32_t number = free_.back();
+  free_.pop_back();
+  slots_[number - 1] = {key, block, false};
+  table_[place_of(key, hash)] = number;
+  bytes_ += bytes;
+  return block;
+}
+
+/// Precondition: there is a block.
+BlockPtr BlockCache::Part::evict_one() {
+  for (;; ++hand_) {
+    if (hand_ >= slots_.size())
+      hand_ = 0;
+    Slot& slot = slots_[hand_];
+    if (slot.block && !slot.used)
+      break;
+    slot.used = false;
+  }
+  Slot& slot = slots_[hand_];
+  const std::size_t mask = table_.size() - 1;
+  std::size_t hole = place_of(slot.key, hash_of(slot.key));
+  // Whoever was pushed on by the one that goes moves up, so that no search ends too early.
+  for (std::size_t place = (hole + 1) & mask; table_[place] != nothing; place = (place + 1) & mask) {
+    const std::size_t home = static_cast<std::size_t>(hash_of(slots_[table_[place] - 1].key) >> 36) & mask;
+    if (((place - home) & mask) >= ((place - hole) & mask)) {
+      table_[hole] = table_[place];
+      hole = place;
+    }
+  }
+  table_[hole] = nothing;
+  free_.push_back(static_cast<std::uint32_t>(hand_ + 1));
+  bytes_ -= slot.block->charge_bytes();
+  return std::move(slot.block);
+}
+
+void BlockCache::Part::grow_table() {
+  table_.assign(table_.size() * 2, nothing);
+  for (std::uint32_t i = 0; i < slots_.size(); ++i)
+    if (slots_[i].block)
+      table_[place_of(slots_[i].key, hash_of(slots_[i].key))] = i + 1;
+}
+
+void BlockCache::Part::add_to(BlockCacheStats& stats) const {
+  const std::lock_guard lock(mutex_);
+  stats.hits += hits_;
+  stats.misses += misses_;
+  stats.cached_bytes += bytes_;
 }
 
 BlockCache::BlockCache(std::uint64_t budget_bytes)
@@ -31,47 +115,23 @@ std::shared_ptr<Block> BlockCache::make_block(std::size_t size) const {
 
 BlockPtr BlockCache::find(std::uint64_t file_key, std::uint64_t offset) {
   const Key key{file_key, offset};
-  Part& part = part_of(key);
-  const std::lock_guard lock(part.mutex);
-  const auto found = part.entries.find(key);
-  if (found == part.entries.end()) {
-    ++part.misses;
-    return nullptr;
-  }
-  ++part.hits;
-  part.recent.splice(part.recent.begin(), part.recent, found->second);
-  return found->second->block;
+  const std::uint64_t hash = hash_of(key);
+  return part_of(hash).find(key, hash);
 }
 
 BlockPtr BlockCache::insert(std::uint64_t file_key, std::uint64_t offset, BlockPtr block) {
-  const std::uint64_t bytes = block->charge_bytes();
-  if (bytes > part_budget_bytes_)
+  if (block->charge_bytes() > part_budget_bytes_)
     return block; // it would push out everything else and then itself
   const Key key{file_key, offset};
-  Part& part = part_of(key);
-  std::list<Entry> evicted; // destroyed after the lock is released
-  const std::lock_guard lock(part.mutex);
-  if (const auto found = part.entries.find(key); found != part.entries.end())
-    return found->second->block;
-  while (part.bytes + bytes > part_budget_bytes_) {
-    part.bytes -= part.recent.back().block->charge_bytes();
-    part.entries.erase(part.recent.back().key);
-    evicted.splice(evicted.end(), part.recent, std::prev(part.recent.end()));
-  }
-  part.recent.push_front({key, block});
-  part.entries.emplace(key, part.recent.begin());
-  part.bytes += bytes;
-  return block;
+  const std::uint64_t hash = hash_of(key);
+  std::vector<BlockPtr> evicted;
+  return part_of(hash).insert(key, hash, std::move(block), part_budget_bytes_, evicted);
 }
 
 BlockCacheStats BlockCache::stats() const {
   BlockCacheStats stats;
-  for (const Part& part : parts_) {
-    const std::lock_guard lock(part.mutex);
-    stats.hits += part.hits;
-    stats.misses += part.misses;
-    stats.cached_bytes += part.bytes;
-  }
+  for (const Part& part : parts_)
+    part.add_to(stats);
   const std::uint64_t live = live_bytes_->load(std::memory_order_relaxed);
   stats.pinned_bytes = live > stats.cached_bytes ? live - stats.cached_bytes : 0;
   return stats;

@@ -12,12 +12,11 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <list>
 #include <memory>
 #include <mutex>
 #include <span>
 #include <string_view>
-#include <unordered_map>
+#include <vector>
 
 namespace weir::segments {
 
@@ -81,24 +80,41 @@ private:
     std::uint64_t offset;
     friend bool operator==(const Key&, const Key&) = default;
   };
-  struct KeyHash {
-    std::size_t operator()(const Key& key) const noexcept;
-  };
-  struct Entry {
-    Key key;
-    BlockPtr block;
-  };
-  struct Part {
-    mutable std::mutex mutex;
-    std::list<Entry> recent; ///< Most recently used first.
-    std::unordered_map<Key, std::list<Entry>::iterator, KeyHash> entries;
-    std::uint64_t bytes = 0;
-    std::uint64_t hits = 0;
-    std::uint64_t misses = 0;
+  static std::uint64_t hash_of(const Key& key) noexcept;
+
+  /// A look-up touches as little memory as can be: one place of the table, one slot, the block. Which block goes is
+  /// decided by a hand that walks over the slots and spares those used since it last came by.
+  class Part {
+  public:
+    BlockPtr find(const Key& key, std::uint64_t hash);
+    /// Moves what has to go to `evicted`: it is destroyed without the lock.
+    BlockPtr insert(const Key& key, std::uint64_t hash, BlockPtr block, std::uint64_t budget_bytes,
+                    std::vector<BlockPtr>& evicted);
+    void add_to(BlockCacheStats& stats) const;
+
+  private:
+    struct Slot {
+      Key key{};
+      BlockPtr block; ///< Null: free.
+      bool used = false;
+    };
+    static constexpr std::uint32_t nothing = 0;
+
+    /// The place in table_ that holds this key, or the free one where it belongs.
+    [[nodiscard]] std::size_t place_of(const Key& key, std::uint64_t hash) const noexcept;
+    BlockPtr evict_one();
+    void grow_table();
+
+    mutable std::mutex mutex_;
+    std::vector<std::uint32_t> table_ = std::vector<std::uint32_t>(64, nothing); ///< Slot number + 1, by hash.
+    std::vector<Slot> slots_;
+    std::vector<std::uint32_t> free_;
+    std::size_t hand_ = 0;
+    std::uint64_t bytes_ = 0, hits_ = 0, misses_ = 0;
   };
   static constexpr std::size_t part_count = 16;
 
-  Part& part_of(const Key& key) noexcept { return parts_[(KeyHash{}(key) >> 32) % part_count]; }
+  Part& part_of(std::uint64_t hash) noexcept { return parts_[(hash >> 32) % part_count]; }
 
   std::uint64_t part_budget_bytes_;
   std::shared_ptr<std::atomic<std::uint64_t>> live_bytes_;

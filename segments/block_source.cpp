@@ -3,6 +3,7 @@
 #include "engine/hash.hpp"
 #include "engine/text.hpp"
 #include "segments/bytes.hpp"
+#include "segments/scoped_bytes.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -113,13 +114,14 @@ Status BlockSource::read_all(std::span<const BlockRef> refs, std::span<BlockPtr>
     }
     const std::uint64_t begin = refs[first].offset;
     const auto size = static_cast<std::size_t>(refs[last].end() - begin);
-    const auto buffer = std::make_unique_for_overwrite<std::byte[]>(size);
-    WEIR_TRY(read_bytes(begin, {buffer.get(), size}));
+    thread_local ScopedBytes::Kept kept;
+    const ScopedBytes buffer(kept, size);
+    WEIR_TRY(read_bytes(begin, {buffer.data(), size}));
     for (std::size_t i = first; i <= last; ++i) {
       if (out[i])
         continue;
       auto block =
-          decode(refs[i], {buffer.get() + (refs[i].offset - begin), block_header_bytes + refs[i].stored_bytes});
+          decode(refs[i], {buffer.data() + (refs[i].offset - begin), block_header_bytes + refs[i].stored_bytes});
       if (!block)
         return std::move(block).error();
       out[i] = cache_.insert(cache_key_, refs[i].offset, *std::move(block));

@@ -2,6 +2,7 @@
 
 #include "segments/bytes.hpp"
 #include "segments/hex_text.hpp"
+#include "segments/scoped_bytes.hpp"
 
 #include <lz4.h>
 
@@ -98,9 +99,11 @@ Status decode_block(std::uint8_t codec, std::span<const std::byte> stored, std::
     const auto packed_bytes = source.take<std::uint32_t>();
     if (!source.ok() || packed_bytes > out.size())
       return fail(Errc::corruption, "a block does not decompress");
-    const auto packed = std::make_unique_for_overwrite<char[]>(packed_bytes);
-    if (lz4_decode(from.substr(sizeof packed_bytes), packed.get(), packed_bytes) &&
-        unpack_hex_text({packed.get(), packed_bytes}, {to, out.size()}))
+    thread_local ScopedBytes::Kept kept;
+    const ScopedBytes bytes(kept, packed_bytes);
+    char* const packed = reinterpret_cast<char*>(bytes.data());
+    if (lz4_decode(from.substr(sizeof packed_bytes), packed, packed_bytes) &&
+        unpack_hex_text({packed, packed_bytes}, {to, out.size()}))
       return {};
     return fail(Errc::corruption, "a block does not decompress");
   }

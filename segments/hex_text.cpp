@@ -5,6 +5,10 @@
 #include <cstdint>
 #include <cstring>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 namespace weir::segments {
 namespace {
 
@@ -103,10 +107,39 @@ bool is_mark(char c) noexcept {
   return static_cast<unsigned char>(static_cast<unsigned char>(c) - mark_first) <= mark_last - mark_first;
 }
 
-/// The high bit of the first byte below 0x20, as all marks are; bits above it mean nothing. 0: there is none.
-std::uint64_t find_mark(std::uint64_t word) noexcept {
-  return (word - ones * 0x20) & ~word & (ones * 0x80);
+/// Copies text from `at` to `to` up to the first byte below 0x20, or until fewer than copy_bytes are left on a side;
+/// returns the number of bytes. Up to copy_bytes more than these are overwritten, to be written again.
+#ifdef __SSE2__
+constexpr std::ptrdiff_t copy_bytes = 32;
+std::size_t copy_text(const char* at, const char* end, char* to, const char* to_end) noexcept {
+  const char* const begin = at;
+  const __m128i limit = _mm_set1_epi8(0x1F);
+  for (; end - at >= copy_bytes && to_end - to >= copy_bytes; at += copy_bytes, to += copy_bytes) {
+    const __m128i low = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const __m128i high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 16));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), low);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 16), high);
+    const auto below = static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(low, limit), low))) |
+                       static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(high, limit), high)))
+                           << 16;
+    if (below != 0)
+      return static_cast<std::size_t>(at - begin) + static_cast<std::size_t>(std::countr_zero(below));
+  }
+  return static_cast<std::size_t>(at - begin);
 }
+#else
+constexpr std::ptrdiff_t copy_bytes = 8;
+std::size_t copy_text(const char* at, const char* end, char* to, const char* to_end) noexcept {
+  const char* const begin = at;
+  for (; end - at >= copy_bytes && to_end - to >= copy_bytes; at += copy_bytes, to += copy_bytes) {
+    const std::uint64_t word = load_word(at);
+    std::memcpy(to, &word, sizeof word);
+    if (const std::uint64_t low = (word - ones * 0x20) & ~word & (ones * 0x80); low != 0)
+      return static_cast<std::size_t>(at - begin) + static_cast<std::size_t>(std::countr_zero(low)) / 8;
+  }
+  return static_cast<std::size_t>(at - begin);
+}
+#endif
 
 /// Writes the digits of four bytes, low byte first.
 void unpack_four(std::uint32_t bytes, char* to) noexcept {
@@ -170,28 +203,17 @@ bool unpack_hex_text(std::string_view packed, std::span<char> out) noexcept {
   char* to = out.data();
   char* const to_end = to + out.size();
   while (at != end) {
-    // Text between two marks, in words; of the last one, what lies behind the mark is overwritten later.
-    while (end - at >= 8 && to_end - to >= 8) {
-      const std::uint64_t word = load_word(at);
-      std::memcpy(to, &word, sizeof word);
-      const std::uint64_t mark = find_mark(word);
-      const std::ptrdiff_t text = mark == 0 ? 8 : std::countr_zero(mark) / 8;
-      at += text;
-      to += text;
-      if (mark == 0)
-        continue;
-      if (!is_mark(*at)) { // another control character: no JSON, but text
-        *to++ = *at++;
-        continue;
-      }
-      break;
-    }
-    while (at != end && to != to_end && !is_mark(*at))
-      *to++ = *at++;
+    const std::size_t text = copy_text(at, end, to, to_end);
+    at += text;
+    to += text;
     if (at == end)
       break;
-    if (!is_mark(*at))
-      return false;
+    if (!is_mark(*at)) { // white space between members, or the last few bytes
+      if (to == to_end)
+        return false;
+      *to++ = *at++;
+      continue;
+    }
     const std::size_t bytes =
         static_cast<std::size_t>(static_cast<unsigned char>(*at++) - mark_first) + packed_bytes_min;
     if (static_cast<std::size_t>(end - at) < bytes || static_cast<std::size_t>(to_end - to) < 2 * bytes)

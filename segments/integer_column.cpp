@@ -62,13 +62,30 @@ std::optional<IntegerColumn> IntegerColumn::open(std::string_view bytes, std::ui
   return column;
 }
 
+const char* IntegerColumn::values_of(std::size_t group) const noexcept {
+  const char* const widths = bytes_.data() + groups() * sizeof(std::uint64_t);
+  std::size_t bits = 0; // of one row of each group before, together
+  for (std::size_t before = 0; before < group; ++before)
+    bits += static_cast<unsigned char>(widths[before]);
+  return widths + groups() + bits * (integer_group_rows / 8);
+}
+
+void IntegerColumn::prefetch_group(std::uint32_t first) const noexcept {
+  const std::size_t group = first / integer_group_rows;
+  __builtin_prefetch(bytes_.data() + group * sizeof(std::uint64_t));
+  __builtin_prefetch(bytes_.data() + groups() * sizeof(std::uint64_t) + group);
+}
+
+void IntegerColumn::prefetch_values(std::uint32_t first) const noexcept {
+  const std::size_t group = first / integer_group_rows;
+  const char* const at = values_of(group) + first % integer_group_rows * width(group) / 8;
+  __builtin_prefetch(at);
+  __builtin_prefetch(at + 64);
+}
+
 void IntegerColumn::decode(std::uint32_t first, std::span<std::uint64_t> out) const noexcept {
   std::size_t group = first / integer_group_rows;
-  const char* const widths = bytes_.data() + groups() * sizeof(std::uint64_t);
-  std::size_t bits_before = 0; // of each row of the groups before, together
-  for (std::size_t before = 0; before < group; ++before)
-    bits_before += static_cast<unsigned char>(widths[before]);
-  const char* bits = widths + groups() + bits_before * (integer_group_rows / 8);
+  const char* bits = values_of(group);
   std::size_t in_group = first % integer_group_rows;
   for (std::size_t done = 0; done < out.size(); ++group, in_group = 0) {
     const auto base = load<std::uint64_t>(bytes_.data() + group * sizeof(std::uint64_t));

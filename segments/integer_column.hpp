@@ -21,6 +21,9 @@ public:
   /// Nothing if `bytes` are not exactly a column of `rows` values.
   [[nodiscard]] static std::optional<IntegerColumn> open(std::string_view bytes, std::uint32_t rows) noexcept;
 
+  /// Asks for the memory that decode() will look at, in two steps, each of which the next one needs.
+  void prefetch_group(std::uint32_t first) const noexcept;
+  void prefetch_values(std::uint32_t first) const noexcept;
   /// Values first ... first + out.size() - 1. Precondition: they are in the column.
   void decode(std::uint32_t first, std::span<std::uint64_t> out) const noexcept;
 
@@ -28,6 +31,7 @@ private:
   IntegerColumn(std::string_view bytes, std::uint32_t rows) noexcept : bytes_(bytes), rows_(rows) {}
   [[nodiscard]] std::size_t groups() const noexcept;
   [[nodiscard]] unsigned width(std::size_t group) const noexcept;
+  [[nodiscard]] const char* values_of(std::size_t group) const noexcept;
 
   std::string_view bytes_;
   std::uint32_t rows_;

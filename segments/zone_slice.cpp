@@ -47,6 +47,13 @@ Status ZoneSlice::decode_wanted(std::span<const Wanted> wanted) {
     blocks.resize(refs.size());
     WEIR_TRY(source_->read_all(refs, blocks));
   }
+  // Columns of a zone lie far apart: ask for all of them, then look.
+  for (const Wanted& want : wanted)
+    if (tail_)
+      tail_->column(want.kind)->prefetch_group(first_);
+  for (const Wanted& want : wanted)
+    if (tail_)
+      tail_->column(want.kind)->prefetch_values(first_);
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     const auto column = tail_ ? tail_->column(wanted[i].kind) : IntegerColumn::open(blocks[i]->text(), meta_->rows);
     if (!column)
