@@ -9,7 +9,6 @@
 #include <regex>
 #include <set>
 #include <stdexcept>
-#include <unistd.h>
 #include <utility>
 
 namespace weir::bench {
@@ -53,10 +52,11 @@ bool goes_on(const Peer& peer, const Scenario& scenario, const Results& results)
          });
 }
 
-/// An empty directory that is gone afterwards, with what a scenario left in it.
+/// An empty directory that is gone afterwards, with what a scenario left in it. Its name is always the same, so that a
+/// run that was stopped leaves one behind at most.
 class Scratch {
 public:
-  explicit Scratch(const std::string& parent) : path_(parent + "/run-" + std::to_string(::getpid())) {
+  explicit Scratch(const std::string& parent) : path_(parent + "/run") {
     std::filesystem::remove_all(path_);
     std::filesystem::create_directories(path_);
     std::filesystem::permissions(path_, std::filesystem::perms::owner_all);

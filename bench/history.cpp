@@ -87,11 +87,13 @@ Figures fill(const Job& job, std::size_t events) {
   all.at_most(events);
   for (Row row; all.next(row);)
     tally.add(row);
-  for (const auto& name : {"rate", "cpu", "memory", "p50", "p99", "p999"})
+  for (const auto* name : {"rate", "cpu", "memory", "p50", "p99", "p999"})
     if (metered.has(name))
       figures.set(name, metered.number(name));
   figures.set("acknowledged", tally);
-  figures.set("at_rest", static_cast<double>(adapter->bytes_at_rest(job.directory)) / static_cast<double>(events));
+  const auto per_event = [&](std::uint64_t bytes) { return static_cast<double>(bytes) / static_cast<double>(events); };
+  figures.set("at_rest", per_event(adapter->bytes_at_rest(job.directory)));
+  figures.set("all_files", per_event(adapter->Adapter::bytes_at_rest(job.directory)));
   return figures;
 }
 
@@ -234,6 +236,7 @@ Scenario history() {
             Tally stored = filled.tally("acknowledged");
             add_metered(job, ingest_line(), filled);
             job.add(lines.at_rest, filled.number("at_rest"));
+            job.add(lines.at_rest, filled.number("all_files"), "files");
             measure_reads(job, lines, ingest_line(), stored);
             if (const Figures asked = in_child([&] { return ask(job); }); asked.has("whole")) {
               job.add(query_line(true), asked.number("whole"));
@@ -263,6 +266,7 @@ Scenario long_history(std::size_t events) {
             const Tally stored = filled.tally("acknowledged");
             add_metered(job, ingest, filled);
             job.add(lines.at_rest, filled.number("at_rest"));
+            job.add(lines.at_rest, filled.number("all_files"), "files");
             const std::string last = "million." + std::to_string((events - 1) / 1'000'000);
             job.add(steadiness, filled.number(last) / filled.number("million.0"));
             measure_reads(job, lines, ingest, stored);

@@ -30,7 +30,9 @@ void write_all(int descriptor, std::string_view text) {
 }
 
 [[noreturn]] void be_child(int descriptor, const std::function<Figures()>& work, Ending ending) {
+  constexpr unsigned seconds_max = 900;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL); // who stops the program does not want it to go on unseen
+  ::alarm(seconds_max);               // a store that hangs must not take the others' figures with it
   std::string report;
   // A reference that `work` holds lives on until the kill: it belongs to the parent's frame.
   try {

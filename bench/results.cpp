@@ -12,6 +12,7 @@ const std::vector<Figure>& further_figures() {
       {"cpu", "us/event", "CPU us/ev"},
       {"device", "bytes/event", "device B/ev"},
       {"memory", "MiB", "peak MiB"},
+      {"files", "bytes/event", "all files B/ev"},
   };
   return figures;
 }
