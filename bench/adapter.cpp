@@ -2,6 +2,7 @@
 
 #include <exception>
 #include <filesystem>
+#include <sys/stat.h>
 #include <thread>
 
 namespace weir::bench {
@@ -27,9 +28,11 @@ void Adapter::append_streams(const std::vector<RowSource>& by_shard, std::size_t
 
 std::uint64_t Adapter::bytes_at_rest(const std::string& directory) const {
   std::uint64_t bytes = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory))
-    if (entry.is_regular_file())
-      bytes += entry.file_size();
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
+    struct stat status {};
+    if (entry.is_regular_file() && ::stat(entry.path().c_str(), &status) == 0)
+      bytes += static_cast<std::uint64_t>(status.st_blocks) * 512; // a sparse file takes less than its size
+  }
   return bytes;
 }
 
