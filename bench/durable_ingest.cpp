@@ -88,11 +88,14 @@ Figures ingest(const Job& job, const Shape& shape) {
 Scenario scenario_of(const Shape& shape) {
   const Line line = {"ingest", shape.name, "synced", "events/s", false, shape.says};
   return {
-      {line}, shape.shards > 1 ? weir_or_raw : any_peer, [line, shape](const Job& job) {
+      {line},
+      shape.shards > 1 ? weir_or_raw : any_peer,
+      [line, shape](const Job& job) {
         const Figures stored = in_child([&] { return ingest(job, shape); }, Ending::killed);
         add_metered(job, line, stored);
         job.results.check(line, job.peer.name, {stored.tally("acknowledged"), found_after_reopen(job, shape.shards)});
-      }};
+      },
+      &Plan::repetitions};
 }
 
 } // namespace

@@ -81,6 +81,7 @@ Plan plan_named(const std::string& name) {
   plan.workload.events = 2 * plan.events;
   if (name == "full") {
     plan.long_events = 10'000'000;
+    plan.other_repetitions = plan.repetitions;
     plan.workload.events = plan.long_events;
   } else if (name == "small") {
     plan.events = 2'000;
@@ -90,6 +91,7 @@ Plan plan_named(const std::string& name) {
     plan.seconds = 0.03;
     plan.mixed_seconds = 0.03;
     plan.repetitions = 1;
+    plan.other_repetitions = 1;
   } else if (name != "standard") {
     throw std::invalid_argument("there is no plan '" + name + "'");
   }
@@ -107,20 +109,22 @@ void Harness::run(const Workload& workload, Results& results,
   const auto started = Clock::now();
   std::filesystem::create_directories(options_.directory);
   std::set<std::pair<const Scenario*, std::string>> beaten;
-  for (unsigned repetition = 0; repetition < options_.plan.repetitions; ++repetition) {
+  const Plan& plan = options_.plan;
+  for (unsigned repetition = 0; repetition < std::max(plan.repetitions, plan.other_repetitions); ++repetition) {
     for (const auto& scenario : scenarios_)
       for (std::size_t i = 0; i < peers_.size(); ++i) {
         // Each repetition begins with another peer: none has the first place, or the one behind a certain other,
         // always.
         const Peer& peer = peers_[(i + repetition) % peers_.size()];
-        if (!scenario.takes(peer) || beaten.contains({&scenario, peer.name}))
+        if (repetition >= plan.*scenario.repetitions || !scenario.takes(peer) ||
+            beaten.contains({&scenario, peer.name}))
           continue;
         const auto what = scenario.lines.front().name() + " " + peer.name;
         progress(format("{:4.0f} s  {}/{}  {}", std::chrono::duration<double>(Clock::now() - started).count(),
-                        repetition + 1, options_.plan.repetitions, what));
+                        repetition + 1, plan.*scenario.repetitions, what));
         try {
           const Scratch scratch(options_.directory);
-          scenario.run({options_.plan, workload, peer, scratch.path(), results});
+          scenario.run({plan, workload, peer, scratch.path(), results});
         } catch (const std::exception& error) {
           results.fail(what + ": " + error.what());
         }

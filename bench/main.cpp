@@ -40,9 +40,9 @@ void list(const Harness& harness) {
 
 void print_head(const Plan& plan, const Harness& harness, const Workload& workload, const std::string& file_system) {
   std::cout
-      << "weir_bench, plan " << plan.name << ": " << plan.repetitions << " repetitions, time-boxed lines "
-      << plan.seconds << " s, " << workload.size() << " events in " << workload.contexts() << " contexts (Zipf "
-      << workload.options().zipf << "), payload "
+      << "weir_bench, plan " << plan.name << ": " << plan.repetitions << " repetitions of durable ingest, "
+      << plan.other_repetitions << " of all else, time-boxed lines " << plan.seconds << " s, " << workload.size()
+      << " events in " << workload.contexts() << " contexts (Zipf " << workload.options().zipf << "), payload "
       << readable(static_cast<double>(workload.payload_bytes()) / static_cast<double>(workload.size()))
       << " bytes on average; " << std::thread::hardware_concurrency() << " cores, " << file_system
       << "\nFigures are medians. Ratios to the best peer leave out raw, which is the limit: a log and nothing else. "
@@ -57,6 +57,7 @@ int run(Arguments arguments) {
   Plan& plan = arguments.harness.plan;
   plan = plan_named(arguments.plan);
   plan.repetitions = arguments.repetitions.value_or(plan.repetitions);
+  plan.other_repetitions = arguments.repetitions.value_or(plan.other_repetitions);
   plan.seconds = arguments.seconds.value_or(plan.seconds);
   const Harness harness(arguments.harness);
   if (arguments.list)

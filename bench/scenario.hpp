@@ -26,7 +26,8 @@ struct Plan {
   std::size_t mixed_events = 200'000; ///< Stored before a mixed load.
   double seconds = 5;                 ///< Of a time-boxed measurement.
   double mixed_seconds = 1.5;         ///< Of a mixed load.
-  unsigned repetitions = 3;
+  unsigned repetitions = 3;           ///< Of durable ingest.
+  unsigned other_repetitions = 2;     ///< Of all else, so that everything fits into a quarter of an hour.
 };
 
 /// One scenario with one peer, once.
@@ -46,6 +47,7 @@ struct Scenario {
   std::vector<Line> lines;
   std::function<bool(const Peer&)> takes; ///< Whether this peer can do it.
   std::function<void(const Job&)> run;
+  unsigned Plan::*repetitions = &Plan::other_repetitions; ///< How often.
 };
 
 /// Durable ingest, time-boxed.
