@@ -5,6 +5,7 @@
 #include "engine/text.hpp"
 #include "segments/compaction.hpp"
 #include "segments/format.hpp"
+#include "segments/paced_file.hpp"
 #include "segments/segment_reader.hpp"
 #include "segments/segment_writer.hpp"
 
@@ -70,10 +71,11 @@ Status SegmentFiles::prepare_directory(ShardId shard) {
 
 Result<SegmentMeta> SegmentFiles::write_file(const std::string& path, ShardId shard, std::uint64_t number,
                                              SortedEvents& events) {
-  auto file = fs_.open(path, io::OpenMode::create);
-  if (!file)
-    return std::move(file).error();
-  SegmentWriter writer(**file, {shard, number, identity_of(shard, number)}, options_.zone_rows,
+  auto created = fs_.open(path, io::OpenMode::create);
+  if (!created)
+    return std::move(created).error();
+  PacedFile file(*std::move(created));
+  SegmentWriter writer(file, {shard, number, identity_of(shard, number)}, options_.zone_rows,
                        options_.filter_bits_per_key);
   for (EventView event; events.next(event);)
     WEIR_TRY(writer.add(event));
@@ -81,7 +83,7 @@ Result<SegmentMeta> SegmentFiles::write_file(const std::string& path, ShardId sh
   auto meta = writer.finish();
   if (!meta)
     return std::move(meta).error();
-  WEIR_TRY((*file)->sync_data());
+  WEIR_TRY(file.sync_data());
   return *meta;
 }
 

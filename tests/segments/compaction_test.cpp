@@ -2,6 +2,7 @@
 #include "tests/segments/segment_fixture.hpp"
 
 #include "segments/compaction.hpp"
+#include "tests/support/bytes.hpp"
 
 #include <doctest/doctest.h>
 
@@ -258,6 +259,38 @@ TEST_CASE("merge: what is read back from the new file decides: a byte that got l
     CHECK(files_of(directory).size() == 2);
   }
   CHECK(spoiled == 31);
+}
+
+TEST_CASE("merge: a new file that is whole in itself and differs from its inputs by one character is found out") {
+  std::mt19937_64 random(13);
+  SegmentDirectory directory;
+  auto history = random_history(random, 2, {.contexts = 10});
+  // Random bytes are stored as they are, so one of them can change without moving anything else.
+  Rows rows = history[0];
+  for (Row& row : rows)
+    row.payload = random_text(random, 200, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/=$%&!?#*");
+  history[0] = rows;
+  const auto inputs = write_all(directory, history);
+  SegmentDirectory other;
+  ++history[0][7].payload[100];
+  const auto others = write_all(other, history);
+  const auto wrong = other.files.merge(others, 9, go_on);
+  REQUIRE(wrong.ok());
+  const std::string content = other.content(*wrong);
+  bool swapped = false;
+  directory.fs->set_hook([&](const io::Call& call) -> std::optional<Error> {
+    if (call.operation == io::Operation::sync_data && !swapped) {
+      swapped = true;
+      auto file = directory.fs->open(std::string(call.path), io::OpenMode::read_write);
+      REQUIRE(*(*file)->size() == content.size());
+      REQUIRE((*file)->pwrite(weir::test::as_bytes(content), 0).ok());
+    }
+    return std::nullopt;
+  });
+  const auto merged = directory.files.merge(inputs, 9, go_on);
+  REQUIRE(merged.code() == Errc::corruption);
+  CHECK(merged.error().message == "a merged segment does not hold the events of its inputs");
+  CHECK(files_of(directory).size() == 2);
 }
 
 TEST_CASE("merge: cancelled at any point it ends soon and leaves nothing behind") {

@@ -189,11 +189,12 @@ TEST_CASE("segment files: the sweep deletes what others have replaced, and only 
   CHECK(names(*directory.fs, "quarantine") == Names{"segments-000-0000000000000004.seg", "segments-000-2.seg"});
 }
 
-TEST_CASE("segment files: a big segment is written in large pieces") {
+TEST_CASE("segment files: a big segment is written in large pieces, and synced while it is written") {
   std::mt19937_64 random(9);
   SegmentDirectory directory;
-  const Rows rows = random_rows(random, {.contexts = 400, .payload_bytes_max = 2'000});
+  const Rows rows = random_rows(random, {.contexts = 1'200, .payload_bytes_max = 2'000});
   const SegmentMeta meta = directory.write(rows);
-  CHECK(meta.file_bytes > 1 * MiB);
+  CHECK(meta.file_bytes > 4 * MiB);
   CHECK(directory.fs->counters().of(io::Operation::write) <= meta.file_bytes / (256 * KiB) + 1);
+  CHECK(directory.fs->counters().of(io::Operation::sync_data) == meta.file_bytes / (2 * MiB) + 1);
 }
