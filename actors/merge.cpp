@@ -103,7 +103,8 @@ Status Merge::try_write() {
   std::uint64_t bytes = space_margin_bytes;
   for (const SegmentMeta& input : metas_)
     bytes += input.file_bytes;
-  parts_.guard->check();
+  if (parts_.guard->check()) // health() says so; no need to warn
+    return weir::fail(Errc::cancelled, "the disk is full");
   if (parts_.guard->free_bytes() < parts_.guard->reserve_bytes() + bytes)
     return weir::fail(Errc::disk_full,
                       format("{} bytes are free, {} and the reserve are needed", parts_.guard->free_bytes(), bytes));
