@@ -77,6 +77,11 @@ bench-full: setup-bench ## the same and a history of 10 M events (an hour)
 bench-small: setup-bench ## every measurement for a moment, to see that all of them work (part of make test)
 	$(call compile,bench)
 	@build/bench/bin/weir_bench --small --directory build/bench-data --json build/bench-small.json $(BENCH)
+	@build/bench/bin/weir_micro --benchmark_min_time=0.001 >build/bench-micro.log 2>&1 || { cat build/bench-micro.log; exit 1; }
+
+bench-micro: setup-bench ## the hot pieces one by one, without disk and peers (half a minute)
+	$(call compile,bench)
+	@build/bench/bin/weir_micro
 
 coverage: setup ## line coverage of engine/ wal/ segments/; fails below 90 %
 	$(call compile,coverage)
@@ -94,4 +99,4 @@ format: setup ## put every source file into the house style
 clean: ## remove build/
 	@rm -rf build
 
-.PHONY: help setup setup-build setup-bench build bench bench-full bench-small demo test test-dev test-asan-ubsan test-tsan coverage check-format format clean
+.PHONY: help setup setup-build setup-bench build bench bench-full bench-small bench-micro demo test test-dev test-asan-ubsan test-tsan coverage check-format format clean
