@@ -32,6 +32,11 @@ void ShardParts::when_idle(std::function<void()> idle) {
   when_idle_ = std::move(idle);
 }
 
+bool ShardParts::idle_awaited() const {
+  std::lock_guard lock(mutex_);
+  return when_idle_ != nullptr;
+}
+
 std::function<void()> ShardParts::take_when_idle() {
   std::lock_guard lock(mutex_);
   return std::exchange(when_idle_, nullptr);

@@ -60,6 +60,7 @@ struct ShardParts {
   [[nodiscard]] std::optional<Error> failure() const;
   /// `idle` is called once, when the shard next finds itself without anything left to do.
   void when_idle(std::function<void()> idle);
+  [[nodiscard]] bool idle_awaited() const;
   /// Takes what when_idle left, if anything.
   [[nodiscard]] std::function<void()> take_when_idle();
 

@@ -43,6 +43,9 @@ Shard::behavior_type Shard::make_behavior() {
 }
 
 void Shard::tell_if_idle() {
+  if (!shard_.idle_awaited())
+    return;
+  shard_.log->want_progress(); // first: the last group may leave the log while we look
   if (pump_.idle())
     if (const auto idle = shard_.take_when_idle())
       idle();

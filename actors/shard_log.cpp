@@ -28,7 +28,7 @@ ShardLog::ShardLog(ShardId shard, const EngineOptions& options, std::uint64_t me
 }
 
 void ShardLog::submit(Submission submission) {
-  in_flight_.fetch_add(1, std::memory_order_acq_rel);
+  in_flight_.fetch_add(1);
   bool schedule = false;
   {
     std::lock_guard lock(mutex_);
@@ -128,7 +128,12 @@ void ShardLog::apply(Submission& submission, std::uint64_t first_record) {
 
 void ShardLog::make_room(const Submission& submission) {
   applied_group_.store(submission.group, std::memory_order_release);
-  in_flight_.fetch_sub(1, std::memory_order_acq_rel);
+  in_flight_.fetch_sub(1);
+}
+
+void ShardLog::tell_progress() {
+  if (wanted_.exchange(false))
+    events_.progress();
 }
 
 void ShardLog::answer(std::vector<Submission>& done) {
@@ -136,16 +141,19 @@ void ShardLog::answer(std::vector<Submission>& done) {
   std::size_t commands = 0;
   for (const Submission& submission : done)
     make_room(submission);
-  events_.progress();
-  for (Submission& submission : done) {
-    commands += submission.answers.size();
-    std::uint64_t events = 0;
-    for (const Submission::Answer& each : submission.answers)
-      events += each.receipt.events;
-    events_stored_.fetch_add(events, std::memory_order_relaxed); // before the answers: who has one finds it counted
-    for (Submission::Answer& each : submission.answers) {
-      each.receipt.durability = submission.strongest;
-      each.done(each.receipt);
+  tell_progress();
+  {
+    const RingLater blocked_callers;
+    for (Submission& submission : done) {
+      commands += submission.answers.size();
+      std::uint64_t events = 0;
+      for (const Submission::Answer& each : submission.answers)
+        events += each.receipt.events;
+      events_stored_.fetch_add(events, std::memory_order_relaxed); // before the answers: who has one finds it counted
+      for (Submission::Answer& each : submission.answers) {
+        each.receipt.durability = submission.strongest;
+        each.done(each.receipt);
+      }
     }
   }
   // Writers that were answered together come back together. Starting the next sync right away would split them into two
@@ -156,7 +164,8 @@ void ShardLog::answer(std::vector<Submission>& done) {
 
 void ShardLog::refuse(Submission& submission, const Error& why) {
   make_room(submission);
-  events_.progress();
+  tell_progress();
+  const RingLater blocked_callers;
   for (Submission::Answer& each : submission.answers)
     each.done(why);
 }

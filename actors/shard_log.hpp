@@ -49,7 +49,7 @@ public:
 
   /// What the log tells the shard. Called inside the lane; must not block.
   struct Events {
-    std::function<void()> progress;           ///< There is room for a group, or groups were applied.
+    std::function<void()> progress;           ///< Groups left the log, and want_progress() had asked to be told.
     std::function<void(std::uint64_t)> reset; ///< Groups were lost: number anew, as this epoch.
     std::function<void(const Error&)> failed; ///< The shard takes no more stores.
     std::function<void()> frozen;             ///< A memtable waits for its flush.
@@ -72,7 +72,10 @@ public:
 
   /// Queues a group. Precondition: in_flight() < depth.
   void submit(Submission submission);
-  [[nodiscard]] unsigned in_flight() const noexcept { return in_flight_.load(std::memory_order_acquire); }
+  [[nodiscard]] unsigned in_flight() const noexcept { return in_flight_.load(); }
+  /// Asks for one `progress` when the next group leaves the log. Look at in_flight() again afterwards: it may have left
+  /// just before. Nobody is woken unasked, because on an idle machine a wake-up costs as much as all else together.
+  void want_progress() noexcept { wanted_.store(true); }
   /// Groups up to this number are visible to readers, or were refused.
   [[nodiscard]] std::uint64_t applied_group() const noexcept { return applied_group_.load(std::memory_order_acquire); }
 
@@ -108,6 +111,7 @@ private:
   void refuse(Submission& submission, const Error& why);
   void fail_shard(const Error& why);
   void make_room(const Submission& submission);
+  void tell_progress();
   void freeze();
   void freeze_if_full();
   void check_space();
@@ -125,7 +129,9 @@ private:
   std::vector<Submission> queue_;
   bool scheduled_ = false;
 
+  // in_flight_ and wanted_ are sequentially consistent: one of the two sides sees what the other has just written.
   std::atomic<unsigned> in_flight_{0};
+  std::atomic<bool> wanted_{false};
   std::atomic<std::uint64_t> applied_group_{0};
   std::atomic<std::uint64_t> events_stored_{0}, groups_{0}, syncs_{0};
   std::atomic<bool> preparing_spare_{false};

@@ -21,7 +21,12 @@ void ShardPump::pump() {
   state_.applied(shard_.log->applied_group());
   if (stopped_)
     refuse_everything();
-  while (!stopped_ && shard_.log->in_flight() < ShardLog::depth) {
+  while (!stopped_) {
+    if (shard_.log->in_flight() >= ShardLog::depth) {
+      shard_.log->want_progress();
+      if (shard_.log->in_flight() >= ShardLog::depth)
+        break;
+    }
     if (!formed_) {
       take();
       if (state_.ready() == 0 || refuse_if_disk_is_low() || memory_is_short())

@@ -1,6 +1,7 @@
 #include <weir/engine.hpp>
 
 #include "actors/engine_core.hpp"
+#include "engine/bell.hpp"
 #include "engine/callback_scope.hpp"
 #include "engine/replay_pump.hpp"
 #include "engine/text.hpp"
@@ -50,7 +51,7 @@ template <class F> void guarded(const std::weak_ptr<EngineCore>& core, F&& call)
 }
 
 void send(EngineCore& core, std::string_view context_id, std::span<Event> events, const StoreOptions& options,
-          Completion done, WhenFull when_full, Deadline deadline = std::nullopt) {
+          Completion done, WhenFull when_full, Deadline deadline = std::nullopt, Waiter* waiter = nullptr) {
   auto command = core.make_command(context_id, events, options.durability);
   if (!command) {
     done(std::move(command).error());
@@ -58,6 +59,7 @@ void send(EngineCore& core, std::string_view context_id, std::span<Event> events
   }
   command->sender = this_thread_sender();
   command->done = std::move(done);
+  command->waiter = waiter;
   core.submit(std::move(*command), when_full, deadline);
 }
 
@@ -115,14 +117,19 @@ Result<Receipt> Engine::store_waiting(std::string_view context_id, std::span<Eve
     return fail(Errc::invalid_argument, "a blocking store from inside a callback of an engine would wait for itself; "
                                         "use store_async");
   const Deadline deadline = deadline_of(options);
+  if (!deadline) {
+    Waiter waiter;
+    send(*core_, context_id, events, options,
+         Completion([&waiter](Result<Receipt> result) { waiter.set(std::move(result)); }), WhenFull::wait, deadline,
+         &waiter);
+    return waiter.wait();
+  }
+  // The answer may come after the caller has left.
   auto state = std::make_shared<Ticket::State>();
   send(*core_, context_id, events, options,
        Completion([state](Result<Receipt> result) { state->set(std::move(result)); }), WhenFull::wait, deadline);
   std::unique_lock lock(state->mutex);
-  const auto answered = [&] { return state->answer.has_value(); };
-  if (!deadline)
-    state->answered.wait(lock, answered);
-  else if (!state->answered.wait_until(lock, *deadline, answered))
+  if (!state->answered.wait_until(lock, *deadline, [&] { return state->answer.has_value(); }))
     return fail(Errc::deadline_exceeded, "no answer in time; the events were admitted and may still be stored");
   return std::move(*state->answer);
 }

@@ -11,6 +11,8 @@ bool ShardInbox::has_room(std::size_t bytes) const noexcept {
 
 bool ShardInbox::admit(StoreCommand&& command) {
   bytes_ += command.bytes();
+  if (command.waiter != nullptr)
+    command.waiter->bell = &bells_[drains_ % bells_.size()];
   queue_.push_back(std::move(command));
   return std::exchange(armed_, false);
 }
@@ -67,7 +69,7 @@ Admission ShardInbox::push_until(StoreCommand&& command,
   ++waited_;
   ++unserved_;
   std::condition_variable turn;
-  const auto self = waiting_.insert(waiting_.end(), Waiter{});
+  const auto self = waiting_.insert(waiting_.end(), Queued{});
   self->command = &command;
   self->turn = &turn;
   const auto decided = [&] { return self->admitted || closed_; };
@@ -115,6 +117,7 @@ bool ShardInbox::let_waiting_in() {
 
 bool ShardInbox::drain(std::vector<StoreCommand>& out, std::size_t max) {
   std::lock_guard lock(mutex_);
+  ++drains_;
   for (std::size_t i = 0; i < max && !queue_.empty(); ++i) {
     bytes_ -= queue_.front().bytes();
     out.push_back(std::move(queue_.front()));

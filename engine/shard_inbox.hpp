@@ -9,9 +9,11 @@
 // one call whatever its size; only the idle-to-busy edge wakes the shard.
 #pragma once
 
+#include "engine/bell.hpp"
 #include "engine/store_command.hpp"
 #include "engine/unique_function.hpp"
 
+#include <array>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -67,7 +69,7 @@ public:
   [[nodiscard]] InboxStats stats() const;
 
 private:
-  struct Waiter {
+  struct Queued {
     StoreCommand* command = nullptr;    // of a waiting thread
     std::optional<StoreCommand> parked; // or a parked command
     bool admitted = false;
@@ -83,10 +85,14 @@ private:
   mutable std::mutex mutex_;
   std::deque<StoreCommand> queue_;
   std::uint64_t bytes_ = 0;
-  std::list<Waiter> waiting_;
+  std::list<Queued> waiting_;
   std::size_t parked_ = 0;
   std::size_t unserved_ = 0; // of waiting_: not admitted yet. Above 0 the queue is not empty, so the shard will come
-  bool armed_ = true;        // the shard has seen the inbox empty: the next command must wake it
+  // Calls drained together are answered together. More than there are groups in flight, so that a bell rarely wakes
+  // threads of another group.
+  std::array<Bell, 8> bells_;
+  std::size_t drains_ = 0;
+  bool armed_ = true; // the shard has seen the inbox empty: the next command must wake it
   bool closed_ = false;
   std::uint64_t refused_ = 0;
   std::uint64_t waited_ = 0;

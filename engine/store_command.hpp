@@ -9,6 +9,7 @@
 #include <weir/event.hpp>
 #include <weir/result.hpp>
 
+#include "engine/bell.hpp"
 #include "engine/callback_scope.hpp"
 #include "engine/unique_function.hpp"
 
@@ -61,6 +62,7 @@ struct StoreCommand {
   /// Who sends: calls of one sender to one shard keep their order. Any number that is the sender's own.
   std::uint64_t sender = 0;
   Completion done;
+  Waiter* waiter = nullptr; ///< Of a thread that blocks until `done`; is told on admission which bell will ring.
 
   [[nodiscard]] std::size_t bytes() const noexcept { return encoded.size(); }
 };
