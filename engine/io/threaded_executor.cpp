@@ -92,6 +92,7 @@ std::shared_ptr<Lane> ThreadedExecutor::make_lane(LaneKind kind, std::string nam
   if (kind == LaneKind::pooled)
     return std::make_shared<PooledLane>(pool_);
   auto queue = std::make_shared<WorkQueue>();
+  queue->look_before_sleeping();
   auto lane = std::make_shared<DedicatedLane>(queue);
   const std::lock_guard guard(mutex_);
   if (stopping_) {

@@ -1,10 +1,14 @@
 #include "engine/io/work_queue.hpp"
 
 #include <algorithm>
+#include <thread>
 
 namespace weir::io {
 
 namespace {
+
+/// A look before sleeping takes at most this long: what waking a sleeping thread costs, several times over.
+constexpr std::chrono::microseconds look_max{50};
 
 /// Later than anything: what a delay too long to add up means.
 std::chrono::steady_clock::time_point time_after(std::chrono::nanoseconds delay) {
@@ -27,20 +31,53 @@ void WorkQueue::post_after(std::chrono::nanoseconds delay, Job job, std::shared_
     return;
   delayed_.emplace(time_after(delay), Ready{std::move(job), std::move(serial)});
   // Everybody waits for the earliest job, which may now be this one.
-  changed_.notify_all();
+  notify(true);
 }
 
 void WorkQueue::enqueue(Job job, std::shared_ptr<SerialJobs> serial) {
   if (!serial) {
     ready_.push_back({std::move(job), nullptr});
-    changed_.notify_one();
+    notify(false);
     return;
   }
   serial->jobs_.push_back(std::move(job));
   if (std::exchange(serial->scheduled_, true))
     return;
   ready_.push_back({{}, std::move(serial)});
-  changed_.notify_one();
+  notify(false);
+}
+
+void WorkQueue::notify(bool all) {
+  changes_.fetch_add(1, std::memory_order_relaxed);
+  if (sleeping_ == 0)
+    return;
+  if (all)
+    changed_.notify_all();
+  else
+    changed_.notify_one();
+}
+
+/// True if there is news. Yields, so that it takes the processor from nobody.
+bool WorkQueue::look(std::unique_lock<std::mutex>& guard) {
+  if (last_wait_ > look_max)
+    return false;
+  const std::uint64_t known = changes_.load(std::memory_order_relaxed);
+  guard.unlock();
+  const auto until = std::chrono::steady_clock::now() + look_max;
+  do
+    std::this_thread::yield();
+  while (changes_.load(std::memory_order_relaxed) == known && std::chrono::steady_clock::now() < until);
+  guard.lock();
+  return changes_.load(std::memory_order_relaxed) != known; // also what came after the last look
+}
+
+void WorkQueue::sleep(std::unique_lock<std::mutex>& guard) {
+  ++sleeping_;
+  if (delayed_.empty())
+    changed_.wait(guard);
+  else
+    changed_.wait_until(guard, Time(delayed_.begin()->first)); // A copy: the entry may be gone while we wait.
+  --sleeping_;
 }
 
 void WorkQueue::promote_due() {
@@ -63,10 +100,14 @@ bool WorkQueue::wait_for_work(std::unique_lock<std::mutex>& guard) {
       closed_ = true;
     if (closed_)
       return false;
-    if (delayed_.empty())
-      changed_.wait(guard);
-    else
-      changed_.wait_until(guard, Time(delayed_.begin()->first)); // A copy: the entry may be gone while we wait.
+    if (!looks_) {
+      sleep(guard);
+      continue;
+    }
+    const auto began = std::chrono::steady_clock::now();
+    if (!look(guard))
+      sleep(guard);
+    last_wait_ = std::chrono::steady_clock::now() - began;
   }
 }
 
@@ -90,7 +131,7 @@ void WorkQueue::run() {
       serial->scheduled_ = false;
     } else {
       ready_.push_back({{}, std::move(serial)});
-      changed_.notify_one();
+      notify(false);
     }
   }
 }
@@ -100,13 +141,13 @@ void WorkQueue::close() {
   const std::lock_guard guard(mutex_);
   closed_ = true;
   unrun.swap(delayed_);
-  changed_.notify_all();
+  notify(true);
 }
 
 void WorkQueue::retire() {
   const std::lock_guard guard(mutex_);
   retired_ = true;
-  changed_.notify_all();
+  notify(true);
 }
 
 } // namespace weir::io

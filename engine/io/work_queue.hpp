@@ -7,6 +7,7 @@
 
 #include "engine/unique_function.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -31,6 +32,9 @@ public:
   void post(Job job, std::shared_ptr<SerialJobs> serial = nullptr);
   void post_after(std::chrono::nanoseconds delay, Job job, std::shared_ptr<SerialJobs> serial = nullptr);
 
+  /// From now on a thread that has run out of jobs looks on for a moment before it sleeps, if jobs have lately come
+  /// that soon: waking a sleeping thread takes as long as a small job. For queues with one thread.
+  void look_before_sleeping() { looks_ = true; }
   /// Works jobs off until the queue is closed, or retired, and nothing is left for this thread.
   void run();
   /// From now on posted jobs are destroyed unrun, and so are the delayed ones; the rest is still run. Idempotent.
@@ -46,13 +50,20 @@ private:
   };
 
   void enqueue(Job job, std::shared_ptr<SerialJobs> serial);
+  void notify(bool all);
   void promote_due();
   bool wait_for_work(std::unique_lock<std::mutex>& guard);
+  void sleep(std::unique_lock<std::mutex>& guard);
+  bool look(std::unique_lock<std::mutex>& guard);
 
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Ready> ready_;
   std::multimap<Time, Ready> delayed_; // Jobs due at the same time keep their order.
+  std::size_t sleeping_ = 0;           // Threads that need waking.
+  bool looks_ = false;
+  Time::duration last_wait_ = Time::duration::max(); // How long the thread of a queue that looks last had no job.
+  std::atomic<std::uint64_t> changes_ = 0;           // Grows with every notice, so that looking needs no lock.
   bool closed_ = false;
   bool retired_ = false;
 };
