@@ -10,6 +10,8 @@
 #include <weir/event.hpp>
 #include <weir/result.hpp>
 
+#include "engine/io/futex.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
@@ -27,12 +29,12 @@ public:
       const std::uint32_t heard = strokes_.load();
       if (done())
         return;
-      strokes_.wait(heard);
+      io::futex_wait(strokes_, heard);
     }
   }
   void ring() {
     strokes_.fetch_add(1);
-    strokes_.notify_all();
+    io::futex_wake_all(strokes_);
   }
 
 private:

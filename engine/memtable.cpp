@@ -6,6 +6,7 @@
 #include <weir/limits.hpp>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <new>
@@ -60,22 +61,20 @@ struct Memtable::Rows {
 };
 
 struct Memtable::Context {
-  std::uint64_t hash = 0;
   std::string_view id;
   Sequence first_sequence = 0;
   std::atomic<Rows*> rows{nullptr};
   std::atomic<std::uint32_t> count{0};
 };
 
-// Buckets; replaced by a larger table when crowded. Chains of the old table stay intact for readers inside it, because
-// the new one has chains of its own: nodes are linked per table generation.
+// Open addressing; replaced by a larger table when half full. Readers inside the old one find what was there.
 struct Memtable::Table {
-  struct Link {
-    Context* context = nullptr;
-    std::atomic<Link*> next{nullptr};
+  struct Slot {
+    std::uint64_t hash = 0; // written before `context`
+    std::atomic<Context*> context{nullptr};
   };
   std::size_t mask = 0;
-  std::atomic<Link*>* buckets = nullptr;
+  Slot* slots = nullptr;
 };
 
 struct Memtable::Page {
@@ -91,7 +90,7 @@ Memtable::Memtable(std::uint64_t hash_seed)
       pages_(std::make_unique<std::atomic<Page*>[]>(pages_max)) {
   auto* table = arena_->make_array<Table>(1);
   table->mask = 255;
-  table->buckets = arena_->make_array<std::atomic<Table::Link*>>(256);
+  table->slots = arena_->make_array<Table::Slot>(256);
   table_.store(table, std::memory_order_release);
 }
 
@@ -104,13 +103,24 @@ const Memtable::Row* Memtable::row(std::uint64_t number) const noexcept {
 }
 
 const Memtable::Context* Memtable::find(std::string_view context_id) const noexcept {
-  const std::uint64_t hash = hash64(context_id, hash_seed_);
+  return find(context_id, hash64(context_id, hash_seed_));
+}
+
+const Memtable::Context* Memtable::find(std::string_view context_id, std::uint64_t hash) const noexcept {
   const Table* table = table_.load(std::memory_order_acquire);
-  const auto* link = table->buckets[hash & table->mask].load(std::memory_order_acquire);
-  for (; link != nullptr; link = link->next.load(std::memory_order_acquire))
-    if (link->context->hash == hash && link->context->id == context_id)
-      return link->context;
-  return nullptr;
+  for (std::size_t at = hash & table->mask;; at = (at + 1) & table->mask) {
+    const Context* const context = table->slots[at].context.load(std::memory_order_acquire);
+    if (context == nullptr || (table->slots[at].hash == hash && context->id == context_id))
+      return context;
+  }
+}
+
+void Memtable::insert(Table& table, Context& context, std::uint64_t hash) noexcept {
+  std::size_t at = hash & table.mask;
+  while (table.slots[at].context.load(std::memory_order_relaxed) != nullptr)
+    at = (at + 1) & table.mask;
+  table.slots[at].hash = hash;
+  table.slots[at].context.store(&context, std::memory_order_release);
 }
 
 void Memtable::grow_table() {
@@ -118,33 +128,24 @@ void Memtable::grow_table() {
   auto* table = arena_->make_array<Table>(1);
   const std::size_t size = (old->mask + 1) * 4;
   table->mask = size - 1;
-  table->buckets = arena_->make_array<std::atomic<Table::Link*>>(size);
-  auto* links = arena_->make_array<Table::Link>(contexts_);
+  table->slots = arena_->make_array<Table::Slot>(size);
   for (std::size_t i = 0; i <= old->mask; ++i)
-    for (auto* link = old->buckets[i].load(std::memory_order_relaxed); link != nullptr;
-         link = link->next.load(std::memory_order_relaxed)) {
-      auto& bucket = table->buckets[link->context->hash & table->mask];
-      links->context = link->context;
-      links->next.store(bucket.load(std::memory_order_relaxed), std::memory_order_relaxed);
-      bucket.store(links++, std::memory_order_relaxed);
-    }
+    if (Context* const context = old->slots[i].context.load(std::memory_order_relaxed))
+      insert(*table, *context, old->slots[i].hash);
   table_.store(table, std::memory_order_release);
 }
 
-Memtable::Context* Memtable::find_or_add(std::string_view context_id) {
-  if (const Context* known = find(context_id))
+Memtable::Context* Memtable::find_or_add(std::string_view context_id, std::uint64_t hash) {
+  if (const Context* known = find(context_id, hash))
     return const_cast<Context*>(known);
-  if (contexts_ > table_.load(std::memory_order_relaxed)->mask)
+  if (2 * contexts_ > table_.load(std::memory_order_relaxed)->mask)
     grow_table();
   auto* context = arena_->make_array<Context>(1);
-  context->hash = hash64(context_id, hash_seed_);
-  context->id = context_id; // inside the group's buffer, which the memtable keeps
-  auto* link = arena_->make_array<Table::Link>(1);
-  link->context = context;
-  Table* table = table_.load(std::memory_order_relaxed);
-  auto& bucket = table->buckets[context->hash & table->mask];
-  link->next.store(bucket.load(std::memory_order_relaxed), std::memory_order_relaxed);
-  bucket.store(link, std::memory_order_release);
+  // Beside the context rather than in the group's buffer: whoever compares ids has just touched this place.
+  char* const id = arena_->make_array<char>(context_id.size());
+  std::memcpy(id, context_id.data(), context_id.size());
+  context->id = {id, context_id.size()};
+  insert(*table_.load(std::memory_order_relaxed), *context, hash);
   ++contexts_;
   return context;
 }
@@ -194,26 +195,43 @@ void Memtable::add_row(Context& context, const EventView& event) {
   context.count.store(count + 1, std::memory_order_release);
 }
 
+void Memtable::add_call(std::string_view call, std::uint64_t context_hash) {
+  auto reader = CallReader::open(call);
+  WEIR_CHECK(reader.ok());
+  Context* const context = find_or_add(reader->header().context_id, context_hash);
+  EventView event;
+  for (;;) {
+    const auto more = reader->next(event);
+    WEIR_CHECK(more.ok());
+    if (!*more)
+      return;
+    add_row(*context, event);
+  }
+}
+
 void Memtable::apply(std::shared_ptr<const void> owner, std::span<const std::string_view> calls,
                      std::uint64_t first_record, std::uint64_t owner_bytes) {
   if (calls.empty())
     return;
   if (rows_ == 0)
     first_record_ = first_record;
-  for (const std::string_view call : calls) {
-    auto reader = CallReader::open(call);
-    WEIR_CHECK(reader.ok());
-    Context* context = nullptr;
-    EventView event;
-    while (true) {
-      const auto more = reader->next(event);
-      WEIR_CHECK(more.ok());
-      if (!*more)
-        break;
-      if (context == nullptr)
-        context = find_or_add(event.context_id);
-      add_row(*context, event);
+  std::span<const std::string_view> rest = calls;
+  // Which context comes next is anybody's guess, so every look-up misses the cache: a few are fetched at once.
+  constexpr std::size_t ahead = 16;
+  std::array<std::uint64_t, ahead> hashes;
+  for (; !rest.empty(); rest = rest.subspan(std::min(ahead, rest.size()))) {
+    const auto some = rest.first(std::min(ahead, rest.size()));
+    const Table* const table = table_.load(std::memory_order_relaxed);
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      const auto reader = CallReader::open(some[i]);
+      WEIR_CHECK(reader.ok());
+      hashes[i] = hash64(reader->header().context_id, hash_seed_);
+      __builtin_prefetch(&table->slots[hashes[i] & table->mask]);
     }
+    for (std::size_t i = 0; i < some.size(); ++i)
+      __builtin_prefetch(table->slots[hashes[i] & table->mask].context.load(std::memory_order_relaxed));
+    for (std::size_t i = 0; i < some.size(); ++i)
+      add_call(some[i], hashes[i]);
   }
   last_record_ = first_record + calls.size() - 1;
   owner_bytes_ += owner_bytes;
@@ -339,20 +357,19 @@ private:
     const Memtable::Table& table = *view.memtable_->table_.load(std::memory_order_acquire);
     std::vector<Entry> contexts;
     std::string_view shared;
-    for (std::size_t i = 0; i <= table.mask; ++i)
-      for (const auto* link = table.buckets[i].load(std::memory_order_acquire); link != nullptr;
-           link = link->next.load(std::memory_order_acquire)) {
-        if (view.rows_of(*link->context).empty())
-          continue;
-        const std::string_view id = link->context->id;
-        if (contexts.empty())
-          shared = id;
-        else
-          shared = shared.substr(
-              0, static_cast<std::size_t>(std::mismatch(shared.begin(), shared.end(), id.begin(), id.end()).first -
-                                          shared.begin()));
-        contexts.push_back({0, link->context});
-      }
+    for (std::size_t i = 0; i <= table.mask; ++i) {
+      const Memtable::Context* const context = table.slots[i].context.load(std::memory_order_acquire);
+      if (context == nullptr || view.rows_of(*context).empty())
+        continue;
+      const std::string_view id = context->id;
+      if (contexts.empty())
+        shared = id;
+      else
+        shared = shared.substr(
+            0, static_cast<std::size_t>(std::mismatch(shared.begin(), shared.end(), id.begin(), id.end()).first -
+                                        shared.begin()));
+      contexts.push_back({0, context});
+    }
     for (Entry& entry : contexts)
       for (std::size_t i = 0; i < sizeof entry.prefix; ++i) {
         const std::string_view id = entry.context->id;

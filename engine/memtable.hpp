@@ -59,7 +59,10 @@ private:
 
   const Row* row(std::uint64_t number) const noexcept;
   const Context* find(std::string_view context_id) const noexcept;
-  Context* find_or_add(std::string_view context_id);
+  const Context* find(std::string_view context_id, std::uint64_t hash) const noexcept;
+  static void insert(Table& table, Context& context, std::uint64_t hash) noexcept;
+  Context* find_or_add(std::string_view context_id, std::uint64_t hash);
+  void add_call(std::string_view call, std::uint64_t context_hash);
   void grow_table();
   void add_row(Context& context, const EventView& event);
 

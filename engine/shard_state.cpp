@@ -24,32 +24,37 @@ ShardState::Entry* ShardState::find(std::string_view context_id) {
   const auto found = index_.find(context_id);
   if (found == index_.end())
     return nullptr;
-  entries_.splice(entries_.begin(), entries_, found->second);
-  return &entries_.front();
+  found->second->used = true;
+  return &*found->second;
 }
 
 ShardState::Entry& ShardState::remember(std::string_view context_id, Sequence last) {
-  entries_.push_front(Entry{std::string(context_id), last, 0, 0});
+  entries_.push_front(Entry{std::string(context_id), last, 0, 0, true});
   index_.emplace(entries_.front().context_id, entries_.begin());
-  evict(8); // a few steps each time keep up with one more entry each time
-  return entries_.front();
+  Entry& entry = entries_.front();
+  entry.ready = 1; // it is about to be used
+  evict(8);        // a few steps each time keep up with one more entry each time
+  entry.ready = 0;
+  return entry;
 }
 
 void ShardState::evict(std::size_t steps) {
-  // The front entry is the one being used. An entry with a call on its way must stay; those are bounded by the groups
+  // An entry with a call on its way must stay; those are bounded by the groups
   // in flight and by room().
-  auto last = entries_.end();
-  while (entries_.size() > options_.cache_entries_max && steps-- != 0 && --last != entries_.begin()) {
-    if (last->ready != 0 || last->group > applied_)
+  while (entries_.size() > options_.cache_entries_max && steps-- != 0) {
+    const auto last = std::prev(entries_.end());
+    if (std::exchange(last->used, false) || last->ready != 0 || last->group > applied_) {
+      entries_.splice(entries_.begin(), entries_, last);
       continue;
+    }
     index_.erase(last->context_id);
-    last = entries_.erase(last);
+    entries_.erase(last);
   }
 }
 
 void ShardState::make_ready(StoreCommand&& command, Entry& entry) {
   ++entry.ready;
-  ready_.push_back(std::move(command));
+  ready_.push_back({std::move(command), &entry});
 }
 
 void ShardState::accept(std::vector<StoreCommand>&& commands, const MemoryLookup& lookup) {
@@ -125,13 +130,11 @@ std::vector<ShardState::Numbered> ShardState::form_group(std::size_t commands_ma
   std::vector<Numbered> numbered;
   std::size_t bytes = 0;
   while (!ready_.empty() && numbered.size() < commands_max) {
-    StoreCommand& command = ready_.front();
+    StoreCommand& command = ready_.front().command;
     if (!numbered.empty() && bytes + command.bytes() > bytes_max)
       break;
     bytes += command.bytes();
-    const auto found = index_.find(command.context_id);
-    WEIR_CHECK(found != index_.end());
-    Entry& entry = *found->second;
+    Entry& entry = *ready_.front().entry;
     WEIR_CHECK(entry.ready != 0);
     --entry.ready;
     entry.group = group;
@@ -157,11 +160,12 @@ void ShardState::rollback(const MemoryLookup& lookup) {
 std::vector<StoreCommand> ShardState::take_all() {
   std::vector<StoreCommand> all;
   all.reserve(ready_.size() + held_.size());
-  for (auto* queue : {&ready_, &held_}) {
-    for (StoreCommand& command : *queue)
-      all.push_back(std::move(command));
-    queue->clear();
-  }
+  for (Ready& ready : ready_)
+    all.push_back(std::move(ready.command));
+  for (StoreCommand& command : held_)
+    all.push_back(std::move(command));
+  ready_.clear();
+  held_.clear();
   for (Entry& entry : entries_)
     entry.ready = 0;
   held_contexts_.clear();

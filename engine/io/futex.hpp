@@ -1,0 +1,18 @@
+// The operating system's wait on a word of memory.
+//
+// Why not std::atomic::wait: libstdc++'s yields and spins before it sleeps, which with hundreds of waiting threads
+// takes a seventh of the processor from those that have work. Threading: any thread. Spurious returns are possible:
+// look at the word again.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace weir::io {
+
+/// Sleeps while `word` holds `value`.
+void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t value) noexcept;
+/// Wakes every thread that sleeps on `word`.
+void futex_wake_all(std::atomic<std::uint32_t>& word) noexcept;
+
+} // namespace weir::io
