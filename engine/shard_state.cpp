@@ -122,7 +122,7 @@ void ShardState::resolved(Answers answers) {
   held_ = std::move(still);
   for (const std::string_view context_id : pinned)
     --index_.find(context_id)->second->ready;
-  evict(entries_.size());
+  evict(2 * entries_.size()); // the first round only finds out who was used
 }
 
 std::vector<ShardState::Numbered> ShardState::form_group(std::size_t commands_max, std::size_t bytes_max,
@@ -147,7 +147,7 @@ std::vector<ShardState::Numbered> ShardState::form_group(std::size_t commands_ma
 
 void ShardState::applied(std::uint64_t group) noexcept {
   applied_ = std::max(applied_, group);
-  evict(entries_.size());
+  evict(2 * entries_.size()); // the first round only finds out who was used
 }
 
 void ShardState::rollback(const MemoryLookup& lookup) {
