@@ -127,6 +127,7 @@ rocksdb::Options tuned() {
   // the place of its next one.
   options.allow_concurrent_memtable_write = false;
   options.memtable_insert_with_hint_prefix_extractor = options.prefix_extractor;
+  options.avoid_flush_during_recovery = true; // What the log holds goes to the memtable again, and open returns.
   options.stats_dump_period_sec = 0;
   options.info_log_level = rocksdb::WARN_LEVEL;
   return options;
