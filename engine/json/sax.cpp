@@ -5,6 +5,7 @@
 #include "engine/validate.hpp"
 
 #include <charconv>
+#include <memory>
 #include <system_error>
 
 namespace weir::json::detail {
@@ -31,7 +32,25 @@ std::string_view describe(rapidjson::ParseErrorCode code, const Input& input) {
   }
 }
 
+thread_local std::unique_ptr<char[]> escaped;
+thread_local std::size_t escaped_bytes = 0;
+
 } // namespace
+
+char* escaped_string(std::size_t bytes) {
+  if (bytes > escaped_bytes) {
+    escaped = std::make_unique_for_overwrite<char[]>(bytes);
+    escaped_bytes = bytes;
+  }
+  return escaped.get();
+}
+
+void release_scratch() noexcept {
+  if (escaped_bytes <= scratch_bytes_kept)
+    return;
+  escaped.reset();
+  escaped_bytes = 0;
+}
 
 Outcome outcome_of(const rapidjson::ParseResult& result, const Input& input) {
   if (!result.IsError()) {

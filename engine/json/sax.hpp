@@ -1,8 +1,8 @@
 // One pass over a JSON text: RapidJSON's reader behind the few things engine/json/ needs of it.
 //
-// Purpose: the only file that includes RapidJSON. Parsing is iterative, so nesting costs heap, never stack. Numbers are
-// handed over as text: each caller wants something else of them. Strings are unescaped but their encoding is not
-// checked here. Threading: pure functions over per-thread scratch.
+// Purpose: the only file that includes RapidJSON. Parsing is iterative, so nesting costs heap, never stack, unless the
+// handler bounds the depth. Numbers are handed over as text: each caller wants something else of them. Strings are
+// unescaped but their encoding is not checked here. Threading: pure functions over per-thread scratch.
 #pragma once
 
 // RapidJSON's empty stack adds an offset to a null pointer before it compares: harmless, and told by the sanitizer.
@@ -14,14 +14,22 @@
 #pragma clang attribute pop
 #endif
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace weir::json::detail {
+
+/// Room for a string of up to `bytes` bytes, valid until the thread's next one.
+[[nodiscard]] char* escaped_string(std::size_t bytes);
 
 /// Bytes with an end: RapidJSON's own string stream would need a NUL behind them.
 class Input {
@@ -38,6 +46,17 @@ public:
   [[nodiscard]] std::size_t plain_bytes() const {
     constexpr std::uint64_t ones = 0x0101010101010101ULL, high = 0x8080808080808080ULL;
     const char* p = at_;
+#ifdef __SSE2__
+    for (; end_ - p >= 16; p += 16) {
+      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+      const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes);
+      const __m128i special =
+          _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+      if (const int found = _mm_movemask_epi8(_mm_or_si128(control, special)); found != 0)
+        return static_cast<std::size_t>(p - at_) +
+               static_cast<unsigned>(std::countr_zero(static_cast<unsigned>(found)));
+    }
+#endif
     for (std::uint64_t word; static_cast<std::size_t>(end_ - p) >= sizeof word; p += sizeof word) {
       std::memcpy(&word, p, sizeof word);
       const std::uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\');
@@ -57,17 +76,48 @@ public:
     at_ += bytes;
   }
 
-  // Demanded by RapidJSON's stream concept, used by in-situ parsing only.
-  char* PutBegin() { return nullptr; }
-  void* Push(std::size_t) { return nullptr; }
-  void Put(char) {}
-  void Flush() {}
-  std::size_t PutEnd(char*) { return 0; }
+  // RapidJSON's in-situ parsing would write strings over its input. Here nothing is written: a string without escapes
+  // is handed over where it is, one with escapes is put together beside the input.
+  char* PutBegin() {
+    out_ = nullptr;
+    put_ = 0;
+    if (at_ == begin_ || at_[-1] != '"') // a number
+      return const_cast<char*>(at_);
+    run_ = plain_bytes();
+    if (run_ != static_cast<std::size_t>(end_ - at_) && at_[run_] == '\\')
+      out_ = escaped_string(static_cast<std::size_t>(end_ - at_)); // unescaping and a NUL for the quote: never longer
+    return out_ != nullptr ? out_ : const_cast<char*>(at_);
+  }
+  void Put(char c) {
+    if (out_ != nullptr)
+      out_[put_] = c;
+    ++put_;
+  }
+  void put_run() {
+    const std::size_t bytes = run_ != 0 ? run_ : plain_bytes();
+    run_ = 0;
+    if (out_ != nullptr)
+      std::memcpy(out_ + put_, at_, bytes);
+    put_ += bytes;
+    at_ += bytes;
+  }
+  std::size_t PutEnd(char*) {
+    return put_;
+  }
+  // Demanded by RapidJSON's stream concept, not used.
+  void* Push(std::size_t) {
+    return nullptr;
+  }
+  void Flush() {
+  }
 
 private:
   const char* begin_;
   const char* at_;
   const char* end_;
+  std::size_t run_ = 0; ///< Plain bytes from here on, where the string began; 0: not known.
+  std::size_t put_ = 0;
+  char* out_ = nullptr; ///< Null: the string is in the input as it is.
 };
 
 /// What a pass reports. A handler shadows the calls it cares about; false ends the pass. Containers are reported while
@@ -121,8 +171,12 @@ template <> struct StreamTraits<weir::json::detail::Input> {
 /// Called inside a string, before a byte that is neither quote, backslash nor control character.
 template <> struct Transcoder<weir::json::detail::Utf8Runs, weir::json::detail::Utf8Runs> {
   template <class Out> static bool Transcode(weir::json::detail::Input& in, Out& out) {
-    const std::size_t bytes = in.plain_bytes();
-    in.copy(out.Push(static_cast<SizeType>(bytes)), bytes);
+    if constexpr (std::is_same_v<Out, weir::json::detail::Input>) {
+      in.put_run();
+    } else {
+      const std::size_t bytes = in.plain_bytes();
+      in.copy(out.Push(static_cast<SizeType>(bytes)), bytes);
+    }
     return true;
   }
   template <class Out> static bool Validate(weir::json::detail::Input& in, Out& out) { return Transcode(in, out); }
@@ -140,12 +194,26 @@ template <> struct Transcoder<UTF8<>, weir::json::detail::Utf8Runs> {
 
 namespace weir::json::detail {
 
-/// Reads `input`, `document_bytes` long, to its end or until `handler` stops it.
-template <class H> Outcome parse(Input& input, std::size_t document_bytes, H& handler) {
-  constexpr unsigned flags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
+/// Gives back scratch that one huge document made large.
+void release_scratch() noexcept;
+
+/// How a pass goes through nested values.
+enum class Descent : unsigned {
+  iterative = rapidjson::kParseIterativeFlag,
+  recursive = 0, ///< Faster. Only for a handler that refuses to go deeper than json_depth_max.
+};
+
+/// Reads `input`, `document_bytes` long, to its end or until `handler` stops it. Strings it hands over are valid during
+/// the call, those that lie in the document as long as that.
+template <Descent descent = Descent::iterative, class H>
+Outcome parse(Input& input, std::size_t document_bytes, H& handler) {
+  constexpr unsigned flags =
+      static_cast<unsigned>(descent) | rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseInsituFlag;
   if (document_bytes > scratch_bytes_kept) {
     Reader reader;
-    return outcome_of(reader.Parse<flags>(input, handler), input);
+    const Outcome outcome = outcome_of(reader.Parse<flags>(input, handler), input);
+    release_scratch();
+    return outcome;
   }
   // Kept per thread: the reader's stack is a heap block that would otherwise be taken and freed for every event.
   thread_local Reader reader;

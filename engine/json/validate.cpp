@@ -7,6 +7,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
+#include <functional>
+#include <string>
 #include <vector>
 
 namespace weir::json {
@@ -20,20 +23,15 @@ class KeyStack {
 public:
   void open() { objects_.push_back(keys_.size()); }
 
-  void add(std::string_view key) {
-    keys_.push_back({bytes_.size(), key.size()});
-    bytes_ += key;
-  }
+  /// `stays`: the key's bytes are there for as long as the stack is used.
+  void add(std::string_view key, bool stays) { keys_.push_back(stays ? key : copies_.emplace_back(key)); }
 
   /// Forgets the innermost object's keys; false if two of them were equal, then `repeated()` is the key.
   bool close() {
     const std::size_t first = objects_.back();
     objects_.pop_back();
-    if (first == keys_.size())
-      return true;
     if (find_repeated(first))
       return false;
-    bytes_.resize(keys_[first].offset);
     keys_.resize(first);
     return true;
   }
@@ -43,33 +41,28 @@ public:
   void clear() {
     objects_.clear();
     keys_.clear();
-    bytes_.clear();
+    copies_.clear();
     sorted_.clear();
-    if (bytes_.capacity() > detail::scratch_bytes_kept)
-      bytes_.shrink_to_fit();
   }
 
 private:
-  struct Key {
-    std::size_t offset, size; // Offsets, not views: bytes_ moves as it grows.
-  };
-
-  [[nodiscard]] std::string_view text(const Key& key) const { return {bytes_.data() + key.offset, key.size}; }
+  static bool equal(std::string_view a, std::string_view b) {
+    // Keys of an object mostly differ in length or in their first byte.
+    return a.size() == b.size() && (a.empty() || (a.front() == b.front() && a == b));
+  }
 
   bool find_repeated(std::size_t first) {
     const std::size_t count = keys_.size() - first;
-    if (count <= 16) { // Nearly all objects: comparing lengths decides most pairs, and nothing is sorted.
+    if (count <= 16) { // Nearly all objects: few comparisons, and nothing is sorted.
       for (std::size_t i = first + 1; i < keys_.size(); ++i)
         for (std::size_t j = first; j < i; ++j)
-          if (keys_[i].size == keys_[j].size && text(keys_[i]) == text(keys_[j])) {
-            repeated_ = text(keys_[i]);
+          if (equal(keys_[i], keys_[j])) {
+            repeated_ = keys_[i];
             return true;
           }
       return false;
     }
-    sorted_.clear();
-    for (std::size_t i = first; i < keys_.size(); ++i)
-      sorted_.push_back(text(keys_[i]));
+    sorted_.assign(keys_.begin() + static_cast<std::ptrdiff_t>(first), keys_.end());
     std::sort(sorted_.begin(), sorted_.end());
     const auto twin = std::adjacent_find(sorted_.begin(), sorted_.end());
     if (twin == sorted_.end())
@@ -79,8 +72,8 @@ private:
   }
 
   std::vector<std::size_t> objects_; // Index of the first key of each open object.
-  std::vector<Key> keys_;
-  std::string bytes_;
+  std::vector<std::string_view> keys_;
+  std::deque<std::string> copies_; // Of keys with escapes; they do not move.
   std::vector<std::string_view> sorted_;
   std::string_view repeated_;
 };
@@ -97,7 +90,7 @@ enum class Refusal {
 
 class Validator : public detail::Handler {
 public:
-  explicit Validator(KeyStack& keys) : keys_(keys) {}
+  Validator(KeyStack& keys, std::string_view text) : keys_(keys), text_(text) {}
 
   bool Null() { return value(); }
   bool Bool(bool) { return value(); }
@@ -110,7 +103,8 @@ public:
     return value();
   }
   bool Key(const char* text, rapidjson::SizeType size, bool) {
-    keys_.add({text, size});
+    const bool in_text = std::less_equal<>{}(text_.data(), text) && std::less<>{}(text, text_.data() + text_.size());
+    keys_.add({text, size}, in_text);
     return true;
   }
   bool StartObject() {
@@ -145,6 +139,7 @@ private:
   bool enter() { return ++depth_ <= limits::json_depth_max || refuse(Refusal::too_deep); }
 
   KeyStack& keys_;
+  std::string_view text_;
   std::size_t depth_ = 0;
   std::size_t members_ = 0;
   Refusal refusal_ = Refusal::none;
@@ -233,7 +228,13 @@ Status validate_object(std::string_view text, std::string_view name) {
     return refused(Errc::invalid_argument, name, at, "half a surrogate pair");
   thread_local KeyStack keys;
   keys.clear();
-  Validator validator(keys);
+  Validator quick(keys, text);
+  if (detail::Input input(text);
+      detail::parse<detail::Descent::recursive>(input, text.size(), quick).end == Outcome::End::complete)
+    return {};
+  // What is wrong is told by the slower pass, which stands exactly on the place of every refusal.
+  keys.clear();
+  Validator validator(keys, text);
   detail::Input input(text);
   const Outcome outcome = detail::parse(input, text.size(), validator);
   switch (outcome.end) {
