@@ -24,6 +24,7 @@ caf::behavior counter(std::uint64_t step) {
 /// A request and its answer between a waiting thread and an actor that does nothing.
 void caf_round_trip(benchmark::State& state) {
   caf::actor_system_config config;
+  config.set("scheduler.policy", caf::atom("sharing")); // as the engine has it
   config.set("scheduler.max-threads", std::size_t{2});
   caf::actor_system system(config);
   caf::scoped_actor self(system);
