@@ -109,7 +109,4 @@ private:
   std::optional<Status> close_result_;
 };
 
-/// Checks one shard's recovered call against what came before it. `corruption` names the record.
-Status check_recovered_call(std::string_view call, const ShardTable& table, std::uint64_t record, ShardId shard);
-
 } // namespace weir

@@ -166,13 +166,11 @@ Status EngineCore::open_shard(const CatalogState& state, const ShardRecord& reco
 
   const auto visit = [&](std::uint64_t first_record, std::span<const std::string_view> calls,
                          std::shared_ptr<const void> owner, std::uint64_t owner_bytes) -> Status {
-    // One at a time: a call is checked against those before it.
-    for (std::size_t i = 0; i < calls.size(); ++i) {
-      WEIR_TRY(check_recovered_call(calls[i], *shard.table, first_record + i, record.shard));
-      const CallHeader header = CallReader::open(calls[i])->header();
+    WEIR_TRY(shard.table->recover(std::move(owner), calls, first_record, owner_bytes));
+    for (const std::string_view call : calls) {
+      const CallHeader header = CallReader::open(call)->header();
       shard.recorded_at_max = std::max(shard.recorded_at_max, header.recorded_at);
       parts_.recovered_events += header.events;
-      shard.table->apply(owner, calls.subspan(i, 1), first_record + i, i == 0 ? owner_bytes : 0);
     }
     if (shard.table->active_bytes() >= memtable_bytes_max)
       shard.table->freeze();
@@ -202,29 +200,6 @@ Status EngineCore::open_shard(const CatalogState& state, const ShardRecord& reco
   shard.inbox = std::make_unique<ShardInbox>(
       InboxBounds{options.inbox_commands_max, options.inbox_bytes_max, options.inbox_parked_max},
       [&shard] { shard.wake(); });
-  return {};
-}
-
-Status check_recovered_call(std::string_view call, const ShardTable& table, std::uint64_t record, ShardId shard) {
-  const auto where = [&] { return format("shard {} log record {}", shard, record); };
-  auto reader = CallReader::open(call);
-  if (!reader)
-    return fail(reader.code(), reader.error().message, where());
-  EventView event;
-  while (true) {
-    const auto more = reader->next(event);
-    if (!more)
-      return fail(more.code(), more.error().message, where());
-    if (!*more)
-      break;
-  }
-  // Against segments this is checked when the context is read: no segment is opened here.
-  const CallHeader& header = reader->header();
-  const auto last = table.last_sequence_in_memtables(header.context_id);
-  if (last && *last + 1 != header.first_sequence)
-    return fail(Errc::corruption,
-                format("context {} goes on with sequence {} after {}", header.context_id, header.first_sequence, *last),
-                where());
   return {};
 }
 

@@ -195,32 +195,47 @@ void Memtable::add_row(Context& context, const EventView& event) {
   context.count.store(count + 1, std::memory_order_release);
 }
 
-void Memtable::add_call(std::string_view call, std::uint64_t context_hash) {
+/// False if the call does not go on where its context ends.
+bool Memtable::add_call(std::string_view call, std::uint64_t context_hash, const LastElsewhere& last) {
   auto reader = CallReader::open(call);
   WEIR_CHECK(reader.ok());
-  Context* const context = find_or_add(reader->header().context_id, context_hash);
+  const CallHeader& header = reader->header();
+  Context* const context = find_or_add(header.context_id, context_hash);
+  if (const std::uint32_t count = context->count.load(std::memory_order_relaxed)) {
+    if (header.first_sequence != context->first_sequence + count)
+      return false;
+  } else if (const auto elsewhere = last ? last(header.context_id) : std::nullopt) {
+    if (header.first_sequence != *elsewhere + 1)
+      return false;
+  }
   EventView event;
   for (;;) {
     const auto more = reader->next(event);
     WEIR_CHECK(more.ok());
     if (!*more)
-      return;
+      return true;
     add_row(*context, event);
   }
 }
 
 void Memtable::apply(std::shared_ptr<const void> owner, std::span<const std::string_view> calls,
                      std::uint64_t first_record, std::uint64_t owner_bytes) {
+  WEIR_CHECK(apply_while_dense(std::move(owner), calls, first_record, owner_bytes, {}) == calls.size());
+}
+
+std::size_t Memtable::apply_while_dense(std::shared_ptr<const void> owner, std::span<const std::string_view> calls,
+                                        std::uint64_t first_record, std::uint64_t owner_bytes,
+                                        const LastElsewhere& last) {
   if (calls.empty())
-    return;
+    return 0;
   if (rows_ == 0)
     first_record_ = first_record;
-  std::span<const std::string_view> rest = calls;
   // Which context comes next is anybody's guess, so every look-up misses the cache: a few are fetched at once.
   constexpr std::size_t ahead = 16;
   std::array<std::uint64_t, ahead> hashes;
-  for (; !rest.empty(); rest = rest.subspan(std::min(ahead, rest.size()))) {
-    const auto some = rest.first(std::min(ahead, rest.size()));
+  std::size_t applied = 0;
+  for (bool dense = true; dense && applied < calls.size();) {
+    const auto some = calls.subspan(applied, std::min(ahead, calls.size() - applied));
     const Table* const table = table_.load(std::memory_order_relaxed);
     for (std::size_t i = 0; i < some.size(); ++i) {
       const auto reader = CallReader::open(some[i]);
@@ -230,13 +245,15 @@ void Memtable::apply(std::shared_ptr<const void> owner, std::span<const std::str
     }
     for (std::size_t i = 0; i < some.size(); ++i)
       __builtin_prefetch(table->slots[hashes[i] & table->mask].context.load(std::memory_order_relaxed));
-    for (std::size_t i = 0; i < some.size(); ++i)
-      add_call(some[i], hashes[i]);
+    for (std::size_t i = 0; dense && i < some.size(); ++i)
+      if ((dense = add_call(some[i], hashes[i], last)))
+        ++applied;
   }
-  last_record_ = first_record + calls.size() - 1;
+  last_record_ = first_record + applied - 1;
   owner_bytes_ += owner_bytes;
   owners_.push_back(std::move(owner));
   bytes_.store(owner_bytes_ + arena_->bytes(), std::memory_order_relaxed);
+  return applied;
 }
 
 void Memtable::publish() noexcept {

@@ -16,6 +16,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -36,6 +37,12 @@ public:
   /// the first call.
   void apply(std::shared_ptr<const void> owner, std::span<const std::string_view> calls, std::uint64_t first_record,
              std::uint64_t owner_bytes);
+  /// The last sequence of a context outside this memtable, if it is known.
+  using LastElsewhere = std::function<std::optional<Sequence>(std::string_view context_id)>;
+  /// As apply, for calls from a log, which are well-formed but may not continue their contexts: applies those before
+  /// the first such call and returns how many. `last` is asked for contexts that are new here.
+  std::size_t apply_while_dense(std::shared_ptr<const void> owner, std::span<const std::string_view> calls,
+                                std::uint64_t first_record, std::uint64_t owner_bytes, const LastElsewhere& last);
   /// What is applied is logged up to `record`. For a group that was shown before it was written, and so was applied
   /// under a number it may not have got. Precondition: not frozen.
   void set_last_record(std::uint64_t record) noexcept { last_record_ = record; }
@@ -62,7 +69,7 @@ private:
   const Context* find(std::string_view context_id, std::uint64_t hash) const noexcept;
   static void insert(Table& table, Context& context, std::uint64_t hash) noexcept;
   Context* find_or_add(std::string_view context_id, std::uint64_t hash);
-  void add_call(std::string_view call, std::uint64_t context_hash);
+  bool add_call(std::string_view call, std::uint64_t context_hash, const LastElsewhere& last);
   void grow_table();
   void add_row(Context& context, const EventView& event);
 

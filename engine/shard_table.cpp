@@ -1,6 +1,8 @@
 #include "engine/shard_table.hpp"
 
 #include "engine/check.hpp"
+#include "engine/event_codec.hpp"
+#include "engine/text.hpp"
 
 #include <algorithm>
 
@@ -22,6 +24,38 @@ void ShardTable::apply(std::shared_ptr<const void> owner, std::span<const std::s
                        std::uint64_t first_record, std::uint64_t owner_bytes) {
   // Only this lane replaces active_, so reading the pointer needs no lock here.
   active_->apply(std::move(owner), calls, first_record, owner_bytes);
+  show_applied();
+}
+
+Status ShardTable::recover(std::shared_ptr<const void> owner, std::span<const std::string_view> calls,
+                           std::uint64_t first_record, std::uint64_t owner_bytes) {
+  const auto damaged = [&](std::size_t i, Errc code, const std::string& what) {
+    return fail(code, what, format("shard {} log record {}", shard_, first_record + i));
+  };
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    auto reader = CallReader::open(calls[i]);
+    if (!reader)
+      return damaged(i, reader.code(), reader.error().message);
+    EventView event;
+    auto more = reader->next(event);
+    while (more && *more)
+      more = reader->next(event);
+    if (!more)
+      return damaged(i, more.code(), more.error().message);
+  }
+  // Sees the passive memtables, and of the active one what is shown: contexts that are asked for are in none of it.
+  const auto last = [this](std::string_view context_id) { return last_sequence_in_memtables(context_id); };
+  const std::size_t dense = active_->apply_while_dense(std::move(owner), calls, first_record, owner_bytes, last);
+  show_applied();
+  if (dense == calls.size())
+    return {};
+  const CallHeader bad = CallReader::open(calls[dense])->header();
+  return damaged(dense, Errc::corruption,
+                 format("context {} goes on with sequence {} after {}", bad.context_id, bad.first_sequence,
+                        last_sequence_in_memtables(bad.context_id).value_or(0)));
+}
+
+void ShardTable::show_applied() {
   active_->publish();
   const std::uint64_t bytes = active_->bytes();
   budget_.add(bytes - active_bytes());

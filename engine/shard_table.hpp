@@ -43,6 +43,11 @@ public:
   /// Adds the calls of one logged group and shows them to readers.
   void apply(std::shared_ptr<const void> owner, std::span<const std::string_view> calls, std::uint64_t first_record,
              std::uint64_t owner_bytes);
+  /// As apply, for calls a log was found to hold. `corruption` names the record that is malformed or does not go on
+  /// where its context ends in the memtables; against segments that is checked when the context is read, so that
+  /// opening reads none. After an error the table is good for nothing.
+  Status recover(std::shared_ptr<const void> owner, std::span<const std::string_view> calls, std::uint64_t first_record,
+                 std::uint64_t owner_bytes);
   /// See Memtable::set_last_record; for the active one.
   void set_last_record(std::uint64_t record) noexcept { active_->set_last_record(record); }
   /// Bytes of the active memtable. Any thread.
@@ -67,6 +72,8 @@ public:
   [[nodiscard]] Timestamp recorded_at_max() const;
 
 private:
+  void show_applied();
+
   const ShardId shard_;
   const std::uint64_t hash_seed_;
   UnsealedBudget& budget_;

@@ -123,11 +123,7 @@ void ShardRig::open(const CatalogState& state) {
   shard_->table = std::make_unique<ShardTable>(0, parts.directory_seed, *parts.unsealed, std::move(readers));
   const auto visit = [&](std::uint64_t first_record, std::span<const std::string_view> recovered,
                          std::shared_ptr<const void> owner, std::uint64_t owner_bytes) -> Status {
-    for (std::size_t i = 0; i < recovered.size(); ++i) {
-      WEIR_TRY(check_recovered_call(recovered[i], *shard_->table, first_record + i, 0));
-      shard_->table->apply(owner, recovered.subspan(i, 1), first_record + i, i == 0 ? owner_bytes : 0);
-    }
-    return {};
+    return shard_->table->recover(std::move(owner), recovered, first_record, owner_bytes);
   };
   const std::uint64_t file_bytes = parts.options.wal_file_bytes;
   const auto end = wal::recover(*parts.fs,

@@ -175,4 +175,40 @@ TEST_CASE("shard table: readers see each event exactly once through 100 freezes 
   CHECK(budget.used() == 0);
 }
 
+TEST_CASE("shard table: recovered calls go on where their contexts end, in this memtable or an earlier one") {
+  UnsealedBudget budget(1u << 20);
+  ShardTable table(3, 1, budget, {});
+  std::vector<std::string> kept;
+  for (Sequence sequence = 1; sequence <= 40; ++sequence) // more than are looked up at once
+    for (const char* context : {"a", "b"})
+      kept.push_back(test::encoded_call(context, sequence));
+  const auto recover = [&table](const std::vector<std::string>& calls, std::uint64_t first_record) {
+    const auto owner = std::make_shared<const std::vector<std::string>>(calls);
+    const std::vector<std::string_view> views(owner->begin(), owner->end());
+    return table.recover(owner, views, first_record, 1);
+  };
+  REQUIRE(recover(kept, 1).ok());
+  CHECK(table.view().memtables.back().rows() == 80);
+  REQUIRE(table.freeze());
+  REQUIRE(recover({test::encoded_call("a", 41, 2), test::encoded_call("c", 5), test::encoded_call("a", 43)}, 81).ok());
+  CHECK(table.last_sequence_in_memtables("a") == 43);
+
+  const Status gap =
+      recover({test::encoded_call("c", 6), test::encoded_call("b", 42), test::encoded_call("b", 43)}, 84);
+  CHECK(gap.code() == Errc::corruption);
+  CHECK(gap.error().message == "context b goes on with sequence 42 after 40");
+  CHECK(gap.error().where == "shard 3 log record 85");
+}
+
+TEST_CASE("shard table: a recovered call that is malformed is corruption, whatever stands around it") {
+  UnsealedBudget budget(1u << 20);
+  ShardTable table(0, 1, budget, {});
+  const std::string good = test::encoded_call("a", 1);
+  const std::string cut = test::encoded_call("b", 1).substr(0, good.size() - 1);
+  const std::string_view calls[] = {good, cut};
+  const Status status = table.recover(nullptr, calls, 7, 1);
+  CHECK(status.code() == Errc::corruption);
+  CHECK(status.error().where == "shard 0 log record 8");
+}
+
 } // namespace weir
