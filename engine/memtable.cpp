@@ -3,6 +3,7 @@
 #include "engine/check.hpp"
 #include "engine/event_codec.hpp"
 #include "engine/hash.hpp"
+#include "engine/io/large_buffer.hpp"
 #include <weir/limits.hpp>
 
 #include <algorithm>
@@ -29,16 +30,16 @@ private:
   void* allocate(std::size_t size, std::size_t alignment) {
     std::size_t at = (used_ + alignment - 1) & ~(alignment - 1);
     if (blocks_.empty() || at + size > block_size_) {
-      block_size_ =
-          std::max(size + alignment, std::min<std::size_t>(256 * KiB, std::max<std::size_t>(8 * KiB, bytes_)));
-      blocks_.push_back(std::make_unique<std::byte[]>(block_size_));
+      const std::size_t block_max = bytes_ < 2 * io::large_page_bytes ? 256 * KiB : io::large_page_bytes;
+      block_size_ = std::max(size + alignment, std::clamp<std::size_t>(bytes_, 8 * KiB, block_max));
+      blocks_.push_back(io::make_large_buffer(block_size_));
       bytes_ += block_size_;
       at = 0;
     }
     used_ = at + size;
     return blocks_.back().get() + at;
   }
-  std::vector<std::unique_ptr<std::byte[]>> blocks_;
+  std::vector<io::LargeBuffer> blocks_;
   std::size_t block_size_ = 0, used_ = 0;
   std::uint64_t bytes_ = 0;
 };

@@ -4,6 +4,7 @@
 
 #include <weir/limits.hpp>
 
+#include "engine/io/large_buffer.hpp"
 #include "engine/text.hpp"
 
 #include <algorithm>
@@ -13,7 +14,7 @@ namespace weir::wal {
 namespace {
 
 /// Bytes read at once: large enough to stream, small enough that a nearly empty log costs little.
-constexpr std::uint64_t piece_bytes = 1 * MiB;
+constexpr std::uint64_t piece_bytes = 2 * io::large_page_bytes;
 
 /// A structure of type T at `offset`, or nothing if the file ends before it does.
 template <class T> Result<std::optional<T>> read_at(const io::File& file, std::uint64_t offset) {
@@ -136,7 +137,7 @@ Result<FileReader::Piece> FileReader::read_piece(std::uint64_t offset, std::uint
   Piece piece;
   piece.offset = offset;
   const auto wanted = static_cast<std::size_t>(offset < limit_ ? std::min(bytes, limit_ - offset) : 0);
-  piece.bytes = std::shared_ptr<char[]>(new char[wanted]);
+  piece.bytes = io::make_large_buffer(wanted);
   const auto got = file_->pread(std::as_writable_bytes(std::span(piece.bytes.get(), wanted)), offset);
   if (!got)
     return got.error();
