@@ -104,7 +104,7 @@ constexpr std::size_t type_key_bytes = 3;
 
 rocksdb::Options tuned() {
   rocksdb::BlockBasedTableOptions table;
-  table.block_size = 16 * 1024;
+  table.block_size = 32 * 1024; // About a context: one read when cold, and it packs better than 16 KiB.
   table.block_cache = rocksdb::NewLRUCache(64u << 20);
   table.filter_policy.reset(rocksdb::NewRibbonFilterPolicy(10));
   table.whole_key_filtering = false; // Nobody asks for a single event.
