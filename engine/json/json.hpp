@@ -1,7 +1,7 @@
 // The one door to RapidJSON: validation, path look-up, event lines.
 //
-// Purpose: JSON is judged once, on the way in (iteratively, so that no input can exhaust the stack), and read by path
-// when a query asks for a field. Nothing here builds a document tree. Threading: pure functions.
+// Purpose: JSON is judged once, on the way in (to a bounded depth, so that no input can exhaust the stack), and read by
+// path when a query asks for a field. Nothing here builds a document tree. Threading: pure functions.
 #pragma once
 
 #include <weir/event.hpp>

@@ -61,6 +61,17 @@ TEST_CASE("codec: hex digits take half their size, repetition nearly nothing, no
   CHECK(encode(noise, true).codec == Codec::raw);
 }
 
+TEST_CASE("hex text: JSON over many lines survives") {
+  std::string text, packed;
+  for (int i = 0; i < 50; ++i)
+    text += "{\n\t\"id\": \"0123456789abcdef0123456789abcdef\",\r\n  \"n\": 1234567\n}\n";
+  REQUIRE(pack_hex_text(text, packed));
+  CHECK(packed.size() < text.size() * 3 / 4);
+  std::string out(text.size(), '?');
+  REQUIRE(unpack_hex_text(packed, out));
+  CHECK(out == text);
+}
+
 TEST_CASE("codec: ids that come late in a file are packed all the same") {
   const std::string hex = "0123456789abcdef0123456789abcdef";
   BlockEncoder encoder;

@@ -85,6 +85,19 @@ TEST_CASE("segment: random events come back as they were, by zone and by context
   }
 }
 
+TEST_CASE("segment: positions far apart are put in order as well as close ones, and none is taken twice") {
+  std::mt19937_64 random(12);
+  SegmentDirectory directory;
+  Rows rows = random_rows(random, {.contexts = 5, .events_per_context_max = 3});
+  Position position = 1;
+  for (auto row = rows.rbegin(); row != rows.rend(); ++row, position *= 11)
+    row->position = position;
+  check_all(rows, directory, random);
+  rows.front().position = rows.back().position;
+  RowSource source(rows);
+  CHECK(directory.files.write(0, 2, source).code() == Errc::invalid_argument);
+}
+
 TEST_CASE("segment: one event is enough, even an empty one") {
   std::mt19937_64 random(1);
   SegmentDirectory directory;

@@ -236,6 +236,17 @@ TEST_CASE("json: a document larger than the kept scratch is judged alike") {
         "payload: an object has the key of 1000000 bytes twice");
 }
 
+TEST_CASE("json: keys with escapes are compared unescaped, in documents of any size") {
+  for (const std::size_t bytes : {std::size_t{10}, std::size_t{1'000'000}}) {
+    const std::string filler = "\"text\":\"line\\n" + std::string(bytes, 'x') + "\\u00e4\"";
+    CHECK(json::validate_object("{" + filler + ",\"a\\tb\":1,\"a\\nb\":{\"a\\tb\":2},\"ab\":3}", "payload").ok());
+    CHECK(json::validate_object("{\"a\\tb\":1," + filler + ",\"\\u0061\\tb\":2}", "payload").code() ==
+          Errc::invalid_argument);
+    CHECK(json::validate_object("{\"key\":1," + filler + ",\"k\\u0065y\":2}", "payload").code() ==
+          Errc::invalid_argument);
+  }
+}
+
 TEST_CASE("json: random damage to a document never crashes, and what is accepted can be read") {
   const std::uint64_t seed = 4'711;
   INFO("seed ", seed);
