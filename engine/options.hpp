@@ -36,7 +36,7 @@ struct EngineOptions {
   /// Neighbouring segments of a shard are merged in the background into segments of up to this size, as their events
   /// were before compression. Larger ones make replays touch fewer files, and cost more bytes written for each event; 0
   /// merges nothing.
-  std::uint64_t segment_bytes_max = 64 * MiB;
+  std::uint64_t segment_bytes_max = 512 * MiB;
   /// Decoded blocks of segments kept in memory, over all shards.
   std::uint64_t block_cache_bytes = 64 * MiB;
   /// Blocks that live replay batches may keep in memory beyond the cache; past it `next()` answers `overloaded`.

@@ -29,7 +29,7 @@
 namespace weir::segments {
 
 struct CompactionPolicy {
-  static constexpr std::size_t fan_in_busy = 4;
+  static constexpr std::size_t fan_in_busy = 16;
   static constexpr std::size_t fan_in_quiet = 2;
   /// Inputs of one merge at most: each keeps a file and the blocks of one place open.
   static constexpr std::size_t inputs_max = 32;

