@@ -160,6 +160,9 @@ Status EngineCore::open_shard(const CatalogState& state, const ShardRecord& reco
   const EngineOptions& options = parts_.options;
   const std::uint64_t memtable_bytes_max =
       std::max<std::uint64_t>(1 * MiB, options.unsealed_bytes_max / (2 * options.shards));
+  // A flush gives back as many log files as a memtable fills, while up to two are held ready: room for all of them, or
+  // files would be removed only to be written anew.
+  const std::size_t spares_max = std::max<std::size_t>(4, memtable_bytes_max / options.wal_file_bytes + 3);
   shard.next_segment = record.next_segment;
   shard.table = std::make_unique<ShardTable>(record.shard, parts_.directory_seed, *parts_.unsealed, std::move(readers));
   shard.recorded_at_max = shard.table->recorded_at_max();
@@ -181,7 +184,8 @@ Status EngineCore::open_shard(const CatalogState& state, const ShardRecord& reco
                            .directory_seed = parts_.directory_seed,
                            .first_file = record.wal_first_file,
                            .cut_record = record.wal_cut_record,
-                           .file_bytes = options.wal_file_bytes},
+                           .file_bytes = options.wal_file_bytes,
+                           .spares_max = spares_max},
                           visit);
   if (!end)
     return std::move(end).error();
@@ -190,7 +194,8 @@ Status EngineCore::open_shard(const CatalogState& state, const ShardRecord& reco
   auto writer = std::make_unique<wal::Writer>(*parts_.fs,
                                               wal::WriterOptions{.shard = record.shard,
                                                                  .directory_seed = parts_.directory_seed,
-                                                                 .file_bytes = options.wal_file_bytes},
+                                                                 .file_bytes = options.wal_file_bytes,
+                                                                 .spares_max = spares_max},
                                               *end);
   shard.log = std::make_unique<ShardLog>(
       record.shard, options, memtable_bytes_max,

@@ -30,8 +30,9 @@ struct EngineOptions {
   /// Bytes that may be in memory and in the WAL only, over all shards. Reopening reads this much: 64 MiB take some 40
   /// ms, which keeps restart time predictable whatever the history.
   std::uint64_t unsealed_bytes_max = 64 * MiB;
-  /// Size of one WAL file. Files are recycled, up to 4 spares a shard, so this times (4 + 2) is the disk space a
-  /// shard's log takes; smaller files mean more change-overs, each with one more sync.
+  /// Size of one WAL file. Files are recycled: a shard keeps as many spares as one memtable (half of its share of
+  /// unsealed_bytes_max) fills, and 3 more, at least 4. With the defaults that is 56 MiB for a single shard and 128 MiB
+  /// for four. Smaller files mean more change-overs, each with one more sync.
   std::uint64_t wal_file_bytes = 8 * MiB;
   /// Neighbouring segments of a shard are merged in the background into segments of up to this size, as their events
   /// were before compression. Larger ones make replays touch fewer files, and cost more bytes written for each event; 0
