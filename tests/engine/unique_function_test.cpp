@@ -11,9 +11,7 @@ using namespace weir;
 TEST_CASE("unique function: small and large callables keep what they own until they are destroyed, once") {
   const auto owned = std::make_shared<int>(7);
   const auto check = [&owned](auto padding) {
-    UniqueFunction<int(int)> function = [owned, padding](int add) {
-      return *owned + add + static_cast<int>(sizeof padding) * 0;
-    };
+    UniqueFunction<int(int)> function = [owned, padding](int add) { return *owned + add + padding[0]; };
     CHECK(owned.use_count() == 2);
     CHECK(function(1) == 8);
     UniqueFunction<int(int)> moved = std::move(function);
