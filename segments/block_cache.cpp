@@ -74,7 +74,9 @@ BlockPtr BlockCache::Part::evict_one() {
       break;
     slot.used = false;
   }
-  Slot& slot = slots_[hand_];
+  // Past the victim, whose slot the next block gets: it is to be the last to be looked at, not the first.
+  const std::size_t victim = hand_++;
+  Slot& slot = slots_[victim];
   const std::size_t mask = table_.size() - 1;
   std::size_t hole = place_of(slot.key, hash_of(slot.key));
   // Whoever was pushed on by the one that goes moves up, so that no search ends too early.
@@ -86,7 +88,7 @@ BlockPtr BlockCache::Part::evict_one() {
     }
   }
   table_[hole] = nothing;
-  free_.push_back(static_cast<std::uint32_t>(hand_ + 1));
+  free_.push_back(static_cast<std::uint32_t>(victim + 1));
   bytes_ -= slot.block->charge_bytes();
   return std::move(slot.block);
 }

@@ -70,6 +70,23 @@ TEST_CASE("block cache: a popular block outlives many that are read once") {
   }
 }
 
+TEST_CASE("block cache: what is read now takes the place of what nobody reads any more") {
+  BlockCache cache(1 * MiB);
+  for (std::uint64_t i = 0; i < 1'000; ++i)
+    cache.insert(1, i, make(cache, 4 * KiB)); // full, and dead from now on
+  const auto hits = [&cache] {
+    int found = 0;
+    for (std::uint64_t i = 0; i < 100; ++i)
+      if (cache.find(2, i) != nullptr)
+        ++found;
+      else
+        cache.insert(2, i, make(cache, 4 * KiB));
+    return found;
+  };
+  CHECK(hits() == 0);
+  CHECK(hits() == 100);
+}
+
 TEST_CASE("block cache: a block larger than its share is handed through, and a budget of 0 keeps nothing") {
   BlockCache cache(1 * MiB);
   CHECK(cache.insert(1, 0, make(cache, 900 * KiB)) != nullptr);
