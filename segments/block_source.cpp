@@ -17,10 +17,6 @@ constexpr std::size_t checksum_bytes = sizeof(std::uint64_t);
 constexpr std::uint64_t joined_read_bytes_max = 1 * MiB;
 constexpr std::uint64_t joined_read_gap_max = 8 * KiB;
 
-bool holds_text(BlockKind kind) {
-  return kind == BlockKind::event_ids || kind == BlockKind::metadata || kind == BlockKind::payloads;
-}
-
 } // namespace
 
 BlockRef append_block(std::string& out, std::uint64_t offset, std::uint64_t identity, BlockKind kind,
@@ -29,7 +25,7 @@ BlockRef append_block(std::string& out, std::uint64_t offset, std::uint64_t iden
   out.resize(begin + block_header_bytes);
   Codec codec = Codec::raw;
   if (encoder != nullptr)
-    codec = encoder->encode(raw, holds_text(kind), out);
+    codec = encoder->encode(raw, kind, out);
   else
     out.append(raw);
   const auto raw_bytes = static_cast<std::uint32_t>(raw.size());

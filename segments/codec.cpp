@@ -37,6 +37,16 @@ bool lz4_decode(std::string_view stored, char* out, std::size_t out_bytes) noexc
          static_cast<int>(out_bytes);
 }
 
+/// The counter of a column of strings; null for blocks of numbers.
+unsigned* strings_of(std::array<unsigned, 3>& counters, BlockKind kind) noexcept {
+  switch (kind) {
+  case BlockKind::event_ids: return &counters[0];
+  case BlockKind::metadata: return &counters[1];
+  case BlockKind::payloads: return &counters[2];
+  default: return nullptr;
+  }
+}
+
 } // namespace
 
 BlockEncoder::BlockEncoder() = default;
@@ -54,10 +64,11 @@ std::string_view BlockEncoder::lz4(std::string_view raw) {
   return {buffer_.get(), static_cast<std::size_t>(size)};
 }
 
-Codec BlockEncoder::encode(std::string_view raw, bool text, std::string& out) {
-  if (text && unpacked_blocks_ != 0) {
-    --unpacked_blocks_;
-  } else if (text) {
+Codec BlockEncoder::encode(std::string_view raw, BlockKind kind, std::string& out) {
+  unsigned* const unpacked_blocks = strings_of(unpacked_blocks_, kind);
+  if (unpacked_blocks != nullptr && *unpacked_blocks != 0) {
+    --*unpacked_blocks;
+  } else if (unpacked_blocks != nullptr) {
     if (pack_hex_text(raw, packed_) && worth_packing(packed_.size(), raw.size())) {
       const std::string_view stored = lz4(packed_);
       if (worth_it(stored.size() + sizeof(std::uint32_t), raw.size())) {
@@ -66,7 +77,7 @@ Codec BlockEncoder::encode(std::string_view raw, bool text, std::string& out) {
         return Codec::hex_lz4;
       }
     } else {
-      unpacked_blocks_ = blocks_between_tries;
+      *unpacked_blocks = blocks_between_tries;
     }
   }
   if (const std::string_view stored = lz4(raw); !stored.empty() && worth_it(stored.size(), raw.size())) {

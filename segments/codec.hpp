@@ -7,6 +7,7 @@
 
 #include "segments/format.hpp"
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -23,10 +24,10 @@ public:
   BlockEncoder(const BlockEncoder&) = delete;
   BlockEncoder& operator=(const BlockEncoder&) = delete;
 
-  /// Appends `raw` to `out`, encoded in the shortest way tried, and says which. `text`: it may hold hex digits worth
-  /// packing; where they were not, only some of the blocks that follow are tried. Precondition: raw.size() <=
-  /// block_raw_bytes_max.
-  [[nodiscard]] Codec encode(std::string_view raw, bool text, std::string& out);
+  /// Appends `raw` to `out`, encoded in the shortest way tried, and says which. A block of strings may hold hex digits
+  /// worth packing; where they were not, only some of the column's blocks that follow are tried. Precondition:
+  /// raw.size() <= block_raw_bytes_max.
+  [[nodiscard]] Codec encode(std::string_view raw, BlockKind kind, std::string& out);
 
 private:
   std::string_view lz4(std::string_view raw);
@@ -34,7 +35,7 @@ private:
   std::string packed_;
   std::unique_ptr<char[]> buffer_;
   std::size_t buffer_bytes_ = 0;
-  unsigned unpacked_blocks_ = 0; ///< Text blocks yet to be taken as they are.
+  std::array<unsigned, 3> unpacked_blocks_{}; ///< By column of strings: blocks yet to be taken as they are.
 };
 
 /// Whether `stored_bytes` bytes can decode to `raw_bytes`: checked before a buffer of that size is allocated.

@@ -107,7 +107,7 @@ void block_encode(benchmark::State& state) {
   std::string stored;
   for (auto _ : state) {
     stored.clear();
-    benchmark::DoNotOptimize(encoder.encode(raw, true, stored));
+    benchmark::DoNotOptimize(encoder.encode(raw, segments::BlockKind::payloads, stored));
   }
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(raw.size()));
 }
@@ -116,7 +116,8 @@ BENCHMARK(block_encode);
 void block_decode(benchmark::State& state) {
   const std::string raw = payload_block();
   std::string stored;
-  const auto codec = static_cast<std::uint8_t>(segments::BlockEncoder().encode(raw, true, stored));
+  const auto codec =
+      static_cast<std::uint8_t>(segments::BlockEncoder().encode(raw, segments::BlockKind::payloads, stored));
   std::string decoded(raw.size(), '\0');
   for (auto _ : state) {
     if (!segments::decode_block(codec, std::as_bytes(std::span(stored)), std::as_writable_bytes(std::span(decoded))))
