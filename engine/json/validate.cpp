@@ -78,6 +78,16 @@ private:
   std::string_view repeated_;
 };
 
+/// Keys of one huge document do not stay in memory once per thread.
+struct ClearLarge {
+  KeyStack& keys;
+  std::size_t document_bytes;
+  ~ClearLarge() {
+    if (document_bytes > detail::scratch_bytes_kept)
+      keys.clear();
+  }
+};
+
 enum class Refusal {
   none,
   not_an_object,
@@ -228,6 +238,7 @@ Status validate_object(std::string_view text, std::string_view name) {
     return refused(Errc::invalid_argument, name, at, "half a surrogate pair");
   thread_local KeyStack keys;
   keys.clear();
+  const ClearLarge afterwards{keys, text.size()};
   Validator quick(keys, text);
   if (detail::Input input(text);
       detail::parse<detail::Descent::recursive>(input, text.size(), quick).end == Outcome::End::complete)
