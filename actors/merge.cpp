@@ -108,7 +108,7 @@ Status Merge::try_write() {
   if (parts_.guard->free_bytes() < parts_.guard->reserve_bytes() + bytes)
     return weir::fail(Errc::disk_full,
                       format("{} bytes are free, {} and the reserve are needed", parts_.guard->free_bytes(), bytes));
-  auto merged = parts_.segments->merge(metas_, shard_.next_segment++, parts_.closing);
+  auto merged = parts_.segments->merge(metas_, shard_.next_segment++, [this] { return may_go_on(); });
   if (!merged)
     return std::move(merged).error();
   written_ = *merged;
@@ -116,6 +116,15 @@ Status Merge::try_write() {
   if (!reader)
     return std::move(reader).error();
   reader_ = *std::move(reader);
+  return {};
+}
+
+Status Merge::may_go_on() {
+  if (parts_.closing.load(std::memory_order_relaxed))
+    return weir::fail(Errc::cancelled, "the merge was cancelled");
+  // There was room at the beginning; stores and flushes have used the disk since. The reserve is theirs.
+  if (parts_.guard->check())
+    return weir::fail(Errc::disk_full, format("{} bytes are free, less than the reserve", parts_.guard->free_bytes()));
   return {};
 }
 

@@ -4,7 +4,7 @@
 // catalog and view in the flush lane, which owns the catalog; files of the inputs are removed in the compaction lane,
 // once nobody reads them any more. Owner: the jobs that carry it from lane to lane. Threading: one lane at a time.
 // Invariants: inputs stay live until the catalog says otherwise; whatever ends a merge early, the new file is removed,
-// unless the catalog may know it.
+// unless the catalog may know it; what is written never grows far into the disk reserve.
 #pragma once
 
 #include "actors/engine_parts.hpp"
@@ -32,6 +32,7 @@ public:
 private:
   void write();
   Status try_write();
+  Status may_go_on();
   void publish();
   void fail(const Error& why);
   void end(bool worked);

@@ -9,8 +9,8 @@
 #include <weir/event.hpp>
 #include <weir/result.hpp>
 
-#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -126,6 +126,9 @@ public:
   virtual Status status() const { return {}; }
 };
 
+/// Asked now and then by work that takes long, on its own thread: an error ends the work with that error.
+using MayGoOn = std::function<Status()>;
+
 class SegmentStore {
 public:
   virtual ~SegmentStore() = default;
@@ -136,9 +139,9 @@ public:
   virtual Result<std::shared_ptr<const SegmentReader>> open(const SegmentMeta& meta) = 0;
   /// Writes the events of `inputs` (segments of one shard, neighbours, oldest first) into a new segment `number`, as
   /// write() does: order, sequences and positions stay. Before the file gets its name it is read back and compared with
-  /// what the inputs hold. Gives up with `cancelled` soon after `cancel` is set.
+  /// what the inputs hold. Gives up soon after `may_go_on` says no, with what it says.
   virtual Result<SegmentMeta> merge(std::span<const SegmentMeta> inputs, std::uint64_t number,
-                                    const std::atomic<bool>& cancel) = 0;
+                                    const MayGoOn& may_go_on) = 0;
   /// Removes the file of a segment that is live no more and has no reader any more.
   virtual Status remove(const SegmentMeta& meta) = 0;
   /// Removes what an earlier life left behind: temp files, and segments below `next_segment` that are not live, whose

@@ -10,10 +10,6 @@ namespace {
 // About a millisecond of work.
 constexpr std::uint64_t events_between_looks = 4'096;
 
-Error cancelled() {
-  return fail(Errc::cancelled, "the merge was cancelled");
-}
-
 std::uint64_t word(Timestamp time) {
   return static_cast<std::uint64_t>(time.time_since_epoch().count());
 }
@@ -39,8 +35,8 @@ void EventSum::add(const EventView& event) noexcept {
   ++events_;
 }
 
-MergedEvents::MergedEvents(std::vector<std::unique_ptr<SegmentWalk>> inputs, const std::atomic<bool>& cancel)
-    : inputs_(std::move(inputs)), cancel_(cancel) {
+MergedEvents::MergedEvents(std::vector<std::unique_ptr<SegmentWalk>> inputs, const MayGoOn& may_go_on)
+    : inputs_(std::move(inputs)), may_go_on_(may_go_on) {
 }
 
 bool MergedEvents::stop(Status why) {
@@ -80,15 +76,16 @@ bool MergedEvents::next(EventView& event) {
     ++holder_;
   if (holder_ == holders_.size() && !choose_context())
     return false;
-  if (sum_.events() % events_between_looks == 0 && cancel_.load(std::memory_order_relaxed))
-    return stop(cancelled());
+  if (sum_.events() % events_between_looks == 0)
+    if (Status going = may_go_on_(); !going)
+      return stop(std::move(going));
   if (Status read = holders_[holder_]->next_row(event); !read)
     return stop(std::move(read));
   sum_.add(event);
   return true;
 }
 
-Result<EventSum> sum_of(SegmentWalk& segment, const std::atomic<bool>& cancel) {
+Result<EventSum> sum_of(SegmentWalk& segment, const MayGoOn& may_go_on) {
   EventSum sum;
   EventView event;
   while (true) {
@@ -99,8 +96,8 @@ Result<EventSum> sum_of(SegmentWalk& segment, const std::atomic<bool>& cancel) {
       return sum;
     sum.enter_context(segment.context_id());
     while (segment.rows_left() != 0) {
-      if (sum.events() % events_between_looks == 0 && cancel.load(std::memory_order_relaxed))
-        return cancelled();
+      if (sum.events() % events_between_looks == 0)
+        WEIR_TRY(may_go_on());
       WEIR_TRY(segment.next_row(event));
       sum.add(event);
     }

@@ -9,7 +9,6 @@
 #include "engine/ports.hpp"
 #include "segments/segment_walk.hpp"
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -38,8 +37,8 @@ private:
 
 class MergedEvents final : public SortedEvents {
 public:
-  /// `inputs` are neighbours, oldest first, before their first context. `cancel` is looked at now and then.
-  MergedEvents(std::vector<std::unique_ptr<SegmentWalk>> inputs, const std::atomic<bool>& cancel);
+  /// `inputs` are neighbours, oldest first, before their first context. `may_go_on` is asked now and then.
+  MergedEvents(std::vector<std::unique_ptr<SegmentWalk>> inputs, const MayGoOn& may_go_on);
 
   bool next(EventView& event) override;
   Status status() const override { return status_; }
@@ -51,7 +50,7 @@ private:
   bool stop(Status why);
 
   std::vector<std::unique_ptr<SegmentWalk>> inputs_; ///< Those with rows left, oldest first.
-  const std::atomic<bool>& cancel_;
+  const MayGoOn& may_go_on_;
   std::vector<SegmentWalk*> holders_; ///< Those that hold the current context, oldest first.
   std::size_t holder_ = 0;
   bool begun_ = false;
@@ -59,7 +58,7 @@ private:
   EventSum sum_;
 };
 
-/// Reads all of a segment. Errors: as SegmentReader, and `cancelled`.
-Result<EventSum> sum_of(SegmentWalk& segment, const std::atomic<bool>& cancel);
+/// Reads all of a segment. Errors: as SegmentReader, and those of `may_go_on`.
+Result<EventSum> sum_of(SegmentWalk& segment, const MayGoOn& may_go_on);
 
 } // namespace weir::segments

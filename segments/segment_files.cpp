@@ -146,7 +146,7 @@ Result<std::unique_ptr<SegmentWalk>> SegmentFiles::walk(const std::string& path,
 }
 
 Result<SegmentMeta> SegmentFiles::merge(std::span<const SegmentMeta> inputs, std::uint64_t number,
-                                        const std::atomic<bool>& cancel) {
+                                        const MayGoOn& may_go_on) {
   std::vector<std::unique_ptr<SegmentWalk>> walks;
   std::uint64_t event_count = 0;
   for (const SegmentMeta& input : inputs) {
@@ -157,13 +157,13 @@ Result<SegmentMeta> SegmentFiles::merge(std::span<const SegmentMeta> inputs, std
     walks.push_back(*std::move(one));
     event_count += input.event_count;
   }
-  MergedEvents events(std::move(walks), cancel);
+  MergedEvents events(std::move(walks), may_go_on);
   return write_checked(
       inputs.front().shard, number, events, [&](const std::string& path, const SegmentMeta& meta) -> Status {
         auto written = walk(path, meta);
         if (!written)
           return std::move(written).error();
-        const auto sum = sum_of(**written, cancel);
+        const auto sum = sum_of(**written, may_go_on);
         if (!sum)
           return sum.error();
         WEIR_TRY((*written)->check_derived());

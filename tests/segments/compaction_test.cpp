@@ -7,7 +7,6 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <atomic>
 #include <random>
 #include <tuple>
 
@@ -17,7 +16,7 @@ using namespace weir::segments::test;
 
 namespace {
 
-const std::atomic<bool> go_on{false};
+const MayGoOn go_on = [] { return Status{}; };
 
 /// What a shard stores in its life, cut into the rows of `segments` flushes: contexts that come and go, and some that
 /// are in every part.
@@ -297,16 +296,17 @@ TEST_CASE("merge: cancelled at any point it ends soon and leaves nothing behind"
   std::mt19937_64 random(11);
   SegmentDirectory directory;
   const auto inputs = write_all(directory, random_history(random, 3, {}));
-  const std::atomic<bool> at_once{true};
-  CHECK(directory.files.merge(inputs, 9, at_once).code() == Errc::cancelled);
+  bool go = false;
+  const MayGoOn while_go = [&]() -> Status { return go ? Status{} : fail(Errc::cancelled, "no more"); };
+  CHECK(directory.files.merge(inputs, 9, while_go).code() == Errc::cancelled);
   CHECK(files_of(directory).size() == 3);
-  std::atomic<bool> later{false};
+  go = true;
   directory.fs->set_hook([&](const io::Call& call) -> std::optional<Error> {
     if (call.operation == io::Operation::sync_data) // written; not read back yet
-      later = true;
+      go = false;
     return std::nullopt;
   });
-  CHECK(directory.files.merge(inputs, 9, later).code() == Errc::cancelled);
+  CHECK(directory.files.merge(inputs, 9, while_go).code() == Errc::cancelled);
   CHECK(files_of(directory).size() == 3);
 }
 
