@@ -7,8 +7,9 @@
 namespace weir::segments {
 namespace {
 
-// About a millisecond of work.
+// About a millisecond of work, whether events are small or large.
 constexpr std::uint64_t events_between_looks = 4'096;
+constexpr std::uint64_t bytes_between_looks = 4 * MiB;
 
 std::uint64_t word(Timestamp time) {
   return static_cast<std::uint64_t>(time.time_since_epoch().count());
@@ -35,8 +36,20 @@ void EventSum::add(const EventView& event) noexcept {
   ++events_;
 }
 
+Status Looks::before(const EventView& event) {
+  const std::uint64_t bytes = event.payload.size() + event.metadata.size();
+  if (events_left_ == 0 || bytes_left_ < bytes) {
+    WEIR_TRY(may_go_on_());
+    events_left_ = events_between_looks;
+    bytes_left_ = std::max(bytes, bytes_between_looks);
+  }
+  --events_left_;
+  bytes_left_ -= bytes;
+  return {};
+}
+
 MergedEvents::MergedEvents(std::vector<std::unique_ptr<SegmentWalk>> inputs, const MayGoOn& may_go_on)
-    : inputs_(std::move(inputs)), may_go_on_(may_go_on) {
+    : inputs_(std::move(inputs)), looks_(may_go_on) {
 }
 
 bool MergedEvents::stop(Status why) {
@@ -76,11 +89,10 @@ bool MergedEvents::next(EventView& event) {
     ++holder_;
   if (holder_ == holders_.size() && !choose_context())
     return false;
-  if (sum_.events() % events_between_looks == 0)
-    if (Status going = may_go_on_(); !going)
-      return stop(std::move(going));
   if (Status read = holders_[holder_]->next_row(event); !read)
     return stop(std::move(read));
+  if (Status going = looks_.before(event); !going)
+    return stop(std::move(going));
   sum_.add(event);
   return true;
 }
@@ -88,6 +100,7 @@ bool MergedEvents::next(EventView& event) {
 Result<EventSum> sum_of(SegmentWalk& segment, const MayGoOn& may_go_on) {
   EventSum sum;
   EventView event;
+  Looks looks(may_go_on);
   while (true) {
     auto moved = segment.next_context();
     if (!moved)
@@ -96,9 +109,8 @@ Result<EventSum> sum_of(SegmentWalk& segment, const MayGoOn& may_go_on) {
       return sum;
     sum.enter_context(segment.context_id());
     while (segment.rows_left() != 0) {
-      if (sum.events() % events_between_looks == 0)
-        WEIR_TRY(may_go_on());
       WEIR_TRY(segment.next_row(event));
+      WEIR_TRY(looks.before(event));
       sum.add(event);
     }
   }

@@ -35,6 +35,20 @@ private:
   std::uint64_t sum_ = 0;
 };
 
+/// When to ask whether work over many events may go on: at the first, and after so many of them or of their bytes that
+/// little is written or read in between.
+class Looks {
+public:
+  explicit Looks(const MayGoOn& may_go_on) : may_go_on_(may_go_on) {}
+  /// Before each event.
+  Status before(const EventView& event);
+
+private:
+  const MayGoOn& may_go_on_;
+  std::uint64_t events_left_ = 0;
+  std::uint64_t bytes_left_ = 0;
+};
+
 class MergedEvents final : public SortedEvents {
 public:
   /// `inputs` are neighbours, oldest first, before their first context. `may_go_on` is asked now and then.
@@ -50,7 +64,7 @@ private:
   bool stop(Status why);
 
   std::vector<std::unique_ptr<SegmentWalk>> inputs_; ///< Those with rows left, oldest first.
-  const MayGoOn& may_go_on_;
+  Looks looks_;
   std::vector<SegmentWalk*> holders_; ///< Those that hold the current context, oldest first.
   std::size_t holder_ = 0;
   bool begun_ = false;

@@ -310,6 +310,32 @@ TEST_CASE("merge: cancelled at any point it ends soon and leaves nothing behind"
   CHECK(files_of(directory).size() == 3);
 }
 
+TEST_CASE("merge: with large payloads it asks every few MiB whether to go on, when it writes and when it reads back") {
+  const std::uint64_t asked_every = 4 * MiB, payload_bytes = 1 * MiB;
+  SegmentDirectory directory;
+  std::vector<Rows> history(2);
+  Position position = 0;
+  for (Rows& rows : history)
+    for (int i = 0; i < 20; ++i) {
+      Row& row = rows.emplace_back();
+      row.context_id = "context";
+      row.sequence = row.position = ++position;
+      row.event_type = "type";
+      row.payload.assign(payload_bytes, static_cast<char>('a' + i));
+    }
+  const auto inputs = write_all(directory, history);
+  std::uint64_t asked = 0, asked_writing = 0;
+  directory.fs->set_hook([&](const io::Call& call) -> std::optional<Error> {
+    if (call.operation == io::Operation::sync_data)
+      asked_writing = asked;
+    return std::nullopt;
+  });
+  REQUIRE(directory.files.merge(inputs, 9, [&] { return ++asked, Status{}; }).ok());
+  const std::uint64_t stretches = 40 * payload_bytes / asked_every;
+  CHECK(asked_writing == stretches);
+  CHECK(asked == 2 * stretches);
+}
+
 TEST_CASE("merge: an error at any call leaves no new segment, and the next attempt works") {
   std::mt19937_64 random(12);
   const auto history = random_history(random, 3, {.contexts = 20});
