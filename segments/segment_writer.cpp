@@ -4,18 +4,12 @@
 #include "engine/text.hpp"
 #include "segments/bit_pack.hpp"
 #include "segments/bytes.hpp"
+#include "segments/position_order.hpp"
 
 #include <algorithm>
-#include <iterator>
-#include <numeric>
+#include <memory_resource>
 
 namespace weir::segments {
-namespace {
-
-// Beyond this many positions for every row, sorting takes less memory than a place for each.
-constexpr std::uint64_t places_per_row_max = 16;
-
-} // namespace
 
 std::string encode_header(const SegmentIdentity& who, std::uint32_t zone_rows) {
   std::string header(segment_magic, segment_magic_bytes);
@@ -129,41 +123,8 @@ Status SegmentWriter::write_filter(FilterShape& shape, BlockKind kind, std::vect
   return {};
 }
 
-Result<std::vector<std::uint32_t>> SegmentWriter::rows_by_position() const {
-  const auto twice = [](Position position) {
-    return fail(Errc::invalid_argument, format("position {} is in a segment twice", position));
-  };
-  std::vector<std::uint32_t> rows;
-  rows.reserve(positions_.size());
-  // Positions of a segment lie close together, with gaps where other shards have theirs: every row gets its place.
-  const Position first = footer_.totals.position_min;
-  const std::uint64_t places = footer_.totals.position_max - first;
-  if (places / places_per_row_max < positions_.size()) {
-    constexpr std::uint32_t nothing = UINT32_MAX; // a segment has fewer rows
-    std::vector<std::uint32_t> row_at(static_cast<std::size_t>(places) + 1, nothing);
-    for (std::uint32_t row = 0; row < positions_.size(); ++row) {
-      std::uint32_t& place = row_at[static_cast<std::size_t>(positions_[row] - first)];
-      if (place != nothing)
-        return twice(positions_[row]);
-      place = row;
-    }
-    std::copy_if(row_at.begin(), row_at.end(), std::back_inserter(rows),
-                 [](std::uint32_t row) { return row != nothing; });
-    return rows;
-  }
-  rows.resize(positions_.size());
-  std::iota(rows.begin(), rows.end(), 0u);
-  std::sort(rows.begin(), rows.end(),
-            [this](std::uint32_t a, std::uint32_t b) { return positions_[a] < positions_[b]; });
-  for (std::size_t i = 1; i < rows.size(); ++i) {
-    if (positions_[rows[i - 1]] == positions_[rows[i]])
-      return twice(positions_[rows[i]]);
-  }
-  return rows;
-}
-
 Status SegmentWriter::write_order() {
-  const auto ordered = rows_by_position();
+  const auto ordered = rows_by_position(positions_, *std::pmr::new_delete_resource());
   if (!ordered)
     return ordered.error();
   const std::vector<std::uint32_t>& rows = *ordered;

@@ -1,10 +1,10 @@
 // Writes one segment: sorted events in, zones, indexes and footer out.
 //
 // Purpose: one pass, bounded memory: the small columns of a zone, blocks that are filling up, and per segment 16 bytes
-// a row (position and event id hash), 8 a context, and the context index.
-// Owner: SegmentFiles::write; one thread.
-// Invariants: contexts ascend strictly, sequences of a context are dense and ascending; events that break this are
-// refused, so a broken order never gets into a file.
+// a row (position and event id hash), 8 a context, and the context index; at its end, when the hashes are gone, 20 a
+// row (position, place in the order of positions, and the scratch of putting them in order). Owner:
+// SegmentFiles::write; one thread. Invariants: contexts ascend strictly, sequences of a context are dense and
+// ascending; events that break this are refused, so a broken order never gets into a file.
 #pragma once
 
 #include <weir/event.hpp>
@@ -53,7 +53,6 @@ private:
   void flush_index_block();
   Status write_filter(FilterShape& shape, BlockKind kind, std::vector<std::uint64_t>& hashes);
   Status write_order();
-  Result<std::vector<std::uint32_t>> rows_by_position() const;
   std::uint32_t type_number(std::string_view type);
 
   struct TextHash {
