@@ -85,6 +85,7 @@ Status SegmentWalk::open_zone() {
     column.next_block = 0;
     column.row_end = 0;
     column.block.reset();
+    column.ready.clear();
     column.at = 0;
     for (std::size_t i = 0; i < directory_->count(column.kind); ++i)
       pending_.push_back({directory_->at(column.kind, i).ref, &column});
@@ -148,6 +149,11 @@ Status SegmentWalk::read_ahead() {
 }
 
 Status SegmentWalk::next_block(Strings& column) {
+  if (column.block && column.at != column.block->size())
+    return source_.damaged("a block holds more than the lengths of its rows",
+                           directory_->at(column.kind, column.next_block - 1).ref.offset);
+  if (column.next_block == directory_->count(column.kind))
+    return source_.damaged("rows have strings and no block", footer_.places[zone_ - 1].directory.offset);
   while (column.ready.empty())
     WEIR_TRY(read_ahead()); // ends: a block for each entry of the directory is pending, and next_block is below it
   column.block = std::move(column.ready.front());
@@ -160,9 +166,14 @@ Status SegmentWalk::next_block(Strings& column) {
 Result<std::string_view> SegmentWalk::next_string(Strings& column) {
   if (column.lengths.empty())
     return std::string_view{};
-  if (zone_row_ == column.row_end)
-    WEIR_TRY(next_block(column));
   const std::uint64_t length = column.lengths[zone_row_];
+  // The rows of a block begin where those of the one before end, but in the file it lies behind the payloads up to the
+  // first row that has a string: opened before that row, it would bring them all into memory. At the end of the zone
+  // every block is opened, needed or not, so that every one is checked.
+  if (length == 0 && zone_row_ >= column.row_end && zone_row_ + 1 != zone_rows_)
+    return std::string_view{};
+  while (zone_row_ >= column.row_end)
+    WEIR_TRY(next_block(column));
   const bool last = zone_row_ + 1 == column.row_end;
   const std::size_t left = column.block->size() - column.at;
   if (length > left || (last && length != left))
