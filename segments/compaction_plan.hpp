@@ -9,7 +9,8 @@
 //   which bounds how often it is rewritten: log(segment_bytes_max / flushed) to the base 3/4 * fan_in. "Three quarters"
 //   because flushed segments differ by some per cent; asking for exactly fan_in would make four of them wait for a
 //   fifth.
-// - At most segment_bytes_max: what large merges cost in disk space, in memory and in time to finish is bounded too.
+// - At most segment_bytes_max and events_max: what large merges cost in disk space, in memory and in time to finish is
+//   bounded too.
 // - Of several such runs the one that rewrites fewest bytes for each segment saved; the oldest of equals. A backlog of
 //   small segments so goes in one step, not in log steps.
 //
@@ -33,6 +34,8 @@ struct CompactionPolicy {
   static constexpr std::size_t fan_in_quiet = 2;
   /// Inputs of one merge at most: each keeps a file and the blocks of one place open.
   static constexpr std::size_t inputs_max = 32;
+  /// Events of one merge at most: what the writer keeps of each until the end is then 160 MiB, beside the contexts.
+  static constexpr std::uint64_t events_max = 8 * 1024 * 1024;
 
   std::uint64_t segment_bytes_max = 0; ///< Of the output, as uncompressed_bytes() counts; 0: nothing is ever merged.
   std::size_t fan_in = fan_in_busy;
@@ -45,7 +48,8 @@ struct CompactionRun {
   std::uint64_t bytes = 0; ///< Their uncompressed_bytes().
 };
 
-/// About what the segment's events take in memory and in the log.
+/// About what the segment's events take in memory and in the log; never less than its file, which also tells of the
+/// metadata and ids that the catalog does not count.
 [[nodiscard]] std::uint64_t uncompressed_bytes(const SegmentMeta& segment) noexcept;
 
 /// The next merge among `segments` (of one shard, oldest first), or nothing if they are well as they are.

@@ -85,6 +85,29 @@ TEST_CASE("compaction plan: what would grow beyond the largest size stays as it 
   CHECK_FALSE(plan_compaction(of_mib({1, 1, 1, 1, 1, 1}), {.segment_bytes_max = 0, .fan_in = 4}));
 }
 
+TEST_CASE("compaction plan: metadata and ids count, too, as far as the files tell of them") {
+  Segments segments = of_mib({1, 1, 1, 1});
+  const CompactionPolicy busy{.segment_bytes_max = 64 * MiB, .fan_in = 4};
+  CHECK(plan_compaction(segments, busy)->bytes == 4 * MiB);
+  for (SegmentMeta& segment : segments)
+    segment.file_bytes = 16 * MiB;
+  CHECK(plan_compaction(segments, busy)->bytes == 64 * MiB);
+  segments[2].file_bytes += 1;
+  CHECK_FALSE(plan_compaction(segments, busy));
+}
+
+TEST_CASE("compaction plan: a merge has so many events at most, however small they are") {
+  Segments segments = of_mib({1, 1, 1, 1});
+  for (SegmentMeta& segment : segments) {
+    segment.event_count = CompactionPolicy::events_max / 4;
+    segment.payload_bytes = 0;
+  }
+  const CompactionPolicy busy{.segment_bytes_max = 1024 * MiB, .fan_in = 4};
+  CHECK(plan_compaction(segments, busy)->count == 4);
+  ++segments[2].event_count;
+  CHECK_FALSE(plan_compaction(segments, busy));
+}
+
 TEST_CASE("compaction plan: a backlog goes in one merge, and the cheapest one first") {
   const CompactionPolicy busy{.segment_bytes_max = 64 * MiB, .fan_in = 4};
   CHECK(plan_compaction(Segments(20, of_bytes(MiB)), busy)->count == 20);
