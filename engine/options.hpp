@@ -27,8 +27,8 @@ struct EngineOptions {
   /// Longest time a `written` or `buffered` event waits for its sync.
   std::chrono::milliseconds sync_interval_ms{100};
 
-  /// Bytes that may be in memory and in the WAL only, over all shards. Reopening reads this much: 64 MiB take some 40
-  /// ms, which keeps restart time predictable whatever the history.
+  /// Bytes that may be in memory and in the WAL only, over all shards. Reopening after a crash reads this much,
+  /// whatever the history, so it bounds the time of a restart (docs/performance.md has figures).
   std::uint64_t unsealed_bytes_max = 64 * MiB;
   /// Size of one WAL file. Files are recycled: a shard keeps as many spares as one memtable (half of its share of
   /// unsealed_bytes_max) fills, and 3 more, at least 4. With the defaults that is 56 MiB for a single shard and 128 MiB
