@@ -16,6 +16,10 @@ formatted = find $(wildcard engine wal segments actors api tests docs bench) -na
 # Further options of weir_bench: make bench BENCH="--only replay --peers weir,lmdb"
 BENCH ?=
 
+# Stages of make trust, and further options for all of them: make trust trust_stages=damage TRUST="--seed 7"
+trust_stages := $(notdir $(foreach stage,crash_images failed_calls kills damage simulation model,$(wildcard tests/trust/$(stage))))
+TRUST ?=
+
 # $(call compile,PRESET,TARGETS): configures once; Ninja does so again when need be. In a log only failures are shown.
 define compile
 	@[ -e build/$(1)/build.ninja ] || { mkdir -p build/$(1); cmake --preset $(1) >build/$(1)/configure.log 2>&1 || \
@@ -83,6 +87,13 @@ bench-micro: setup-bench ## the hot pieces one by one, without disk and peers (h
 	$(call compile,bench)
 	@build/bench/bin/weir_micro
 
+trust: setup ## every trust stage with its published counts (45 minutes at most); writes build/trust.jsonl
+	$(call compile,trust,weir_trust)
+	@rm -f build/trust.jsonl
+	@failed=; for stage in $(trust_stages); do \
+	  echo "== $$stage"; build/trust/bin/weir_trust_$$stage --full --report build/trust.jsonl $(TRUST) || failed+=" $$stage"; \
+	done; [ -z "$$failed" ] || { echo "trust: failed:$$failed"; exit 1; }
+
 coverage: setup ## line coverage of engine/ wal/ segments/; fails below 90 %
 	$(call compile,coverage)
 	@find build/coverage -name '*.gcda' -delete
@@ -99,4 +110,4 @@ format: setup ## put every source file into the house style
 clean: ## remove build/
 	@rm -rf build
 
-.PHONY: help setup setup-build setup-bench build bench bench-full bench-small bench-micro demo test test-dev test-asan-ubsan test-tsan coverage check-format format clean
+.PHONY: help trust setup setup-build setup-bench build bench bench-full bench-small bench-micro demo test test-dev test-asan-ubsan test-tsan coverage check-format format clean
