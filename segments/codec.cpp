@@ -4,7 +4,7 @@
 #include "segments/hex_text.hpp"
 #include "segments/scoped_bytes.hpp"
 
-#include <lz4.h>
+#include "engine/lz4.hpp"
 
 #include <cstring>
 #include <memory>
@@ -12,8 +12,7 @@
 namespace weir::segments {
 namespace {
 
-// An LZ4 sequence of n bytes yields at most 255 n bytes; hex packing at most doubles that.
-constexpr std::uint64_t lz4_ratio_max = 255;
+// Hex packing at most doubles what LZ4 yields.
 constexpr std::uint64_t hex_ratio_max = 2;
 
 // Decoding costs time on every read, so a code must save at least this much of the block: 1/16.
@@ -32,11 +31,6 @@ constexpr int lz4_acceleration = 2;
 // Whether ids are worth packing is a matter of the payloads, and those of a file are alike.
 constexpr unsigned blocks_between_tries = 15;
 
-bool lz4_decode(std::string_view stored, char* out, std::size_t out_bytes) noexcept {
-  return LZ4_decompress_safe(stored.data(), out, static_cast<int>(stored.size()), static_cast<int>(out_bytes)) ==
-         static_cast<int>(out_bytes);
-}
-
 /// The counter of a column of strings; null for blocks of numbers.
 unsigned* strings_of(std::array<unsigned, 3>& counters, BlockKind kind) noexcept {
   switch (kind) {
@@ -53,15 +47,13 @@ BlockEncoder::BlockEncoder() = default;
 BlockEncoder::~BlockEncoder() = default;
 
 /// LZ4 of `raw`, valid until the next call.
-std::string_view BlockEncoder::lz4(std::string_view raw) {
-  const auto bound = static_cast<std::size_t>(LZ4_compressBound(static_cast<int>(raw.size())));
+std::string_view BlockEncoder::compressed(std::string_view raw) {
+  const std::size_t bound = lz4::block_bytes_max(raw.size());
   if (buffer_bytes_ < bound) {
     buffer_ = std::make_unique_for_overwrite<char[]>(bound);
     buffer_bytes_ = bound;
   }
-  const int size = LZ4_compress_fast(raw.data(), buffer_.get(), static_cast<int>(raw.size()), static_cast<int>(bound),
-                                     lz4_acceleration);
-  return {buffer_.get(), static_cast<std::size_t>(size)};
+  return {buffer_.get(), lz4::compress(raw, {buffer_.get(), bound}, lz4_acceleration)};
 }
 
 Codec BlockEncoder::encode(std::string_view raw, BlockKind kind, std::string& out) {
@@ -70,7 +62,7 @@ Codec BlockEncoder::encode(std::string_view raw, BlockKind kind, std::string& ou
     --*unpacked_blocks;
   } else if (unpacked_blocks != nullptr) {
     if (pack_hex_text(raw, packed_) && worth_packing(packed_.size(), raw.size())) {
-      const std::string_view stored = lz4(packed_);
+      const std::string_view stored = compressed(packed_);
       if (worth_it(stored.size() + sizeof(std::uint32_t), raw.size())) {
         append_integer(out, static_cast<std::uint32_t>(packed_.size()));
         out += stored;
@@ -80,7 +72,7 @@ Codec BlockEncoder::encode(std::string_view raw, BlockKind kind, std::string& ou
       *unpacked_blocks = blocks_between_tries;
     }
   }
-  if (const std::string_view stored = lz4(raw); !stored.empty() && worth_it(stored.size(), raw.size())) {
+  if (const std::string_view stored = compressed(raw); !stored.empty() && worth_it(stored.size(), raw.size())) {
     out += stored;
     return Codec::lz4;
   }
@@ -93,7 +85,7 @@ bool plausible_sizes(std::uint8_t codec, std::uint64_t stored_bytes, std::uint64
     return false;
   if (codec == static_cast<std::uint8_t>(Codec::raw))
     return stored_bytes == raw_bytes;
-  return raw_bytes <= stored_bytes * lz4_ratio_max * hex_ratio_max;
+  return raw_bytes <= stored_bytes * lz4::ratio_max * hex_ratio_max;
 }
 
 Status decode_block(std::uint8_t codec, std::span<const std::byte> stored, std::span<std::byte> out) {
@@ -107,7 +99,7 @@ Status decode_block(std::uint8_t codec, std::span<const std::byte> stored, std::
       std::memcpy(to, from.data(), out.size());
     return {};
   case Codec::lz4:
-    if (lz4_decode(from, to, out.size()))
+    if (lz4::decompress(from, {to, out.size()}))
       return {};
     return fail(Errc::corruption, "a block does not decompress");
   case Codec::hex_lz4: {
@@ -118,7 +110,7 @@ Status decode_block(std::uint8_t codec, std::span<const std::byte> stored, std::
     thread_local ScopedBytes::Kept kept;
     const ScopedBytes bytes(kept, packed_bytes);
     char* const packed = reinterpret_cast<char*>(bytes.data());
-    if (lz4_decode(from.substr(sizeof packed_bytes), packed, packed_bytes) &&
+    if (lz4::decompress(from.substr(sizeof packed_bytes), {packed, packed_bytes}) &&
         unpack_hex_text({packed, packed_bytes}, {to, out.size()}))
       return {};
     return fail(Errc::corruption, "a block does not decompress");

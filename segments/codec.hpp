@@ -1,4 +1,4 @@
-// The one door to LZ4: bytes of a block, encoded and decoded.
+// Bytes of a block, encoded and decoded.
 //
 // Threading: an encoder is for one thread, decoding a pure function and safe on any bytes.
 #pragma once
@@ -30,7 +30,7 @@ public:
   [[nodiscard]] Codec encode(std::string_view raw, BlockKind kind, std::string& out);
 
 private:
-  std::string_view lz4(std::string_view raw);
+  std::string_view compressed(std::string_view raw);
 
   std::string packed_;
   std::unique_ptr<char[]> buffer_;
