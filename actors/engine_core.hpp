@@ -6,8 +6,8 @@
 // answer `closing`, and what readers still hold stays valid.
 #pragma once
 
+#include "actors/engine_open.hpp"
 #include "actors/engine_parts.hpp"
-#include "engine/io/random.hpp"
 
 #include <weir/options.hpp>
 #include <weir/query.hpp>
@@ -25,21 +25,6 @@
 #include <string>
 
 namespace weir {
-
-/// Everything the engine takes from outside; tests put simulated parts in.
-struct EngineSeams {
-  std::unique_ptr<io::FileSystem> fs;
-  std::unique_ptr<io::Clock> clock;
-  std::unique_ptr<io::Random> random;
-  /// Opens the catalog, or creates one with this many shards and this seed where there is none and `create` is set.
-  std::function<Result<std::unique_ptr<CatalogStore>>(io::FileSystem&, bool create, std::uint32_t shards,
-                                                      std::uint64_t directory_seed)>
-      open_catalog;
-  std::function<void(std::chrono::nanoseconds)> pause; ///< See ShardLog::Parts; may be empty.
-};
-
-/// The operating system's, for the directory at `directory`.
-Result<EngineSeams> system_seams(const std::string& directory, const EngineOptions& options);
 
 enum class WhenFull {
   wait,   ///< The calling thread waits its turn.
@@ -86,9 +71,6 @@ private:
   struct ActorSide;
 
   EngineCore();
-  Status open_directory(EngineSeams& seams);
-  Status open_shards(const CatalogState& state);
-  Status open_shard(const CatalogState& state, const ShardRecord& record, ShardParts& shard);
   void start_actors();
   void stop_actors();
   void stop_threads();
@@ -100,7 +82,6 @@ private:
 
   EngineParts parts_;
   std::unique_ptr<ActorSide> actors_;
-  std::function<void(std::chrono::nanoseconds)> pause_;
   std::atomic<bool> closing_{false};
   /// Held shared while a call uses actors or the executor; close() takes it alone before it ends them.
   mutable std::shared_mutex door_;

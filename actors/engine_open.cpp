@@ -1,5 +1,6 @@
-#include "actors/engine_core.hpp"
+#include "actors/engine_open.hpp"
 
+#include "actors/engine_core.hpp"
 #include "engine/event_codec.hpp"
 #include "engine/io/posix_file_system.hpp"
 #include "engine/io/quarantine.hpp"
@@ -19,19 +20,20 @@ constexpr std::uint32_t shards_default = 4;
 constexpr std::size_t lookup_threads = 2;
 const std::string catalog_file = "catalog.db";
 
+} // namespace
+
 Result<std::unique_ptr<CatalogStore>> open_sqlite_catalog(io::FileSystem& fs, bool create, std::uint32_t shards,
                                                           std::uint64_t directory_seed) {
-  const auto path = fs.native_path(catalog_file);
-  if (!path)
-    return fail(Errc::unsupported, "the catalog needs a real directory");
   const auto there = fs.stat(catalog_file);
   if (!there && there.code() != Errc::not_found)
     return there.error();
   if (!there && !create)
-    return fail(Errc::not_found, "the directory holds no weir data; create it with `weir init`", *path);
-  auto catalog = there ? Catalog::open(*path) : Result<std::unique_ptr<Catalog>>(fail(Errc::not_found, "no catalog"));
+    return fail(Errc::not_found, "the directory holds no weir data; create it with `weir init`",
+                fs.native_path(catalog_file).value_or(catalog_file));
+  auto catalog =
+      there ? Catalog::open(fs, catalog_file) : Result<std::unique_ptr<Catalog>>(fail(Errc::not_found, "no catalog"));
   if (!catalog && catalog.code() == Errc::not_found && create) { // none, or one whose creation was interrupted
-    catalog = Catalog::create(*path, shards, directory_seed);
+    catalog = Catalog::create(fs, catalog_file, shards, directory_seed);
     if (catalog)
       WEIR_TRY(fs.sync_directory("."));
   }
@@ -39,8 +41,6 @@ Result<std::unique_ptr<CatalogStore>> open_sqlite_catalog(io::FileSystem& fs, bo
     return std::move(catalog).error();
   return std::unique_ptr<CatalogStore>(std::move(*catalog));
 }
-
-} // namespace
 
 Result<EngineSeams> system_seams(const std::string& directory, const EngineOptions& options) {
   auto fs = io::open_posix_file_system(directory, options.create_if_missing);
@@ -55,78 +55,81 @@ Result<EngineSeams> system_seams(const std::string& directory, const EngineOptio
   return seams;
 }
 
-Result<std::shared_ptr<EngineCore>> EngineCore::open(EngineSeams seams, EngineOptions options) {
-  WEIR_TRY(options.validate());
-  std::shared_ptr<EngineCore> core(new EngineCore());
-  core->parts_.options = options;
-  const auto began = seams.clock->steady_now();
-  if (Status opened = core->open_directory(seams); !opened)
-    return std::move(opened).error();
-  core->start_actors();
-  core->open_ = true;
-  core->parts_.open_ms = static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(core->parts_.clock->steady_now() - began).count());
-  return core;
+namespace {
+
+using Pause = std::function<void(std::chrono::nanoseconds)>;
+
+Status open_shard(EngineParts& parts, const CatalogState& state, const ShardRecord& record, const Pause& pause,
+                  ShardParts& shard) {
+  std::vector<SegmentMeta> live;
+  for (const SegmentMeta& segment : state.segments)
+    if (segment.shard == record.shard)
+      live.push_back(segment);
+  WEIR_TRY(parts.segments->sweep(record.shard, live, record.next_segment));
+  SegmentList readers;
+  for (const SegmentMeta& segment : live) {
+    auto reader = parts.segments->open(segment);
+    if (!reader)
+      return std::move(reader).error();
+    readers.push_back(std::move(*reader));
+  }
+  const EngineOptions& options = parts.options;
+  const std::uint64_t memtable_bytes_max =
+      std::max<std::uint64_t>(1 * MiB, options.unsealed_bytes_max / (2 * options.shards));
+  // A flush gives back as many log files as a memtable fills, while up to two are held ready: room for all of them, or
+  // files would be removed only to be written anew.
+  const std::size_t spares_max = std::max<std::size_t>(4, memtable_bytes_max / options.wal_file_bytes + 3);
+  shard.next_segment = record.next_segment;
+  shard.table = std::make_unique<ShardTable>(record.shard, parts.directory_seed, *parts.unsealed, std::move(readers));
+  shard.recorded_at_max = shard.table->recorded_at_max();
+
+  const auto visit = [&](std::uint64_t first_record, std::span<const std::string_view> calls,
+                         std::shared_ptr<const void> owner, std::uint64_t owner_bytes) -> Status {
+    WEIR_TRY(shard.table->recover(std::move(owner), calls, first_record, owner_bytes));
+    for (const std::string_view call : calls) {
+      const CallHeader header = CallReader::open(call)->header();
+      shard.recorded_at_max = std::max(shard.recorded_at_max, header.recorded_at);
+      parts.recovered_events += header.events;
+    }
+    if (shard.table->active_bytes() >= memtable_bytes_max)
+      shard.table->freeze();
+    return {};
+  };
+  auto end = wal::recover(*parts.fs,
+                          {.shard = record.shard,
+                           .directory_seed = parts.directory_seed,
+                           .first_file = record.wal_first_file,
+                           .cut_record = record.wal_cut_record,
+                           .file_bytes = options.wal_file_bytes,
+                           .spares_max = spares_max},
+                          visit);
+  if (!end)
+    return std::move(end).error();
+  for (const std::string& unknown : end->unknown)
+    WEIR_TRY(io::move_to_quarantine(*parts.fs, unknown));
+  auto writer = std::make_unique<wal::Writer>(*parts.fs,
+                                              wal::WriterOptions{.shard = record.shard,
+                                                                 .directory_seed = parts.directory_seed,
+                                                                 .file_bytes = options.wal_file_bytes,
+                                                                 .spares_max = spares_max},
+                                              *end);
+  shard.log = std::make_unique<ShardLog>(
+      record.shard, options, memtable_bytes_max,
+      ShardLog::Parts{parts.executor->make_lane(io::LaneKind::dedicated, format("weir-log-{}", record.shard)),
+                      parts.files_lane, *shard.table, *parts.guard, *parts.clock, pause},
+      std::move(writer));
+  shard.inbox = std::make_unique<ShardInbox>(
+      InboxBounds{options.inbox_commands_max, options.inbox_bytes_max, options.inbox_parked_max},
+      [&shard] { shard.wake(); });
+  return {};
 }
 
-Status EngineCore::open_directory(EngineSeams& seams) {
-  EngineOptions& options = parts_.options;
-  parts_.fs = std::move(seams.fs);
-  parts_.clock = std::move(seams.clock);
-  auto lock = parts_.fs->lock("LOCK");
-  if (!lock)
-    return std::move(lock).error();
-  parts_.lock = std::move(*lock);
-
-  const std::uint32_t wanted = options.shards == 0 ? shards_default : options.shards;
-  auto catalog = seams.open_catalog(*parts_.fs, options.create_if_missing, wanted, seams.random->next());
-  if (!catalog)
-    return std::move(catalog).error();
-  parts_.catalog = std::move(*catalog);
-  auto state = parts_.catalog->load();
-  if (!state)
-    return std::move(state).error();
-  if (options.shards != 0 && options.shards != state->shard_count)
-    return fail(
-        Errc::incompatible,
-        format("the directory has {} shards, not {}; the number is recorded when it is created and cannot change",
-               state->shard_count, options.shards),
-        "shards");
-  options.shards = state->shard_count;
-  if (options.read_threads == 0)
-    options.read_threads = std::max(1u, std::thread::hardware_concurrency());
-
-  parts_.directory_seed = state->directory_seed;
-  parts_.cache = std::make_unique<segments::BlockCache>(options.block_cache_bytes);
-  parts_.segments = std::make_unique<segments::SegmentFiles>(
-      *parts_.fs, *parts_.cache,
-      segments::SegmentOptions{state->directory_seed, options.zone_rows, options.filter_bits_per_key});
-  parts_.unsealed = std::make_unique<UnsealedBudget>(options.unsealed_bytes_max);
-  parts_.guard = std::make_unique<DiskGuard>(*parts_.fs, options.disk_reserve_bytes);
-  parts_.router = std::make_unique<ShardRouter>(state->shard_count, state->directory_seed);
-  parts_.pinned = std::make_shared<PinnedBudget>(options.pinned_bytes_max);
-  parts_.executor = io::make_threaded_executor(options.read_threads);
-  parts_.lookups = io::make_threaded_executor(lookup_threads);
-  parts_.flush_lane = parts_.executor->make_lane(io::LaneKind::dedicated, "weir-flush");
-  parts_.files_lane = parts_.executor->make_lane(io::LaneKind::dedicated, "weir-files");
-  parts_.compaction_lane = parts_.executor->make_lane(io::LaneKind::dedicated, "weir-compact");
-  parts_.guard->check();
-
-  // The positions of an earlier life may have been given up to the reservation: this one starts behind it.
-  const Position first = state->positions_reserved;
-  const Position reserved = first + 2 * PositionSource::block;
-  WEIR_TRY(parts_.catalog->reserve_positions(reserved));
-  parts_.positions = std::make_unique<PositionSource>(first, reserved);
-  pause_ = seams.pause;
-  return open_shards(*state);
-}
-
-Status EngineCore::open_shards(const CatalogState& state) {
+Status open_shards(EngineParts& parts, const CatalogState& state, const Pause& pause) {
   std::string damaged;
   for (const ShardRecord& record : state.shards) {
-    auto& shard = *parts_.shards.emplace_back(std::make_unique<ShardParts>());
+    auto& shard = *parts.shards.emplace_back(std::make_unique<ShardParts>());
     shard.id = record.shard;
-    Status opened = open_shard(state, record, shard);
+    Status opened = open_shard(parts, state, record, pause, shard);
     if (opened)
       continue;
     if (opened.code() != Errc::corruption)
@@ -139,73 +142,77 @@ Status EngineCore::open_shards(const CatalogState& state) {
     damaged += format("{}shard {}: {} ({})", damaged.empty() ? "" : "; ", record.shard, opened.error().message,
                       opened.error().where);
   }
-  if (!damaged.empty() && !parts_.options.allow_failed_shards)
+  if (!damaged.empty() && !parts.options.allow_failed_shards)
     return fail(Errc::corruption, format("damaged shards: {}; allow_failed_shards opens the others", damaged));
   return {};
 }
 
-Status EngineCore::open_shard(const CatalogState& state, const ShardRecord& record, ShardParts& shard) {
-  std::vector<SegmentMeta> live;
-  for (const SegmentMeta& segment : state.segments)
-    if (segment.shard == record.shard)
-      live.push_back(segment);
-  WEIR_TRY(parts_.segments->sweep(record.shard, live, record.next_segment));
-  SegmentList readers;
-  for (const SegmentMeta& segment : live) {
-    auto reader = parts_.segments->open(segment);
-    if (!reader)
-      return std::move(reader).error();
-    readers.push_back(std::move(*reader));
-  }
-  const EngineOptions& options = parts_.options;
-  const std::uint64_t memtable_bytes_max =
-      std::max<std::uint64_t>(1 * MiB, options.unsealed_bytes_max / (2 * options.shards));
-  // A flush gives back as many log files as a memtable fills, while up to two are held ready: room for all of them, or
-  // files would be removed only to be written anew.
-  const std::size_t spares_max = std::max<std::size_t>(4, memtable_bytes_max / options.wal_file_bytes + 3);
-  shard.next_segment = record.next_segment;
-  shard.table = std::make_unique<ShardTable>(record.shard, parts_.directory_seed, *parts_.unsealed, std::move(readers));
-  shard.recorded_at_max = shard.table->recorded_at_max();
+} // namespace
 
-  const auto visit = [&](std::uint64_t first_record, std::span<const std::string_view> calls,
-                         std::shared_ptr<const void> owner, std::uint64_t owner_bytes) -> Status {
-    WEIR_TRY(shard.table->recover(std::move(owner), calls, first_record, owner_bytes));
-    for (const std::string_view call : calls) {
-      const CallHeader header = CallReader::open(call)->header();
-      shard.recorded_at_max = std::max(shard.recorded_at_max, header.recorded_at);
-      parts_.recovered_events += header.events;
-    }
-    if (shard.table->active_bytes() >= memtable_bytes_max)
-      shard.table->freeze();
-    return {};
-  };
-  auto end = wal::recover(*parts_.fs,
-                          {.shard = record.shard,
-                           .directory_seed = parts_.directory_seed,
-                           .first_file = record.wal_first_file,
-                           .cut_record = record.wal_cut_record,
-                           .file_bytes = options.wal_file_bytes,
-                           .spares_max = spares_max},
-                          visit);
-  if (!end)
-    return std::move(end).error();
-  for (const std::string& unknown : end->unknown)
-    WEIR_TRY(io::move_to_quarantine(*parts_.fs, unknown));
-  auto writer = std::make_unique<wal::Writer>(*parts_.fs,
-                                              wal::WriterOptions{.shard = record.shard,
-                                                                 .directory_seed = parts_.directory_seed,
-                                                                 .file_bytes = options.wal_file_bytes,
-                                                                 .spares_max = spares_max},
-                                              *end);
-  shard.log = std::make_unique<ShardLog>(
-      record.shard, options, memtable_bytes_max,
-      ShardLog::Parts{parts_.executor->make_lane(io::LaneKind::dedicated, format("weir-log-{}", record.shard)),
-                      parts_.files_lane, *shard.table, *parts_.guard, *parts_.clock, pause_},
-      std::move(writer));
-  shard.inbox = std::make_unique<ShardInbox>(
-      InboxBounds{options.inbox_commands_max, options.inbox_bytes_max, options.inbox_parked_max},
-      [&shard] { shard.wake(); });
-  return {};
+Status open_directory(EngineParts& parts, EngineSeams seams) {
+  EngineOptions& options = parts.options;
+  parts.fs = std::move(seams.fs);
+  parts.clock = std::move(seams.clock);
+  auto lock = parts.fs->lock("LOCK");
+  if (!lock)
+    return std::move(lock).error();
+  parts.lock = std::move(*lock);
+
+  const std::uint32_t wanted = options.shards == 0 ? shards_default : options.shards;
+  auto catalog = seams.open_catalog(*parts.fs, options.create_if_missing, wanted, seams.random->next());
+  if (!catalog)
+    return std::move(catalog).error();
+  parts.catalog = std::move(*catalog);
+  auto state = parts.catalog->load();
+  if (!state)
+    return std::move(state).error();
+  if (options.shards != 0 && options.shards != state->shard_count)
+    return fail(
+        Errc::incompatible,
+        format("the directory has {} shards, not {}; the number is recorded when it is created and cannot change",
+               state->shard_count, options.shards),
+        "shards");
+  options.shards = state->shard_count;
+  if (options.read_threads == 0)
+    options.read_threads = std::max(1u, std::thread::hardware_concurrency());
+
+  parts.directory_seed = state->directory_seed;
+  parts.cache = std::make_unique<segments::BlockCache>(options.block_cache_bytes);
+  parts.segments = std::make_unique<segments::SegmentFiles>(
+      *parts.fs, *parts.cache,
+      segments::SegmentOptions{state->directory_seed, options.zone_rows, options.filter_bits_per_key});
+  parts.unsealed = std::make_unique<UnsealedBudget>(options.unsealed_bytes_max);
+  parts.guard = std::make_unique<DiskGuard>(*parts.fs, options.disk_reserve_bytes);
+  parts.router = std::make_unique<ShardRouter>(state->shard_count, state->directory_seed);
+  parts.pinned = std::make_shared<PinnedBudget>(options.pinned_bytes_max);
+  const auto make_executor = seams.make_executor ? seams.make_executor : io::make_threaded_executor;
+  parts.executor = make_executor(options.read_threads);
+  parts.lookups = make_executor(lookup_threads);
+  parts.flush_lane = parts.executor->make_lane(io::LaneKind::dedicated, "weir-flush");
+  parts.files_lane = parts.executor->make_lane(io::LaneKind::dedicated, "weir-files");
+  parts.compaction_lane = parts.executor->make_lane(io::LaneKind::dedicated, "weir-compact");
+  parts.guard->check();
+
+  // The positions of an earlier life may have been given up to the reservation: this one starts behind it.
+  const Position first = state->positions_reserved;
+  const Position reserved = first + 2 * PositionSource::block;
+  WEIR_TRY(parts.catalog->reserve_positions(reserved));
+  parts.positions = std::make_unique<PositionSource>(first, reserved);
+  return open_shards(parts, *state, seams.pause);
+}
+
+Result<std::shared_ptr<EngineCore>> EngineCore::open(EngineSeams seams, EngineOptions options) {
+  WEIR_TRY(options.validate());
+  std::shared_ptr<EngineCore> core(new EngineCore());
+  core->parts_.options = options;
+  const auto began = seams.clock->steady_now();
+  if (Status opened = open_directory(core->parts_, std::move(seams)); !opened)
+    return std::move(opened).error();
+  core->start_actors();
+  core->open_ = true;
+  core->parts_.open_ms = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(core->parts_.clock->steady_now() - began).count());
+  return core;
 }
 
 } // namespace weir

@@ -41,18 +41,17 @@ Result<Content> identify(Database& database) {
   return Content::catalog;
 }
 
-Result<Database> open_database(const std::string& native_path, bool create, Content& content) {
-  auto database = Database::open(native_path, {.create = create, .exclusive = true});
-  if (!database)
-    return database;
+// Exclusive: one process owns a data directory.
+constexpr sqlite::OpenOptions creating{.create = true, .exclusive = true};
+constexpr sqlite::OpenOptions existing{.create = false, .exclusive = true};
+
+Result<Content> identify_untouched(Database& database) {
   // Until the file is known to be ours, not even its journal may be moved into it.
-  WEIR_TRY(database->checkpoint_on_close(false));
-  auto found = identify(*database);
-  if (!found)
-    return std::move(found).error();
-  WEIR_TRY(database->checkpoint_on_close(true));
-  content = *found;
-  return database;
+  WEIR_TRY(database.checkpoint_on_close(false));
+  const auto found = identify(database);
+  if (found)
+    WEIR_TRY(database.checkpoint_on_close(true));
+  return found;
 }
 
 Error closed() {
@@ -69,30 +68,52 @@ Result<std::unique_ptr<Catalog>> Catalog::create(const std::string& native_path,
                                                  std::uint64_t directory_seed) {
   if (const char* why = fault(Head{.shard_count = shards}))
     return fail(Errc::invalid_argument, why); // Before there is a file.
-  Content content = Content::nothing;
-  auto database = open_database(native_path, true, content);
-  if (!database)
-    return std::move(database).error();
-  if (content == Content::catalog)
-    return fail(Errc::invalid_argument, "there is a catalog already", native_path);
-  WEIR_TRY(database->use_wal());
-  std::unique_ptr<Catalog> made(new Catalog(std::move(*database)));
+  return create(Database::open(native_path, creating), shards, directory_seed);
+}
+
+Result<std::unique_ptr<Catalog>> Catalog::create(io::FileSystem& fs, const std::string& path, std::uint32_t shards,
+                                                 std::uint64_t directory_seed) {
+  if (const char* why = fault(Head{.shard_count = shards}))
+    return fail(Errc::invalid_argument, why);
+  return create(Database::open(fs, path, creating), shards, directory_seed);
+}
+
+Result<std::unique_ptr<Catalog>> Catalog::create(Result<Database> opened, std::uint32_t shards,
+                                                 std::uint64_t directory_seed) {
+  if (!opened)
+    return std::move(opened).error();
+  const auto content = identify_untouched(*opened);
+  if (!content)
+    return content.error();
+  if (*content == Content::catalog)
+    return fail(Errc::invalid_argument, "there is a catalog already", opened->path());
+  WEIR_TRY(opened->use_wal());
+  std::unique_ptr<Catalog> made(new Catalog(std::move(*opened)));
   WEIR_TRY(made->fill(shards, directory_seed));
   WEIR_TRY(made->database_.checkpoint());
   return made;
 }
 
 Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& native_path) {
-  Content content = Content::nothing;
-  auto database = open_database(native_path, false, content);
-  if (!database)
-    return std::move(database).error();
-  if (content == Content::nothing)
-    return fail(Errc::not_found, "the catalog was never completed", native_path);
+  return open(Database::open(native_path, existing));
+}
+
+Result<std::unique_ptr<Catalog>> Catalog::open(io::FileSystem& fs, const std::string& path) {
+  return open(Database::open(fs, path, existing));
+}
+
+Result<std::unique_ptr<Catalog>> Catalog::open(Result<Database> opened) {
+  if (!opened)
+    return std::move(opened).error();
+  const auto content = identify_untouched(*opened);
+  if (!content)
+    return content.error();
+  if (*content == Content::nothing)
+    return fail(Errc::not_found, "the catalog was never completed", opened->path());
   // A view or trigger in a foreign file could make our own statements do anything.
-  WEIR_TRY(catalog::check_tables(*database));
-  WEIR_TRY(database->use_wal());
-  return std::unique_ptr<Catalog>(new Catalog(std::move(*database)));
+  WEIR_TRY(catalog::check_tables(*opened));
+  WEIR_TRY(opened->use_wal());
+  return std::unique_ptr<Catalog>(new Catalog(std::move(*opened)));
 }
 
 Result<std::unique_ptr<Catalog>> Catalog::create_in_memory(std::uint32_t shards, std::uint64_t directory_seed) {

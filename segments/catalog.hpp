@@ -33,6 +33,10 @@ public:
   /// Errors: `not_found` where there is no catalog, or none that create() completed; `incompatible` for another
   /// program's file or another format version, whose bytes stay as they are; `corruption`, `locked`, `io_error`.
   static Result<std::unique_ptr<Catalog>> open(const std::string& native_path);
+  /// The same for the file `path` of `fs`, which outlives the catalog.
+  static Result<std::unique_ptr<Catalog>> create(io::FileSystem& fs, const std::string& path, std::uint32_t shards,
+                                                 std::uint64_t directory_seed);
+  static Result<std::unique_ptr<Catalog>> open(io::FileSystem& fs, const std::string& path);
   /// One without a file, for tests of what lies above.
   static Result<std::unique_ptr<Catalog>> create_in_memory(std::uint32_t shards, std::uint64_t directory_seed);
 
@@ -55,6 +59,9 @@ private:
     std::vector<SegmentMeta> segments;
   };
   explicit Catalog(sqlite::Database database) : database_(std::move(database)) {}
+  static Result<std::unique_ptr<Catalog>> create(Result<sqlite::Database> opened, std::uint32_t shards,
+                                                 std::uint64_t directory_seed);
+  static Result<std::unique_ptr<Catalog>> open(Result<sqlite::Database> opened);
   Result<Records> read();
   Status fill(std::uint32_t shards, std::uint64_t directory_seed);
 

@@ -1,7 +1,9 @@
 #include "engine/sqlite/database.hpp"
 
 #include "engine/check.hpp"
+#include "engine/io/file_system.hpp"
 #include "engine/sqlite/error.hpp"
+#include "engine/sqlite/file_system_vfs.hpp"
 #include "engine/text.hpp"
 
 #include <cstdio>
@@ -29,6 +31,13 @@ void Database::Closer::operator()(sqlite3* connection) const noexcept {
   sqlite3_close_v2(connection);
 }
 
+Database::Database(std::string path) : path_(std::move(path)) {
+}
+
+Database::Database(Database&&) noexcept = default;
+
+Database::~Database() = default;
+
 Result<Database> Database::open(const std::string& path, const OpenOptions& options) {
   std::error_code ignored;
   if (options.create)
@@ -43,6 +52,19 @@ Result<Database> Database::open(const std::string& path, const OpenOptions& opti
   return database;
 }
 
+Result<Database> Database::open(io::FileSystem& fs, const std::string& path, const OpenOptions& options) {
+  if (const auto native = fs.native_path(path))
+    return open(*native, options);
+  const auto there = fs.stat(path);
+  if (!there && (there.code() != Errc::not_found || !options.create))
+    return there.error();
+  Database database(path);
+  database.vfs_ = std::make_unique<FileSystemVfs>(fs);
+  WEIR_TRY(database.connect(path, SQLITE_OPEN_READWRITE | (options.create ? SQLITE_OPEN_CREATE : 0)));
+  WEIR_TRY(database.configure(options.exclusive));
+  return database;
+}
+
 Result<Database> Database::open_in_memory() {
   Database database(":memory:");
   WEIR_TRY(database.connect(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY));
@@ -53,7 +75,8 @@ Result<Database> Database::open_in_memory() {
 Status Database::connect(const std::string& name, int flags) {
   sqlite3* connection = nullptr;
   // No mutex: a connection belongs to one thread at a time.
-  const int code = sqlite3_open_v2(name.c_str(), &connection, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int code =
+      sqlite3_open_v2(name.c_str(), &connection, flags | SQLITE_OPEN_NOMUTEX, vfs_ ? vfs_->name().c_str() : nullptr);
   connection_.reset(connection); // Set even on failure, to carry the message.
   if (code != SQLITE_OK)
     return error_of(connection, code, path_);

@@ -21,7 +21,13 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
+namespace weir::io {
+class FileSystem;
+}
+
 namespace weir::sqlite {
+
+class FileSystemVfs;
 
 struct OpenOptions {
   bool create = false;    ///< Make the file if it is missing; without it a missing file is `not_found`.
@@ -71,8 +77,14 @@ public:
   /// Opens `path` with synchronous=FULL and waits for no lock. The journal mode stays as the file has it. A file that
   /// is no database, or locked by another connection, is found here.
   static Result<Database> open(const std::string& path, const OpenOptions& options);
+  /// The same for the file `path` of `fs`, which outlives the database: through the operating system where it knows the
+  /// file, else through `fs` itself.
+  static Result<Database> open(io::FileSystem& fs, const std::string& path, const OpenOptions& options);
   /// A database that lives and dies with the object.
   static Result<Database> open_in_memory();
+  Database(Database&&) noexcept;
+  Database& operator=(Database&&) = delete;
+  ~Database();
 
   Result<Statement> prepare(std::string_view sql);
   /// Runs one or more statements that need no parameters; rows are ignored.
@@ -103,11 +115,12 @@ private:
   struct Closer {
     void operator()(sqlite3* connection) const noexcept;
   };
-  explicit Database(std::string path) : path_(std::move(path)) {}
+  explicit Database(std::string path);
   Status connect(const std::string& name, int flags);
   Status configure(bool exclusive);
 
-  std::string path_; // For messages; ":memory:" has none on disk.
+  std::string path_;                   // For messages; ":memory:" has none on disk.
+  std::unique_ptr<FileSystemVfs> vfs_; // None: the operating system's. Outlives the connection.
   std::unique_ptr<sqlite3, Closer> connection_;
 };
 

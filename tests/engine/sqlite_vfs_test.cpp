@@ -1,0 +1,102 @@
+// SQLite on the simulated disk.
+#include "engine/io/memory_file_system.hpp"
+#include "engine/sqlite/database.hpp"
+
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <string>
+
+using namespace weir;
+using io::CrashPolicy;
+using io::MemoryFileSystem;
+using sqlite::Database;
+using sqlite::Transaction;
+
+namespace {
+
+Database must_open(io::FileSystem& fs) {
+  auto database = Database::open(fs, "a.db", {.create = true, .exclusive = true});
+  REQUIRE_MESSAGE(database.ok(), to_string(database.ok() ? Error{} : database.error()));
+  return std::move(*database);
+}
+
+Database must_create(MemoryFileSystem& fs) {
+  Database database = must_open(fs);
+  REQUIRE(database.use_wal().ok());
+  REQUIRE(database.execute("CREATE TABLE t(n INTEGER)").ok());
+  REQUIRE(fs.sync_directory("").ok());
+  return database;
+}
+
+Status insert(Database& database, int n) {
+  auto transaction = Transaction::begin(database);
+  if (!transaction)
+    return transaction.error();
+  WEIR_TRY(database.execute("INSERT INTO t VALUES(" + std::to_string(n) + ")"));
+  return transaction->commit();
+}
+
+std::int64_t rows(io::FileSystem& fs) {
+  Database database = must_open(fs);
+  REQUIRE(database.quick_check().ok());
+  return *database.query_integer("SELECT count(*) FROM t");
+}
+
+} // namespace
+
+TEST_CASE("sqlite: on a simulated disk a committed transaction survives a power cut at any later call") {
+  MemoryFileSystem fs;
+  int committed = 0;
+  std::uint64_t images = 0;
+  {
+    Database database = must_create(fs);
+    fs.set_hook([&](const io::Call& call) -> std::optional<Error> {
+      for (const auto& policy :
+           {CrashPolicy::lose_unsynced(), CrashPolicy::keep_everything(), CrashPolicy::random_subset(call.number)}) {
+        const auto found = rows(*fs.crash_image(policy));
+        CHECK(found >= committed);
+        CHECK(found <= committed + 1);
+        ++images;
+      }
+      return std::nullopt;
+    });
+    for (int n = 1; n <= 5; ++n) {
+      REQUIRE(insert(database, n).ok());
+      committed = n;
+    }
+    REQUIRE(database.checkpoint().ok());
+    fs.set_hook({});
+    CHECK(images > 60);
+    CHECK(rows(*fs.crash_image(CrashPolicy::lose_unsynced())) == 5);
+    CHECK(fs.stat("a.db-wal")->size_bytes == 0);
+  }
+  CHECK(fs.stat("a.db-wal").code() == Errc::not_found); // the last connection has removed it
+}
+
+TEST_CASE("sqlite: on a simulated disk a transaction whose sync failed is refused, and a later one is durable") {
+  MemoryFileSystem fs;
+  Database database = must_create(fs);
+  REQUIRE(insert(database, 1).ok());
+  bool broken = true;
+  fs.set_hook([&](const io::Call& call) -> std::optional<Error> {
+    return broken && call.operation == io::Operation::sync_data ? std::optional(fail(Errc::io_error, "no"))
+                                                                : std::nullopt;
+  });
+  CHECK(insert(database, 2).code() == Errc::io_error);
+  broken = false;
+  CHECK(*database.query_integer("SELECT count(*) FROM t") == 1);
+  REQUIRE(insert(database, 3).ok());
+  CHECK(rows(*fs.crash_image(CrashPolicy::lose_unsynced())) == 2);
+}
+
+TEST_CASE("sqlite: a full simulated disk is disk_full, a missing file is not_found") {
+  MemoryFileSystem fs;
+  CHECK(Database::open(fs, "none.db", {}).code() == Errc::not_found);
+  Database database = must_create(fs);
+  fs.set_free_bytes(100);
+  CHECK(insert(database, 1).code() == Errc::disk_full);
+  fs.set_free_bytes(1 << 20);
+  CHECK(insert(database, 1).ok());
+  CHECK(*database.query_integer("SELECT count(*) FROM t") == 1);
+}
