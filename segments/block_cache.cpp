@@ -21,6 +21,17 @@ std::uint64_t BlockCache::hash_of(const Key& key) noexcept {
   return checksum_seed(key.file_key, key.offset) * 0x9E3779B97F4A7C15ULL;
 }
 
+void BlockCache::Popularity::count(std::uint64_t hash) noexcept {
+  std::uint8_t& counter = counters_[place_of(hash)];
+  if (counter < counter_max)
+    ++counter;
+  if (++requests_ < requests_until_halved)
+    return;
+  requests_ = 0;
+  for (std::uint8_t& each : counters_)
+    each /= 2;
+}
+
 std::size_t BlockCache::Part::place_of(const Key& key, std::uint64_t hash) const noexcept {
   const std::size_t mask = table_.size() - 1;
   std::size_t place = static_cast<std::size_t>(hash >> 36) & mask; // lower bits of it chose the part
@@ -31,15 +42,14 @@ std::size_t BlockCache::Part::place_of(const Key& key, std::uint64_t hash) const
 
 BlockPtr BlockCache::Part::find(const Key& key, std::uint64_t hash) {
   const std::lock_guard lock(mutex_);
+  popularity_.count(hash);
   const std::uint32_t number = table_[place_of(key, hash)];
   if (number == nothing) {
     ++misses_;
     return nullptr;
   }
   ++hits_;
-  Slot& slot = slots_[number - 1];
-  slot.used = true;
-  return slot.block;
+  return slots_[number - 1].block;
 }
 
 BlockPtr BlockCache::Part::insert(const Key& key, std::uint64_t hash, BlockPtr block, std::uint64_t budget_bytes,
@@ -48,8 +58,12 @@ BlockPtr BlockCache::Part::insert(const Key& key, std::uint64_t hash, BlockPtr b
   const std::lock_guard lock(mutex_);
   if (const std::uint32_t number = table_[place_of(key, hash)]; number != nothing)
     return slots_[number - 1].block;
-  while (bytes_ + bytes > budget_bytes)
-    evicted.push_back(evict_one());
+  while (bytes_ + bytes > budget_bytes) {
+    const std::size_t victim = choose_victim();
+    if (popularity_.of(hash) <= popularity_.of(hash_of(slots_[victim].key)))
+      return block;
+    evicted.push_back(evict(victim));
+  }
   if (free_.empty()) {
     slots_.emplace_back();
     free_.push_back(static_cast<std::uint32_t>(slots_.size()));
@@ -58,24 +72,32 @@ BlockPtr BlockCache::Part::insert(const Key& key, std::uint64_t hash, BlockPtr b
   }
   const std::uint32_t number = free_.back();
   free_.pop_back();
-  slots_[number - 1] = {key, block, false};
+  slots_[number - 1] = {key, block};
   table_[place_of(key, hash)] = number;
   bytes_ += bytes;
   return block;
 }
 
-/// Precondition: there is a block.
-BlockPtr BlockCache::Part::evict_one() {
-  for (;; ++hand_) {
+std::size_t BlockCache::Part::choose_victim() {
+  constexpr int candidates = 4;
+  std::size_t victim = slots_.size();
+  unsigned least = 0;
+  for (int seen = 0; seen < candidates; ++hand_) {
     if (hand_ >= slots_.size())
       hand_ = 0;
-    Slot& slot = slots_[hand_];
-    if (slot.block && !slot.used)
-      break;
-    slot.used = false;
+    if (!slots_[hand_].block)
+      continue;
+    ++seen;
+    const unsigned popularity = popularity_.of(hash_of(slots_[hand_].key));
+    if (victim == slots_.size() || popularity < least) {
+      victim = hand_;
+      least = popularity;
+    }
   }
-  // Past the victim, whose slot the next block gets: it is to be the last to be looked at, not the first.
-  const std::size_t victim = hand_++;
+  return victim;
+}
+
+BlockPtr BlockCache::Part::evict(std::size_t victim) {
   Slot& slot = slots_[victim];
   const std::size_t mask = table_.size() - 1;
   std::size_t hole = place_of(slot.key, hash_of(slot.key));

@@ -82,8 +82,27 @@ private:
   };
   static std::uint64_t hash_of(const Key& key) noexcept;
 
-  /// A look-up touches as little memory as can be: one place of the table, one slot, the block. Which block goes is
-  /// decided by a hand that walks over the slots and spares those used since it last came by.
+  /// How often blocks were asked for lately, hits and misses alike; rough: blocks share counters, and all are halved
+  /// now and then, so that yesterday's favourites fade.
+  class Popularity {
+  public:
+    void count(std::uint64_t hash) noexcept;
+    [[nodiscard]] unsigned of(std::uint64_t hash) const noexcept { return counters_[place_of(hash)]; }
+
+  private:
+    static constexpr std::size_t counters = 4'096;
+    static constexpr unsigned counter_max = 15;
+    static constexpr std::size_t requests_until_halved = 8 * counters;
+    static std::size_t place_of(std::uint64_t hash) noexcept { return (hash >> 40) % counters; }
+    std::array<std::uint8_t, counters> counters_{};
+    std::size_t requests_ = 0;
+  };
+
+  /// A look-up touches as little memory as can be: one place of the table, one slot, the block. Once the part is full,
+  /// a new block gets in only if it was asked for more often than the least popular of a few others, which then goes.
+  /// Readers that go through more blocks than there is room for therefore find some of them here every time, instead
+  /// of pushing out each block just before they come back to it; and a block that is not kept costs no memory that the
+  /// processor does not have at hand.
   class Part {
   public:
     BlockPtr find(const Key& key, std::uint64_t hash);
@@ -96,19 +115,21 @@ private:
     struct Slot {
       Key key{};
       BlockPtr block; ///< Null: free.
-      bool used = false;
     };
     static constexpr std::uint32_t nothing = 0;
 
     /// The place in table_ that holds this key, or the free one where it belongs.
     [[nodiscard]] std::size_t place_of(const Key& key, std::uint64_t hash) const noexcept;
-    BlockPtr evict_one();
+    /// The slot whose block should go next. Precondition: there is a block.
+    std::size_t choose_victim();
+    BlockPtr evict(std::size_t victim);
     void grow_table();
 
     mutable std::mutex mutex_;
     std::vector<std::uint32_t> table_ = std::vector<std::uint32_t>(64, nothing); ///< Slot number + 1, by hash.
     std::vector<Slot> slots_;
     std::vector<std::uint32_t> free_;
+    Popularity popularity_;
     std::size_t hand_ = 0;
     std::uint64_t bytes_ = 0, hits_ = 0, misses_ = 0;
   };

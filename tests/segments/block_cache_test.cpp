@@ -20,6 +20,14 @@ BlockPtr make(BlockCache& cache, std::size_t size, char fill = 'x') {
   return block;
 }
 
+/// As readers do: looks first, and inserts what was not there. True: it was there.
+bool ask(BlockCache& cache, std::uint64_t file, std::uint64_t offset, std::size_t size = 4 * KiB) {
+  if (cache.find(file, offset) != nullptr)
+    return true;
+  cache.insert(file, offset, make(cache, size));
+  return false;
+}
+
 } // namespace
 
 TEST_CASE("block cache: what was inserted is found by its key alone") {
@@ -55,36 +63,52 @@ TEST_CASE("block cache: the budget holds, and what is handed out beyond it is co
 TEST_CASE("block cache: a block in use stays valid when it is evicted") {
   BlockCache cache(160 * KiB);
   const BlockPtr held = cache.insert(1, 0, make(cache, 4 * KiB, 'h'));
-  for (std::uint64_t i = 1; i < 500; ++i)
-    cache.insert(1, i * 1'000, make(cache, 4 * KiB));
+  for (int round = 0; round < 3; ++round)
+    for (std::uint64_t i = 1; i < 500; ++i)
+      ask(cache, 1, i * 1'000);
   CHECK(cache.find(1, 0) == nullptr);
   CHECK(held->text() == std::string(4 * KiB, 'h'));
 }
 
 TEST_CASE("block cache: a popular block outlives many that are read once") {
   BlockCache cache(1 * MiB);
-  cache.insert(9, 9, make(cache, 4 * KiB));
+  ask(cache, 9, 9);
   for (std::uint64_t i = 1; i < 2'000; ++i) {
-    cache.insert(1, i * 1'000, make(cache, 4 * KiB));
-    REQUIRE(cache.find(9, 9) != nullptr);
+    ask(cache, 1, i * 1'000);
+    REQUIRE(ask(cache, 9, 9));
   }
+}
+
+TEST_CASE("block cache: of more blocks than it has room for, read over and over, it has some every time") {
+  BlockCache cache(1 * MiB);
+  constexpr std::uint64_t blocks = 1'000;
+  const auto hits = [&cache] {
+    std::size_t found = 0;
+    for (std::uint64_t i = 0; i < blocks; ++i)
+      found += ask(cache, 1, i) ? 1 : 0;
+    return found;
+  };
+  CHECK(hits() == 0);
+  constexpr std::size_t room = 1 * MiB / (4 * KiB);
+  for (int round = 0; round < 10; ++round)
+    CHECK(hits() > room * 3 / 4);
 }
 
 TEST_CASE("block cache: what is read now takes the place of what nobody reads any more") {
   BlockCache cache(1 * MiB);
-  for (std::uint64_t i = 0; i < 1'000; ++i)
-    cache.insert(1, i, make(cache, 4 * KiB)); // full, and dead from now on
+  for (int round = 0; round < 5; ++round)
+    for (std::uint64_t i = 0; i < 200; ++i)
+      ask(cache, 1, i); // full and popular, and dead from now on
   const auto hits = [&cache] {
     int found = 0;
     for (std::uint64_t i = 0; i < 100; ++i)
-      if (cache.find(2, i) != nullptr)
-        ++found;
-      else
-        cache.insert(2, i, make(cache, 4 * KiB));
+      found += ask(cache, 2, i) ? 1 : 0;
     return found;
   };
   CHECK(hits() == 0);
-  CHECK(hits() == 100);
+  int rounds = 1;
+  while (hits() != 100)
+    REQUIRE(++rounds < 20);
 }
 
 TEST_CASE("block cache: a block larger than its share is handed through, and a budget of 0 keeps nothing") {
