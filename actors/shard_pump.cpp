@@ -4,7 +4,6 @@
 #include "engine/text.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 namespace weir {
 
@@ -117,9 +116,9 @@ bool ShardPump::submit() {
   Position position = *first_position;
   for (ShardState::Numbered& call : formed_->calls) {
     StoreCommand& command = call.command;
-    char* const body = submission.records->add_uninitialized(command.bytes());
-    std::memcpy(body, command.encoded.data(), command.bytes());
-    number_call({body, command.bytes()}, call.first_sequence, position, shard_.recorded_at_max);
+    const CallNumbers numbers{call.first_sequence, position, shard_.recorded_at_max};
+    number_call(command.encoded, numbers,
+                submission.records->add_uninitialized(numbered_call_bytes(command.bytes(), numbers)));
     submission.strongest = std::max(submission.strongest, command.durability);
     submission.answers.push_back(
         {std::move(command.done), {call.first_sequence, position, command.events, command.durability}});

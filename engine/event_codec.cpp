@@ -1,10 +1,7 @@
 #include "engine/event_codec.hpp"
 
-#include "engine/check.hpp"
-
 #include <bit>
 #include <cstring>
-#include <limits>
 
 namespace weir {
 
@@ -12,85 +9,85 @@ static_assert(std::endian::native == std::endian::little, "weir's formats are li
 
 namespace {
 
-constexpr std::int64_t timestamp_unset = std::numeric_limits<std::int64_t>::min();
+constexpr std::size_t event_header_bytes_max = 4 * varint_bytes_max + sizeof(std::int64_t);
 
-template <class T> void put(std::string& out, T value) {
-  char bytes[sizeof(T)];
-  std::memcpy(bytes, &value, sizeof(T));
-  out.append(bytes, sizeof(T));
+/// Type and timestamp in one number: nearly always one byte.
+std::uint64_t shape_of(const Event& event) {
+  return 2 * event.event_type.size() + (event.timestamp ? 1 : 0);
 }
 
-template <class T> T get(const char* from) {
-  T value;
-  std::memcpy(&value, from, sizeof(T));
-  return value;
+std::size_t encoded_bytes(const Event& event) {
+  return varint_bytes(shape_of(event)) + varint_bytes(event.event_id.size()) + varint_bytes(event.metadata.size()) +
+         varint_bytes(event.payload.size()) + (event.timestamp ? sizeof(std::int64_t) : 0) + event.event_type.size() +
+         event.event_id.size() + event.metadata.size() + event.payload.size();
 }
 
-Timestamp to_timestamp(std::int64_t us) {
+char* put_time(char* to, Timestamp time) {
+  const std::int64_t us = time.time_since_epoch().count();
+  std::memcpy(to, &us, sizeof us);
+  return to + sizeof us;
+}
+
+Timestamp take_time(const char*& at) {
+  std::int64_t us = 0;
+  std::memcpy(&us, at, sizeof us);
+  at += sizeof us;
   return Timestamp{std::chrono::microseconds{us}};
+}
+
+std::size_t left(const char* at, const char* end) {
+  return static_cast<std::size_t>(end - at);
 }
 
 } // namespace
 
 void encode_call(std::string_view context_id, std::span<const Event> events, std::string& out) {
-  std::size_t size = call_header_bytes + context_id.size();
+  std::size_t size = varint_bytes(events.size()) + varint_bytes(context_id.size()) + context_id.size();
   for (const Event& event : events)
-    size += event_header_bytes + event.event_type.size() + event.event_id.size() + event.metadata.size() +
-            event.payload.size();
+    size += encoded_bytes(event);
   out.reserve(out.size() + size);
-  out.append(24, '\0'); // sequence, position, recorded_at: number_call fills them
-  put(out, static_cast<std::uint32_t>(events.size()));
-  put(out, static_cast<std::uint16_t>(context_id.size()));
-  put(out, std::uint16_t{0});
-  out.append(context_id);
+  char header[event_header_bytes_max];
+  const char* const end = put_varint(put_varint(header, events.size()), context_id.size());
+  out.append(header, left(header, end)).append(context_id);
   for (const Event& event : events) {
-    put(out, event.timestamp ? event.timestamp->time_since_epoch().count() : timestamp_unset);
-    put(out, static_cast<std::uint32_t>(event.payload.size()));
-    put(out, static_cast<std::uint32_t>(event.metadata.size()));
-    put(out, static_cast<std::uint16_t>(event.event_type.size()));
-    put(out, static_cast<std::uint16_t>(event.event_id.size()));
+    char* to = put_varint(header, shape_of(event));
+    to = put_varint(to, event.event_id.size());
+    to = put_varint(to, event.metadata.size());
+    to = put_varint(to, event.payload.size());
+    if (event.timestamp)
+      to = put_time(to, *event.timestamp);
+    out.append(header, left(header, to));
     out.append(event.event_type).append(event.event_id).append(event.metadata).append(event.payload);
   }
 }
 
-void number_call(std::span<char> call, Sequence first_sequence, Position first_position, Timestamp recorded_at) {
-  WEIR_CHECK(call.size() >= call_header_bytes);
-  const std::int64_t recorded_us = recorded_at.time_since_epoch().count();
-  char* at = call.data();
-  std::memcpy(at, &first_sequence, 8);
-  std::memcpy(at + 8, &first_position, 8);
-  std::memcpy(at + 16, &recorded_us, 8);
-  const auto events = get<std::uint32_t>(at + 24);
-  at += call_header_bytes + get<std::uint16_t>(at + 28);
-  for (std::uint32_t i = 0; i < events; ++i) {
-    WEIR_CHECK(at + event_header_bytes <= call.data() + call.size());
-    if (get<std::int64_t>(at) == timestamp_unset)
-      std::memcpy(at, &recorded_us, 8);
-    at += event_header_bytes + get<std::uint32_t>(at + 8) + get<std::uint32_t>(at + 12) + get<std::uint16_t>(at + 16) +
-          get<std::uint16_t>(at + 18);
-  }
+void number_call(std::string_view encoded, const CallNumbers& numbers, char* out) {
+  out = put_varint(put_varint(out, numbers.first_sequence), numbers.first_position);
+  out = put_time(out, numbers.recorded_at);
+  std::memcpy(out, encoded.data(), encoded.size());
 }
 
 Result<CallReader> CallReader::open(std::string_view call) {
-  if (call.size() < call_header_bytes)
-    return fail(Errc::corruption, "a stored call is shorter than its header");
   CallReader reader;
-  reader.header_.first_sequence = get<std::uint64_t>(call.data());
-  reader.header_.first_position = get<std::uint64_t>(call.data() + 8);
-  reader.header_.recorded_at = to_timestamp(get<std::int64_t>(call.data() + 16));
-  reader.header_.events = get<std::uint32_t>(call.data() + 24);
-  const auto context_bytes = get<std::uint16_t>(call.data() + 28);
-  if (get<std::uint16_t>(call.data() + 30) != 0)
-    return fail(Errc::corruption, "a stored call has unknown flags");
-  if (context_bytes == 0 || call.size() - call_header_bytes < context_bytes)
+  CallHeader& header = reader.header_;
+  const char* at = call.data();
+  const char* const end = at + call.size();
+  if (!take_varint(at, end, header.first_sequence) || !take_varint(at, end, header.first_position) ||
+      left(at, end) < sizeof(std::int64_t))
+    return fail(Errc::corruption, "a stored call ends inside its numbers");
+  header.recorded_at = take_time(at);
+  std::uint64_t events = 0;
+  std::uint64_t context_bytes = 0;
+  if (!take_varint(at, end, events) || !take_varint(at, end, context_bytes) || context_bytes > left(at, end) ||
+      context_bytes == 0 || context_bytes > UINT16_MAX)
     return fail(Errc::corruption, "a stored call ends inside its context");
-  if (reader.header_.events == 0 || reader.header_.first_sequence == 0)
+  if (events == 0 || events > UINT32_MAX || header.first_sequence == 0)
     return fail(Errc::corruption, "a stored call is empty or has no numbers");
-  if (reader.header_.first_sequence > UINT64_MAX - reader.header_.events ||
-      reader.header_.first_position > UINT64_MAX - reader.header_.events)
+  if (header.first_sequence > UINT64_MAX - events || header.first_position > UINT64_MAX - events)
     return fail(Errc::corruption, "the numbers of a stored call are out of range");
-  reader.header_.context_id = call.substr(call_header_bytes, context_bytes);
-  reader.rest_ = call.substr(call_header_bytes + context_bytes);
+  header.events = static_cast<std::uint32_t>(events);
+  header.context_id = {at, context_bytes};
+  reader.rest_ = {at + context_bytes, left(at, end) - context_bytes};
   return reader;
 }
 
@@ -100,26 +97,36 @@ Result<bool> CallReader::next(EventView& event) {
       return fail(Errc::corruption, "a stored call is longer than its events");
     return false;
   }
-  if (rest_.size() < event_header_bytes)
-    return fail(Errc::corruption, "a stored call ends inside an event");
   const char* at = rest_.data();
-  const std::uint64_t payload = get<std::uint32_t>(at + 8);
-  const std::uint64_t metadata = get<std::uint32_t>(at + 12);
-  const std::uint64_t type = get<std::uint16_t>(at + 16);
-  const std::uint64_t id = get<std::uint16_t>(at + 18);
-  if (rest_.size() - event_header_bytes < payload + metadata + type + id)
+  const char* const end = at + rest_.size();
+  std::uint64_t shape = 0;
+  std::uint64_t id = 0;
+  std::uint64_t metadata = 0;
+  std::uint64_t payload = 0;
+  if (!take_varint(at, end, shape) || !take_varint(at, end, id) || !take_varint(at, end, metadata) ||
+      !take_varint(at, end, payload))
+    return fail(Errc::corruption, "a stored call ends inside an event");
+  event.timestamp = header_.recorded_at;
+  if ((shape & 1U) != 0) {
+    if (left(at, end) < sizeof(std::int64_t))
+      return fail(Errc::corruption, "a stored call ends inside an event");
+    event.timestamp = take_time(at);
+  }
+  const std::uint64_t type = shape >> 1U;
+  // One by one before they are added up: the sum of four lengths can wrap round.
+  const std::size_t rest = left(at, end);
+  if (type > UINT16_MAX || id > UINT16_MAX || metadata > rest || payload > rest ||
+      type + id + metadata + payload > rest)
     return fail(Errc::corruption, "a stored call ends inside an event");
   event.context_id = header_.context_id;
   event.sequence = header_.first_sequence + seen_;
   event.position = header_.first_position + seen_;
   event.recorded_at = header_.recorded_at;
-  event.timestamp = to_timestamp(get<std::int64_t>(at));
-  std::string_view fields = rest_.substr(event_header_bytes);
-  event.event_type = fields.substr(0, type);
-  event.event_id = fields.substr(type, id);
-  event.metadata = fields.substr(type + id, metadata);
-  event.payload = fields.substr(type + id + metadata, payload);
-  rest_ = fields.substr(type + id + metadata + payload);
+  event.event_type = {at, type};
+  event.event_id = {at += type, id};
+  event.metadata = {at += id, metadata};
+  event.payload = {at += metadata, payload};
+  rest_ = {at + payload, left(at, end) - payload};
   ++seen_;
   return true;
 }

@@ -1,16 +1,17 @@
 // One store call as bytes: what the WAL keeps and the memtable points into.
 //
-// Purpose: the caller's thread encodes and validates, the shard only fills in the numbers, the log writes the same
+// Purpose: the caller's thread encodes and validates, the shard puts the numbers in front, the log writes the same
 // bytes, the memtable adopts them: an event is copied twice between the caller and the disk and never re-encoded.
 // Threading: pure functions.
-// Format (little-endian; docs/formats/wal.md, "Call"):
-//   call  := first_sequence u64 | first_position u64 | recorded_at i64 (us) | events u32 | context_bytes u16 | flags
-//   u16
-//            | context_id | event{events}
-//   event := timestamp i64 (us) | payload_bytes u32 | metadata_bytes u32 | type_bytes u16 | id_bytes u16
-//            | event_type | event_id | metadata | payload
-// A timestamp of `timestamp_unset` is replaced by recorded_at when the numbers are filled in.
+// Format (little-endian; docs/formats/wal.md, "Call"; v: engine/varint.hpp):
+//   call  := first_sequence v | first_position v | recorded_at i64 (us) | events v | context_bytes v | context_id
+//            | event{events}
+//   event := 2 * type_bytes + has_timestamp v | id_bytes v | metadata_bytes v | payload_bytes v
+//            | timestamp i64 (us), if has_timestamp | event_type | event_id | metadata | payload
+// An event without a timestamp happened when it was recorded.
 #pragma once
+
+#include "engine/varint.hpp"
 
 #include <weir/event.hpp>
 #include <weir/result.hpp>
@@ -23,16 +24,28 @@
 
 namespace weir {
 
-inline constexpr std::size_t call_header_bytes = 8 + 8 + 8 + 4 + 2 + 2;
-inline constexpr std::size_t event_header_bytes = 8 + 4 + 4 + 2 + 2;
+/// An event is at least so many bytes longer than its fields.
+inline constexpr std::size_t event_header_bytes_min = 4;
 
-/// Appends the encoding of `events` (all of one context, already validated) to `out`, numbers left zero.
+/// What the shard decides about a call.
+struct CallNumbers {
+  Sequence first_sequence = 0;
+  Position first_position = 0;
+  Timestamp recorded_at{};
+};
+
+/// Appends `events` (all of one context, already validated) to `out`: a call without its numbers.
 void encode_call(std::string_view context_id, std::span<const Event> events, std::string& out);
 
-/// Fills the numbers into an encoded call. Precondition: `call` came from encode_call.
-void number_call(std::span<char> call, Sequence first_sequence, Position first_position, Timestamp recorded_at);
+/// Bytes of a call of `encoded_bytes` once it has these numbers.
+[[nodiscard]] constexpr std::size_t numbered_call_bytes(std::size_t encoded_bytes, const CallNumbers& numbers) {
+  return varint_bytes(numbers.first_sequence) + varint_bytes(numbers.first_position) + sizeof(std::int64_t) +
+         encoded_bytes;
+}
+/// Writes the whole call, numbered_call_bytes() bytes, to `out`. Precondition: `encoded` came from encode_call.
+void number_call(std::string_view encoded, const CallNumbers& numbers, char* out);
 
-/// The fixed part of an encoded call.
+/// The fixed part of a call.
 struct CallHeader {
   Sequence first_sequence = 0;
   Position first_position = 0;
@@ -41,7 +54,7 @@ struct CallHeader {
   std::string_view context_id; ///< Into the encoded bytes.
 };
 
-/// Walks an encoded call. Bytes may come from disk: every length is checked.
+/// Walks a numbered call. Bytes may come from disk: every length is checked.
 class CallReader {
 public:
   /// `corruption` if the header does not fit; `where` is left empty for the caller to fill.

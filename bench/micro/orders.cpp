@@ -24,11 +24,15 @@ const std::vector<std::string>& numbered_calls() {
   static const auto calls = [] {
     std::vector<std::string> made(orders().size());
     std::unordered_map<std::string_view, Sequence> last_sequences;
+    std::string encoded;
     for (std::size_t i = 0; i < made.size(); ++i) {
       const Row row = orders().row(i);
       const Event event = event_of(row);
-      encode_call(row.context_id, std::span(&event, 1), made[i]);
-      number_call(made[i], ++last_sequences[row.context_id], i + 1, *event.timestamp);
+      encoded.clear();
+      encode_call(row.context_id, std::span(&event, 1), encoded);
+      const CallNumbers numbers{++last_sequences[row.context_id], i + 1, *event.timestamp};
+      made[i].resize(numbered_call_bytes(encoded.size(), numbers));
+      number_call(encoded, numbers, made[i].data());
     }
     return made;
   }();

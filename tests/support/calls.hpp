@@ -35,6 +35,16 @@ namespace weir::test {
   return event;
 }
 
+/// A call of these events, encoded and numbered.
+[[nodiscard]] inline std::string encoded_call(std::string_view context_id, std::span<const Event> events,
+                                              const CallNumbers& numbers) {
+  std::string encoded;
+  encode_call(context_id, events, encoded);
+  std::string call(numbered_call_bytes(encoded.size(), numbers), '\0');
+  number_call(encoded, numbers, call.data());
+  return call;
+}
+
 /// An encoded and numbered call of `count` events that carry their own sequence numbers.
 [[nodiscard]] inline std::string encoded_call(std::string_view context_id, Sequence first_sequence,
                                               std::uint32_t count = 1, Position first_position = 1,
@@ -42,10 +52,7 @@ namespace weir::test {
   std::vector<Event> events;
   for (Sequence sequence = first_sequence; sequence < first_sequence + count; ++sequence)
     events.push_back(numbered_event(sequence));
-  std::string call;
-  encode_call(context_id, events, call);
-  number_call(call, first_sequence, first_position, recorded_at);
-  return call;
+  return encoded_call(context_id, events, {first_sequence, first_position, recorded_at});
 }
 
 /// A command as a sender would hand it in.
@@ -53,7 +60,10 @@ namespace weir::test {
                                           std::uint32_t events = 1, Completion done = {}) {
   StoreCommand command;
   command.context_id = context_id;
-  command.encoded = encoded_call(context_id, 1, events);
+  std::vector<Event> stored;
+  for (std::uint32_t number = 1; number <= events; ++number)
+    stored.push_back(numbered_event(number));
+  encode_call(context_id, stored, command.encoded);
   command.events = events;
   command.sender = sender;
   command.done = std::move(done);

@@ -1,6 +1,6 @@
 #include "tests/engine/query/fake_shard.hpp"
 
-#include "engine/event_codec.hpp"
+#include "tests/support/calls.hpp"
 
 #include <algorithm>
 #include <tuple>
@@ -119,9 +119,9 @@ MemtableView make_memtable(const std::vector<StoredEvent>& events) {
     stored.metadata = event.metadata;
     stored.payload = event.payload;
     stored.timestamp = event.timestamp;
-    auto bytes = std::make_shared<std::string>();
-    encode_call(event.context_id, std::span<const Event>(&stored, 1), *bytes);
-    number_call(*bytes, event.sequence, event.position, event.recorded_at);
+    const CallNumbers numbers{event.sequence, event.position, event.recorded_at};
+    const auto bytes =
+        std::make_shared<std::string>(encoded_call(event.context_id, std::span<const Event>(&stored, 1), numbers));
     const std::string_view call = *bytes;
     memtable->apply(bytes, std::span<const std::string_view>(&call, 1), record++, bytes->size());
   }
