@@ -6,9 +6,13 @@
 #pragma once
 
 #include <weir/event.hpp>
+#include <weir/limits.hpp>
 
 #include "engine/hash.hpp"
+#include "engine/lz4.hpp"
+#include "engine/varint.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -21,7 +25,7 @@ namespace weir::wal {
 static_assert(std::endian::native == std::endian::little, "the format is little-endian, and so must be the machine");
 
 inline constexpr std::uint32_t identity_kind = 1; ///< Keeps WAL files and segments apart in file_identity().
-inline constexpr std::uint32_t format_version = 1;
+inline constexpr std::uint32_t format_version = 2;
 /// The header has this block for itself, so that no write of records can tear it.
 inline constexpr std::uint64_t data_offset = 4096;
 
@@ -46,16 +50,17 @@ struct GroupHeader {
   std::uint32_t magic = group_magic;
   std::uint32_t records = 0;
   std::uint64_t first_record = 0;
-  std::uint64_t group_bytes = 0;
+  std::uint32_t group_bytes = 0;
+  std::uint32_t raw_bytes = 0; ///< Of the records, if they are stored as one LZ4 block; 0: stored as they are.
   std::uint64_t synced_offset = 0;
   std::uint64_t check = 0;
 };
 
-struct RecordHeader {
-  std::uint32_t body_bytes = 0;
-  std::uint32_t header_check = 0;
-  std::uint64_t body_check = 0;
-};
+/// Of a record's body, or of the LZ4 block of a group.
+using Check = std::uint64_t;
+
+/// Bounds what a reader allocates for a compressed group; larger groups are stored as they are.
+inline constexpr std::uint32_t raw_bytes_max = 2 * limits::group_bytes_max;
 
 struct Seal {
   std::uint32_t magic = seal_magic;
@@ -68,7 +73,6 @@ struct Seal {
 
 static_assert(sizeof(FileHeader) == 64 && std::has_unique_object_representations_v<FileHeader>);
 static_assert(sizeof(GroupHeader) == 40 && std::has_unique_object_representations_v<GroupHeader>);
-static_assert(sizeof(RecordHeader) == 16 && std::has_unique_object_representations_v<RecordHeader>);
 static_assert(sizeof(Seal) == 40 && std::has_unique_object_representations_v<Seal>);
 static_assert(sizeof(FileHeader) <= data_offset);
 
@@ -84,22 +88,41 @@ template <class T> [[nodiscard]] std::uint64_t check_of(const T& value, std::uin
   return hash64(&value, sizeof value - sizeof value.check, checksum_seed(identity, offset));
 }
 
-/// Check of the record header at `offset`; binds the record's number, which is not stored.
-[[nodiscard]] inline std::uint32_t header_check_of(const RecordHeader& header, std::uint64_t record,
-                                                   std::uint64_t identity, std::uint64_t offset) noexcept {
-  const std::uint64_t words[3] = {header.body_bytes, header.body_check, record};
-  return static_cast<std::uint32_t>(hash64(words, sizeof words, checksum_seed(identity, offset)));
+/// Check of a body or an LZ4 block that begins at `offset`.
+[[nodiscard]] inline Check check_of_bytes(std::string_view bytes, std::uint64_t identity,
+                                          std::uint64_t offset) noexcept {
+  return hash64(bytes, checksum_seed(identity, offset));
 }
 
-/// Checksum of a body that begins at `offset`.
-[[nodiscard]] inline std::uint64_t body_check_of(std::string_view body, std::uint64_t identity,
-                                                 std::uint64_t offset) noexcept {
-  return hash64(body, checksum_seed(identity, offset));
+/// Bytes of a record before its body: the body's length, its check.
+[[nodiscard]] constexpr std::size_t record_header_bytes(std::size_t body_bytes) noexcept {
+  return varint_bytes(body_bytes) + sizeof(Check);
+}
+
+struct Record {
+  Check check = 0; ///< Of the body; 0 inside an LZ4 block, which has one for all.
+  std::string_view body;
+};
+
+/// Takes the record at `at` and moves `at` behind it; false if it does not end before `end`. Checks nothing else.
+[[nodiscard]] inline bool take_record(const char*& at, const char* end, Record& record) noexcept {
+  std::uint64_t body_bytes = 0;
+  if (!take_varint(at, end, body_bytes))
+    return false;
+  const auto left = static_cast<std::size_t>(end - at);
+  if (left < sizeof(Check) || body_bytes > left - sizeof(Check))
+    return false;
+  record.check = load<Check>(at);
+  record.body = {at + sizeof(Check), static_cast<std::size_t>(body_bytes)};
+  at = record.body.data() + record.body.size();
+  return true;
 }
 
 [[nodiscard]] inline bool valid(const GroupHeader& header, std::uint64_t identity, std::uint64_t offset) {
+  const std::uint64_t stored_bytes = header.group_bytes - std::min<std::uint64_t>(header.group_bytes, sizeof header);
   return header.magic == group_magic && header.check == check_of(header, identity, offset) && header.records > 0 &&
-         header.group_bytes > sizeof header && header.synced_offset <= offset;
+         stored_bytes > sizeof(Check) && header.synced_offset <= offset &&
+         header.raw_bytes <= std::min<std::uint64_t>(raw_bytes_max, stored_bytes * lz4::ratio_max);
 }
 
 [[nodiscard]] inline bool valid(const Seal& seal, std::uint64_t identity, std::uint64_t offset) {

@@ -2,7 +2,7 @@
 //
 // Purpose: the shard adds encoded calls, the writer numbers them and fills in headers and checksums, the memtable keeps
 // the very same bytes. Owner: whoever builds it, then shared with the memtable. Threading: one thread at a time until
-// it is written; afterwards anybody may read. Invariants: one contiguous buffer {group header, (record header,
+// it is written; afterwards anybody may read. Invariants: one contiguous buffer {group header, (length, check,
 // body)...}, so that a group is one write; once the last record is added, no body moves or changes.
 #pragma once
 
@@ -37,6 +37,9 @@ public:
   /// write. Bodies are read, not touched, so readers of a group that is written again see nothing of it.
   [[nodiscard]] std::span<const std::byte> frame(std::uint64_t identity, std::uint64_t offset,
                                                  std::uint64_t first_record, std::uint64_t synced_offset);
+
+  /// For CompressedGroup: the records without their checks, 0 in the place of each. Bodies are not touched.
+  [[nodiscard]] std::string_view unchecked_records();
 
 private:
   struct Body {

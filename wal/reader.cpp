@@ -2,13 +2,14 @@
 
 #include "wal/paths.hpp"
 
-#include <weir/limits.hpp>
-
 #include "engine/io/large_buffer.hpp"
 #include "engine/text.hpp"
 
 #include <algorithm>
 #include <array>
+#include <span>
+#include <string_view>
+#include <vector>
 
 namespace weir::wal {
 namespace {
@@ -38,27 +39,17 @@ std::uint64_t claim_at(const char* bytes, std::uint64_t identity, std::uint64_t 
 
 } // namespace
 
-/// Consecutive bytes of the file that begin with a group, and the records found in them so far.
+/// Consecutive bytes of the file that begin with a group.
 struct FileReader::Piece {
   std::shared_ptr<char[]> bytes;
   std::uint64_t offset = 0;
   std::uint64_t size = 0;
   std::uint64_t used = 0; ///< Bytes read as good groups or records.
-  std::vector<std::string_view> bodies;
 
   [[nodiscard]] std::uint64_t rest() const { return size - used; }
   [[nodiscard]] const char* at(std::uint64_t position) const { return bytes.get() + position; }
-
-  /// Moves the used bytes to a smaller buffer if most of this one would only be kept for nothing.
-  void shrink() {
-    if (used >= size / 2)
-      return;
-    const std::shared_ptr<char[]> smaller(new char[used]);
-    std::memcpy(smaller.get(), bytes.get(), used);
-    for (std::string_view& body : bodies)
-      body = {smaller.get() + (body.data() - bytes.get()), body.size()};
-    bytes = smaller;
-    size = used;
+  [[nodiscard]] std::uint64_t offset_of(const char* place) const {
+    return offset + static_cast<std::uint64_t>(place - bytes.get());
   }
 };
 
@@ -115,21 +106,21 @@ Status FileReader::read_header(ShardId shard, std::uint64_t directory_seed, std:
 
 Result<FileEnd> FileReader::read(const RecordVisitor& visitor) const {
   std::uint64_t offset = data_offset;
-  std::uint64_t next_record = header_.first_record;
   std::uint64_t group_bytes = 0; // of a group that is larger than a piece
+  RecordBatch batch(visitor, header_.first_record);
   while (true) {
     auto piece = read_piece(offset, std::max(piece_bytes, group_bytes));
     if (!piece)
       return piece.error();
-    const std::uint64_t first_record = next_record;
-    const Stop stop = read_groups(*piece, next_record, group_bytes);
+    WEIR_TRY(batch.begin_piece(piece->bytes, piece->size));
+    const auto stop = read_groups(*piece, batch, group_bytes);
+    if (!stop)
+      return stop.error();
     offset = piece->offset + piece->used;
-    if (visitor && !piece->bodies.empty()) {
-      piece->shrink();
-      WEIR_TRY(visitor(first_record, piece->bodies, piece->bytes, piece->size));
+    if (*stop != Stop::need_more) {
+      WEIR_TRY(batch.hand_out());
+      return end_at(offset, batch.next_record() - 1, *stop);
     }
-    if (stop != Stop::need_more)
-      return end_at(offset, next_record - 1, stop);
   }
 }
 
@@ -150,7 +141,7 @@ Result<FileReader::Piece> FileReader::read_piece(std::uint64_t offset, std::uint
 
 /// Reads the groups of the piece. On need_more the next group begins at `piece.used` and has `group_bytes` bytes, or 0
 /// if its header is not in the piece.
-FileReader::Stop FileReader::read_groups(Piece& piece, std::uint64_t& next_record, std::uint64_t& group_bytes) const {
+Result<FileReader::Stop> FileReader::read_groups(Piece& piece, RecordBatch& batch, std::uint64_t& group_bytes) const {
   while (true) {
     group_bytes = 0;
     const std::uint64_t offset = piece.offset + piece.used;
@@ -159,7 +150,7 @@ FileReader::Stop FileReader::read_groups(Piece& piece, std::uint64_t& next_recor
     if (piece.rest() < sizeof(GroupHeader))
       return Stop::need_more;
     const auto group = load<GroupHeader>(piece.at(piece.used));
-    if (!valid(group, identity_, offset) || group.first_record != next_record)
+    if (!valid(group, identity_, offset) || group.first_record != batch.next_record())
       return Stop::bad;
     if (group.group_bytes > limit_ - offset)
       return Stop::past_end;
@@ -167,33 +158,54 @@ FileReader::Stop FileReader::read_groups(Piece& piece, std::uint64_t& next_recor
       group_bytes = group.group_bytes;
       return Stop::need_more;
     }
-    if (!read_records(piece, group, next_record))
+    const auto good = group.raw_bytes == 0 ? read_records(piece, group, batch) : read_compressed(piece, group, batch);
+    if (!good)
+      return good.error();
+    if (!*good)
       return Stop::bad;
   }
 }
 
 /// Reads the records of the group at `piece.used` and moves on behind the last good one; false if one is bad.
-bool FileReader::read_records(Piece& piece, const GroupHeader& group, std::uint64_t& next_record) const {
-  const std::uint64_t group_end = piece.used + group.group_bytes;
-  std::uint64_t position = piece.used + sizeof group;
+Result<bool> FileReader::read_records(Piece& piece, const GroupHeader& group, RecordBatch& batch) const {
+  const char* at = piece.at(piece.used + sizeof group);
+  const char* const end = piece.at(piece.used + group.group_bytes);
   for (std::uint32_t i = 0; i < group.records; ++i) {
-    if (group_end - position < sizeof(RecordHeader))
+    Record record;
+    if (!take_record(at, end, record) ||
+        record.check != check_of_bytes(record.body, identity_, piece.offset_of(record.body.data())))
       return false;
-    const auto header = load<RecordHeader>(piece.at(position));
-    if (header.header_check != header_check_of(header, next_record, identity_, piece.offset + position))
-      return false;
-    position += sizeof header;
-    if (header.body_bytes > group_end - position)
-      return false;
-    const std::string_view body(piece.at(position), header.body_bytes);
-    if (header.body_check != body_check_of(body, identity_, piece.offset + position))
-      return false;
-    position += header.body_bytes;
-    piece.bodies.push_back(body);
-    piece.used = position;
-    ++next_record;
+    WEIR_TRY(batch.add(record.body));
+    piece.used = static_cast<std::uint64_t>(at - piece.bytes.get());
   }
-  return position == group_end;
+  return at == end;
+}
+
+/// As read_records, for a group whose records are an LZ4 block: all of them are good, or none is.
+Result<bool> FileReader::read_compressed(Piece& piece, const GroupHeader& group, RecordBatch& batch) const {
+  const char* const check = piece.at(piece.used + sizeof group);
+  const std::string_view block(check + sizeof(Check), group.group_bytes - sizeof group - sizeof(Check));
+  if (load<Check>(check) != check_of_bytes(block, identity_, piece.offset_of(block.data())))
+    return false;
+  const auto raw = batch.room(group.raw_bytes);
+  if (!raw)
+    return raw.error();
+  if (!lz4::decompress(block, {*raw, group.raw_bytes}))
+    return false;
+  const char* at = *raw;
+  const char* const end = at + group.raw_bytes;
+  std::vector<std::string_view> bodies;
+  for (std::uint32_t i = 0; i < group.records; ++i) {
+    Record record;
+    if (!take_record(at, end, record) || record.check != 0)
+      return false;
+    bodies.push_back(record.body);
+  }
+  if (at != end)
+    return false;
+  batch.add_decoded(bodies);
+  piece.used += group.group_bytes;
+  return true;
 }
 
 Result<FileEnd> FileReader::end_at(std::uint64_t offset, std::uint64_t last_record, Stop stop) const {

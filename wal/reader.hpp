@@ -2,30 +2,23 @@
 //
 // Purpose: decides what is valid in one file. What a bad byte means (torn or corrupt) is for recovery, which sees the
 // whole chain. Owner: one recovery. Threading: one thread at a time. Invariants: nothing read from the disk is believed
-// before its checksum, no length before it is compared with the file's size; memory stays below one piece or one group.
+// before its checksum, no length before it is compared with the file's size; memory stays below one piece and one
+// group.
 #pragma once
 
 #include "wal/format.hpp"
+#include "wal/record_batch.hpp"
 
 #include <weir/result.hpp>
 
 #include "engine/io/file_system.hpp"
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
-#include <string_view>
-#include <vector>
 
 namespace weir::wal {
-
-/// Takes record bodies in order: the number of the first one, the bodies (without a gap in the numbers), and what keeps
-/// their bytes alive, with the memory it takes. An error ends the reading and is passed on.
-using RecordVisitor = std::function<Status(std::uint64_t first_record, std::span<const std::string_view> bodies,
-                                           std::shared_ptr<const void> owner, std::uint64_t owner_bytes)>;
 
 enum class HeaderState : std::uint8_t {
   valid,
@@ -67,8 +60,9 @@ private:
   FileReader() = default;
   Status read_header(ShardId shard, std::uint64_t directory_seed, std::uint64_t number);
   Result<Piece> read_piece(std::uint64_t offset, std::uint64_t bytes) const;
-  Stop read_groups(Piece& piece, std::uint64_t& next_record, std::uint64_t& group_bytes) const;
-  bool read_records(Piece& piece, const GroupHeader& group, std::uint64_t& next_record) const;
+  Result<Stop> read_groups(Piece& piece, RecordBatch& batch, std::uint64_t& group_bytes) const;
+  Result<bool> read_records(Piece& piece, const GroupHeader& group, RecordBatch& batch) const;
+  Result<bool> read_compressed(Piece& piece, const GroupHeader& group, RecordBatch& batch) const;
   Result<FileEnd> end_at(std::uint64_t offset, std::uint64_t last_record, Stop stop) const;
 
   std::unique_ptr<io::File> file_;

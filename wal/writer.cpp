@@ -46,21 +46,24 @@ Writer::Writer(io::FileSystem& fs, const WriterOptions& options, const LogEnd& e
 
 Writer::~Writer() = default;
 
-Result<std::uint64_t> Writer::append(Group& group) {
+Result<std::uint64_t> Writer::append(Group& group, Compression compression) {
   WEIR_CHECK(group.records() > 0);
   WEIR_TRY(usable());
   if (current_ && current_->broken)
     return fail(Errc::io_error, "an earlier write to the log failed and its file was not abandoned",
                 file_path(options_.shard, current_->number));
+  const bool compress = compression == Compression::allowed && compressed_.assign(group);
+  const std::size_t group_bytes = compress ? compressed_.bytes() : group.bytes();
   // Room for the seal is kept, so that a file can be finished on a full disk.
-  if (!current_ || current_->end + group.bytes() + sizeof(Seal) > current_->file_bytes)
-    WEIR_TRY(open_next(group.bytes()));
+  if (!current_ || current_->end + group_bytes + sizeof(Seal) > current_->file_bytes)
+    WEIR_TRY(open_next(group_bytes));
 
   CurrentFile& current = *current_;
   const std::uint64_t first_record = next_record_;
   // Even if the write fails the numbers are gone: some of these records may reach the disk.
   next_record_ += group.records();
-  const auto bytes = group.frame(current.identity, current.end, first_record, current.synced_offset);
+  const auto bytes = compress ? compressed_.frame(current.identity, current.end, first_record, current.synced_offset)
+                              : group.frame(current.identity, current.end, first_record, current.synced_offset);
   if (Status status = current.file->pwrite(bytes, current.end); !status) {
     current.broken = true;
     return status.error();

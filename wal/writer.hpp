@@ -7,6 +7,7 @@
 // never given twice.
 #pragma once
 
+#include "wal/compressed_group.hpp"
 #include "wal/group.hpp"
 #include "wal/log_end.hpp"
 #include "wal/spare_pool.hpp"
@@ -34,6 +35,9 @@ struct WriterOptions {
 /// Room for a header, a seal and a few small records.
 inline constexpr std::uint64_t file_bytes_min = 8 * 1024;
 
+/// Whether a group may be compressed. That takes processor time, so not while somebody waits for its sync.
+enum class Compression : std::uint8_t { none, allowed };
+
 class Writer {
 public:
   /// Does no I/O: a shard that is never written to has no log. Precondition: `end` is what recover() returned for this
@@ -43,12 +47,14 @@ public:
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 
-  /// Numbers the group's records and writes them; the OS has them afterwards (`written`), the disk only after sync().
+  /// Numbers the group's records and writes them, compressed if that is allowed and worth it; the OS has them
+  /// afterwards
+  /// (`written`), the disk only after sync().
   /// Returns the number of the first one. A group that does not fit goes to the next file, whose making may sync the
   /// old one.
   /// Errors: `disk_full` or `io_error`; no record of the group counts as written. Unless poisoned(), call sync() to
   /// save what was appended before, then abandon_file(), and go on with new groups.
-  Result<std::uint64_t> append(Group& group);
+  Result<std::uint64_t> append(Group& group, Compression compression = Compression::none);
 
   /// Makes every appended record durable; nothing to do is success. After an error the writer is poisoned: the kernel
   /// may have dropped what was not yet on the disk, so neither this nor any other call tries again.
@@ -98,6 +104,7 @@ private:
   io::FileSystem& fs_;
   const WriterOptions options_;
   SparePool pool_;
+  CompressedGroup compressed_;
 
   std::unique_ptr<CurrentFile> current_; ///< None before the first append and after a seal.
   std::uint64_t next_file_;

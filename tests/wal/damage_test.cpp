@@ -36,7 +36,7 @@ TEST_CASE_FIXTURE(
   REQUIRE(writer.sync().ok());
   store(writer);
   store(writer); // written behind it, neither is synced
-  flip(fs, file_path(0, 1), data_offset + 40 + 16 + 40 + 40 + 16 + 5);
+  flip(fs, file_path(0, 1), data_offset + 2 * sizeof(GroupHeader) + record_header_bytes(40) + 40 + 14);
   check_cut(1);
 }
 
@@ -45,7 +45,7 @@ TEST_CASE_FIXTURE(Log, "wal reader: inside a torn group the whole records before
   for (std::uint64_t record = 1; record <= 5; ++record)
     records[record] = body_for(record);
   REQUIRE(writer.append(*group_of({records[1], records[2], records[3], records[4], records[5]})).ok());
-  flip(fs, file_path(0, 1), data_offset + 40 + 3 * 56 + 20);
+  flip(fs, file_path(0, 1), data_offset + sizeof(GroupHeader) + 3 * (record_header_bytes(40) + 40) + 20);
   check_cut(3);
 
   INFO("the seal stands inside the group, and the log goes on in the next file");

@@ -74,6 +74,6 @@ struct Log : Disk {
 };
 
 /// Bytes of a group of one record of 1,000 bytes.
-inline constexpr std::uint64_t group_bytes = sizeof(GroupHeader) + sizeof(RecordHeader) + 1000;
+inline constexpr std::uint64_t group_bytes = sizeof(GroupHeader) + record_header_bytes(1000) + 1000;
 
 } // namespace weir::wal::test

@@ -10,6 +10,8 @@
 namespace weir::wal {
 namespace {
 
+using namespace test;
+
 std::string hex(std::span<const std::byte> bytes) {
   constexpr std::string_view digits = "0123456789abcdef";
   std::string text;
@@ -20,6 +22,29 @@ std::string hex(std::span<const std::byte> bytes) {
   return text;
 }
 
+std::vector<std::byte> from_hex(std::string_view text) {
+  std::vector<std::byte> bytes;
+  for (std::size_t i = 0; i < text.size(); i += 2)
+    bytes.push_back(static_cast<std::byte>(std::stoi(std::string(text.substr(i, 2)), nullptr, 16)));
+  return bytes;
+}
+
+constexpr std::string_view example_header = "5745495257414c00020000000000000001000000000000000000000000000000"
+                                            "0000000000000000010000000000000000200000000000000efbb642f88b5ea8";
+constexpr std::string_view example_plain_group = "a7574752010000000100000000000000" // magic, records, first record
+                                                 "34000000000000000000000000000000" // bytes, raw bytes, synced offset
+                                                 "91008a974000498e"                 // check
+                                                 "03f5f479f194851c68616263";        // length, check, "abc"
+constexpr std::string_view example_compressed_group = "a7574752010000000200000000000000"
+                                                      "40000000450000003410000000000000"
+                                                      "060fade1d6745b95"
+                                                      "2b3f58d313a16d0e" // check of the block
+                                                      "233c00010"        // 2 literals, 7 zeros more
+                                                      "01f61010023"      // "a", 54 more
+                                                      "506161616161";
+constexpr std::string_view example_seal = "a757534c0000000002000000000000000200000000000000020000000000000"
+                                          "02b8a6fcc26c87d4e";
+
 TEST_CASE("wal format: header, group and seal have the bytes of the documented example") {
   const std::uint64_t identity = file_identity(1, identity_kind, 0, 1);
   FileHeader header;
@@ -27,25 +52,38 @@ TEST_CASE("wal format: header, group and seal have the bytes of the documented e
   header.first_record = 1;
   header.file_bytes = 8192;
   header.check = check_of(header, identity, 0);
-  CHECK(hex(std::as_bytes(std::span(&header, 1))) ==
-        "5745495257414c000100000000000000010000000000000000000000000000000000000000000000"
-        "01000000000000000020000000000000a7fb00bc09df181c");
+  CHECK(hex(std::as_bytes(std::span(&header, 1))) == example_header);
 
   Group group(10);
   group.add("abc");
-  CHECK(hex(group.frame(identity, 4096, 1, 0)) == "a7574752010000000100000000000000" // magic, records, first record
-                                                  "3b000000000000000000000000000000" // bytes, synced offset
-                                                  "84b59f22adf912fb"                 // check
-                                                  "030000000ebd4cde96cb7747342613cf" // record header
-                                                  "616263");
+  CHECK(hex(group.frame(identity, 4096, 1, 0)) == example_plain_group);
 
   Seal seal;
-  seal.last_record = 1;
-  seal.records = 1;
+  seal.last_record = 2;
+  seal.records = 2;
   seal.successor = 2;
-  seal.check = check_of(seal, identity, 4096 + 59);
-  CHECK(hex(std::as_bytes(std::span(&seal, 1))) ==
-        "a757534c0000000001000000000000000100000000000000020000000000000028943f9665286427");
+  seal.check = check_of(seal, identity, 0x1074);
+  CHECK(hex(std::as_bytes(std::span(&seal, 1))) == example_seal);
+}
+
+TEST_CASE_FIXTURE(Disk, "wal format: the documented example is read, its compressed group too") {
+  auto bytes = from_hex(example_header);
+  bytes.resize(data_offset);
+  for (const std::string_view part : {example_plain_group, example_compressed_group, example_seal}) {
+    const auto more = from_hex(part);
+    bytes.insert(bytes.end(), more.begin(), more.end());
+  }
+  bytes.resize(8192);
+  for (const char* directory : {"wal", "wal/000"})
+    REQUIRE(fs.create_directory(directory).ok());
+  for (const std::uint64_t number : {1U, 2U})
+    REQUIRE(fs.open(file_path(0, number), io::OpenMode::create).ok());
+  replace_file(fs, file_path(0, 1), bytes);
+  auto options = recover_options();
+  options.directory_seed = 1;
+  const auto recovered = recover_all(fs, options);
+  REQUIRE(recovered.end.ok());
+  CHECK((recovered.records == Records{{1, "abc"}, {2, std::string(60, 'a')}}));
 }
 
 TEST_CASE("wal paths: names are read back to the letter, and nothing else is") {

@@ -68,8 +68,15 @@ TEST_CASE_FIXTURE(Log, "wal recovery: files before the first live one become spa
 
 TEST_CASE_FIXTURE(Log, "wal recovery: a log of another format version is refused as incompatible, not as damaged") {
   write(2, true);
+  std::uint32_t version = 0;
+  SUBCASE("an earlier one") {
+    version = format_version - 1;
+  }
+  SUBCASE("a later one") {
+    version = format_version + 1;
+  }
   auto header = load<FileHeader>(original.at("0000000000000001.wal").data());
-  header.version = 2;
+  header.version = version;
   header.check = check_of(header, file_identity(directory_seed, identity_kind, 0, 1), 0);
   const auto file = fs.open(file_path(0, 1), io::OpenMode::read_write);
   REQUIRE((*file)->pwrite(std::as_bytes(std::span(&header, 1)), 0).ok());
@@ -99,7 +106,7 @@ TEST_CASE_FIXTURE(Log, "wal recovery: lengths and counts that were never written
   group.first_record = 2;
   SUBCASE("a group longer than the file") {
     group.records = 1;
-    group.group_bytes = UINT64_MAX - 100;
+    group.group_bytes = UINT32_MAX - 100;
   }
   SUBCASE("more records than bytes") {
     group.records = UINT32_MAX;
@@ -108,10 +115,24 @@ TEST_CASE_FIXTURE(Log, "wal recovery: lengths and counts that were never written
   SUBCASE("a body longer than its group") {
     group.records = 1;
     group.group_bytes = 80;
-    RecordHeader record;
-    record.body_bytes = UINT32_MAX;
-    record.header_check = header_check_of(record, 2, identity, start + sizeof group);
-    put(record, start + sizeof group);
+    char length[varint_bytes_max];
+    put_varint(length, UINT64_MAX);
+    put(load<std::array<char, varint_bytes_max>>(length), start + sizeof group);
+  }
+  SUBCASE("a block that would become longer than LZ4 can make it") {
+    group.records = 1;
+    group.group_bytes = 80;
+    group.raw_bytes = 80 * lz4::ratio_max;
+  }
+  SUBCASE("a block that would become longer than any group") {
+    group.records = 1;
+    group.group_bytes = 3000;
+    group.raw_bytes = UINT32_MAX;
+  }
+  SUBCASE("a block without a byte") {
+    group.records = 1;
+    group.group_bytes = sizeof group + sizeof(Check);
+    group.raw_bytes = 1;
   }
   group.check = check_of(group, identity, start);
   put(group, start);

@@ -74,7 +74,7 @@ bool Workload::append() {
     group[record] = bodies.back();
   }
   oracle_.perhaps = group;
-  const auto first = writer_.append(*group_of(bodies));
+  const auto first = writer_.append(*group_of(bodies), record % 2 == 0 ? Compression::allowed : Compression::none);
   if (!first)
     return recover_from_failure();
   CHECK(*first == group.begin()->first);

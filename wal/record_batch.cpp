@@ -1,0 +1,87 @@
+#include "wal/record_batch.hpp"
+
+#include "engine/io/large_buffer.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace weir::wal {
+namespace {
+
+/// Of the batch's own buffer, unless one group needs more.
+constexpr std::size_t buffer_bytes = 2 * io::large_page_bytes;
+
+} // namespace
+
+Status RecordBatch::begin_piece(std::shared_ptr<char[]> bytes, std::size_t size) {
+  if (bytes_ == piece_)
+    WEIR_TRY(hand_out());
+  piece_ = std::move(bytes);
+  piece_size_ = size;
+  piece_given_ = false;
+  return {};
+}
+
+Status RecordBatch::add(std::string_view body) {
+  if (bodies_.empty() && !piece_given_) {
+    bytes_ = piece_;
+    size_ = piece_size_;
+    piece_given_ = true;
+  }
+  if (bytes_ != piece_) {
+    const auto to = room(body.size());
+    if (!to)
+      return to.error();
+    if (!body.empty())
+      std::memcpy(*to, body.data(), body.size());
+    body = {*to, body.size()};
+  }
+  bodies_.push_back(body);
+  ++next_record_;
+  return {};
+}
+
+Result<char*> RecordBatch::room(std::size_t size) {
+  if (!bytes_ || bytes_ == piece_ || size_ - used_ < size) {
+    WEIR_TRY(hand_out());
+    if (!bytes_ || size_ < size) {
+      size_ = std::max(size, buffer_bytes);
+      bytes_ = io::make_large_buffer(size_);
+    }
+    used_ = 0;
+  }
+  return bytes_.get() + std::exchange(used_, used_ + size);
+}
+
+void RecordBatch::add_decoded(std::span<const std::string_view> bodies) {
+  bodies_.insert(bodies_.end(), bodies.begin(), bodies.end());
+  next_record_ += bodies.size();
+}
+
+Status RecordBatch::hand_out() {
+  if (visitor_ && !bodies_.empty()) {
+    shrink();
+    WEIR_TRY(visitor_(next_record_ - bodies_.size(), bodies_, std::exchange(bytes_, nullptr), size_));
+  }
+  if (bytes_ == piece_)
+    bytes_.reset();
+  bodies_.clear();
+  return {};
+}
+
+/// Moves the bodies to a smaller buffer if most of this one would be kept for nothing.
+void RecordBatch::shrink() {
+  const char* const begin = bodies_.front().data();
+  const auto used = static_cast<std::size_t>(bodies_.back().data() + bodies_.back().size() - begin);
+  if (used >= size_ / 2)
+    return;
+  const std::shared_ptr<char[]> smaller(new char[used]);
+  std::memcpy(smaller.get(), begin, used);
+  for (std::string_view& body : bodies_)
+    body = {smaller.get() + (body.data() - begin), body.size()};
+  bytes_ = smaller;
+  size_ = used;
+}
+
+} // namespace weir::wal
