@@ -25,8 +25,8 @@ std::uint64_t CallCounters::total() const {
 }
 
 Status MemoryDisk::begin(Operation operation, std::string_view path, std::uint64_t offset, std::uint64_t size_bytes,
-                         std::string_view rename_to) {
-  Call call{operation, path, rename_to, offset, size_bytes, 0};
+                         std::string_view rename_to, std::uint64_t* done_bytes) {
+  Call call{operation, path, rename_to, offset, size_bytes, 0, done_bytes};
   std::shared_ptr<const CallHook> hook;
   {
     const std::lock_guard guard(calls_mutex_);
@@ -63,7 +63,7 @@ Status MemoryDisk::write(Node& node, std::span<const std::byte> data, std::uint6
   const auto end_max = size_bytes + (capacity_bytes - used_bytes);
   const auto fitting_bytes = offset >= end_max ? 0 : std::min<std::uint64_t>(data.size(), end_max - offset);
   if (fitting_bytes > 0)
-    content.write(data.first(fitting_bytes), offset);
+    content.write(data.first(fitting_bytes), offset, ++operations);
   if (node.link_count > 0)
     used_bytes += content.bytes().size() - size_bytes;
   count_bytes(0, fitting_bytes);
@@ -77,7 +77,7 @@ Status MemoryDisk::truncate(Node& node, std::uint64_t size_bytes, const std::str
   const auto before_bytes = content.bytes().size();
   if (size_bytes > before_bytes && size_bytes - before_bytes > capacity_bytes - used_bytes)
     return fail(Errc::disk_full, "cannot truncate: no space left on device", place_text(path, size_bytes));
-  content.truncate(size_bytes);
+  content.truncate(size_bytes, ++operations);
   if (node.link_count > 0)
     used_bytes = used_bytes - before_bytes + size_bytes;
   return {};

@@ -19,7 +19,7 @@ public:
 
   /// Counts the call, then asks the hook.
   Status begin(Operation operation, std::string_view path = {}, std::uint64_t offset = 0, std::uint64_t size_bytes = 0,
-               std::string_view rename_to = {});
+               std::string_view rename_to = {}, std::uint64_t* done_bytes = nullptr);
   void set_hook(CallHook hook);
   [[nodiscard]] CallCounters counters() const;
   void count_bytes(std::uint64_t read_bytes, std::uint64_t written_bytes);
@@ -46,6 +46,9 @@ public:
   NodePointer root;
   std::uint64_t capacity_bytes = std::uint64_t{1} << 40U;
   std::uint64_t used_bytes = 0;
+  std::uint64_t operations = 0; ///< Changes made so far: see UnsyncedOperation::number.
+  std::uint64_t open_files = 0;
+  bool failed_sync_reverts = false;
 
 private:
   Result<NodePointer> walk(std::span<const std::string_view> names, const std::string& path) const;

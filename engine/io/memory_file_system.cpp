@@ -15,7 +15,13 @@ namespace {
 class MemoryFile final : public File {
 public:
   MemoryFile(std::shared_ptr<MemoryDisk> disk, NodePointer node, std::string path, bool writable)
-      : disk_(std::move(disk)), node_(std::move(node)), path_(std::move(path)), writable_(writable) {}
+      : disk_(std::move(disk)), node_(std::move(node)), path_(std::move(path)), writable_(writable) {
+    ++disk_->open_files;
+  }
+  ~MemoryFile() override {
+    const std::lock_guard guard(disk_->mutex);
+    --disk_->open_files;
+  }
 
   Result<std::size_t> pread(std::span<std::byte> out, std::uint64_t offset) const override {
     WEIR_TRY(disk_->begin(Operation::read, path_, offset, out.size()));
@@ -30,10 +36,16 @@ public:
   }
 
   Status pwrite(std::span<const std::byte> data, std::uint64_t offset) override {
-    WEIR_TRY(disk_->begin(Operation::write, path_, offset, data.size()));
+    std::uint64_t done_bytes = 0;
+    Status status = disk_->begin(Operation::write, path_, offset, data.size(), {}, &done_bytes);
+    if (!status && done_bytes == 0)
+      return status;
     WEIR_TRY(need_writable(offset));
     const std::lock_guard guard(disk_->mutex);
-    return disk_->write(*node_, data, offset, path_);
+    if (status)
+      return disk_->write(*node_, data, offset, path_);
+    static_cast<void>(disk_->write(*node_, data.first(std::min<std::size_t>(done_bytes, data.size())), offset, path_));
+    return status;
   }
 
   Status append(std::span<const std::byte> data) override { return pwrite(data, size_now()); }
@@ -47,7 +59,7 @@ public:
       content().sync();
     } else {
       sync_failed_ = true;
-      content().forget_unsynced();
+      content().forget_unsynced(disk_->failed_sync_reverts);
     }
     return status;
   }
@@ -103,9 +115,9 @@ NodePointer new_node(std::variant<FileContent, DirectoryContent> content) {
 }
 
 /// Gives `node` the name of `place`, where nothing is.
-void add_link(const MemoryDisk::Place& place, const NodePointer& node) {
+void add_link(MemoryDisk& disk, const MemoryDisk::Place& place, const NodePointer& node) {
   ++node->link_count;
-  place.parent->directory()->add(place.name, node);
+  place.parent->directory()->add(place.name, node, ++disk.operations);
 }
 
 } // namespace
@@ -128,7 +140,7 @@ Result<std::unique_ptr<File>> MemoryFileSystem::open(const std::string& path, Op
     if (place->node)
       return fail(Errc::io_error, "cannot open: file exists", path);
     place->node = new_node(FileContent());
-    add_link(*place, place->node);
+    add_link(*disk_, *place, place->node);
   }
   if (!place->node)
     return fail(Errc::not_found, "cannot open: no such file or directory", path);
@@ -155,10 +167,10 @@ Status MemoryFileSystem::rename(const std::string& from, const std::string& to) 
   if (target->node)
     disk_->drop_link(*target->node);
   if (source->parent == target->parent) {
-    source->parent->directory()->rename(source->name, target->name);
+    source->parent->directory()->rename(source->name, target->name, ++disk_->operations);
   } else {
-    target->parent->directory()->add(target->name, source->node);
-    source->parent->directory()->remove(source->name);
+    target->parent->directory()->add(target->name, source->node, ++disk_->operations);
+    source->parent->directory()->remove(source->name, ++disk_->operations);
   }
   return {};
 }
@@ -173,7 +185,7 @@ Status MemoryFileSystem::unlink(const std::string& path) {
     return fail(Errc::not_found, "cannot remove: no such file or directory", path);
   if (place->node->file() == nullptr)
     return fail(Errc::io_error, "cannot remove: it is a directory", path);
-  place->parent->directory()->remove(place->name);
+  place->parent->directory()->remove(place->name, ++disk_->operations);
   disk_->drop_link(*place->node);
   return {};
 }
@@ -185,7 +197,7 @@ Status MemoryFileSystem::create_directory(const std::string& path) {
   if (!place)
     return place.error();
   if (!place->node)
-    add_link(*place, new_node(DirectoryContent()));
+    add_link(*disk_, *place, new_node(DirectoryContent()));
   else if (place->node->directory() == nullptr)
     return fail(Errc::io_error, "cannot create the directory: something else has its name", path);
   return {};
@@ -232,7 +244,7 @@ Result<std::unique_ptr<FileLock>> MemoryFileSystem::lock(const std::string& path
     return std::move(place).error();
   if (!place->node) {
     place->node = new_node(FileContent());
-    add_link(*place, place->node);
+    add_link(*disk_, *place, place->node);
   }
   auto& node = *place->node;
   if (node.file() == nullptr)
@@ -273,6 +285,11 @@ void MemoryFileSystem::set_free_bytes(std::uint64_t bytes) {
   disk_->capacity_bytes = disk_->used_bytes + bytes;
 }
 
+void MemoryFileSystem::set_failed_sync_reverts(bool reverts) {
+  const std::lock_guard guard(disk_->mutex);
+  disk_->failed_sync_reverts = reverts;
+}
+
 Status MemoryFileSystem::add_hard_link(const std::string& path, const std::string& new_path) {
   const std::lock_guard guard(disk_->mutex);
   const auto node = disk_->find(path);
@@ -283,12 +300,27 @@ Status MemoryFileSystem::add_hard_link(const std::string& path, const std::strin
     return place.error();
   if (place->node || (*node)->file() == nullptr)
     return fail(Errc::io_error, "cannot link", new_path);
-  add_link(*place, *node);
+  add_link(*disk_, *place, *node);
   return {};
 }
 
 CallCounters MemoryFileSystem::counters() const {
   return disk_->counters();
+}
+
+std::vector<UnsyncedOperation> MemoryFileSystem::unsynced() const {
+  const std::lock_guard guard(disk_->mutex);
+  return unsynced_operations(disk_->root);
+}
+
+std::uint64_t MemoryFileSystem::content_hash() const {
+  const std::lock_guard guard(disk_->mutex);
+  return tree_hash(disk_->root);
+}
+
+std::uint64_t MemoryFileSystem::open_files() const {
+  const std::lock_guard guard(disk_->mutex);
+  return disk_->open_files;
 }
 
 } // namespace weir::io

@@ -46,6 +46,8 @@ struct Call {
   std::uint64_t offset = 0;     ///< Of `read` and `write`; an append's is the end at that moment.
   std::uint64_t size_bytes = 0; ///< Bytes to read or write; the new size of `truncate`.
   std::uint64_t number = 0;     ///< 1, 2, 3 ... over all operations of this file system.
+  /// Of `write`, else null: how much of it a failing one does all the same, from its beginning; 0 unless the hook says.
+  std::uint64_t* done_bytes = nullptr;
 };
 
 /// Called before each operation: an error is answered instead of doing it; waiting holds the calling thread and nobody
@@ -88,9 +90,18 @@ public:
   void set_hook(CallHook hook);
   /// From now on `bytes` are free; growing files use them up, a write beyond them is cut short with `disk_full`.
   void set_free_bytes(std::uint64_t bytes);
+  /// What a sync that fails does to what readers see of the file's unsynced operations: off, as with ext4, they stay
+  /// readable (and are lost all the same); on, as with Btrfs, the file is again what it was when it was last synced.
+  void set_failed_sync_reverts(bool reverts);
   /// A second name for the file `path`, as a backup tool may make it.
   Status add_hard_link(const std::string& path, const std::string& new_path);
   [[nodiscard]] CallCounters counters() const;
+  /// What a crash now may leave or not, in the order it was done.
+  [[nodiscard]] std::vector<UnsyncedOperation> unsynced() const;
+  /// Of every name and byte readers see: disks that hold the same have the same.
+  [[nodiscard]] std::uint64_t content_hash() const;
+  /// Files open now.
+  [[nodiscard]] std::uint64_t open_files() const;
 
 private:
   explicit MemoryFileSystem(std::shared_ptr<MemoryDisk> disk);
