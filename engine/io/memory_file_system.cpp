@@ -268,6 +268,10 @@ std::optional<std::string> MemoryFileSystem::native_path(const std::string&) con
   return std::nullopt;
 }
 
+std::unique_ptr<MemoryFileSystem> MemoryFileSystem::share() const {
+  return std::unique_ptr<MemoryFileSystem>(new MemoryFileSystem(disk_));
+}
+
 std::unique_ptr<MemoryFileSystem> MemoryFileSystem::crash_image(const CrashPolicy& policy) const {
   const std::lock_guard guard(disk_->mutex);
   auto disk = std::make_shared<MemoryDisk>(tree_after_crash(disk_->root, policy));
@@ -313,9 +317,10 @@ std::vector<UnsyncedOperation> MemoryFileSystem::unsynced() const {
   return unsynced_operations(disk_->root);
 }
 
-std::uint64_t MemoryFileSystem::content_hash() const {
+std::uint64_t MemoryFileSystem::content_hash(const std::string& path) const {
   const std::lock_guard guard(disk_->mutex);
-  return tree_hash(disk_->root);
+  const auto node = disk_->find(path);
+  return node ? tree_hash(*node) : 0;
 }
 
 std::uint64_t MemoryFileSystem::open_files() const {

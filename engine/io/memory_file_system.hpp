@@ -82,6 +82,8 @@ public:
   Result<std::uint64_t> free_bytes() override;
   std::optional<std::string> native_path(const std::string& path) const override;
 
+  /// The same disk once more, for somebody who wants to own a file system.
+  [[nodiscard]] std::unique_ptr<MemoryFileSystem> share() const;
   /// A new disk as a crash at this moment would leave this one: everything on it is durable, nothing is locked, no hook
   /// is set. This disk and its open files go on as if nothing had happened.
   [[nodiscard]] std::unique_ptr<MemoryFileSystem> crash_image(const CrashPolicy& policy) const;
@@ -98,8 +100,9 @@ public:
   [[nodiscard]] CallCounters counters() const;
   /// What a crash now may leave or not, in the order it was done.
   [[nodiscard]] std::vector<UnsyncedOperation> unsynced() const;
-  /// Of every name and byte readers see: disks that hold the same have the same.
-  [[nodiscard]] std::uint64_t content_hash() const;
+  /// Of every name and byte readers see below the directory `path`: directories that hold the same have the same. 0 if
+  /// there is none.
+  [[nodiscard]] std::uint64_t content_hash(const std::string& path = "") const;
   /// Files open now.
   [[nodiscard]] std::uint64_t open_files() const;
 

@@ -87,6 +87,10 @@ TEST_CASE("memory disk: disks that hold the same have the same hash, and each na
   CHECK(one.fs.content_hash() == before);
   REQUIRE(one.fs.rename("f", "g").ok());
   CHECK(one.fs.content_hash() != before);
+  REQUIRE(two.fs.create_directory("d").ok());
+  CHECK(two.fs.content_hash("d") != 0);
+  CHECK(two.fs.content_hash("none") == 0);
+  CHECK(two.fs.share()->content_hash() == two.fs.content_hash());
   REQUIRE(two.file->truncate(7).ok());
   CHECK(two.fs.content_hash() != before);
 }

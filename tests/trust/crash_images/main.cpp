@@ -1,0 +1,68 @@
+// The stage crash_images: a crash before every call of every workload.
+#include "trust/crash_images/crash_images.hpp"
+
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <unistd.h>
+
+namespace weir::trust {
+
+namespace {
+
+/// What died is told by its label; everything else is in the core file.
+void tell_image(int signal) {
+  static constexpr char text[] = "\nended by a signal while judging ";
+  static_cast<void>(!::write(STDERR_FILENO, text, sizeof text - 1));
+  static_cast<void>(!::write(STDERR_FILENO, image_at_work, std::strlen(image_at_work)));
+  static_cast<void>(!::write(STDERR_FILENO, "\n", 1));
+  std::signal(signal, SIG_DFL);
+  static_cast<void>(std::raise(signal));
+}
+
+StageCounts run(const StageOptions& options) {
+  std::signal(SIGABRT, tell_image);
+  std::signal(SIGSEGV, tell_image);
+  CrashPlan plan;
+  plan.seed = options.seed;
+  plan.only = options.only;
+  plan.random_subsets = options.full ? 24 : 2;
+  plan.every = options.full ? 1 : 97;
+  plan.second_every = options.full ? 8 : 40;
+  plan.second_random_subsets = options.full ? 2 : 0;
+  if (options.only.find('@') != std::string::npos)
+    plan.random_subsets = plan.second_random_subsets = 24;
+
+  CrashCounts counts;
+  std::uint64_t workloads_run = 0;
+  for (const Workload& workload : workloads()) {
+    const std::string name = options.only.substr(0, options.only.find('@'));
+    if (std::string(workload.name).find(name) == std::string::npos)
+      continue;
+    const auto before = counts.recovered;
+    CrashRun(workload, plan, counts).run();
+    ++workloads_run;
+    std::fprintf(stderr, "  %-24s %8llu images\n", workload.name,
+                 static_cast<unsigned long long>(counts.recovered - before));
+  }
+  StageCounts stage;
+  stage.count = counts.distinct.size();
+  stage.acknowledged_lost = counts.acknowledged_lost;
+  stage.wrong_answers = counts.wrong_answers;
+  stage.more = {{"workloads", workloads_run},
+                {"boundaries", counts.boundaries},
+                {"tried", counts.tried},
+                {"recovered", counts.recovered},
+                {"in_recovery", counts.in_recovery}};
+  return stage;
+}
+
+} // namespace
+
+} // namespace weir::trust
+
+int main(int argc, char** argv) {
+  return weir::trust::run_stage("crash_images", argc, argv, weir::trust::run);
+}

@@ -1,0 +1,233 @@
+#include "trust/support/disk/judge.hpp"
+
+#include "engine/hash.hpp"
+#include "engine/query/executor.hpp"
+#include "segments/segment_files.hpp"
+#include "wal/paths.hpp"
+
+#include <algorithm>
+#include <set>
+#include <vector>
+
+namespace weir::trust {
+
+namespace {
+
+[[noreturn]] void broken(const std::string& what) {
+  throw Broken(what);
+}
+
+void need(bool holds, const std::string& what) {
+  if (!holds)
+    broken(what);
+}
+
+template <class T> T must(Result<T> result, const std::string& what) {
+  if (!result)
+    broken(what + ": " + to_string(result.error()));
+  return std::move(result).value();
+}
+
+void must(const Status& status, const std::string& what) {
+  if (!status)
+    broken(what + ": " + to_string(status.error()));
+}
+
+struct Row {
+  Sequence sequence = 0;
+  Position position = 0;
+  std::string payload;
+  friend bool operator==(const Row&, const Row&) = default;
+};
+using Rows = std::vector<Row>;
+
+/// Every context and its events, as one query over all shards sees them.
+std::map<std::string, Rows> query_all(const std::vector<ShardView>& views) {
+  const Query all = Query::all_types().returning({"context_id", "sequence", "position", "payload"});
+  const QueryResult result = must(query::run(all, views, {}), "a query of everything");
+  std::map<std::string, Rows> contexts;
+  for (const auto& row : result.rows)
+    contexts[std::string(*row[0].as_string())].push_back(
+        {*row[1].as_uint64(), *row[2].as_uint64(), std::string(*row[3].as_json())});
+  for (auto& [context, rows] : contexts)
+    std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.sequence < b.sequence; });
+  return contexts;
+}
+
+Rows replay(const ShardView& view, const std::string& context_id) {
+  EventBatch batch;
+  static_cast<void>(must(read_context(view, context_id, {}, {100'000, 1u << 30}, batch), "a replay of " + context_id));
+  Rows rows;
+  for (const EventView& event : batch)
+    rows.push_back({event.sequence, event.position, std::string(event.payload)});
+  return rows;
+}
+
+/// Takes the context's calls out of its rows, one after the other; what is left over is nobody's.
+void match_calls(const std::string& context_id, const Rows& rows, const Ledger& ledger, CallSet& found) {
+  std::size_t at = 0;
+  for (std::size_t number = 0; number < ledger.calls().size(); ++number) {
+    const StoredCall& call = ledger.calls()[number];
+    if (call.context_id != context_id || at == rows.size() || rows[at].payload != call.payloads.front())
+      continue;
+    const std::string name = "call " + std::to_string(number) + " of " + context_id;
+    need(rows.size() - at >= call.payloads.size(), "I4: only a part of " + name + " is there");
+    for (std::size_t i = 0; i < call.payloads.size(); ++i)
+      need(rows[at + i].payload == call.payloads[i], "I4: " + name + " is not as it was sent");
+    if (call.acknowledged()) {
+      need((*call.answer)->sequence == rows[at].sequence, "I3: " + name + " has another sequence than its receipt");
+      need((*call.answer)->position == rows[at].position, "I5: " + name + " has another position than its receipt");
+    }
+    found.set(number);
+    at += call.payloads.size();
+  }
+  if (at != rows.size())
+    broken("I2/I4: context " + context_id + " holds at sequence " + std::to_string(rows[at].sequence) +
+           " what was not sent there, or not then, or twice: " + rows[at].payload.substr(0, 60));
+}
+
+void check_order(const std::string& context_id, const Rows& rows) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    need(rows[i].sequence == i + 1, "I3: context " + context_id + " is not dense");
+    need(i == 0 || rows[i].position > rows[i - 1].position, "I5: positions of " + context_id + " do not grow");
+  }
+}
+
+std::vector<std::string> names_in(io::FileSystem& fs, const std::string& directory) {
+  std::vector<std::string> names;
+  const auto entries = fs.list(directory);
+  if (entries.code() == Errc::not_found)
+    return names;
+  for (const io::DirectoryEntry& entry : must(entries, "listing " + directory))
+    names.push_back(entry.name);
+  return names;
+}
+
+/// What lies in the directory is what the catalog and the logs know.
+void check_files(PlainEngine& engine) {
+  io::FileSystem& fs = *engine.parts.fs;
+  for (const ShardView& view : engine.views()) {
+    std::set<std::string> live;
+    for (const auto& segment : *view.segments)
+      live.insert(segments::segment_path(view.shard, segment->meta().number));
+    const std::string directory = segments::segment_directory(view.shard);
+    std::size_t seen = 0;
+    for (const std::string& name : names_in(fs, directory)) {
+      need(live.contains(directory + "/" + name), "I10: segments: " + name + " is nobody's");
+      ++seen;
+    }
+    need(seen == live.size(), "I10: a live segment has no file");
+    for (const std::string& name : names_in(fs, wal::shard_directory(view.shard))) {
+      const auto parsed = wal::parse_name(name);
+      need(parsed && parsed->kind != wal::NameKind::unfinished_spare, "I10: log: " + name + " is left over");
+    }
+  }
+  for (const std::string& name : names_in(fs, "quarantine"))
+    need(name.ends_with(".seg") || name.find(".seg.") != std::string::npos, "I10: in quarantine: " + name);
+}
+
+struct Tree {
+  std::uint64_t log = 0, segments = 0;
+  explicit Tree(const io::MemoryFileSystem& fs) : log(fs.content_hash("wal")), segments(fs.content_hash("segments")) {}
+};
+
+/// Stores one event into every shard, in an old context if there is one, and finds it again.
+void check_goes_on(PlainEngine& engine, const Ledger& ledger, const Shown& before) {
+  Ledger probes("probe");
+  for (const auto& shard : engine.parts.shards) {
+    std::string context = engine.context_in(shard->id, "probe");
+    for (const StoredCall& call : ledger.calls())
+      if (call.shard == shard->id)
+        context = call.context_id;
+    engine.submit(probes.call(context, shard->id, Durability::synced, 1, 0));
+    engine.settle();
+    const StoredCall& probe = probes.calls().back();
+    need(probe.answers == 1, "I9: a store is not answered");
+    const Receipt receipt = must(*probe.answer, "I9: a store");
+    const auto last = before.last.find(context);
+    need(receipt.sequence == (last == before.last.end() ? 0 : last->second) + 1, "I3: a new event's sequence");
+    const auto position = before.positions.find(shard->id);
+    need(position == before.positions.end() || receipt.position > position->second, "I5: a position was given again");
+    for (const StoredCall& call : ledger.calls())
+      need(call.shard != shard->id || !call.acknowledged() || receipt.position > (*call.answer)->position,
+           "I5: a position that was receipted was given again");
+    const Rows rows = replay(shard->table->view(), context);
+    need(!rows.empty() && rows.back() == Row{receipt.sequence, receipt.position, probe.payloads.front()},
+         "I8: what was just stored does not read back");
+  }
+}
+
+} // namespace
+
+Shown read_all(const PlainEngine& engine, const Ledger& ledger) {
+  const std::vector<ShardView> views = engine.views();
+  const auto contexts = query_all(views);
+  Shown shown;
+  std::map<ShardId, std::set<Position>> given;
+  std::set<std::string> names;
+  for (const StoredCall& call : ledger.calls())
+    names.insert(call.context_id);
+  for (const auto& [context, rows] : contexts)
+    names.insert(context);
+  for (const std::string& context : names) {
+    const ShardId shard = engine.parts.router->shard_of(context);
+    const Rows rows = replay(views[shard], context);
+    const auto queried = contexts.find(context);
+    need(queried == contexts.end() ? rows.empty() : rows == queried->second,
+         "I6: query and replay of " + context + " differ");
+    if (rows.empty())
+      continue;
+    check_order(context, rows);
+    match_calls(context, rows, ledger, shown.calls);
+    shown.last[context] = rows.back().sequence;
+    shown.hash = hash64(context, shown.hash);
+    for (const Row& row : rows) {
+      need(given[shard].insert(row.position).second,
+           "I5: position " + std::to_string(row.position) + " is there twice");
+      shown.hash = hash64(row.payload, shown.hash ^ row.position);
+    }
+  }
+  for (const auto& [shard, positions] : given)
+    shown.positions[shard] = *positions.rbegin();
+  return shown;
+}
+
+void check_promises(const CallSet& shown, const Ledger& ledger, bool process_only) {
+  const CallSet lost = ledger.must_be_there(process_only) & ~shown;
+  for (std::size_t i = 0; i < calls_max; ++i)
+    if (lost[i])
+      broken("I1: acknowledged call " + std::to_string(i) + " of " + ledger.calls()[i].context_id + " is lost");
+  if ((shown & ledger.must_be_gone()).any())
+    broken("I4: a call that an earlier opening did not find has come back");
+}
+
+CallSet judge(io::MemoryFileSystem& image, const EngineOptions& options, const Ledger& ledger,
+              const Judgement& judgement) {
+  if (judgement.watch)
+    judgement.watch(image);
+  auto first = must(PlainEngine::open(image, options), "I8: opening");
+  image.set_hook({});
+  const Shown shown = read_all(*first, ledger);
+  check_promises(shown.calls, ledger, judgement.process_only);
+  check_files(*first);
+  const Tree before(image);
+  // What readers saw must outlast the machine, too.
+  const auto after = image.crash_image(io::CrashPolicy::lose_unsynced());
+  first.reset();
+  need(image.open_files() == 0, "I10: files stay open");
+
+  after->set_free_bytes(1 << 30); // whatever stood in the way is gone
+  auto second = must(PlainEngine::open(*after, options), "I7: opening again");
+  const Shown again = read_all(*second, ledger);
+  need(again.hash == shown.hash, "I7: opening again shows something else");
+  const Tree same(*after);
+  need(same.segments == before.segments, "I7: opening again changes segments");
+  need(same.log == before.log, "I7: opening again changes the log");
+  check_goes_on(*second, ledger, again);
+  must(second->close(), "I9: closing");
+  second.reset();
+  need(after->open_files() == 0, "I10: files stay open after close");
+  return shown.calls;
+}
+
+} // namespace weir::trust

@@ -1,0 +1,52 @@
+// Opens what a crash left and says whether every promise was kept.
+//
+// Purpose: the invariants, checked on one disk image: what was acknowledged is there (I1), nothing twice (I2), every
+// context dense and in order (I3), nothing that was never sent, and no part of a call (I4), positions grow and are not
+// given again (I5), a query finds what replays find (I6), opening again changes nothing (I7), nothing but right answers
+// (I8), stores go on (I9), no file and no descriptor is left over (I10). Owner: a test. Threading: one thread.
+#pragma once
+
+#include "engine/io/memory_file_system.hpp"
+#include "trust/support/disk/ledger.hpp"
+#include "trust/support/disk/plain_engine.hpp"
+
+#include <weir/options.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <stdexcept>
+#include <string>
+
+namespace weir::trust {
+
+/// A promise was broken; what() says which, and how.
+struct Broken : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// What an opened engine shows its readers.
+struct Shown {
+  CallSet calls;                         ///< Of the ledger's.
+  std::uint64_t hash = 0;                ///< Over all of it.
+  std::map<std::string, Sequence> last;  ///< By context.
+  std::map<ShardId, Position> positions; ///< Highest, by shard.
+};
+
+/// Reads everything, by replay and by query, and compares with `ledger`. Throws Broken.
+Shown read_all(const PlainEngine& engine, const Ledger& ledger);
+
+/// Throws Broken unless `shown` has what it must and nothing that must be gone.
+void check_promises(const CallSet& shown, const Ledger& ledger, bool process_only);
+
+struct Judgement {
+  bool process_only = false; ///< The image is that of a killed process, not of a power cut.
+  /// Called with the image before it is opened and with each state it goes through; may be empty.
+  std::function<void(io::MemoryFileSystem& image)> watch;
+};
+
+/// Judges `image`, on which it opens, stores and closes. Returns what the first opening showed. Throws Broken.
+CallSet judge(io::MemoryFileSystem& image, const EngineOptions& options, const Ledger& ledger,
+              const Judgement& judgement);
+
+} // namespace weir::trust

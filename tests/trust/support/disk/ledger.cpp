@@ -1,0 +1,72 @@
+#include "trust/support/disk/ledger.hpp"
+
+#include "engine/check.hpp"
+#include "engine/event_codec.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace weir::trust {
+
+StoreCommand Ledger::call(const std::string& context_id, ShardId shard, Durability durability, unsigned events,
+                          std::size_t bytes) {
+  const std::size_t number = calls_.size();
+  WEIR_CHECK(number < calls_max);
+  StoredCall& noted = calls_.emplace_back();
+  noted.context_id = context_id;
+  noted.shard = shard;
+  std::vector<Event> all;
+  for (unsigned i = 0; i < events; ++i) {
+    std::string payload =
+        "{\"from\":\"" + name_ + "\",\"call\":" + std::to_string(number) + ",\"event\":" + std::to_string(i);
+    constexpr std::size_t rest_bytes = 10; // of ,"more":""}
+    if (payload.size() + rest_bytes < bytes) {
+      payload += ",\"more\":\"";
+      // Not all one letter: a block that ends up in another's place must not look right.
+      for (std::size_t at = payload.size(); at + 2 < bytes; ++at)
+        payload += static_cast<char>('a' + (number + i + at * at) % 26);
+      payload += '"';
+    }
+    noted.payloads.push_back(payload + "}");
+    all.push_back(Event{.event_type = "stored", .payload = noted.payloads.back()});
+  }
+  StoreCommand command;
+  command.context_id = context_id;
+  encode_call(context_id, all, command.encoded);
+  command.events = events;
+  command.durability = durability;
+  command.sender = number;
+  command.done = Completion([&noted, life = std::weak_ptr<bool>(alive_)](Result<Receipt> answer) {
+    if (life.expired())
+      return;
+    ++noted.answers;
+    noted.answer = std::move(answer);
+  });
+  return command;
+}
+
+void Ledger::settle(const CallSet& present) {
+  for (std::size_t i = 0; i < calls_.size(); ++i)
+    (present[i] ? shown_ : gone_).set(i);
+}
+
+CallSet Ledger::must_be_there(bool process_only) const {
+  // A synced receipt vouches for everything before it in its shard.
+  std::map<ShardId, Position> synced;
+  for (const StoredCall& call : calls_)
+    if (call.acknowledged() && (*call.answer)->durability == Durability::synced)
+      synced[call.shard] = std::max(synced[call.shard], (*call.answer)->position);
+  CallSet calls = shown_;
+  for (std::size_t i = 0; i < calls_.size(); ++i) {
+    const StoredCall& call = calls_[i];
+    if (!call.acknowledged())
+      continue;
+    const auto reached = synced.find(call.shard);
+    if ((reached != synced.end() && (*call.answer)->position <= reached->second) ||
+        (process_only && (*call.answer)->durability >= Durability::written))
+      calls.set(i);
+  }
+  return calls;
+}
+
+} // namespace weir::trust

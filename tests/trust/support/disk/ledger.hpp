@@ -1,0 +1,65 @@
+// What was stored and what was promised about it, kept outside the data.
+//
+// Purpose: the one thing every crash is judged by. Owner: a test. Threading: one thread. Invariants: calls of one
+// context are listed in the order they were sent; every payload is there once.
+#pragma once
+
+#include "engine/store_command.hpp"
+
+#include <weir/event.hpp>
+#include <weir/result.hpp>
+
+#include <bitset>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir::trust {
+
+inline constexpr std::size_t calls_max = 128;
+/// Bit i: call i of a ledger.
+using CallSet = std::bitset<calls_max>;
+
+struct StoredCall {
+  std::string context_id;
+  ShardId shard = 0;
+  std::vector<std::string> payloads; ///< Of its events.
+  std::optional<Result<Receipt>> answer;
+  unsigned answers = 0;
+
+  [[nodiscard]] bool acknowledged() const { return answer && answer->ok(); }
+};
+
+class Ledger {
+public:
+  /// `name` makes this ledger's payloads its own.
+  explicit Ledger(std::string name) : name_(std::move(name)) {}
+
+  /// Notes a call of `events` events with payloads of about `bytes` bytes and returns the command to submit. Answers
+  /// that come after end_life() do not count: nobody was there any more to hear them.
+  StoreCommand call(const std::string& context_id, ShardId shard, Durability durability, unsigned events,
+                    std::size_t bytes);
+  /// The process that answered is dead.
+  void end_life() { alive_ = std::make_shared<bool>(true); }
+  /// A later life has shown `present` to readers, and no other call.
+  void settle(const CallSet& present);
+
+  /// Calls that must be there after a crash; `process_only`: the system's cache survived.
+  [[nodiscard]] CallSet must_be_there(bool process_only) const;
+  /// Calls that must not come back.
+  [[nodiscard]] const CallSet& must_be_gone() const noexcept { return gone_; }
+
+  [[nodiscard]] const std::deque<StoredCall>& calls() const noexcept { return calls_; }
+
+private:
+  std::string name_;
+  std::deque<StoredCall> calls_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  CallSet shown_;
+  CallSet gone_;
+};
+
+} // namespace weir::trust

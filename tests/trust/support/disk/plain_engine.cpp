@@ -1,0 +1,213 @@
+#include "trust/support/disk/plain_engine.hpp"
+
+#include "actors/engine_open.hpp"
+#include "actors/merge.hpp"
+#include "segments/compaction_plan.hpp"
+
+#include <sqlite3.h>
+
+#include <utility>
+
+namespace weir::trust {
+
+namespace {
+
+constexpr std::chrono::milliseconds flush_retry{50}; // the flusher's first
+
+} // namespace
+
+EngineOptions PlainEngine::small_options(std::uint32_t shards) {
+  EngineOptions options;
+  options.shards = shards;
+  options.wal_file_bytes = 8 * KiB; // below what an embedder may choose
+  options.unsealed_bytes_max = 4 * MiB;
+  options.block_cache_bytes = 256 * KiB;
+  options.context_cache_entries = 4;
+  options.disk_reserve_bytes = 1 * MiB;
+  options.zone_rows = 16;
+  options.read_threads = 1;
+  return options;
+}
+
+Result<std::unique_ptr<PlainEngine>> PlainEngine::open(const io::MemoryFileSystem& fs, const EngineOptions& options) {
+  // SQLite marks each journal with random numbers; images of equal histories shall be equal.
+  sqlite3_test_control(SQLITE_TESTCTRL_PRNG_SEED, 1, nullptr);
+  std::unique_ptr<PlainEngine> engine(new PlainEngine());
+  engine->parts.options = options;
+  auto clock = std::make_unique<io::ManualClock>(Timestamp{std::chrono::seconds{1'700'000'000}});
+  io::ManualClock* const time = clock.get();
+  EngineSeams seams;
+  seams.fs = fs.share();
+  seams.clock = std::move(clock);
+  seams.random = io::make_seeded_random(42);
+  seams.open_catalog = open_sqlite_catalog;
+  seams.make_executor = [engine = engine.get(), time](std::size_t) -> std::unique_ptr<io::IoExecutor> {
+    const bool first = engine->executor_ == nullptr;
+    auto executor = std::make_unique<io::ManualExecutor>(first ? time : nullptr);
+    (first ? engine->executor_ : engine->lookups_) = executor.get();
+    return executor;
+  };
+  if (Status opened = open_directory(engine->parts, std::move(seams)); !opened)
+    return std::move(opened).error();
+  engine->start();
+  return engine;
+}
+
+void PlainEngine::start() {
+  parts.poke_all = [this] {
+    for (const auto& shard : parts.shards)
+      shard->wake();
+  };
+  parts.relieve = [this] { relieve(); };
+  parts.segments_changed = [] {};
+  shards_.resize(parts.shards.size());
+  for (ShardId i = 0; i < parts.shards.size(); ++i) {
+    ShardParts& shard = *parts.shards[i];
+    PerShard& mine = shards_[i];
+    mine.pump = std::make_unique<ShardPump>(parts, shard, [this, &mine](ShardPump::Answers answers) {
+      post([&mine, answers = std::move(answers)] { mine.pump->resolved(answers); });
+    });
+    shard.wake = [this, &mine] { post([&mine] { mine.pump->pump(); }); };
+    shard.log->listen({
+        .progress = shard.wake,
+        .reset = [this, &mine](std::uint64_t epoch) { post([&mine, epoch] { mine.pump->renumber(epoch); }); },
+        .failed =
+            [this, &mine, &shard](const Error& why) {
+              post([&mine, &shard, why] {
+                shard.fail(why);
+                mine.pump->stop(why);
+              });
+            },
+        .frozen = [this, i] { post([this, i] { start_flush(i); }); },
+        .warn = [this](const std::string& what) { parts.health.warn(what); },
+    });
+    if (shard.table->flush_queue().size() != 0)
+      start_flush(i);
+  }
+}
+
+PlainEngine::~PlainEngine() {
+  if (ended_)
+    return;
+  for (const auto& shard : parts.shards)
+    if (shard->inbox)
+      static_cast<void>(shard->inbox->close());
+  for (io::IoExecutor* executor : {parts.lookups.get(), parts.executor.get()})
+    if (executor != nullptr)
+      executor->shutdown();
+}
+
+void PlainEngine::submit(StoreCommand command) {
+  ShardParts& to = shard(parts.router->shard_of(command.context_id));
+  if (const auto failure = to.failure()) {
+    command.done(*failure);
+    return;
+  }
+  if (to.inbox->push_or_park(std::move(command)) != Admission::accepted)
+    command.done(fail(Errc::overloaded, "the inbox is full"));
+}
+
+void PlainEngine::start_flush(ShardId number) {
+  PerShard& mine = shards_[number];
+  if (std::exchange(mine.flushing, true))
+    return;
+  parts.flush_lane->post([this, number, &mine] {
+    mine.flushing = false;
+    ShardParts& flushed = shard(number);
+    if (const Status status = flush_oldest(parts, flushed); status) {
+      parts.poke_all();
+      if (flushed.table->flush_queue().size() != 0)
+        start_flush(number);
+    } else {
+      flushed.table->flush_queue().fail_waiters(status.error());
+      parts.flush_lane->post_after(flush_retry, [this, number] { start_flush(number); });
+    }
+  });
+}
+
+void PlainEngine::relieve() {
+  for (const auto& shard : parts.shards)
+    if (shard->table->flush_queue().size() != 0)
+      return;
+  for (const auto& shard : parts.shards)
+    shard->log->freeze_soon(0);
+}
+
+bool PlainEngine::deliver() {
+  if (messages_.empty())
+    return false;
+  const auto message = std::move(messages_.front());
+  messages_.pop_front();
+  message();
+  return true;
+}
+
+bool PlainEngine::step(io::Random& random) {
+  switch (random.next() % 4) {
+  case 0: return lookups_->run_one(random) || deliver() || executor_->run_one(random);
+  case 1: return executor_->run_one(random) || deliver() || lookups_->run_one(random);
+  default: return deliver() || executor_->run_one(random) || lookups_->run_one(random);
+  }
+}
+
+void PlainEngine::settle() {
+  while (deliver() || executor_->run_one() || lookups_->run_one()) {
+  }
+}
+
+void PlainEngine::pass(std::chrono::nanoseconds time) {
+  executor_->advance(time);
+  settle();
+}
+
+std::shared_ptr<std::optional<Status>> PlainEngine::flush(ShardId number) {
+  auto answer = std::make_shared<std::optional<Status>>();
+  shard(number).log->flush([answer](Status status) { *answer = std::move(status); });
+  return answer;
+}
+
+bool PlainEngine::merge(ShardId number) {
+  const auto merge = Merge::plan(parts, shard(number), segments::CompactionPolicy::fan_in_quiet);
+  if (merge)
+    merge->start([this](bool worked) { merged = worked; });
+  return merge != nullptr;
+}
+
+Status PlainEngine::close() {
+  parts.closing.store(true);
+  for (const auto& shard : parts.shards)
+    for (StoreCommand& parked : shard->inbox->close())
+      parked.done(fail(Errc::closing, "the engine is closing; the events were not stored"));
+  settle();
+  Status worst;
+  const auto keep = [&worst](Status status) {
+    if (!status && worst)
+      worst = std::move(status);
+  };
+  for (const auto& shard : parts.shards)
+    shard->log->close(keep);
+  settle();
+  for (io::IoExecutor* executor : {parts.lookups.get(), parts.executor.get()})
+    executor->shutdown();
+  keep(parts.catalog->close());
+  parts.lock.reset();
+  ended_ = true;
+  return worst;
+}
+
+std::string PlainEngine::context_in(ShardId shard, const std::string& prefix, unsigned number) const {
+  for (unsigned i = 0;; ++i) {
+    std::string id = prefix + std::to_string(i);
+    if (parts.router->shard_of(id) == shard && number-- == 0)
+      return id;
+  }
+}
+
+std::vector<ShardView> PlainEngine::views() const {
+  std::vector<ShardView> all;
+  for (const auto& shard : parts.shards)
+    all.push_back(shard->table->view());
+  return all;
+}
+
+} // namespace weir::trust

@@ -1,0 +1,76 @@
+// What engines do while tests crash and break the disk under them.
+//
+// Purpose: short lives of an engine, each around one thing that must be atomic or durable, on the real write path.
+// Owner: a test. Threading: one thread. A workload never assumes that a call works: with a failing disk it goes as far
+// as it can.
+#pragma once
+
+#include "engine/io/memory_file_system.hpp"
+#include "engine/io/random.hpp"
+#include "trust/support/disk/ledger.hpp"
+#include "trust/support/disk/plain_engine.hpp"
+
+#include <weir/options.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace weir::trust {
+
+/// A disk, the engine on it and the ledger of its calls.
+class Life {
+public:
+  Life(std::string name, EngineOptions options, std::uint64_t seed);
+  ~Life();
+
+  /// Opens the engine; false if that failed.
+  bool open();
+  void store(const std::string& context_id, unsigned events = 1, std::size_t bytes = 60,
+             Durability durability = Durability::synced);
+  /// Stores, and runs until the answer is there.
+  void store_now(const std::string& context_id, unsigned events = 1, std::size_t bytes = 60,
+                 Durability durability = Durability::synced);
+  void flush(ShardId shard = 0);
+  void flush_now(ShardId shard = 0);
+  void merge_now(ShardId shard = 0);
+  void reserve_positions();
+  /// Up to `count` messages or jobs, in an order of chance.
+  void steps(unsigned count);
+  void settle();
+  void pass(std::chrono::milliseconds time);
+  void close();
+  /// The process ends here and the machine with it: a new disk is left, as `policy` says.
+  void crash(const io::CrashPolicy& policy);
+  /// The process ends without leaving a trace of its end.
+  void vanish();
+  /// "a0", "a1" ... in the shard.
+  [[nodiscard]] std::string context(ShardId shard, unsigned number = 0) const;
+
+  [[nodiscard]] io::MemoryFileSystem& fs() noexcept { return *fs_; }
+  [[nodiscard]] Ledger& ledger() noexcept { return ledger_; }
+  [[nodiscard]] PlainEngine* engine() noexcept { return engine_.get(); }
+  [[nodiscard]] const EngineOptions& options() const noexcept { return options_; }
+
+private:
+  EngineOptions options_;
+  Ledger ledger_;
+  std::unique_ptr<io::Random> random_;
+  std::unique_ptr<io::MemoryFileSystem> fs_;
+  std::unique_ptr<PlainEngine> engine_;
+};
+
+struct Workload {
+  const char* name;
+  std::uint32_t shards = 1;
+  void (*prepare)(Life&); ///< Done before anything is crashed or broken; may be null.
+  void (*run)(Life&);
+  bool crash_in_recovery = false; ///< Small enough for a second crash at every call of the recovery.
+};
+
+[[nodiscard]] std::span<const Workload> workloads();
+
+} // namespace weir::trust
