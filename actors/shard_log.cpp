@@ -47,6 +47,8 @@ void ShardLog::process() {
     scheduled_ = false;
   }
   std::vector<Submission> waiting; // written, not synced
+  const bool nobody_waits = std::none_of(work.begin(), work.end(),
+                                         [](const Submission& each) { return each.strongest == Durability::synced; });
   for (Submission& submission : work) {
     if (failed_ || submission.epoch != epoch_) {
       commit(waiting); // answers keep their order
@@ -64,7 +66,8 @@ void ShardLog::process() {
       answer(done);
       submission = std::move(done.front());
     }
-    auto first_record = writer_->append(*submission.records);
+    auto first_record =
+        writer_->append(*submission.records, nobody_waits ? wal::Compression::allowed : wal::Compression::none);
     if (before_write) {
       // The cut of its flush must neither miss a record nor reach one that is still to come.
       parts_.table.set_last_record(writer_->last_record());
