@@ -29,17 +29,19 @@ private:
 
 } // namespace
 
-Result<Engine> SimulatedDisk::open(EngineOptions options) {
+Result<Engine> SimulatedDisk::open(EngineOptions options, std::unique_ptr<io::Clock> clock) {
   EngineSeams seams;
   seams.fs = std::make_unique<Borrowed>(fs_);
-  seams.clock = io::make_system_clock();
+  seams.clock = clock ? std::move(clock) : io::make_system_clock();
   seams.random = io::make_seeded_random(42);
-  seams.open_catalog = [disk = catalog_](io::FileSystem&, bool, std::uint32_t shards,
-                                         std::uint64_t seed) -> Result<std::unique_ptr<CatalogStore>> {
-    if (disk->state.shard_count == 0)
-      MemoryCatalog::create(*disk, shards, seed);
-    return std::unique_ptr<CatalogStore>(std::make_unique<MemoryCatalog>(disk));
-  };
+  seams.open_catalog = open_sqlite_catalog;
+  if (kind_ == CatalogKind::memory)
+    seams.open_catalog = [disk = catalog_](io::FileSystem&, bool, std::uint32_t shards,
+                                           std::uint64_t seed) -> Result<std::unique_ptr<CatalogStore>> {
+      if (disk->state.shard_count == 0)
+        MemoryCatalog::create(*disk, shards, seed);
+      return std::unique_ptr<CatalogStore>(std::make_unique<MemoryCatalog>(disk));
+    };
   auto core = EngineCore::open(std::move(seams), options);
   if (!core)
     return std::move(core).error();
@@ -47,7 +49,7 @@ Result<Engine> SimulatedDisk::open(EngineOptions options) {
 }
 
 SimulatedDisk SimulatedDisk::crash_image(const io::CrashPolicy& policy) const {
-  SimulatedDisk image;
+  SimulatedDisk image(kind_);
   // While nothing can be published, files and catalog belong to one moment.
   const std::lock_guard lock(catalog_->mutex);
   image.catalog_->state = catalog_->state;

@@ -16,9 +16,14 @@ namespace weir::test {
 /// The disk outlives the engines opened on it.
 class SimulatedDisk {
 public:
-  SimulatedDisk() : fs_(std::make_shared<io::MemoryFileSystem>()), catalog_(std::make_shared<MemoryCatalogDisk>()) {}
+  /// Where the engines on it keep their catalog: in a structure that is durable at once, or in SQLite on this disk,
+  /// which a crash may take apart like everything else.
+  enum class CatalogKind { memory, sqlite };
+  explicit SimulatedDisk(CatalogKind kind = CatalogKind::memory)
+      : kind_(kind), fs_(std::make_shared<io::MemoryFileSystem>()), catalog_(std::make_shared<MemoryCatalogDisk>()) {}
 
-  Result<Engine> open(EngineOptions options = {});
+  /// `clock`: the engine's; none: the system's.
+  Result<Engine> open(EngineOptions options = {}, std::unique_ptr<io::Clock> clock = nullptr);
   /// Drops or tears what was not synced, as a power cut now would; engines on the old disk must be gone.
   void crash(const io::CrashPolicy& policy) { fs_ = fs_->crash_image(policy); }
   /// A disk as a power cut at this moment would leave this one, on which engines go on undisturbed.
@@ -27,6 +32,7 @@ public:
   [[nodiscard]] MemoryCatalogDisk& catalog() { return *catalog_; }
 
 private:
+  CatalogKind kind_;
   std::shared_ptr<io::MemoryFileSystem> fs_;
   std::shared_ptr<MemoryCatalogDisk> catalog_;
 };

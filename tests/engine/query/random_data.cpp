@@ -93,37 +93,6 @@ std::string random_payload(Random& random, std::map<std::string, Value>& fields)
   return json + "}";
 }
 
-KnownEvent random_event(Random& random) {
-  KnownEvent known;
-  StoredEvent& event = known.event;
-  event.event_type = "type-" + std::to_string(pick(random, 5));
-  event.timestamp = epoch + std::chrono::milliseconds(pick(random, 400));
-  if (pick(random, 3) == 0)
-    event.event_id = "id-" + std::to_string(pick(random, 200));
-  event.payload = random_payload(random, known.fields);
-  if (pick(random, 2) == 0) {
-    const Sample& sample = samples()[pick(random, samples().size())];
-    event.metadata = R"({"user":)" + std::string(sample.json) + "}";
-    known.fields["metadata.user"] = sample.value;
-    known.fields["metadata"] = Json{event.metadata};
-  }
-  return known;
-}
-
-/// The core fields by name, once their values are final.
-void name_core_fields(KnownEvent& known) {
-  const StoredEvent& event = known.event;
-  known.fields["context_id"] = event.context_id;
-  known.fields["event_type"] = event.event_type;
-  known.fields["sequence"] = event.sequence;
-  known.fields["position"] = event.position;
-  known.fields["timestamp"] = event.timestamp;
-  known.fields["recorded_at"] = event.recorded_at;
-  if (!event.event_id.empty())
-    known.fields["event_id"] = event.event_id;
-  known.fields["payload"] = Json{event.payload};
-}
-
 ShardView random_shard(Random& random, const std::vector<StoredEvent>& events) {
   std::vector<std::shared_ptr<FakeSegment>> segments;
   std::vector<MemtableView> memtables;
@@ -144,6 +113,36 @@ ShardView random_shard(Random& random, const std::vector<StoredEvent>& events) {
 }
 
 } // namespace
+
+KnownEvent random_event(Random& random) {
+  KnownEvent known;
+  StoredEvent& event = known.event;
+  event.event_type = "type-" + std::to_string(pick(random, 5));
+  event.timestamp = epoch + std::chrono::milliseconds(pick(random, 400));
+  if (pick(random, 3) == 0)
+    event.event_id = "id-" + std::to_string(pick(random, 200));
+  event.payload = random_payload(random, known.fields);
+  if (pick(random, 2) == 0) {
+    const Sample& sample = samples()[pick(random, samples().size())];
+    event.metadata = R"({"user":)" + std::string(sample.json) + "}";
+    known.fields["metadata.user"] = sample.value;
+    known.fields["metadata"] = Json{event.metadata};
+  }
+  return known;
+}
+
+void name_core_fields(KnownEvent& known) {
+  const StoredEvent& event = known.event;
+  known.fields["context_id"] = event.context_id;
+  known.fields["event_type"] = event.event_type;
+  known.fields["sequence"] = event.sequence;
+  known.fields["position"] = event.position;
+  known.fields["timestamp"] = event.timestamp;
+  known.fields["recorded_at"] = event.recorded_at;
+  if (!event.event_id.empty())
+    known.fields["event_id"] = event.event_id;
+  known.fields["payload"] = Json{event.payload};
+}
 
 RandomData random_data(Random& random, std::size_t events) {
   RandomData data;

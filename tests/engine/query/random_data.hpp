@@ -26,6 +26,10 @@ struct KnownEvent {
   std::map<std::string, Value> fields;
 };
 
+/// An event without context, place and recorded_at; once it has them, name_core_fields() adds them to its fields.
+KnownEvent random_event(Random& random);
+void name_core_fields(KnownEvent& known);
+
 /// Shards with the same events as `events`, cut into segments and memtables.
 struct RandomData {
   std::vector<KnownEvent> events; ///< In position order.

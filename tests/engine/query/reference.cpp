@@ -167,10 +167,17 @@ Rows count_groups(const Query& query, const std::vector<const KnownEvent*>& even
 } // namespace
 
 Rows reference_rows(const Query& query, const std::vector<KnownEvent>& events) {
+  std::vector<const KnownEvent*> all;
+  for (const KnownEvent& event : events)
+    all.push_back(&event);
+  return reference_rows(query, all);
+}
+
+Rows reference_rows(const Query& query, std::span<const KnownEvent* const> events) {
   std::vector<const KnownEvent*> matching;
-  for (const KnownEvent& event : events) {
-    if (matches(query, event))
-      matching.push_back(&event);
+  for (const KnownEvent* event : events) {
+    if (matches(query, *event))
+      matching.push_back(event);
   }
   if (query.counted)
     return count_groups(query, matching);
