@@ -1,0 +1,131 @@
+#include "trust/model/planted.hpp"
+
+#include "trust/model/history.hpp"
+#include "trust/model/sequence.hpp"
+
+#include "engine/text.hpp"
+
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+namespace weir::trust {
+
+namespace {
+
+/// Three calls one after the other, the third of them unanswered and stored; reads before, between and after.
+ContextHistory good_history() {
+  ContextHistory history;
+  history.context = "planted";
+  history.stores = {
+      {.id = 1, .events = 2, .made = 2, .answered = 3, .sequence = 1, .synced = true},
+      {.id = 2, .events = 1, .made = 6, .answered = 7, .sequence = 3, .synced = true},
+      {.id = 3, .events = 1, .made = 10},
+      {.id = 4, .events = 1, .made = 11, .answered = 12, .refused = true},
+  };
+  history.content = {{1, 0}, {1, 1}, {2, 0}, {3, 0}};
+  history.reads = {{4, 5, {{1, 0}, {1, 1}}}, {8, 9, {{1, 0}, {1, 1}, {2, 0}}}};
+  history.cut_began = 13;
+  history.cut_ended = 14;
+  history.after_cut = {{1, 0}, {1, 1}, {2, 0}};
+  return history;
+}
+
+using Spoil = std::function<void(ContextHistory&)>;
+const std::vector<std::pair<const char*, Spoil>> spoiled = {
+    {"a lost call", [](ContextHistory& h) { h.content.erase(h.content.begin() + 2); }},
+    {"a call stored twice",
+     [](ContextHistory& h) {
+       h.content.push_back({2, 0});
+     }},
+    {"half a call", [](ContextHistory& h) { h.content.erase(h.content.begin() + 1); }},
+    {"an invented event",
+     [](ContextHistory& h) {
+       h.content.push_back({9, 0});
+     }},
+    {"a refused call that is there",
+     [](ContextHistory& h) {
+       h.content.push_back({4, 0});
+     }},
+    {"two calls exchanged",
+     [](ContextHistory& h) {
+       h.content = {{2, 0}, {1, 0}, {1, 1}, {3, 0}};
+       h.stores[0].sequence = 2;
+       h.stores[1].sequence = 1;
+       h.reads.clear();
+       h.cut_began = 0;
+     }},
+    {"a read that misses what was acknowledged", [](ContextHistory& h) { h.reads[0].seen.clear(); }},
+    {"a read of half a call",
+     [](ContextHistory& h) {
+       h.reads[0] = {2, 5, {{1, 0}}};
+     }},
+    {"a read of what comes later",
+     [](ContextHistory& h) {
+       h.reads[0].seen.push_back({2, 0});
+     }},
+    {"a read that goes back",
+     [](ContextHistory& h) {
+       h.stores[1].answered = 20;
+       h.reads = {{8, 9, {{1, 0}, {1, 1}, {2, 0}}}, {10, 11, {{1, 0}, {1, 1}}}};
+     }},
+    {"a read of something else",
+     [](ContextHistory& h) {
+       h.reads[1].seen[2] = {3, 0};
+     }},
+    {"a synced call lost by a power cut", [](ContextHistory& h) { h.after_cut.pop_back(); }},
+    {"half a call after a power cut", [](ContextHistory& h) { h.after_cut.resize(1); }},
+};
+
+bool refused(const ContextHistory& history) {
+  try {
+    judge(history);
+    return false;
+  } catch (const Mismatch&) {
+    return true;
+  }
+}
+
+void find_in_histories() {
+  if (refused(good_history()))
+    throw std::runtime_error("a good history was refused");
+  for (const auto& [what, spoil] : spoiled) {
+    ContextHistory history = good_history();
+    spoil(history);
+    if (!refused(history))
+      throw std::runtime_error(format("planted {}: not found", what));
+  }
+}
+
+void find_in_sequences(std::uint64_t run_seed, Mistake mistake, const char* what) {
+  constexpr std::size_t sequences_max = 20, operations = 400, operations_few = 6;
+  for (std::size_t number = 0; number < sequences_max; ++number) {
+    const RandomSequence sequence{seed_of(run_seed, 1'000'000 + number), operations, mistake};
+    const Outcome outcome = play(sequence, std::nullopt);
+    if (outcome.kind == Outcome::Kind::good)
+      continue;
+    const std::size_t left = shrink(sequence, outcome).size();
+    if (left > operations_few)
+      throw std::runtime_error(format("planted {}: shrank to {} operations only", what, left));
+    return;
+  }
+  throw std::runtime_error(format("planted {}: not found", what));
+}
+
+} // namespace
+
+std::uint64_t find_planted(std::uint64_t run_seed) {
+  find_in_histories();
+  const std::vector<std::pair<const char*, Mistake>> mistakes = {
+      {"a power cut that loses nothing", Mistake::power_cuts_lose_nothing},
+      {"a bound of a backward replay", Mistake::backward_from_excluded},
+      {"a count that forgets its condition", Mistake::uncounted_condition},
+  };
+  for (const auto& [what, mistake] : mistakes)
+    find_in_sequences(run_seed, mistake, what);
+  return spoiled.size() + mistakes.size();
+}
+
+} // namespace weir::trust

@@ -1,0 +1,82 @@
+// The reference: an engine too simple to be wrong.
+//
+// Purpose: says what every read must answer and what a crash may take. Owner: one runner. Threading: one thread.
+// Invariants: the calls of a shard are kept in the order of their positions, the events of a context by sequence.
+#pragma once
+
+#include <weir/event.hpp>
+#include <weir/query.hpp>
+#include <weir/replay_options.hpp>
+
+#include "tests/engine/query/random_data.hpp"
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace weir::trust {
+
+/// The engine did what the reference does not.
+struct Mismatch : std::runtime_error {
+  explicit Mismatch(const std::string& what, bool acknowledged_lost = false)
+      : std::runtime_error(what), lost(acknowledged_lost) {}
+  bool lost; ///< Something acknowledged is gone.
+};
+
+/// Planted into the reference to see that a difference is found, and shrunk.
+enum class Mistake : std::uint8_t { none, power_cuts_lose_nothing, backward_from_excluded, uncounted_condition };
+
+enum class Crash : std::uint8_t { power_cut, kill };
+
+class Reference {
+public:
+  using Events = std::vector<test::KnownEvent>;
+  /// In an event to be stored: it has none, and gets its recorded_at.
+  static constexpr Timestamp no_timestamp{};
+
+  Reference(std::size_t shards, Mistake mistake) : shards_(shards), mistake_(mistake) {}
+
+  /// One call that was stored, in the order of positions. `safe_as`: what its caller was told before the crash that
+  /// follows, if one does.
+  void stored(ShardId shard, Events events, const Receipt& receipt, Durability safe_as, Timestamp now);
+  /// All there is survives a crash: after a flush, a clean close, a recovery.
+  void all_safe();
+  /// After a crash `lengths` events are left of each context: throws unless that is whole calls, a beginning of each
+  /// shard, and all that had to survive. Forgets the rest.
+  void crashed(Crash crash, const std::map<std::string, Sequence>& lengths);
+
+  [[nodiscard]] const std::map<std::string, Events>& contexts() const { return contexts_; }
+  [[nodiscard]] Sequence length(const std::string& context) const;
+  [[nodiscard]] std::uint64_t events_of(ShardId shard) const;
+  [[nodiscard]] std::vector<const test::StoredEvent*> replay(const std::string& context,
+                                                             const ReplayOptions& options) const;
+  [[nodiscard]] std::vector<std::vector<Value>> query(Query query) const;
+  [[nodiscard]] Position position_max() const { return position_max_; }
+
+private:
+  struct Call {
+    std::string context;
+    Sequence first = 0, last = 0;
+    std::uint64_t events = 0;
+    Position position = 0;
+  };
+  struct Shard {
+    std::vector<Call> calls;
+    std::size_t written = 0, synced = 0; ///< So many calls survive a kill, a power cut.
+    Timestamp recorded_at_max{};
+  };
+
+  std::vector<Shard> shards_;
+  std::map<std::string, Events> contexts_;
+  Mistake mistake_;
+  Position position_max_ = 0;
+};
+
+/// "context-3 sequence 5 position 17 ...": for messages.
+[[nodiscard]] std::string describe(const EventView& event);
+[[nodiscard]] bool same(const EventView& a, const EventView& b);
+
+} // namespace weir::trust

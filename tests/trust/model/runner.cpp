@@ -1,0 +1,291 @@
+#include "trust/model/runner.hpp"
+
+#include "engine/text.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace weir::trust {
+
+using test::pick;
+
+namespace {
+
+using namespace std::chrono_literals;
+const Timestamp epoch = Timestamp(1'700'000'000'000'000us);
+
+/// The engine owns its clock; this one's time goes on from engine to engine.
+class SharedClock final : public io::Clock {
+public:
+  explicit SharedClock(std::shared_ptr<io::ManualClock> clock) : clock_(std::move(clock)) {}
+  [[nodiscard]] Timestamp now() const override { return clock_->now(); }
+  [[nodiscard]] std::chrono::steady_clock::time_point steady_now() const override { return clock_->steady_now(); }
+
+private:
+  std::shared_ptr<io::ManualClock> clock_;
+};
+
+} // namespace
+
+void Tally::add(const Tally& other) noexcept {
+  operations += other.operations;
+  calls += other.calls;
+  events += other.events;
+  refused += other.refused;
+  replays += other.replays;
+  queries += other.queries;
+  rows += other.rows;
+  bad_inputs += other.bad_inputs;
+  flushes += other.flushes;
+  reopens += other.reopens;
+  power_cuts += other.power_cuts;
+  kills += other.kills;
+  segments_flushed += other.segments_flushed;
+  segments_merged += other.segments_merged;
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> Tally::figures() const {
+  return {{"store_calls", calls},      {"events_stored", events}, {"calls_refused", refused},
+          {"replays", replays},        {"queries", queries},      {"query_rows", rows},
+          {"bad_inputs", bad_inputs},  {"flushes", flushes},      {"segments_flushed", segments_flushed},
+          {"merges", segments_merged}, {"reopens", reopens},      {"power_cuts", power_cuts},
+          {"process_kills", kills}};
+}
+
+Runner::Runner(std::uint64_t seed, Mistake mistake, std::vector<std::string>* trace)
+    : mistake_(mistake), trace_(trace), random_(seed), clock_(std::make_shared<io::ManualClock>(epoch)) {
+  contexts_ = std::array<std::size_t, 4>{1, 5, 13, 60}[pick(random_, 4)];
+  payload_bytes_max_ = std::array<std::size_t, 4>{16, 200, 2'000, 20'000}[pick(random_, 4)];
+  EngineOptions options = random_options(random_);
+  if (pick(random_, 4) == 0)
+    disk_ = test::SimulatedDisk(test::SimulatedDisk::CatalogKind::sqlite);
+  options.shards = std::array<std::uint32_t, 3>{1, 2, 4}[pick(random_, 3)];
+  open(options);
+  reference_.emplace(engine_->options().shards, mistake);
+}
+
+void Runner::note(const std::string& line) {
+  if (trace_ != nullptr)
+    trace_->push_back(line);
+}
+
+void Runner::expect(bool holds, const std::string& what) const {
+  if (!holds)
+    throw Mismatch(what);
+}
+
+void Runner::open(EngineOptions options) {
+  note(format("open: unsealed {} wal {} segment {} cache {} contexts {} inbox {}/{} parked {} zone {} threads {}, {}",
+              options.unsealed_bytes_max, options.wal_file_bytes, options.segment_bytes_max, options.block_cache_bytes,
+              options.context_cache_entries, options.inbox_commands_max, options.inbox_bytes_max,
+              options.inbox_parked_max, options.zone_rows, options.read_threads, weir::to_string(options.durability)));
+  auto opened = disk_.open(options, std::make_unique<SharedClock>(clock_));
+  if (!opened)
+    throw Mismatch("open: " + to_string(opened.error()), opened.code() == Errc::corruption);
+  engine_.emplace(std::move(*opened));
+  events_at_open_.clear();
+  for (ShardId shard = 0; reference_ && shard < engine_->options().shards; ++shard)
+    events_at_open_.push_back(reference_->events_of(shard));
+  if (!reference_)
+    events_at_open_.assign(engine_->options().shards, 0);
+  position_floor_ = reference_ ? reference_->position_max() : 0;
+  expect(engine_->stats().next_position > position_floor_,
+         format("open: the next position is {}, {} was given before", engine_->stats().next_position, position_floor_));
+}
+
+void Runner::play(const Operation& operation) {
+  random_.seed(operation.seed);
+  ++tally_.operations;
+  switch (operation.kind) {
+  case Kind::store: store(1, Manner::waiting); break;
+  case Kind::store_batch: store(1 + pick(random_, pick(random_, 20) == 0 ? 100 : 8), Manner::waiting); break;
+  case Kind::burst:
+    for (std::size_t calls = 1 + pick(random_, pick(random_, 10) == 0 ? 40 : 6); calls != 0; --calls)
+      store(1 + pick(random_, 10) / 8, pick(random_, 2) == 0 ? Manner::ticket : Manner::callback);
+    break;
+  case Kind::try_store: store(1, Manner::refusable); break;
+  case Kind::wait: settle(); break;
+  case Kind::replay: replay(); break;
+  case Kind::push: push(); break;
+  case Kind::query: query(); break;
+  case Kind::flush: flush(); break;
+  case Kind::clock: move_clock(); break;
+  case Kind::bad_input: bad_input(); break;
+  case Kind::stats: stats(); break;
+  case Kind::reopen: reopen(); break;
+  case Kind::power_cut: crash(Crash::power_cut); break;
+  case Kind::kill: crash(Crash::kill); break;
+  }
+}
+
+void Runner::settle(bool closing) {
+  tally_.refused += calls_.settle(*reference_, closing);
+  for (const Glimpse& glimpse : glimpses_) {
+    const auto found = reference_->contexts().find(glimpse.context);
+    const std::size_t length = found == reference_->contexts().end() ? 0 : found->second.size();
+    const Sequence seen = glimpse.from - 1 + glimpse.payloads.size();
+    expect(seen >= glimpse.at_least,
+           format("{}: a replay saw {} events, {} had been acknowledged", glimpse.context, seen, glimpse.at_least));
+    expect(seen <= length || glimpse.payloads.empty(),
+           format("{}: a replay saw {} events of {}", glimpse.context, seen, length));
+    for (std::size_t i = 0; i < glimpse.payloads.size(); ++i)
+      expect(glimpse.payloads[i] == found->second[glimpse.from - 1 + i].event.payload,
+             format("{} sequence {}: a replay saw another event", glimpse.context, glimpse.from + i));
+  }
+  glimpses_.clear();
+}
+
+std::string Runner::random_context() {
+  // Half of all go to a few contexts, so that some are long.
+  const std::size_t number = pick(random_, pick(random_, 2) == 0 ? std::min<std::size_t>(contexts_, 3) : contexts_);
+  if (number < 20)
+    return "context-" + std::to_string(number);
+  return number % 2 == 0 ? format("kunde/\u00e4-{}", number) : format("{{tenant-{}}}order {}", number % 3, number);
+}
+
+Reference::Events Runner::random_call(std::size_t count) {
+  const std::string context = random_context();
+  Reference::Events events;
+  for (std::size_t i = 0; i < count; ++i) {
+    test::KnownEvent& known = events.emplace_back(test::random_event(random_));
+    known.event.context_id = context;
+    if (pick(random_, 4) == 0)
+      known.event.timestamp = Reference::no_timestamp;
+    std::string pad(pick(random_, pick(random_, 10) == 0 ? payload_bytes_max_ : 16), ' ');
+    for (char& c : pad)
+      c = "0123456789abcdef"[random_() % 16];
+    known.event.payload.insert(1, R"("pad":")" + pad + "\",");
+  }
+  return events;
+}
+
+std::optional<Durability> Runner::random_durability() {
+  const std::size_t kind = pick(random_, 4);
+  return kind == 3 ? std::nullopt : std::optional(static_cast<Durability>(kind));
+}
+
+void Runner::store(std::size_t count, Manner manner) {
+  const auto durability = random_durability();
+  Reference::Events events = random_call(count);
+  note(format("{}: {} events of {}, {}",
+              manner == Manner::waiting     ? "store"
+              : manner == Manner::refusable ? "try_store"
+                                            : "store_async",
+              events.size(), events.front().event.context_id,
+              durability ? weir::to_string(*durability) : "default durability"));
+  tally_.events += events.size();
+  ++tally_.calls;
+  const bool alone = calls_.empty();
+  calls_.make(*engine_, std::move(events), manner, durability, clock_->now(), random_());
+  if (alone && manner == Manner::waiting)
+    settle();
+}
+
+void Runner::flush() {
+  settle();
+  note("flush");
+  ++tally_.flushes;
+  const Status flushed = engine_->flush();
+  expect(flushed.ok(), "flush: " + (flushed.ok() ? "" : to_string(flushed.error())));
+  reference_->all_safe();
+}
+
+void Runner::move_clock() {
+  settle();
+  if (pick(random_, 10) == 0) {
+    clock_->set_now(clock_->now() - std::chrono::milliseconds(pick(random_, 100)));
+    note("clock: back");
+  } else {
+    clock_->advance(std::chrono::microseconds(pick(random_, 3'000)));
+  }
+}
+
+void Runner::count_background() {
+  for (const ShardStats& shard : engine_->stats().shards) {
+    tally_.segments_flushed += shard.flushes;
+    tally_.segments_merged += shard.compactions;
+  }
+}
+
+void Runner::reopen() {
+  const bool under_way = pick(random_, 2) == 0;
+  note(format("reopen, {} answers", under_way ? "without waiting for" : "after all"));
+  if (!under_way)
+    settle();
+  count_background();
+  const Status closed = engine_->close();
+  expect(closed.ok(), "close: " + (closed.ok() ? "" : to_string(closed.error())));
+  expect(engine_->flush().code() == Errc::closing, "a closed engine flushes");
+  expect(engine_->replay("context-0").code() == Errc::closing, "a closed engine replays");
+  expect(engine_->store(test::numbered_event("context-0", 1, 1)).code() == Errc::closing, "a closed engine stores");
+  settle(true);
+  reference_->all_safe();
+  engine_.reset();
+  open(random_options(random_));
+  ++tally_.reopens;
+  if (pick(random_, 4) == 0)
+    check_everything();
+}
+
+void Runner::crash(Crash kind) {
+  const io::CrashPolicy policy = kind == Crash::kill     ? io::CrashPolicy::keep_everything()
+                                 : pick(random_, 2) == 0 ? io::CrashPolicy::lose_unsynced()
+                                                         : io::CrashPolicy::random_subset(random_());
+  note(kind == Crash::kill ? "kill" : "power cut");
+  calls_.mark_crash();
+  test::SimulatedDisk image = disk_.crash_image(policy);
+  count_background();
+  // The old engine goes on undisturbed, on its own disk: its later answers tell the order of what was under way.
+  const Status closed = engine_->close();
+  expect(closed.ok(), "close: " + (closed.ok() ? "" : to_string(closed.error())));
+  settle(true);
+  engine_.reset();
+  disk_ = std::move(image);
+  ++(kind == Crash::kill ? tally_.kills : tally_.power_cuts);
+  open(random_options(random_));
+
+  std::map<std::string, Sequence> lengths;
+  for (const auto& [context, events] : reference_->contexts()) {
+    auto stream = engine_->replay(context);
+    expect(stream.ok(), context + ": no replay after a crash");
+    Sequence& length = lengths[context];
+    while (true) {
+      const auto batch = stream->next();
+      if (!batch)
+        throw Mismatch(format("{}: replay after a crash: {}", context, to_string(batch.error())));
+      if (batch->empty())
+        break;
+      for (const EventView& event : *batch) {
+        expect(length < events.size(), format("{}: an event that was never stored: {}", context, describe(event)));
+        expect(same(event, events[length].event.view()),
+               format("after a crash: {}, expected {}", describe(event), describe(events[length].event.view())));
+        ++length;
+      }
+    }
+  }
+  reference_->crashed(kind, lengths);
+  for (ShardId shard = 0; shard < events_at_open_.size(); ++shard)
+    events_at_open_[shard] = reference_->events_of(shard);
+}
+
+void Runner::check_everything() {
+  settle();
+  for (const auto& [context, events] : reference_->contexts())
+    check_replay(context, {}, reference_->replay(context, {}));
+}
+
+void Runner::finish() {
+  check_everything();
+  stats();
+  flush();
+  check_everything();
+  random_.seed(1);
+  for (int i = 0; i < 5; ++i)
+    query();
+  count_background();
+  const Status closed = engine_->close();
+  expect(closed.ok(), "close: " + (closed.ok() ? "" : to_string(closed.error())));
+  engine_.reset();
+}
+
+} // namespace weir::trust

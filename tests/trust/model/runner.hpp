@@ -1,0 +1,97 @@
+// Plays a scenario on the engine and on the reference, and compares.
+//
+// Purpose: the engine runs through its public door, on a simulated disk and a clock that stands still between
+// operations. Owner: whoever plays. Threading: one thread. Invariants: the first difference is thrown as Mismatch.
+#pragma once
+
+#include "trust/model/calls.hpp"
+#include "trust/model/operation.hpp"
+#include "trust/model/reference.hpp"
+
+#include "engine/io/manual_clock.hpp"
+#include "tests/api/simulated_engine.hpp"
+
+#include <weir/engine.hpp>
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace weir::trust {
+
+/// What was played, in figures that can be added up.
+struct Tally {
+  std::uint64_t operations = 0, calls = 0, events = 0, refused = 0, replays = 0, queries = 0, rows = 0, bad_inputs = 0,
+                flushes = 0, reopens = 0, power_cuts = 0, kills = 0, segments_flushed = 0, segments_merged = 0;
+  void add(const Tally& other) noexcept;
+  [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> figures() const;
+};
+
+class Runner {
+public:
+  /// Lines about what is done go to `trace`, if given.
+  Runner(std::uint64_t seed, Mistake mistake, std::vector<std::string>* trace = nullptr);
+
+  void play(const Operation& operation);
+  /// Compares everything once more, and closes.
+  void finish();
+  [[nodiscard]] const Tally& tally() const { return tally_; }
+
+private:
+  /// A replay made while stores were under way: it saw the context as it was at some moment since.
+  struct Glimpse {
+    std::string context;
+    Sequence from = 1;
+    Sequence at_least = 0; ///< Had been acknowledged.
+    std::vector<std::string> payloads;
+  };
+
+  void open(EngineOptions options);
+  void settle(bool closing = false);
+  void note(const std::string& line);
+  void expect(bool holds, const std::string& what) const;
+
+  std::string random_context();
+  Reference::Events random_call(std::size_t events);
+  std::optional<Durability> random_durability();
+  ReplayOptions random_replay(const std::string& context);
+  void check_replay(const std::string& context, const ReplayOptions& options,
+                    const std::vector<const test::StoredEvent*>& expected);
+
+  void store(std::size_t events, Manner manner);
+  void replay();
+  void push();
+  void query();
+  void flush();
+  void move_clock();
+  void bad_input();
+  void stats();
+  void reopen();
+  void crash(Crash kind);
+  void check_everything();
+  void count_background();
+
+  Mistake mistake_;
+  std::vector<std::string>* trace_;
+  test::Random random_; ///< Of the operation being played.
+  std::size_t contexts_ = 0;
+  std::size_t payload_bytes_max_ = 0;
+
+  test::SimulatedDisk disk_;
+  std::shared_ptr<io::ManualClock> clock_;
+  std::optional<Engine> engine_;
+  std::optional<Reference> reference_;
+  CallsUnderWay calls_;
+  std::vector<Glimpse> glimpses_;
+  std::vector<std::uint64_t> events_at_open_; ///< Of each shard.
+  Position position_floor_ = 0;               ///< Given before this open; never given again.
+  Tally tally_;
+};
+
+} // namespace weir::trust
