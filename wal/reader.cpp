@@ -2,7 +2,6 @@
 
 #include "wal/paths.hpp"
 
-#include "engine/io/large_buffer.hpp"
 #include "engine/text.hpp"
 
 #include <algorithm>
@@ -13,9 +12,6 @@
 
 namespace weir::wal {
 namespace {
-
-/// Bytes read at once: large enough to stream, small enough that a nearly empty log costs little.
-constexpr std::uint64_t piece_bytes = 2 * io::large_page_bytes;
 
 /// A structure of type T at `offset`, or nothing if the file ends before it does.
 template <class T> Result<std::optional<T>> read_at(const io::File& file, std::uint64_t offset) {
@@ -104,15 +100,14 @@ Status FileReader::read_header(ShardId shard, std::uint64_t directory_seed, std:
   return {};
 }
 
-Result<FileEnd> FileReader::read(const RecordVisitor& visitor) const {
+Result<FileEnd> FileReader::read(const RecordVisitor& visitor, io::BuffersAhead& buffers) const {
   std::uint64_t offset = data_offset;
   std::uint64_t group_bytes = 0; // of a group that is larger than a piece
-  RecordBatch batch(visitor, header_.first_record);
+  RecordBatch batch(visitor, buffers, header_.first_record);
   while (true) {
-    auto piece = read_piece(offset, std::max(piece_bytes, group_bytes));
+    auto piece = read_piece(batch, offset, std::max<std::uint64_t>(piece_bytes, group_bytes));
     if (!piece)
       return piece.error();
-    WEIR_TRY(batch.begin_piece(piece->bytes, piece->size));
     const auto stop = read_groups(*piece, batch, group_bytes);
     if (!stop)
       return stop.error();
@@ -124,11 +119,14 @@ Result<FileEnd> FileReader::read(const RecordVisitor& visitor) const {
   }
 }
 
-Result<FileReader::Piece> FileReader::read_piece(std::uint64_t offset, std::uint64_t bytes) const {
+Result<FileReader::Piece> FileReader::read_piece(RecordBatch& batch, std::uint64_t offset, std::uint64_t bytes) const {
   Piece piece;
   piece.offset = offset;
   const auto wanted = static_cast<std::size_t>(offset < limit_ ? std::min(bytes, limit_ - offset) : 0);
-  piece.bytes = io::make_large_buffer(wanted);
+  auto buffer = batch.begin_piece(wanted);
+  if (!buffer)
+    return buffer.error();
+  piece.bytes = std::move(*buffer);
   const auto got = file_->pread(std::as_writable_bytes(std::span(piece.bytes.get(), wanted)), offset);
   if (!got)
     return got.error();

@@ -35,6 +35,9 @@ struct FileEnd {
   bool truncated = false;        ///< The file ends here, before the length it had when it was written.
 };
 
+/// Bytes read at once: large enough to stream, small enough that a nearly empty log costs little.
+inline constexpr std::size_t piece_bytes = 4 * MiB;
+
 class FileReader {
 public:
   /// Opens the file and reads its header. Errors: io_error, not_found; `incompatible` for a header of another version.
@@ -45,9 +48,9 @@ public:
   [[nodiscard]] const FileHeader& header() const noexcept { return header_; }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
-  /// Hands all good records to `visitor` (which may be empty). Errors: io_error, the visitor's, and `corruption` for a
-  /// seal that contradicts the records before it.
-  Result<FileEnd> read(const RecordVisitor& visitor) const;
+  /// Hands all good records to `visitor` (which may be empty), in memory from `buffers`. Errors: io_error, the
+  /// visitor's, and `corruption` for a seal that contradicts the records before it.
+  Result<FileEnd> read(const RecordVisitor& visitor, io::BuffersAhead& buffers) const;
 
   /// The offset below which, as whole group headers and seals at or behind `from` say, this file had been synced; 0 if
   /// none says anything. Errors: io_error.
@@ -59,7 +62,7 @@ private:
 
   FileReader() = default;
   Status read_header(ShardId shard, std::uint64_t directory_seed, std::uint64_t number);
-  Result<Piece> read_piece(std::uint64_t offset, std::uint64_t bytes) const;
+  Result<Piece> read_piece(RecordBatch& batch, std::uint64_t offset, std::uint64_t bytes) const;
   Result<Stop> read_groups(Piece& piece, RecordBatch& batch, std::uint64_t& group_bytes) const;
   Result<bool> read_records(Piece& piece, const GroupHeader& group, RecordBatch& batch) const;
   Result<bool> read_compressed(Piece& piece, const GroupHeader& group, RecordBatch& batch) const;

@@ -1,26 +1,22 @@
 #include "wal/record_batch.hpp"
 
-#include "engine/io/large_buffer.hpp"
-
 #include <algorithm>
 #include <cstring>
 #include <utility>
 
 namespace weir::wal {
-namespace {
 
-/// Of the batch's own buffer, unless one group needs more.
-constexpr std::size_t buffer_bytes = 2 * io::large_page_bytes;
-
-} // namespace
-
-Status RecordBatch::begin_piece(std::shared_ptr<char[]> bytes, std::size_t size) {
+Result<std::shared_ptr<char[]>> RecordBatch::begin_piece(std::size_t size) {
   if (bytes_ == piece_)
     WEIR_TRY(hand_out());
-  piece_ = std::move(bytes);
+  // A piece of compressed groups has been decoded to another place: its buffer serves the next one.
+  if (!piece_ || piece_given_ || piece_capacity_ < size) {
+    piece_ = make_buffer(size);
+    piece_capacity_ = size;
+  }
   piece_size_ = size;
   piece_given_ = false;
-  return {};
+  return piece_;
 }
 
 Status RecordBatch::add(std::string_view body) {
@@ -46,8 +42,8 @@ Result<char*> RecordBatch::room(std::size_t size) {
   if (!bytes_ || bytes_ == piece_ || size_ - used_ < size) {
     WEIR_TRY(hand_out());
     if (!bytes_ || size_ < size) {
-      size_ = std::max(size, buffer_bytes);
-      bytes_ = io::make_large_buffer(size_);
+      size_ = std::max(size, buffers_.buffer_bytes());
+      bytes_ = make_buffer(size_);
     }
     used_ = 0;
   }
@@ -68,6 +64,11 @@ Status RecordBatch::hand_out() {
     bytes_.reset();
   bodies_.clear();
   return {};
+}
+
+std::shared_ptr<char[]> RecordBatch::make_buffer(std::size_t size) {
+  const bool standard = size <= buffers_.buffer_bytes() && size > buffers_.buffer_bytes() / 2;
+  return standard ? buffers_.take() : std::shared_ptr<char[]>(new char[size]);
 }
 
 /// Moves the bodies to a smaller buffer if most of this one would be kept for nothing.

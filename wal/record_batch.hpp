@@ -8,6 +8,8 @@
 
 #include <weir/result.hpp>
 
+#include "engine/io/buffers_ahead.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -25,14 +27,15 @@ using RecordVisitor = std::function<Status(std::uint64_t first_record, std::span
 
 class RecordBatch {
 public:
-  /// `visitor` may be empty and must outlive the batch; the first body added is record `next_record`.
-  RecordBatch(const RecordVisitor& visitor, std::uint64_t next_record) : visitor_(visitor), next_record_(next_record) {}
+  /// `visitor` may be empty; it and `buffers` must outlive the batch. The first body added is record `next_record`.
+  RecordBatch(const RecordVisitor& visitor, io::BuffersAhead& buffers, std::uint64_t next_record)
+      : visitor_(visitor), buffers_(buffers), next_record_(next_record) {}
 
   [[nodiscard]] std::uint64_t next_record() const noexcept { return next_record_; }
 
-  /// What is added from now on was read into `bytes`. Errors: the visitor's, here and below, for what had to be handed
-  /// out first.
-  Status begin_piece(std::shared_ptr<char[]> bytes, std::size_t size);
+  /// A buffer of `size` bytes, into which the caller reads the next piece; what is added from now on lies there.
+  /// Errors: the visitor's, here and below, for what had to be handed out first.
+  Result<std::shared_ptr<char[]>> begin_piece(std::size_t size);
   /// Adds a body that lies in the piece.
   Status add(std::string_view body);
   /// `size` bytes of the batch's own buffer for the caller to fill.
@@ -43,9 +46,11 @@ public:
   Status hand_out();
 
 private:
+  [[nodiscard]] std::shared_ptr<char[]> make_buffer(std::size_t size);
   void shrink();
 
   const RecordVisitor& visitor_;
+  io::BuffersAhead& buffers_;
   std::uint64_t next_record_;
   std::vector<std::string_view> bodies_;
   std::shared_ptr<char[]> bytes_; ///< Where the bodies lie: the piece, or the batch's own buffer.
@@ -53,6 +58,7 @@ private:
   std::size_t used_ = 0; ///< Of its own buffer.
   std::shared_ptr<char[]> piece_;
   std::size_t piece_size_ = 0;
+  std::size_t piece_capacity_ = 0;
   bool piece_given_ = false; ///< The visitor may keep the piece: nobody gets it twice.
 };
 

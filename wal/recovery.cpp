@@ -81,7 +81,7 @@ public:
         return std::move(chain_);
       }
       WEIR_TRY(check_predecessor(*file));
-      const auto end = file->read(only_above_cut(visitor));
+      const auto end = file->read(only_above_cut(visitor), buffers_);
       if (!end)
         return end.error();
       chain_.files.push_back({number, file->header().first_record});
@@ -170,6 +170,7 @@ private:
   io::FileSystem& fs_;
   const RecoverOptions& options_;
   const Listing& listing_;
+  io::BuffersAhead buffers_{piece_bytes};
   Chain chain_;
 };
 
