@@ -63,7 +63,7 @@ private:
   Result<std::shared_ptr<const io::File>> open() const {
     auto file = files_->get(path_);
     if (file.code() == Errc::not_found)
-      return fail(Errc::corruption, "a live segment is missing", path_);
+      return fail(Errc::corruption, "a live segment is missing", path_ + ":0");
     return file;
   }
   Status read_only() const { return fail(Errc::unsupported, "the file is open for reading", path_); }

@@ -9,6 +9,7 @@
 #include "segments/segment_reader.hpp"
 #include "segments/segment_writer.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -122,12 +123,15 @@ Status SegmentFiles::check_size(const SegmentMeta& meta) const {
   const std::string path = segment_path(meta.shard, meta.number);
   auto info = fs_.stat(path);
   if (info.code() == Errc::not_found)
-    return fail(Errc::corruption, "a live segment is missing", path);
+    return fail(Errc::corruption, "a live segment is missing", path + ":0");
   if (!info)
     return std::move(info).error();
-  if (info->kind != io::EntryKind::file || info->size_bytes != meta.file_bytes)
+  if (info->kind != io::EntryKind::file)
+    return fail(Errc::corruption, "a live segment is no file", path + ":0");
+  if (info->size_bytes != meta.file_bytes)
     return fail(Errc::corruption,
-                format("a live segment has {} bytes instead of {}", info->size_bytes, meta.file_bytes), path);
+                format("a live segment has {} bytes instead of {}", info->size_bytes, meta.file_bytes),
+                format("{}:{}", path, std::min(info->size_bytes, meta.file_bytes)));
   return {};
 }
 

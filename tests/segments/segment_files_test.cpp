@@ -121,8 +121,19 @@ TEST_CASE("segment files: a missing live segment is corruption that names the fi
   REQUIRE(directory.fs->unlink(segment_path(0, 1)).ok());
   const auto opened = directory.files.open(meta);
   CHECK(opened.code() == Errc::corruption);
-  CHECK(opened.error().where == "segments/000/0000000000000001.seg");
+  CHECK(opened.error().where == "segments/000/0000000000000001.seg:0");
   CHECK(directory.files.sweep(0, {&meta, 1}, 2).code() == Errc::corruption);
+}
+
+TEST_CASE("segment files: a live segment of another size is corruption where the file or its record ends") {
+  SegmentDirectory directory;
+  const SegmentMeta meta = directory.write(some_rows(5));
+  const std::string good = directory.content(meta);
+  directory.overwrite(meta, good.substr(0, 77));
+  CHECK(directory.files.open(meta).error().where == "segments/000/0000000000000001.seg:77");
+  directory.overwrite(meta, good + "more");
+  CHECK(directory.files.open(meta).error().where ==
+        "segments/000/0000000000000001.seg:" + std::to_string(meta.file_bytes));
 }
 
 TEST_CASE("segment files: writing a number again moves what was there out of the way") {
@@ -150,7 +161,7 @@ TEST_CASE("segment files: opening reads nothing, and a file that has gone by the
   CHECK(directory.files.remove(meta).ok()); // it is gone, which is what was asked for
   const auto missing = scan(*reader);
   CHECK(missing.code() == Errc::corruption);
-  CHECK(missing.error().where == "segments/000/0000000000000001.seg");
+  CHECK(missing.error().where == "segments/000/0000000000000001.seg:0");
 }
 
 TEST_CASE("segment files: many segments are read with few files open") {
