@@ -110,6 +110,8 @@ Result<std::unique_ptr<Catalog>> Catalog::open(Result<Database> opened) {
     return content.error();
   if (*content == Content::nothing)
     return fail(Errc::not_found, "the catalog was never completed", opened->path());
+  if (!opened->writable())
+    return fail(Errc::corruption, "the catalog may not be written: its header or its mode says so", opened->path());
   // A view or trigger in a foreign file could make our own statements do anything.
   WEIR_TRY(catalog::check_tables(*opened));
   WEIR_TRY(opened->use_wal());

@@ -95,6 +95,8 @@ Status Database::configure(bool exclusive) {
     return {};
   Error error = std::move(set).error();
   error.where = path_; // The first look into the file: the statement would tell nothing.
+  if (sqlite3_errcode(connection) == SQLITE_ERROR) // "unsupported file format": not that of any file we wrote
+    error.code = Errc::corruption;
   return error;
 }
 
@@ -161,6 +163,10 @@ Status Database::checkpoint() {
   if (code != SQLITE_OK)
     return error_of(connection_.get(), code, path_);
   return {};
+}
+
+bool Database::writable() const {
+  return sqlite3_db_readonly(connection_.get(), "main") == 0;
 }
 
 Status Database::checkpoint_on_close(bool allowed) {

@@ -101,6 +101,8 @@ public:
   Status use_wal();
   /// Moves the whole journal into the main file and empties it.
   Status checkpoint();
+  /// Whether SQLite would write to the file: its header or its mode may forbid it. Meaningful after the first read.
+  [[nodiscard]] bool writable() const;
   /// Whether closing may move the journal into the main file (it may, unless said otherwise).
   Status checkpoint_on_close(bool allowed);
   /// Checks the structure of every page. Error: `corruption` with the first finding.

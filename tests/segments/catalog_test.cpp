@@ -285,6 +285,34 @@ TEST_CASE("catalog: values changed behind its back are corruption, with their pl
   }
 }
 
+TEST_CASE("catalog: a file header that SQLite would not write to or read by is corruption") {
+  for (const auto& [offset, value] : {std::pair{18, '\3'}, {47, '\11'}}) { // version to write with, format of schemas
+    CAPTURE(offset);
+    TempDirectory directory;
+    const std::string path = small_catalog(directory);
+    std::string bytes = read_file(path);
+    bytes[static_cast<std::size_t>(offset)] = value;
+    write_file(path, bytes);
+    const auto opened = Catalog::open(path);
+    CHECK(opened.code() == Errc::corruption);
+    CHECK(opened.error().where == path);
+    CHECK(read_file(path) == bytes);
+  }
+}
+
+TEST_CASE("catalog: a name in the schema that differs by the case of one letter is corruption") {
+  TempDirectory directory;
+  const std::string path = small_catalog(directory);
+  std::string bytes = read_file(path);
+  const std::size_t names = bytes.find("tableheadhead"); // type, name and table of the row
+  REQUIRE(names != std::string::npos);
+  bytes[names + 9] = 'H';
+  write_file(path, bytes);
+  const auto opened = Catalog::open(path);
+  REQUIRE(opened.code() == Errc::corruption);
+  CHECK(opened.error().where == path + ": sqlite_schema");
+}
+
 TEST_CASE("catalog: a genuine record of another history is corruption, by the sum over all records") {
   TempDirectory directory;
   for (const std::uint64_t cut : {10u, 11u}) {
