@@ -20,6 +20,18 @@ constexpr std::uint32_t shards_default = 4;
 constexpr std::size_t lookup_threads = 2;
 const std::string catalog_file = "catalog.db";
 
+/// Whether there are logs or segments, which nobody makes before the catalog is complete.
+Result<bool> holds_data(io::FileSystem& fs) {
+  for (const char* directory : {"wal", "segments"}) {
+    const auto entries = fs.list(directory);
+    if (!entries && entries.code() != Errc::not_found)
+      return entries.error();
+    if (entries && !entries->empty())
+      return true;
+  }
+  return false;
+}
+
 } // namespace
 
 Result<std::unique_ptr<CatalogStore>> open_sqlite_catalog(io::FileSystem& fs, bool create, std::uint32_t shards,
@@ -27,15 +39,22 @@ Result<std::unique_ptr<CatalogStore>> open_sqlite_catalog(io::FileSystem& fs, bo
   const auto there = fs.stat(catalog_file);
   if (!there && there.code() != Errc::not_found)
     return there.error();
-  if (!there && !create)
-    return fail(Errc::not_found, "the directory holds no weir data; create it with `weir init`",
-                fs.native_path(catalog_file).value_or(catalog_file));
-  auto catalog =
-      there ? Catalog::open(fs, catalog_file) : Result<std::unique_ptr<Catalog>>(fail(Errc::not_found, "no catalog"));
-  if (!catalog && catalog.code() == Errc::not_found && create) { // none, or one whose creation was interrupted
-    catalog = Catalog::create(fs, catalog_file, shards, directory_seed);
-    if (catalog)
-      WEIR_TRY(fs.sync_directory("."));
+  auto catalog = there ? Catalog::open(fs, catalog_file)
+                       : Result<std::unique_ptr<Catalog>>(
+                             fail(Errc::not_found, "the directory holds no weir data; create it with `weir init`",
+                                  fs.native_path(catalog_file).value_or(catalog_file)));
+  if (!catalog && catalog.code() == Errc::not_found) { // none, or one whose creation was interrupted
+    const auto data = holds_data(fs);
+    if (!data)
+      return data.error();
+    if (*data) // A new one would make them nobody's.
+      return fail(Errc::corruption, "the catalog is missing or empty, but there are logs or segments",
+                  fs.native_path(catalog_file).value_or(catalog_file));
+    if (create) {
+      catalog = Catalog::create(fs, catalog_file, shards, directory_seed);
+      if (catalog)
+        WEIR_TRY(fs.sync_directory("."));
+    }
   }
   if (!catalog)
     return std::move(catalog).error();

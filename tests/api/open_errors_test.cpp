@@ -360,6 +360,29 @@ TEST_CASE("open: damaged shards fail it with a list of all of them, or are left 
   CHECK(count_of(engine->query("QUERY * COUNT", partial)) == healthy);
 }
 
+TEST_CASE("open: without its catalog a directory that holds data is damaged, not empty") {
+  TempDirectory parent(fast_parent());
+  const std::string directory = parent.path("data");
+  const auto contexts = fill(directory, true);
+  const std::string catalog = directory + "/catalog.db", aside = parent.path("aside.db");
+  fs::rename(catalog, aside);
+  SUBCASE("missing") {
+  }
+  SUBCASE("empty") {
+    std::ofstream(catalog).flush();
+  }
+  const auto before = content(directory);
+  const auto refused = Engine::open(directory); // it may create what is missing
+  CHECK(refused.code() == Errc::corruption);
+  CHECK_MESSAGE(says(why(refused), "catalog.db"), why(refused));
+  CHECK(verify_directory(directory).code() == Errc::corruption);
+  for (const auto& file : before)
+    if (!says(file.first, "/LOCK"))
+      CHECK(same_bytes(content(directory), file));
+  fs::rename(aside, catalog);
+  check_all(*Engine::open(directory), contexts);
+}
+
 TEST_CASE("open: a flipped byte in a segment is found by the read that meets it and by verify, and never shown") {
   TempDirectory parent(fast_parent());
   const std::string directory = parent.path("data");
