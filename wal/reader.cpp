@@ -234,17 +234,19 @@ Result<std::uint64_t> FileReader::synced_offset_claimed_behind(std::uint64_t fro
   static_assert((group_magic & 0xFF) == (seal_magic & 0xFF));
 
   std::uint64_t claimed = 0;
-  std::vector<char> buffer(piece_bytes);
-  for (std::uint64_t offset = std::max(from, data_offset); offset + structure_bytes <= size_;) {
-    const auto got = file_->pread(std::as_writable_bytes(std::span(buffer)), offset);
+  std::uint64_t offset = std::max(from, data_offset);
+  const auto buffer_bytes = static_cast<std::size_t>(std::min(piece_bytes, size_ - std::min(size_, offset)));
+  const auto buffer = std::make_unique_for_overwrite<char[]>(buffer_bytes);
+  while (offset + structure_bytes <= size_) {
+    const auto got = file_->pread(std::as_writable_bytes(std::span(buffer.get(), buffer_bytes)), offset);
     if (!got)
       return got.error();
     if (*got < structure_bytes)
       break;
     // Every start whose structure lies within these bytes; the next round begins with the first that does not.
-    const std::string_view starts(buffer.data(), *got - structure_bytes + 1);
+    const std::string_view starts(buffer.get(), *got - structure_bytes + 1);
     for (std::size_t i = starts.find(magic_byte); i != starts.npos; i = starts.find(magic_byte, i + 1))
-      claimed = std::max(claimed, claim_at(buffer.data() + i, identity_, offset + i));
+      claimed = std::max(claimed, claim_at(buffer.get() + i, identity_, offset + i));
     offset += starts.size();
   }
   return claimed;
