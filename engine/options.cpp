@@ -31,7 +31,7 @@ Status EngineOptions::validate() const {
                 "durability");
   WEIR_TRY(in_range("sync_interval_ms", sync_interval_ms, 1, 60'000));
   WEIR_TRY(in_range("unsealed_bytes_max", unsealed_bytes_max, 64 * KiB, 64 * 1024 * MiB));
-  WEIR_TRY(in_range("wal_file_bytes", wal_file_bytes, 64 * KiB, 1024 * MiB));
+  WEIR_TRY(in_range("wal_file_bytes", wal_file_bytes, 8 * KiB, 1024 * MiB));
   WEIR_TRY(in_range("segment_bytes_max", segment_bytes_max, 0, 4096 * MiB));
   WEIR_TRY(in_range("block_cache_bytes", block_cache_bytes, 0, 1024 * 1024 * MiB));
   WEIR_TRY(in_range("pinned_bytes_max", pinned_bytes_max, 1 * MiB, 1024 * 1024 * MiB));

@@ -48,7 +48,7 @@ TEST_CASE("options: every number is refused just outside its range, by name, and
   using O = EngineOptions;
   check_bounds(&O::shards, "shards", 0, 64);
   check_bounds(&O::unsealed_bytes_max, "unsealed_bytes_max", 64 * KiB, 64 * 1024 * MiB);
-  check_bounds(&O::wal_file_bytes, "wal_file_bytes", 64 * KiB, 1024 * MiB);
+  check_bounds(&O::wal_file_bytes, "wal_file_bytes", 8 * KiB, 1024 * MiB);
   check_bounds(&O::block_cache_bytes, "block_cache_bytes", 0, 1024 * 1024 * MiB);
   check_bounds(&O::pinned_bytes_max, "pinned_bytes_max", 1 * MiB, 1024 * 1024 * MiB);
   check_bounds(&O::context_cache_entries, "context_cache_entries", 1, 1'000'000'000);
