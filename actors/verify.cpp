@@ -1,6 +1,6 @@
 #include "actors/verify.hpp"
 
-#include "actors/engine_core.hpp"
+#include "actors/engine_open.hpp"
 #include "engine/text.hpp"
 #include "segments/segment_files.hpp"
 #include "wal/recovery.hpp"
@@ -21,7 +21,19 @@ Status verify_directory(const std::string& directory, std::vector<std::string>* 
   auto catalog = seams->open_catalog(fs, false, 0, 0);
   if (!catalog)
     return std::move(catalog).error();
-  const auto state = (*catalog)->load();
+  std::vector<Error> found;
+  Status first = verify_files(fs, **catalog, options, &found, progress);
+  if (Status closed = (*catalog)->close(); !closed && first)
+    first = std::move(closed);
+  if (findings != nullptr)
+    for (const Error& error : found)
+      findings->push_back(to_string(error));
+  return first;
+}
+
+Status verify_files(io::FileSystem& fs, CatalogStore& catalog, const EngineOptions& options,
+                    std::vector<Error>* findings, const std::function<void(const VerifyProgress&)>& progress) {
+  const auto state = catalog.load();
   if (!state)
     return state.error();
 
@@ -30,7 +42,7 @@ Status verify_directory(const std::string& directory, std::vector<std::string>* 
     if (status)
       return;
     if (findings != nullptr)
-      findings->push_back(to_string(status.error()));
+      findings->push_back(status.error());
     if (first)
       first = status;
   };
@@ -53,7 +65,6 @@ Status verify_directory(const std::string& directory, std::vector<std::string>* 
                            .first_file = shard.wal_first_file,
                            .cut_record = shard.wal_cut_record,
                            .file_bytes = options.wal_file_bytes}));
-  found((*catalog)->close());
   return first;
 }
 

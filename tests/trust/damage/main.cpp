@@ -1,0 +1,115 @@
+// Damage: every byte of a data directory is flipped, cut, moved and made older; the engine must answer with what was
+// stored or with an error that says where.
+#include "trust/damage/damage.hpp"
+#include "trust/damage/judge.hpp"
+#include "trust/damage/worker.hpp"
+#include "trust/support/stage.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <random>
+
+namespace weir::trust {
+
+namespace {
+
+constexpr std::uint64_t small_sample = 250;    ///< Of each family, in the small profile.
+constexpr std::uint64_t full_sample = 100'000; ///< Of families that are too large even for the full one.
+
+struct Part {
+  const Fixture* fixture;
+  const Judge* judge;
+  DamageFamily family;
+  std::uint64_t checks; ///< How many of the family.
+  std::uint64_t offset; ///< Number of the first.
+  std::uint64_t stride; ///< From one to the next, modulo the family's count.
+  bool whole_engine = false;
+};
+
+/// A stride that visits every number of a family, far from its neighbours.
+std::uint64_t stride_for(std::uint64_t count) {
+  std::uint64_t stride = count * 618 / 1000 | 1;
+  const auto gcd = [](std::uint64_t a, std::uint64_t b) {
+    while (b != 0)
+      a = std::exchange(b, a % b);
+    return a;
+  };
+  while (gcd(stride, count) != 1)
+    ++stride;
+  return stride;
+}
+
+void report(const Verdict& verdict, const Damage& damage, WorkCounts& counts) {
+  counts.refused += verdict.refused ? 1 : 0;
+  counts.cut += verdict.cut ? 1 : 0;
+  counts.found += verdict.found ? 1 : 0;
+  counts.harmless += damage.harmless ? 1 : 0;
+  if (verdict.wrong.empty())
+    return;
+  ++counts.wrong;
+  for (const std::string& what : verdict.wrong)
+    std::fprintf(stderr, "\nWRONG: %s: %s\n", damage.what.c_str(), what.c_str());
+}
+
+StageCounts run(const StageOptions& options) {
+  const std::vector<Fixture> fixtures = make_fixtures();
+  std::vector<Judge> judges;
+  judges.reserve(fixtures.size());
+  for (const Fixture& fixture : fixtures)
+    judges.emplace_back(fixture);
+
+  std::mt19937_64 random(options.seed);
+  std::vector<Part> parts;
+  std::uint64_t fixture_bytes = 0;
+  for (std::size_t i = 0; i < fixtures.size(); ++i) {
+    fixture_bytes += fixtures[i].bytes();
+    Damage none;
+    none.what = "nothing is damaged";
+    none.harmless = true;
+    WorkCounts ignored;
+    report(judges[i].judge(none), none, ignored);
+    if (ignored.wrong != 0)
+      throw std::runtime_error("the fixture is not whole");
+    for (DamageFamily& family : damages_of(fixtures[i])) {
+      if (family.count == 0 || family.name.find(options.only) == std::string::npos)
+        continue;
+      const std::uint64_t wanted = !options.full ? small_sample : family.exhaustive ? family.count : full_sample;
+      const std::uint64_t checks = std::min(family.count, wanted);
+      const std::uint64_t stride = checks == family.count ? 1 : stride_for(family.count);
+      parts.push_back({&fixtures[i], &judges[i], family, checks, random() % family.count, stride});
+    }
+  }
+
+  StageCounts result;
+  WorkCounts counts;
+  for (const Part& part : parts) {
+    const std::uint64_t before = counts.done;
+    result.crashes += run_watched(
+        part.checks,
+        [&](std::uint64_t number, WorkCounts& child, const Announce& announce) {
+          const Damage damage = part.family.make((part.offset + number * part.stride) % part.family.count);
+          announce(damage.what);
+          if (number % 256 == 0)
+            progress(part.family.name + ": " + std::to_string(number) + " of " + std::to_string(part.checks));
+          report(part.whole_engine ? part.judge->judge_engine(damage) : part.judge->judge(damage), damage, child);
+        },
+        counts);
+    result.more.emplace_back(part.family.name, counts.done - before);
+  }
+  result.count = counts.done;
+  result.wrong_answers = counts.wrong;
+  result.more.emplace_back("fixture_bytes", fixture_bytes);
+  result.more.emplace_back("refused", counts.refused);
+  result.more.emplace_back("cut", counts.cut);
+  result.more.emplace_back("found_by_verify", counts.found);
+  result.more.emplace_back("harmless", counts.harmless);
+  return result;
+}
+
+} // namespace
+
+} // namespace weir::trust
+
+int main(int argc, char** argv) {
+  return weir::trust::run_stage("damage", argc, argv, weir::trust::run);
+}
