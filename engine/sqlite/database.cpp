@@ -94,7 +94,7 @@ Status Database::configure(bool exclusive) {
   if (set)
     return {};
   Error error = std::move(set).error();
-  error.where = path_; // The first look into the file: the statement would tell nothing.
+  error.where = path_;                             // The first look into the file: the statement would tell nothing.
   if (sqlite3_errcode(connection) == SQLITE_ERROR) // "unsupported file format": not that of any file we wrote
     error.code = Errc::corruption;
   return error;

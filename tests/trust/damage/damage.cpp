@@ -1,5 +1,6 @@
 #include "trust/damage/damage.hpp"
 
+#include "engine/io/buffers_ahead.hpp"
 #include "trust/damage/sqlite_bytes.hpp"
 #include "wal/paths.hpp"
 #include "wal/reader.hpp"
@@ -58,6 +59,7 @@ private:
   };
 
   void read_log(const ShardRecord& shard) {
+    io::BuffersAhead buffers(8 * 1024);
     for (std::uint64_t number = shard.wal_first_file;; ++number) {
       const std::string path = wal::file_path(shard.shard, number);
       if (!fixture_.files.contains(path))
@@ -68,7 +70,7 @@ private:
       LogFile& file = logs_[path];
       if (reader->header_state() != wal::HeaderState::valid)
         continue;
-      const auto end = reader->read({});
+      const auto end = reader->read({}, buffers);
       if (!end)
         throw std::runtime_error(to_string(end.error()));
       file.end = end->offset + (end->seal ? sizeof(wal::Seal) : 0);
