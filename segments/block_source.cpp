@@ -66,7 +66,8 @@ Status BlockSource::read_bytes(std::uint64_t offset, std::span<std::byte> out) c
   return {};
 }
 
-Result<BlockPtr> BlockSource::decode(const BlockRef& ref, std::span<const std::byte> frame) const {
+Result<BlockPtr> BlockSource::decode(const BlockRef& ref, std::span<const std::byte> frame,
+                                     const TextDictionary* dictionary) const {
   const std::byte* const header = frame.data();
   const std::uint64_t checksum =
       hash64(header + checksum_bytes, frame.size() - checksum_bytes, checksum_seed(identity_, ref.offset));
@@ -80,18 +81,19 @@ Result<BlockPtr> BlockSource::decode(const BlockRef& ref, std::span<const std::b
   if (!plausible_sizes(codec, ref.stored_bytes, raw_bytes))
     return damaged("a block's sizes contradict each other", ref.offset);
   auto block = cache_.make_block(raw_bytes);
-  if (Status decoded = decode_block(codec, frame.subspan(block_header_bytes), block->writable()); !decoded)
+  if (Status decoded = decode_block(codec, frame.subspan(block_header_bytes), block->writable(), dictionary); !decoded)
     return fail(decoded.code(), decoded.error().message, format("{}:{}", path_, ref.offset));
   return BlockPtr(std::move(block));
 }
 
-Result<BlockPtr> BlockSource::read(const BlockRef& ref) const {
+Result<BlockPtr> BlockSource::read(const BlockRef& ref, const TextDictionary* dictionary) const {
   BlockPtr block;
-  WEIR_TRY(read_all({&ref, 1}, {&block, 1}));
+  WEIR_TRY(read_all({&ref, 1}, {&block, 1}, dictionary));
   return block;
 }
 
-Status BlockSource::read_all(std::span<const BlockRef> refs, std::span<BlockPtr> out) const {
+Status BlockSource::read_all(std::span<const BlockRef> refs, std::span<BlockPtr> out,
+                             const TextDictionary* dictionary) const {
   for (std::size_t i = 0; i < refs.size(); ++i) {
     if (!contains(refs[i]))
       return damaged("a block is listed outside of the file", refs[i].offset);
@@ -116,8 +118,8 @@ Status BlockSource::read_all(std::span<const BlockRef> refs, std::span<BlockPtr>
     for (std::size_t i = first; i <= last; ++i) {
       if (out[i])
         continue;
-      auto block =
-          decode(refs[i], {buffer.data() + (refs[i].offset - begin), block_header_bytes + refs[i].stored_bytes});
+      auto block = decode(
+          refs[i], {buffer.data() + (refs[i].offset - begin), block_header_bytes + refs[i].stored_bytes}, dictionary);
       if (!block)
         return std::move(block).error();
       out[i] = cache_.insert(cache_key_, refs[i].offset, *std::move(block));
@@ -137,7 +139,7 @@ Result<BlockSource::Piece> BlockSource::read_piece(std::uint64_t offset, const B
 }
 
 Result<BlockPtr> BlockSource::decode(const BlockRef& ref, const Piece& piece) const {
-  return decode(ref, {piece.bytes.get() + (ref.offset - piece.offset), block_header_bytes + ref.stored_bytes});
+  return decode(ref, {piece.bytes.get() + (ref.offset - piece.offset), block_header_bytes + ref.stored_bytes}, nullptr);
 }
 
 } // namespace weir::segments

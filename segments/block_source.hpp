@@ -32,10 +32,11 @@ public:
   BlockSource(const io::File& file, std::string path, std::uint64_t identity, std::uint64_t generation,
               std::uint64_t end, BlockCache& cache);
 
-  /// The decoded block. Errors: `corruption`, `unsupported` (codec), `io_error`.
-  Result<BlockPtr> read(const BlockRef& ref) const;
+  /// The decoded block; strings need the segment's dictionary. Errors: `corruption`, `unsupported` (codec), `io_error`.
+  Result<BlockPtr> read(const BlockRef& ref, const TextDictionary* dictionary = nullptr) const;
   /// All of `refs` (ascending by offset) into `out`; neighbours that are not cached come with one read.
-  Status read_all(std::span<const BlockRef> refs, std::span<BlockPtr> out) const;
+  Status read_all(std::span<const BlockRef> refs, std::span<BlockPtr> out,
+                  const TextDictionary* dictionary = nullptr) const;
 
   /// A stretch of the file as it is there.
   struct Piece {
@@ -72,7 +73,8 @@ public:
 
 private:
   Status read_bytes(std::uint64_t offset, std::span<std::byte> out) const;
-  Result<BlockPtr> decode(const BlockRef& ref, std::span<const std::byte> frame) const;
+  Result<BlockPtr> decode(const BlockRef& ref, std::span<const std::byte> frame,
+                          const TextDictionary* dictionary) const;
 
   const io::File& file_;
   std::string path_;

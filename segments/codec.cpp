@@ -72,9 +72,11 @@ Codec BlockEncoder::encode(std::string_view raw, BlockKind kind, std::string& ou
       *unpacked_blocks = blocks_between_tries;
     }
   }
-  if (const std::string_view stored = compressed(raw); !stored.empty() && worth_it(stored.size(), raw.size())) {
+  const bool strings = unpacked_blocks != nullptr;
+  if (const std::string_view stored = strings ? text_.encode(raw) : compressed(raw);
+      !stored.empty() && worth_it(stored.size(), raw.size())) {
     out += stored;
-    return Codec::lz4;
+    return strings ? Codec::text : Codec::lz4;
   }
   out += raw;
   return Codec::raw;
@@ -85,10 +87,13 @@ bool plausible_sizes(std::uint8_t codec, std::uint64_t stored_bytes, std::uint64
     return false;
   if (codec == static_cast<std::uint8_t>(Codec::raw))
     return stored_bytes == raw_bytes;
+  if (codec == static_cast<std::uint8_t>(Codec::text))
+    return raw_bytes <= stored_bytes * text_code_ratio_max;
   return raw_bytes <= stored_bytes * lz4::ratio_max * hex_ratio_max;
 }
 
-Status decode_block(std::uint8_t codec, std::span<const std::byte> stored, std::span<std::byte> out) {
+Status decode_block(std::uint8_t codec, std::span<const std::byte> stored, std::span<std::byte> out,
+                    const TextDictionary* dictionary) {
   if (!plausible_sizes(codec, stored.size(), out.size()))
     return fail(Errc::corruption, "a block's sizes contradict each other");
   const std::string_view from = as_text(stored);
@@ -112,6 +117,12 @@ Status decode_block(std::uint8_t codec, std::span<const std::byte> stored, std::
     char* const packed = reinterpret_cast<char*>(bytes.data());
     if (lz4::decompress(from.substr(sizeof packed_bytes), {packed, packed_bytes}) &&
         unpack_hex_text({packed, packed_bytes}, {to, out.size()}))
+      return {};
+    return fail(Errc::corruption, "a block does not decompress");
+  }
+  case Codec::text: {
+    static const TextDictionary none;
+    if (decode_text(from, dictionary == nullptr ? none : *dictionary, {to, out.size()}))
       return {};
     return fail(Errc::corruption, "a block does not decompress");
   }

@@ -6,6 +6,7 @@
 #include <weir/result.hpp>
 
 #include "segments/format.hpp"
+#include "segments/text_code.hpp"
 
 #include <array>
 #include <cstddef>
@@ -29,9 +30,14 @@ public:
   /// raw.size() <= block_raw_bytes_max.
   [[nodiscard]] Codec encode(std::string_view raw, BlockKind kind, std::string& out);
 
+  /// What blocks of strings encoded from now on may copy from; their readers need it, too.
+  void set_dictionary(std::string_view text) { text_.set_dictionary(text); }
+  [[nodiscard]] std::string_view dictionary() const noexcept { return text_.dictionary(); }
+
 private:
   std::string_view compressed(std::string_view raw);
 
+  TextEncoder text_;
   std::string packed_;
   std::unique_ptr<char[]> buffer_;
   std::size_t buffer_bytes_ = 0;
@@ -41,8 +47,9 @@ private:
 /// Whether `stored_bytes` bytes can decode to `raw_bytes`: checked before a buffer of that size is allocated.
 [[nodiscard]] bool plausible_sizes(std::uint8_t codec, std::uint64_t stored_bytes, std::uint64_t raw_bytes) noexcept;
 
-/// Decodes `stored` into exactly `out.size()` bytes. Errors (without a place): `unsupported` for an unknown codec,
-/// `corruption` if the bytes do not decode to that size.
-[[nodiscard]] Status decode_block(std::uint8_t codec, std::span<const std::byte> stored, std::span<std::byte> out);
+/// Decodes `stored` into exactly `out.size()` bytes. `dictionary`: what strings were encoded with, if anything. Errors
+/// (without a place): `unsupported` for an unknown codec, `corruption` if the bytes do not decode to that size.
+[[nodiscard]] Status decode_block(std::uint8_t codec, std::span<const std::byte> stored, std::span<std::byte> out,
+                                  const TextDictionary* dictionary = nullptr);
 
 } // namespace weir::segments

@@ -80,7 +80,8 @@ public:
   bool parse(Footer& footer) {
     return totals(footer) && types(footer) && zones(footer) && index(footer) &&
            filter(footer.context_filter, BlockKind::context_filter) && footer.context_filter.lines != 0 &&
-           filter(footer.event_id_filter, BlockKind::event_id_filter) && order(footer) && bytes_.left() == 0;
+           filter(footer.event_id_filter, BlockKind::event_id_filter) && order(footer) && dictionary(footer) &&
+           bytes_.left() == 0;
   }
 
 private:
@@ -182,6 +183,14 @@ private:
     return bytes_.ok() && (blocks == 0 || contains_all(footer.order_block(0), footer.order_block(blocks - 1)));
   }
 
+  bool dictionary(Footer& footer) {
+    BlockRef& ref = footer.dictionary_block;
+    ref.offset = bytes_.take<std::uint64_t>();
+    ref.stored_bytes = bytes_.take<std::uint32_t>();
+    ref.kind = BlockKind::dictionary;
+    return bytes_.ok() && (ref.offset == 0 ? ref.stored_bytes == 0 : blocks_.contains(ref));
+  }
+
   /// Whether a run of blocks from `first` to `last` lies in the file; their sizes are small, so nothing wraps unless
   /// the first offset itself is far outside.
   bool contains_all(const BlockRef& first, const BlockRef& last) const {
@@ -251,6 +260,8 @@ std::string encode_footer(const Footer& footer) {
   append_filter(out, footer.context_filter);
   append_filter(out, footer.event_id_filter);
   append_integer(out, footer.order_offset);
+  append_integer(out, footer.dictionary_block.offset);
+  append_integer(out, footer.dictionary_block.stored_bytes);
   return out;
 }
 

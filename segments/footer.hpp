@@ -11,6 +11,7 @@
 #include "segments/context_index.hpp"
 #include "segments/filter.hpp"
 #include "segments/format.hpp"
+#include "segments/text_code.hpp"
 
 #include <cstdint>
 #include <string>
@@ -37,6 +38,8 @@ struct Footer {
   FilterShape context_filter;
   FilterShape event_id_filter;
   std::uint64_t order_offset = 0;
+  BlockRef dictionary_block; ///< Offset 0: there is none.
+  TextDictionary dictionary; ///< Of all strings; read_footer() reads it.
 
   /// Bits of one row in the position order.
   [[nodiscard]] unsigned order_width() const noexcept;

@@ -15,13 +15,15 @@ static_assert(std::endian::native == std::endian::little, "weir files are little
 
 inline constexpr char segment_magic[] = "WEIRSEG1";
 inline constexpr std::size_t segment_magic_bytes = 8;
-inline constexpr std::uint32_t segment_format_version = 1;
+inline constexpr std::uint32_t segment_format_version = 2;
 inline constexpr std::uint32_t segment_file_kind = 2; ///< For file_identity().
 inline constexpr std::size_t segment_header_bytes = 48;
 
 inline constexpr std::size_t block_header_bytes = 20;
 inline constexpr std::size_t block_bytes_target = 16 * KiB;
 inline constexpr std::size_t block_bytes_min = 6 * KiB; ///< Strings of a zone: no new block for less.
+inline constexpr std::size_t dictionary_bytes_max = 4 * KiB;
+inline constexpr std::size_t dictionary_source_bytes_min = 6 * KiB; ///< Of the block that it is taken from.
 /// No block is larger once decoded. Bounds what a damaged or hostile size field can make a reader allocate.
 inline constexpr std::uint32_t block_raw_bytes_max = 256 * MiB;
 
@@ -36,7 +38,7 @@ inline constexpr std::size_t order_rows_per_block = 8'192;
 /// Zero bytes after bit-packed values, so that a decoder may load whole words.
 inline constexpr std::size_t bits_padding_bytes = 8;
 
-enum class Codec : std::uint8_t { raw = 0, lz4 = 1, hex_lz4 = 2 };
+enum class Codec : std::uint8_t { raw = 0, lz4 = 1, hex_lz4 = 2, text = 3 };
 
 enum class BlockKind : std::uint8_t {
   position = 1,
@@ -56,6 +58,7 @@ enum class BlockKind : std::uint8_t {
   event_id_filter,
   position_order,
   footer,
+  dictionary,
 };
 /// Kinds 1 ... 11 are listed in a zone's directory.
 inline constexpr std::size_t zone_block_kinds = 11;

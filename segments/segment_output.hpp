@@ -22,10 +22,13 @@ public:
   /// Appends bytes that are no block: the header.
   void append_raw(std::string_view bytes) { buffer_ += bytes; }
   /// Appends a block and says where it is. Errors: as File::append.
+  /// The first large block of payloads becomes the dictionary of the strings from it on.
   Result<BlockRef> append(BlockKind kind, std::string_view raw, bool encode = true);
   /// Writes what is buffered.
   Status flush();
 
+  /// Empty: there is none.
+  [[nodiscard]] std::string_view dictionary() const noexcept { return encoder_.dictionary(); }
   /// Where the next block begins.
   [[nodiscard]] std::uint64_t offset() const noexcept { return written_ + buffer_.size(); }
   [[nodiscard]] std::uint64_t identity() const noexcept { return identity_; }

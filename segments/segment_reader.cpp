@@ -56,7 +56,14 @@ Result<Footer> read_footer(const BlockSource& source, const SegmentMeta& meta) {
   if (!block)
     return std::move(block).error();
   const BlockSource before_footer = source.ending_at(meta.footer_offset);
-  return parse_footer(before_footer, (*block)->text(), meta);
+  auto footer = parse_footer(before_footer, (*block)->text(), meta);
+  if (!footer || footer->dictionary_block.offset == 0)
+    return footer;
+  auto dictionary = before_footer.read(footer->dictionary_block);
+  if (!dictionary)
+    return std::move(dictionary).error();
+  footer->dictionary = TextDictionary((*dictionary)->text());
+  return footer;
 }
 
 Result<bool> filter_may_hold(const BlockSource& source, const FilterShape& shape, BlockKind kind, std::uint64_t hash) {

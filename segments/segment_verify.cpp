@@ -68,12 +68,14 @@ private:
       refs.push_back(footer_->event_id_filter.block(i, BlockKind::event_id_filter));
     for (std::size_t i = 0; i < footer_->order_blocks(); ++i)
       refs.push_back(footer_->order_block(i));
+    if (footer_->dictionary_block.offset != 0)
+      refs.push_back(footer_->dictionary_block);
     std::sort(refs.begin(), refs.end(), [](const BlockRef& a, const BlockRef& b) { return a.offset < b.offset; });
     std::uint64_t expected = segment_header_bytes;
     for (const BlockRef& ref : refs) {
       if (ref.offset != expected)
         return source_.damaged("blocks leave a gap or overlap", expected);
-      if (auto block = source_.read(ref); !block)
+      if (auto block = source_.read(ref, &footer_->dictionary); !block)
         return std::move(block).error();
       expected = ref.end();
     }

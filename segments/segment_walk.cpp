@@ -142,7 +142,7 @@ Status SegmentWalk::read_ahead() {
     bytes += refs.back().stored_bytes;
   }
   std::vector<BlockPtr> blocks(refs.size());
-  WEIR_TRY(source_.read_all(refs, blocks));
+  WEIR_TRY(source_.read_all(refs, blocks, &footer_.dictionary));
   for (std::size_t i = 0; i < blocks.size(); ++i)
     pending_[first + i].column->ready.push_back(std::move(blocks[i]));
   return {};

@@ -163,6 +163,12 @@ Result<SegmentMeta> SegmentWriter::finish() {
   WEIR_TRY(write_filter(footer_.context_filter, BlockKind::context_filter, context_hashes_));
   WEIR_TRY(write_filter(footer_.event_id_filter, BlockKind::event_id_filter, event_id_hashes_));
   WEIR_TRY(write_order());
+  if (!out_.dictionary().empty()) {
+    auto ref = out_.append(BlockKind::dictionary, out_.dictionary());
+    if (!ref)
+      return std::move(ref).error();
+    footer_.dictionary_block = *ref;
+  }
   totals.footer_offset = out_.offset();
   if (auto ref = out_.append(BlockKind::footer, encode_footer(footer_)); !ref)
     return std::move(ref).error();

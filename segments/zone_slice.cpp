@@ -140,7 +140,7 @@ Status ZoneSlice::read_strings(std::uint32_t skip, std::uint32_t count, ColumnSe
   std::transform(wanted.begin(), wanted.end(), refs.begin(), [](const WantedBlock& want) { return want.ref; });
   const std::size_t pinned = pins_.size();
   pins_.resize(pinned + refs.size());
-  WEIR_TRY(source_->read_all(refs, std::span(pins_).subspan(pinned)));
+  WEIR_TRY(source_->read_all(refs, std::span(pins_).subspan(pinned), &footer_->dictionary));
   for (std::size_t i = 0; i < wanted.size(); ++i)
     WEIR_TRY(slice_block(*wanted[i].column, wanted[i].block, pins_[pinned + i], skip, count));
   return {};

@@ -1,0 +1,225 @@
+#include "segments/text_code.hpp"
+
+#include "segments/bytes.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+namespace weir::segments {
+namespace {
+
+constexpr std::size_t offset_min = 16;     // a copy moves 16 bytes at a time, each after the one before
+constexpr std::size_t offset_max = 0xFFFF; // two bytes
+constexpr std::size_t literal_max = 31;    // five bits; the largest value: more in `lengths`
+constexpr std::size_t copy_max = 1'023;    // ten bits; longer ones are several
+constexpr std::uint16_t same_offset = 0x8000;
+
+constexpr std::size_t literal_step = 32; // what a decoder copies at once
+constexpr std::size_t copy_step = 64;
+
+// A sequence takes two bytes, an offset two more, and all take time to decode: a copy from a new place is worth it from
+// six bytes on, of the eight that are loaded; one from where the last came from, four.
+constexpr unsigned hash_shift = 16;
+constexpr unsigned table_bits = 12;
+constexpr std::size_t table_places = std::size_t{1} << table_bits;
+// Matches are looked for at every second place: they are found one place later, and then followed back.
+constexpr std::size_t step_without_match = 2;
+
+template <std::size_t bytes> void copy(char* to, const char* from) noexcept {
+  for (std::size_t i = 0; i < bytes; i += 16) { // in this order: `to` may lie 16 bytes behind `from`
+    char step[16];
+    std::memcpy(step, from + i, sizeof step);
+    std::memcpy(to + i, step, sizeof step);
+  }
+}
+
+/// Where the table of an encoder has what begins like `bytes`.
+std::size_t place_of(std::uint64_t bytes) noexcept {
+  return static_cast<std::size_t>((bytes << hash_shift) * 0x9E3779B97F4A7C15ULL >> (64 - table_bits));
+}
+
+/// How many bytes are the same at `a` and `b`, `max` at most.
+std::size_t common(const char* a, const char* b, std::size_t max) noexcept {
+  std::size_t i = 0;
+  for (; i + 8 <= max; i += 8)
+    if (const std::uint64_t differ = load<std::uint64_t>(a + i) ^ load<std::uint64_t>(b + i); differ != 0)
+      return i + static_cast<std::size_t>(std::countr_zero(differ)) / 8;
+  while (i < max && a[i] == b[i])
+    ++i;
+  return i;
+}
+
+} // namespace
+
+TextDictionary::TextDictionary(std::string_view text) : padded_(text), size_(text.size()) {
+  padded_.append(copy_step, '\0');
+}
+
+TextEncoder::TextEncoder() : dictionary_places_(table_places), places_(table_places) {
+}
+
+void TextEncoder::set_dictionary(std::string_view text) {
+  dictionary_ = text.substr(text.size() - std::min(text.size(), offset_max / 2));
+  std::fill(dictionary_places_.begin(), dictionary_places_.end(), 0);
+  for (std::size_t at = 0; at + sizeof(std::uint64_t) <= dictionary_.size(); ++at)
+    dictionary_places_[place_of(load<std::uint64_t>(dictionary_.data() + at))] = static_cast<std::uint32_t>(at);
+}
+
+void TextEncoder::begin(std::string_view raw) {
+  const std::size_t history = dictionary_.size() + raw.size();
+  if (!history_ || history_bytes_ < history) {
+    history_bytes_ = history;
+    history_ = std::make_unique_for_overwrite<char[]>(history + literal_step);
+    literals_ = std::make_unique_for_overwrite<char[]>(history + literal_step);
+    sequences_ = std::make_unique_for_overwrite<std::uint16_t[]>(history + 1); // a copy has a byte at least
+    offsets_ = std::make_unique_for_overwrite<std::uint16_t[]>(history + 1);
+  }
+  std::memcpy(history_.get(), dictionary_.data(), dictionary_.size());
+  std::memcpy(history_.get() + dictionary_.size(), raw.data(), raw.size());
+  places_ = dictionary_places_;
+  lengths_.clear();
+}
+
+std::string_view TextEncoder::encode(std::string_view raw) {
+  begin(raw);
+  const char* const history = history_.get();
+  const char* const text = history + dictionary_.size();
+  const char* const end = text + raw.size();
+  char* literal = literals_.get();
+  std::uint16_t* sequence = sequences_.get();
+  std::uint16_t* next_offset = offsets_.get();
+  const char* anchor = text; // what is before it is encoded
+  std::size_t last_offset = 0;
+  const auto add = [&](std::size_t literals, std::size_t copied, std::size_t offset) {
+    if (literals <= literal_step)
+      copy<literal_step>(literal, anchor);
+    else
+      std::memcpy(literal, anchor, literals);
+    literal += literals;
+    anchor += literals + copied;
+    if (literals >= literal_max)
+      append_varint(lengths_, literals - literal_max);
+    const bool same = offset == last_offset;
+    *next_offset = static_cast<std::uint16_t>(offset);
+    next_offset += same ? 0 : 1;
+    last_offset = offset;
+    *sequence++ = static_cast<std::uint16_t>(std::min(literals, literal_max) | std::min(copied, copy_max) << 5 |
+                                             (same ? same_offset : 0));
+    for (; copied > copy_max; copied -= copy_max)
+      *sequence++ = static_cast<std::uint16_t>(std::min(copied - copy_max, copy_max) << 5 | same_offset);
+  };
+  std::size_t misses = 0;
+  for (const char* at = text; end - at >= static_cast<std::ptrdiff_t>(sizeof(std::uint64_t));) {
+    const auto here = load<std::uint64_t>(at);
+    std::uint32_t& place = places_[place_of(here)];
+    const char* const there = history + place;
+    const auto distance = static_cast<std::size_t>(at - there);
+    if (distance >= offset_min) // of a short pattern that repeats itself, the place stays until it is far enough away
+      place = static_cast<std::uint32_t>(at - history);
+    const bool again =
+        static_cast<std::uint32_t>(load<std::uint64_t>(at - last_offset) ^ here) == 0 && last_offset != 0;
+    const bool found =
+        (load<std::uint64_t>(there) ^ here) << hash_shift == 0 && distance - offset_min <= offset_max - offset_min;
+    if (!(again | found)) {
+      at += step_without_match + (misses++ >> 5); // what does not repeat itself at all is passed over ever faster
+      continue;
+    }
+    misses = 0;
+    const std::size_t offset = again ? last_offset : distance;
+    const char* from = at - offset;
+    std::size_t back = 0;
+    const std::size_t back_max = std::min(static_cast<std::size_t>(at - anchor),
+                                          static_cast<std::size_t>(from < text ? from - history : from - text));
+    while (back < back_max &&
+           from[-1 - static_cast<std::ptrdiff_t>(back)] == at[-1 - static_cast<std::ptrdiff_t>(back)])
+      ++back;
+    std::size_t max = static_cast<std::size_t>(end - at);
+    if (from < text) // a copy does not go on from the dictionary into the text
+      max = std::min(max, static_cast<std::size_t>(text - from));
+    const std::size_t length = common(at, from, max) + back;
+    add(static_cast<std::size_t>(at - anchor) - back, length, offset);
+    at = anchor;
+    places_[place_of(load<std::uint64_t>(at - 2))] = static_cast<std::uint32_t>(at - 2 - history);
+  }
+  add(static_cast<std::size_t>(end - anchor), 0, last_offset);
+  const auto literals = static_cast<std::size_t>(literal - literals_.get());
+  const auto sequences = static_cast<std::size_t>(sequence - sequences_.get());
+  const auto offsets = static_cast<std::size_t>(next_offset - offsets_.get());
+  out_.clear();
+  append_varint(out_, literals);
+  append_varint(out_, offsets);
+  append_varint(out_, sequences);
+  out_.append(literals_.get(), literals);
+  out_.append(reinterpret_cast<const char*>(offsets_.get()), offsets * sizeof(std::uint16_t));
+  out_.append(reinterpret_cast<const char*>(sequences_.get()), sequences * sizeof(std::uint16_t));
+  out_ += lengths_;
+  return out_;
+}
+
+bool decode_text(std::string_view stored, const TextDictionary& dictionary, std::span<char> out) noexcept {
+  ByteSource source(stored);
+  const std::uint64_t literals = source.take_varint(), offsets = source.take_varint(), sequences = source.take_varint();
+  if (!source.ok() || literals > stored.size() || sequences > stored.size() || offsets > sequences)
+    return false;
+  const std::string_view literal_bytes = source.take_bytes(literals);
+  const std::string_view offset_bytes = source.take_bytes(offsets * sizeof(std::uint16_t));
+  const std::string_view sequence_bytes = source.take_bytes(sequences * sizeof(std::uint16_t));
+  if (!source.ok())
+    return false;
+  const char* literal = literal_bytes.data();
+  const char* const literal_end = literal + literal_bytes.size();
+  // Never further than the sequences, which are as many as these at least: no look at it leaves `stored`.
+  const char* next_offset = offset_bytes.data();
+  const std::string_view text = dictionary.text();
+  char* to = out.data();
+  char* const end = to + out.size();
+  std::size_t offset = 0;
+  for (const char *at = sequence_bytes.data(), *last = at + sequence_bytes.size(); at != last; at += 2) {
+    const std::size_t sequence = load<std::uint16_t>(at);
+    std::size_t literal_count = sequence & literal_max;
+    const std::size_t copy_count = sequence >> 5 & copy_max;
+    // Whether it is the same offset again is anybody's guess: no branch.
+    const std::size_t same = std::size_t{0} - (sequence >> 15);
+    offset = (offset & same) | (load<std::uint16_t>(next_offset) & ~same);
+    next_offset += 2 & ~same;
+    if (literal_count == literal_max)
+      literal_count += source.take_varint();
+    const auto literals_left = static_cast<std::size_t>(literal_end - literal);
+    const auto room = static_cast<std::size_t>(end - to);
+    if (literal_count > literals_left || literal_count > room || copy_count > room - literal_count)
+      return false;
+    const bool near_end = literals_left < literal_step || room - literal_count - copy_count < copy_step;
+    if (near_end || literal_count > literal_step)
+      std::memcpy(to, literal, literal_count);
+    else
+      copy<literal_step>(to, literal);
+    to += literal_count;
+    literal += literal_count;
+    if (copy_count == 0)
+      continue;
+    const auto decoded = static_cast<std::size_t>(to - out.data());
+    // Again without a branch: an offset beyond the text's begin leads into the dictionary.
+    const std::size_t beyond = std::size_t{0} - static_cast<std::size_t>(offset > decoded);
+    const std::size_t in_dictionary = (offset - decoded) & beyond; // from its end
+    if (offset < offset_min || in_dictionary > text.size() || copy_count > (in_dictionary | ~beyond))
+      return false;
+    const char* from =
+        reinterpret_cast<const char*>((reinterpret_cast<std::uintptr_t>(text.data() + text.size()) & beyond) |
+                                      (reinterpret_cast<std::uintptr_t>(to) & ~beyond)) -
+        ((in_dictionary & beyond) | (offset & ~beyond));
+    if (near_end) {
+      for (std::size_t i = 0; i < copy_count; ++i)
+        to[i] = from[i];
+    } else {
+      copy<copy_step>(to, from);
+      for (std::size_t i = copy_step; i < copy_count; i += 16)
+        copy<16>(to + i, from + i);
+    }
+    to += copy_count;
+  }
+  return to == end && literal == literal_end && next_offset == offset_bytes.data() + offset_bytes.size() &&
+         source.ok() && source.left() == 0;
+}
+
+} // namespace weir::segments
