@@ -214,8 +214,14 @@ Status open_directory(EngineParts& parts, EngineSeams seams) {
 
   // The positions of an earlier life may have been given up to the reservation: this one starts behind it.
   const Position first = state->positions_reserved;
-  const Position reserved = first + 2 * PositionSource::block;
-  WEIR_TRY(parts.catalog->reserve_positions(reserved));
+  Position reserved = first + 2 * PositionSource::block;
+  if (const Status done = parts.catalog->reserve_positions(reserved); done.code() == Errc::disk_full) {
+    // Reading needs none, and nothing can be stored now: the first store after space has returned reserves them.
+    parts.guard->hit_full();
+    reserved = first;
+  } else if (!done) {
+    return done;
+  }
   parts.positions = std::make_unique<PositionSource>(first, reserved);
   return open_shards(parts, *state, seams.pause);
 }
