@@ -8,18 +8,10 @@ namespace weir::io {
 
 namespace {
 
-bool needs_descriptor(Operation operation) {
+bool needs_descriptor(Operation operation) noexcept {
   // The real file system opens a directory for each of these.
   return operation != Operation::read && operation != Operation::write && operation != Operation::size &&
          operation != Operation::truncate && operation != Operation::sync_data && operation != Operation::free_bytes;
-}
-
-bool hits(DiskFault fault, Operation operation) {
-  switch (fault) {
-  case DiskFault::emfile: return needs_descriptor(operation);
-  case DiskFault::short_write: return operation == Operation::write;
-  default: return true;
-  }
 }
 
 int errno_of(DiskFault fault) {
@@ -33,6 +25,14 @@ int errno_of(DiskFault fault) {
 }
 
 } // namespace
+
+bool can_hit(DiskFault fault, Operation operation) noexcept {
+  switch (fault) {
+  case DiskFault::emfile: return needs_descriptor(operation);
+  case DiskFault::short_write: return operation == Operation::write;
+  default: return true;
+  }
+}
 
 std::string_view name_of(DiskFault fault) noexcept {
   switch (fault) {
@@ -49,7 +49,8 @@ std::string_view name_of(DiskFault fault) noexcept {
 CallHook failing_calls(const FaultPlan& plan, std::shared_ptr<FaultTally> tally) {
   return [plan, tally = std::move(tally)](const Call& call) -> std::optional<Error> {
     const std::uint64_t number = ++tally->calls;
-    if (number < plan.first_call || (!plan.for_good && number > plan.first_call) || !hits(plan.fault, call.operation))
+    if (number < plan.first_call || (!plan.for_good && number > plan.first_call) ||
+        !can_hit(plan.fault, call.operation))
       return std::nullopt;
     ++tally->failed;
     tally->last = call;

@@ -25,6 +25,9 @@ inline constexpr std::size_t disk_fault_count = 6;
 /// "EIO", "short write" ...
 [[nodiscard]] std::string_view name_of(DiskFault fault) noexcept;
 
+/// Whether `fault` can be the answer to such a call.
+[[nodiscard]] bool can_hit(DiskFault fault, Operation operation) noexcept;
+
 struct FaultPlan {
   DiskFault fault = DiskFault::eio;
   std::uint64_t first_call = 1; ///< The number of the call that fails, counted from 1 when the hook is made.

@@ -280,6 +280,16 @@ std::unique_ptr<MemoryFileSystem> MemoryFileSystem::crash_image(const CrashPolic
   return std::unique_ptr<MemoryFileSystem>(new MemoryFileSystem(std::move(disk)));
 }
 
+std::unique_ptr<MemoryFileSystem> MemoryFileSystem::after_kill() const {
+  const std::lock_guard guard(disk_->mutex);
+  auto disk = std::make_shared<MemoryDisk>(tree_copy(disk_->root));
+  disk->used_bytes = disk_->used_bytes;
+  disk->capacity_bytes = disk_->capacity_bytes;
+  disk->operations = disk_->operations;
+  disk->failed_sync_reverts = disk_->failed_sync_reverts;
+  return std::unique_ptr<MemoryFileSystem>(new MemoryFileSystem(std::move(disk)));
+}
+
 void MemoryFileSystem::set_hook(CallHook hook) {
   disk_->set_hook(std::move(hook));
 }

@@ -88,6 +88,10 @@ public:
   /// is set. This disk and its open files go on as if nothing had happened.
   [[nodiscard]] std::unique_ptr<MemoryFileSystem> crash_image(const CrashPolicy& policy) const;
 
+  /// A new disk as the death of the process, and not of the machine, would leave this one: nothing is locked, readers
+  /// find what they saw, and what was not synced still is not.
+  [[nodiscard]] std::unique_ptr<MemoryFileSystem> after_kill() const;
+
   /// Replaces the hook; an empty one takes it away. A call already in the old hook stays there.
   void set_hook(CallHook hook);
   /// From now on `bytes` are free; growing files use them up, a write beyond them is cut short with `disk_full`.

@@ -195,6 +195,17 @@ DirectoryContent::Entries DirectoryContent::survivor(const CrashPolicy& policy, 
   return after;
 }
 
+DirectoryContent DirectoryContent::copied(const std::function<NodePointer(const NodePointer&)>& copy) const {
+  DirectoryContent result = *this;
+  for (Entries* entries : {&result.current_, &result.durable_})
+    for (auto& [name, node] : *entries)
+      node = copy(node);
+  for (auto& operation : result.unsynced_)
+    if (operation.node)
+      operation.node = copy(operation.node);
+  return result;
+}
+
 void DirectoryContent::list_unsynced(std::vector<UnsyncedOperation>& out) const {
   for (const auto& operation : unsynced_)
     out.push_back({UnsyncedOperation::Kind::name, operation.number, 0, 0});
@@ -259,6 +270,23 @@ std::uint64_t size_once(Node& node, std::set<const Node*>& counted) {
 
 NodePointer tree_after_crash(const NodePointer& root, const CrashPolicy& policy) {
   return CrashCopy(policy).copy(root);
+}
+
+NodePointer tree_copy(const NodePointer& root) {
+  std::map<const Node*, NodePointer> copies;
+  const std::function<NodePointer(const NodePointer&)> copy = [&](const NodePointer& node) {
+    auto& known = copies[node.get()];
+    if (known)
+      return known;
+    const auto made = known = std::make_shared<Node>();
+    made->link_count = node->link_count;
+    if (const auto* file = node->file())
+      made->content = *file;
+    else
+      made->content = node->directory()->copied(copy);
+    return made;
+  };
+  return copy(root);
 }
 
 std::vector<UnsyncedOperation> unsynced_operations(const NodePointer& root) {

@@ -120,6 +120,8 @@ public:
   void sync();
   /// The entries after a crash. The nodes are still those of before it.
   [[nodiscard]] Entries survivor(const CrashPolicy& policy, Random& random) const;
+  /// The same for the copies of its nodes that `copy` gives, unsynced operations included.
+  [[nodiscard]] DirectoryContent copied(const std::function<NodePointer(const NodePointer&)>& copy) const;
   void list_unsynced(std::vector<UnsyncedOperation>& out) const;
   /// Every node that a crash may leave in this directory, and some twice.
   [[nodiscard]] std::vector<NodePointer> possible_nodes() const;
@@ -152,6 +154,9 @@ struct Node {
 
 /// A copy of the tree below the directory `root` as a crash would leave it; its nodes are new.
 [[nodiscard]] NodePointer tree_after_crash(const NodePointer& root, const CrashPolicy& policy);
+
+/// A copy of the tree below the directory `root`, with all that a later crash would still decide about it.
+[[nodiscard]] NodePointer tree_copy(const NodePointer& root);
 
 /// What a crash may leave or not below the directory `root`, in the order it was done.
 [[nodiscard]] std::vector<UnsyncedOperation> unsynced_operations(const NodePointer& root);

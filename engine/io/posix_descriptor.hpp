@@ -1,7 +1,7 @@
 // A file descriptor that closes itself, and system calls' errors as ours.
 //
-// Purpose: shared by the files of the POSIX file system; the simulated disk borrows its errors, and nobody else includes
-// it. Threading: plain values.
+// Purpose: shared by the files of the POSIX file system; the simulated disk borrows its errors, and nobody else
+// includes it. Threading: plain values.
 #pragma once
 
 #include <weir/result.hpp>

@@ -109,6 +109,22 @@ TEST_CASE("memory disk: an image shares its bytes with the disk until one of the
   CHECK(read_text(*image->crash_image(CrashPolicy::lose_unsynced()), "f") == "........");
 }
 
+TEST_CASE("memory disk: the death of the process leaves what readers saw, and what was unsynced stays so") {
+  Disk disk;
+  const auto lock = disk.fs.lock("LOCK");
+  REQUIRE(disk.file->pwrite(as_bytes("ab"), 0).ok());
+  REQUIRE(disk.fs.rename("f", "g").ok());
+  const auto killed = disk.fs.after_kill();
+  CHECK(killed->lock("LOCK").ok());
+  CHECK(read_text(*killed, "g") == "ab......");
+  CHECK(read_text(*killed->crash_image(CrashPolicy::lose_unsynced()), "f") == "........");
+  const auto file = killed->open("g", OpenMode::read_write).value();
+  REQUIRE(file->sync_data().ok()); // whoever comes next can still save it
+  REQUIRE(killed->sync_directory("").ok());
+  CHECK(read_text(*killed->crash_image(CrashPolicy::lose_unsynced()), "g") == "ab......");
+  CHECK(read_text(*disk.fs.crash_image(CrashPolicy::lose_unsynced()), "f") == "........");
+}
+
 TEST_CASE("memory disk: a failed sync may take back what readers saw") {
   Disk disk;
   disk.fs.set_failed_sync_reverts(true);
