@@ -1,31 +1,38 @@
 #include "trust/crash_images/crash_images.hpp"
 
 #include "engine/hash.hpp"
+#include "trust/support/disk/at_work.hpp"
 
 #include <algorithm>
 #include <cstdio>
 
 namespace weir::trust {
 
-char image_at_work[256] = "";
-
 void CrashRun::run() {
-  Life life(workload_.name, PlainEngine::small_options(workload_.shards), plan_.seed);
+  for (unsigned variant = 0; variant < (workload_.by_chance ? plan_.variants : 1); ++variant)
+    run_variant(variant);
+}
+
+void CrashRun::run_variant(unsigned variant) {
+  shown_.clear(); // it is about this ledger's calls
+  Life life(workload_.name, PlainEngine::small_options(workload_.shards), plan_.seed + variant);
   if (workload_.prepare != nullptr)
     workload_.prepare(life);
   ledger_ = &life.ledger();
   options_ = life.options();
+  const std::string prefix = std::string(workload_.name) + "#" + std::to_string(variant) + "@";
   io::MemoryFileSystem& fs = life.fs();
   std::uint64_t last_call = 0;
   fs.set_hook([&](const io::Call& call) -> std::optional<Error> {
     last_call = call.number;
     if (changes_disk(call.operation))
-      at_boundary(fs, call.number, std::string(workload_.name) + "@");
+      at_boundary(fs, call.number, prefix);
     return std::nullopt;
   });
   workload_.run(life);
   fs.set_hook({});
-  at_boundary(fs, last_call + 1, std::string(workload_.name) + "@");
+  at_boundary(fs, last_call + 1, prefix);
+  check_reached(workload_, life);
 }
 
 void CrashRun::at_boundary(io::MemoryFileSystem& fs, std::uint64_t call, const std::string& before) {
@@ -52,9 +59,10 @@ bool CrashRun::wanted(const std::string& label, bool second) {
 }
 
 void CrashRun::try_image(io::MemoryFileSystem& fs, const CrashImage& crash, const std::string& label, bool second) {
-  const bool process_only = crash.policy.unsynced == io::CrashPolicy::Unsynced::kept;
-  const auto image = fs.crash_image(crash.policy);
-  const std::uint64_t hash = image->content_hash();
+  const bool process_only = crash.policy.unsynced == io::CrashPolicy::Unsynced::kept && !(second && machine_lost_);
+  const auto image = crash.of(fs);
+  // After a kill the same bytes are not the same disk: what was unsynced is.
+  const std::uint64_t hash = crash.killed ? hash64(label, image->content_hash()) : image->content_hash();
   ++counts_.tried;
   const auto [known, fresh] = shown_.try_emplace(hash);
   try {
@@ -64,16 +72,17 @@ void CrashRun::try_image(io::MemoryFileSystem& fs, const CrashImage& crash, cons
         check_promises(*known->second, *ledger_, process_only);
       return;
     }
-    counts_.distinct.insert(hash);
+    if (!crash.killed)
+      counts_.distinct.insert(hash);
     ++counts_.recovered;
     counts_.in_recovery += second ? 1 : 0;
-    std::snprintf(image_at_work, sizeof image_at_work, "%s", label.c_str());
+    work_on(label);
     Judgement judgement{process_only, {}};
     const bool again =
         plan_.only.starts_with(label + ">") ||
         (!second && workload_.crash_in_recovery && plan_.second_every != 0 && seen_++ % plan_.second_every == 0);
     if (again)
-      judgement.watch = [&](io::MemoryFileSystem& opened) { watch_recovery(opened, label); };
+      judgement.watch = [&](io::MemoryFileSystem& opened) { watch_recovery(opened, crash, label); };
     shown_[hash] = judge(*image, options_, *ledger_, judgement);
   } catch (const Broken& why) {
     report(label, why.what());
@@ -81,7 +90,8 @@ void CrashRun::try_image(io::MemoryFileSystem& fs, const CrashImage& crash, cons
   }
 }
 
-void CrashRun::watch_recovery(io::MemoryFileSystem& image, const std::string& label) {
+void CrashRun::watch_recovery(io::MemoryFileSystem& image, const CrashImage& first, const std::string& label) {
+  machine_lost_ = first.policy.unsynced != io::CrashPolicy::Unsynced::kept;
   image.set_hook([this, &image, label](const io::Call& call) -> std::optional<Error> {
     if (changes_disk(call.operation))
       at_boundary(image, call.number, label + ">");

@@ -52,9 +52,9 @@ void torn_writes(const std::vector<UnsyncedOperation>& operations, const ImageKi
         return torn;
       };
       const std::string name = "torn-" + std::to_string(length) + "-" + tail.name;
-      visit({name, policy(Fate::kept())});
+      visit({name, policy(Fate::kept()), false});
       if (operations.size() > 1)
-        visit({name + "-alone", policy(Fate::lost())});
+        visit({name + "-alone", policy(Fate::lost()), false});
     }
   }
 }
@@ -71,7 +71,8 @@ void names_apart(const std::vector<UnsyncedOperation>& operations, const ImageKi
     for (const bool contents : {false, true})
       visit({name + (contents ? "-contents" : ""), CrashPolicy::chosen([kept, contents](const UnsyncedOperation& each) {
                return (each.kind == Kind::name ? kept.contains(each.number) : contents) ? Fate::kept() : Fate::lost();
-             })});
+             }),
+             false});
   };
   constexpr std::size_t all_subsets_of = 5;
   if (names.size() <= all_subsets_of) {
@@ -100,23 +101,25 @@ void names_apart(const std::vector<UnsyncedOperation>& operations, const ImageKi
 } // namespace
 
 void for_each_image(const io::MemoryFileSystem& fs, const ImageKinds& kinds, const Visit& visit) {
-  visit({"lost", CrashPolicy::lose_unsynced()});
+  visit({"lost", CrashPolicy::lose_unsynced(), false});
   const auto operations = fs.unsynced();
-  visit({"kept", CrashPolicy::keep_everything()});
+  visit({"kept", CrashPolicy::keep_everything(), false});
   if (operations.empty())
     return;
+  visit({"killed", CrashPolicy::keep_everything(), true});
   if (kinds.singles && operations.size() > 1) {
     for (const bool keep : {true, false})
       for (const UnsyncedOperation& one : operations)
         visit({(keep ? "only-" : "without-") + std::to_string(one.number),
                CrashPolicy::chosen([number = one.number, keep](const UnsyncedOperation& each) {
                  return (each.number == number) == keep ? Fate::kept() : Fate::lost();
-               })});
+               }),
+               false});
   }
   torn_writes(operations, kinds, visit);
   names_apart(operations, kinds, visit);
   for (unsigned i = 0; i < kinds.random_subsets; ++i)
-    visit({"random-" + std::to_string(i), CrashPolicy::random_subset(kinds.seed * 1'000'003 + i)});
+    visit({"random-" + std::to_string(i), CrashPolicy::random_subset(kinds.seed * 1'000'003 + i), false});
 }
 
 bool changes_disk(io::Operation operation) {

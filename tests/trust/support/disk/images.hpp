@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
 namespace weir::trust {
@@ -15,6 +16,11 @@ namespace weir::trust {
 struct CrashImage {
   std::string name; ///< "lost", "only-3", "torn-512-zeros" ...; tells it from the others of this moment.
   io::CrashPolicy policy;
+  bool killed = false; ///< The process died, the machine goes on: everything is kept, and unsynced as it was.
+
+  [[nodiscard]] std::unique_ptr<io::MemoryFileSystem> of(const io::MemoryFileSystem& fs) const {
+    return killed ? fs.after_kill() : fs.crash_image(policy);
+  }
 };
 
 struct ImageKinds {
@@ -23,8 +29,9 @@ struct ImageKinds {
   bool singles = true;         ///< Those that keep or drop exactly one operation.
 };
 
-/// All images for the operations unsynced on `fs` now: none of them lost, all lost, exactly one kept or dropped, the
-/// last write torn at sector and odd offsets with the old bytes, zeros or garbage behind, names in order and in any.
+/// All images for the operations unsynced on `fs` now: a kill of the process, none of them lost, all lost, exactly one
+/// kept or dropped, the last write torn at sector and odd offsets with the old bytes, zeros or garbage behind, names in
+/// order and in any.
 void for_each_image(const io::MemoryFileSystem& fs, const ImageKinds& kinds,
                     const std::function<void(const CrashImage&)>& visit);
 

@@ -36,7 +36,7 @@ struct Shown {
 /// Reads everything, by replay and by query, and compares with `ledger`. Throws Broken.
 Shown read_all(const PlainEngine& engine, const Ledger& ledger);
 
-/// Throws Broken unless `shown` has what it must and nothing that must be gone.
+/// Throws Broken unless `shown` has what it must.
 void check_promises(const CallSet& shown, const Ledger& ledger, bool process_only);
 
 struct Judgement {

@@ -2,6 +2,7 @@
 
 #include "engine/check.hpp"
 #include "engine/event_codec.hpp"
+#include "engine/io/random.hpp"
 
 #include <algorithm>
 #include <map>
@@ -22,9 +23,11 @@ StoreCommand Ledger::call(const std::string& context_id, ShardId shard, Durabili
     constexpr std::size_t rest_bytes = 10; // of ,"more":""}
     if (payload.size() + rest_bytes < bytes) {
       payload += ",\"more\":\"";
-      // Not all one letter: a block that ends up in another's place must not look right.
-      for (std::size_t at = payload.size(); at + 2 < bytes; ++at)
-        payload += static_cast<char>('a' + (number + i + at * at) % 26);
+      // By chance, so that no byte is like that of another event; and half of it compressible, as real text is.
+      const auto random = io::make_seeded_random(number << 32U | i);
+      const std::size_t half = payload.size() + (bytes - payload.size()) / 2;
+      while (payload.size() + 2 < bytes)
+        payload += payload.size() < half ? static_cast<char>('a' + random->next() % 26) : '.';
       payload += '"';
     }
     noted.payloads.push_back(payload + "}");
@@ -45,9 +48,17 @@ StoreCommand Ledger::call(const std::string& context_id, ShardId shard, Durabili
   return command;
 }
 
-void Ledger::settle(const CallSet& present) {
+void Ledger::end_life() {
+  alive_ = std::make_shared<bool>(true);
+  life_began_ = calls_.size();
+}
+
+void Ledger::end_machine() {
+  end_life();
+  safe_ = must_be_there(false);
   for (std::size_t i = 0; i < calls_.size(); ++i)
-    (present[i] ? shown_ : gone_).set(i);
+    if (!safe_[i])
+      calls_[i].answer.reset();
 }
 
 CallSet Ledger::must_be_there(bool process_only) const {
@@ -56,7 +67,7 @@ CallSet Ledger::must_be_there(bool process_only) const {
   for (const StoredCall& call : calls_)
     if (call.acknowledged() && (*call.answer)->durability == Durability::synced)
       synced[call.shard] = std::max(synced[call.shard], (*call.answer)->position);
-  CallSet calls = shown_;
+  CallSet calls = safe_;
   for (std::size_t i = 0; i < calls_.size(); ++i) {
     const StoredCall& call = calls_[i];
     if (!call.acknowledged())

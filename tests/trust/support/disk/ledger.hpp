@@ -43,23 +43,22 @@ public:
   StoreCommand call(const std::string& context_id, ShardId shard, Durability durability, unsigned events,
                     std::size_t bytes);
   /// The process that answered is dead.
-  void end_life() { alive_ = std::make_shared<bool>(true); }
-  /// A later life has shown `present` to readers, and no other call.
-  void settle(const CallSet& present);
+  void end_life();
+  /// So is the machine: what was not promised to survive that may be gone or not.
+  void end_machine();
+  /// The first call of this life.
+  [[nodiscard]] std::size_t life_began() const noexcept { return life_began_; }
 
   /// Calls that must be there after a crash; `process_only`: the system's cache survived.
   [[nodiscard]] CallSet must_be_there(bool process_only) const;
-  /// Calls that must not come back.
-  [[nodiscard]] const CallSet& must_be_gone() const noexcept { return gone_; }
-
   [[nodiscard]] const std::deque<StoredCall>& calls() const noexcept { return calls_; }
 
 private:
   std::string name_;
   std::deque<StoredCall> calls_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
-  CallSet shown_;
-  CallSet gone_;
+  std::size_t life_began_ = 0;
+  CallSet safe_; // promised by an earlier life
 };
 
 } // namespace weir::trust

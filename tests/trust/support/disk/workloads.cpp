@@ -1,6 +1,10 @@
 #include "trust/support/disk/workloads.hpp"
 
+#include "wal/paths.hpp"
+
+#include <algorithm>
 #include <array>
+#include <stdexcept>
 #include <utility>
 
 namespace weir::trust {
@@ -68,9 +72,10 @@ void Life::close() {
   engine_.reset();
 }
 
-void Life::crash(const io::CrashPolicy& policy) {
-  auto left = fs_->crash_image(policy);
+void Life::crash() {
+  auto left = fs_->crash_image(io::CrashPolicy::random_subset(random_->next()));
   vanish();
+  ledger_.end_machine();
   fs_ = std::move(left);
 }
 
@@ -144,6 +149,13 @@ void durabilities(Life& life) {
 void log_change_over(Life& life) {
   for (unsigned i = 0; i < 9; ++i)
     life.store_now(life.context(0, i % 2), 1, 1'000);
+}
+
+/// A group that was only written must be on the disk before a later file may hold one that is synced.
+void written_change_over(Life& life) {
+  for (unsigned i = 0; i < 12; ++i)
+    life.store_now(life.context(0, i % 2), 1, 1'000, Durability::written);
+  life.store_now(life.context(0, 0));
 }
 
 void recycle(Life& life) {
@@ -229,7 +241,7 @@ void crashed(Life& life) {
   life.flush();
   life.store(life.context(0, 1), 1, 60, Durability::written);
   life.steps(6);
-  life.crash(io::CrashPolicy::random_subset(5));
+  life.crash();
 }
 
 void reopen_after_crash(Life& life) {
@@ -247,37 +259,127 @@ void batch_of_1024(Life& life) {
 }
 
 void full_disk(Life& life) {
-  life.fs().set_free_bytes(1 * MiB + 14 * KiB); // the reserve and less than two log files
-  for (unsigned i = 0; i < 8; ++i)
+  life.fs().set_free_bytes(1 * MiB + 6 * KiB); // the reserve, and less than a log file
+  for (unsigned i = 0; i < 12; ++i) {
     life.store_now(life.context(0, i % 2), 1, 1'500);
+    life.pass(100ms);
+  }
+  life.flush_now();
   life.fs().set_free_bytes(64 * MiB);
   life.pass(1s);
   life.store_now(life.context(0, 0));
 }
 
+/// No reserve: the disk is full in the middle of whatever is written.
+void no_byte_left(Life& life) {
+  life.fs().set_free_bytes(3 * KiB);
+  for (unsigned i = 0; i < 6; ++i)
+    life.store_now(life.context(0, i % 2), 1, 3'000);
+  life.flush_now();
+  life.fs().set_free_bytes(64 * MiB);
+  life.pass(5s);
+  life.store_now(life.context(0, 0));
+}
+
+bool all_acknowledged(Life& life) {
+  const auto& calls = life.ledger().calls();
+  return std::all_of(calls.begin(), calls.end(), [](const StoredCall& call) { return call.acknowledged(); });
+}
+
+std::size_t segments_of(Life& life, ShardId shard) {
+  return life.engine()->shard(shard).table->view().segments->size();
+}
+
+template <std::size_t count> bool flushed(Life& life) {
+  for (ShardId shard = 0; shard < life.options().shards; ++shard)
+    if (segments_of(life, shard) < count)
+      return false;
+  return all_acknowledged(life);
+}
+
+template <std::uint64_t file> bool changed_over_to(Life& life) {
+  return all_acknowledged(life) && life.fs().stat(wal::file_path(0, file)).ok();
+}
+
+bool recycled(Life& life) {
+  // Files of all lives of the log, and fewer of them on the disk than were used.
+  const auto names = life.fs().list(wal::shard_directory(0));
+  return flushed<2>(life) && life.fs().stat(wal::file_path(0, 1)).code() == Errc::not_found && names->size() < 8;
+}
+
+bool merged(Life& life) {
+  return all_acknowledged(life) && life.engine()->merged && life.engine()->shard(0).compactions.load() != 0;
+}
+
+bool closed(Life& life) {
+  return all_acknowledged(life) && life.engine() == nullptr;
+}
+
+bool went_on(Life& life) {
+  const auto& calls = life.ledger().calls();
+  return calls.back().acknowledged() && segments_of(life, 0) != 0;
+}
+
+bool was_full(Life& life) {
+  const auto& calls = life.ledger().calls();
+  return calls.back().acknowledged() && std::any_of(calls.begin(), calls.end(), [](const StoredCall& call) {
+           return call.answer && call.answer->code() == Errc::disk_full;
+         });
+}
+
 constexpr std::array all_workloads{
-    Workload{"create", 2, nullptr, create, true},
-    Workload{"first_store", 1, opened, first_store, true},
-    Workload{"group_commit", 1, begun, group_commit, true},
-    Workload{"durabilities", 1, begun, durabilities, false},
-    Workload{"log_change_over", 1, begun, log_change_over, true},
-    Workload{"recycle", 1, begun, recycle, false},
-    Workload{"flush", 1, begun, flush, true},
-    Workload{"store_during_flush", 1, begun, store_during_flush, false},
-    Workload{"two_shards_flush", 2, begun, two_shards_flush, false},
-    Workload{"compaction", 1, flushed_thrice, compaction, true},
-    Workload{"store_during_compaction", 1, flushed_thrice, store_during_compaction, false},
-    Workload{"catalog_commit", 1, begun, catalog_commit, true},
-    Workload{"clean_close", 1, begun, clean_close, true},
-    Workload{"reopen_after_crash", 1, crashed, reopen_after_crash, true},
-    Workload{"batch_of_1024", 1, begun, batch_of_1024, false},
-    Workload{"full_disk", 1, begun, full_disk, false},
+    Workload{.name = "create", .shards = 2, .prepare = nullptr, .run = create, .reached = closed},
+    Workload{.name = "first_store", .prepare = opened, .run = first_store, .reached = changed_over_to<1>},
+    Workload{
+        .name = "group_commit", .prepare = begun, .run = group_commit, .reached = all_acknowledged, .by_chance = true},
+    Workload{.name = "durabilities", .prepare = begun, .run = durabilities, .reached = all_acknowledged},
+    Workload{.name = "log_change_over", .prepare = begun, .run = log_change_over, .reached = changed_over_to<3>},
+    Workload{
+        .name = "written_change_over", .prepare = begun, .run = written_change_over, .reached = changed_over_to<2>},
+    Workload{.name = "recycle", .prepare = begun, .run = recycle, .reached = recycled},
+    Workload{.name = "flush", .prepare = begun, .run = flush, .reached = flushed<1>},
+    Workload{.name = "store_during_flush",
+             .prepare = begun,
+             .run = store_during_flush,
+             .reached = flushed<2>,
+             .by_chance = true},
+    Workload{.name = "two_shards_flush",
+             .shards = 2,
+             .prepare = begun,
+             .run = two_shards_flush,
+             .reached = flushed<1>,
+             .by_chance = true},
+    Workload{.name = "compaction", .prepare = flushed_thrice, .run = compaction, .reached = merged},
+    Workload{.name = "store_during_compaction",
+             .prepare = flushed_thrice,
+             .run = store_during_compaction,
+             .reached = merged,
+             .by_chance = true},
+    Workload{.name = "catalog_commit", .prepare = begun, .run = catalog_commit, .reached = flushed<1>},
+    Workload{.name = "clean_close", .prepare = begun, .run = clean_close, .reached = closed},
+    Workload{.name = "reopen_after_crash",
+             .prepare = crashed,
+             .run = reopen_after_crash,
+             .reached = went_on,
+             .by_chance = true},
+    Workload{.name = "batch_of_1024",
+             .prepare = begun,
+             .run = batch_of_1024,
+             .reached = all_acknowledged,
+             .crash_in_recovery = false},
+    Workload{.name = "full_disk", .prepare = begun, .run = full_disk, .reached = was_full},
+    Workload{.name = "no_byte_left", .prepare = begun, .run = no_byte_left, .reached = was_full},
 };
 
 } // namespace
 
 std::span<const Workload> workloads() {
   return all_workloads;
+}
+
+void check_reached(const Workload& workload, Life& life) {
+  if (!workload.reached(life))
+    throw std::runtime_error(std::string("the workload ") + workload.name + " does not do what it is for");
 }
 
 } // namespace weir::trust

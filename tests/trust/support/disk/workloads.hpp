@@ -43,8 +43,8 @@ public:
   void settle();
   void pass(std::chrono::milliseconds time);
   void close();
-  /// The process ends here and the machine with it: a new disk is left, as `policy` says.
-  void crash(const io::CrashPolicy& policy);
+  /// The process ends here and the machine with it: what chance leaves of its disk is the new one.
+  void crash();
   /// The process ends without leaving a trace of its end.
   void vanish();
   /// "a0", "a1" ... in the shard.
@@ -68,8 +68,13 @@ struct Workload {
   std::uint32_t shards = 1;
   void (*prepare)(Life&); ///< Done before anything is crashed or broken; may be null.
   void (*run)(Life&);
-  bool crash_in_recovery = false; ///< Small enough for a second crash at every call of the recovery.
+  bool (*reached)(Life&);        ///< Whether it did what it is for, when nothing failed.
+  bool by_chance = false;        ///< Another seed makes it another one.
+  bool crash_in_recovery = true; ///< Small enough for a second crash at every call of the recovery.
 };
+
+/// Throws std::runtime_error unless `workload` did to `life`, undisturbed, what it is for.
+void check_reached(const Workload& workload, Life& life);
 
 [[nodiscard]] std::span<const Workload> workloads();
 
