@@ -90,8 +90,8 @@ public:
   /// Entries sorted by name, without "." and "..".
   virtual Result<std::vector<DirectoryEntry>> list(const std::string& path) = 0;
   virtual Result<FileInfo> stat(const std::string& path) = 0;
-  /// Takes the exclusive lock file `path`, creating it, and writes this process's id into it. Held elsewhere: `locked`,
-  /// with the holder's pid in the message. Two locks in one process exclude each other too.
+  /// Takes the exclusive lock file `path`, creating it, and writes this process's id into it, if there is room. Held
+  /// elsewhere: `locked`, with the holder's pid in the message. Two locks in one process exclude each other too.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
   /// Bytes an unprivileged process could still write.
   virtual Result<std::uint64_t> free_bytes() = 0;

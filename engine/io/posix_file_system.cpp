@@ -271,8 +271,10 @@ Result<std::unique_ptr<FileLock>> PosixFileSystem::lock(const std::string& path)
     return system_error(error_number, "cannot lock", path);
   // Written before the rest is cut off: whoever looks meanwhile finds a pid.
   const auto text = format("{}\n", ::getpid());
-  WEIR_TRY(file->pwrite(std::as_bytes(std::span(text)), 0));
-  WEIR_TRY(file->truncate(text.size()));
+  if (const Status written = file->pwrite(std::as_bytes(std::span(text)), 0); written.code() == Errc::disk_full)
+    WEIR_TRY(file->truncate(0)); // the lock is ours all the same, and no pid is better than that of another
+  else
+    WEIR_TRY(written.ok() ? file->truncate(text.size()) : written);
   return std::unique_ptr<FileLock>(std::make_unique<PosixFileLock>(std::move(file)));
 }
 

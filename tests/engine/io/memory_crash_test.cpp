@@ -166,6 +166,15 @@ TEST_CASE("memory disk: a short write leaves half of its bytes and says that the
   CHECK(disk.file->pwrite(as_bytes("abcd"), 0).ok());
 }
 
+TEST_CASE("memory disk: a full disk can be locked, and locks") {
+  Disk disk;
+  disk.fs.set_free_bytes(0);
+  const auto lock = disk.fs.lock("LOCK");
+  CHECK(lock.ok());
+  CHECK(disk.fs.lock("LOCK").code() == Errc::locked);
+  CHECK(read_text(disk.fs, "LOCK").empty());
+}
+
 TEST_CASE("memory disk: open files are counted") {
   Disk disk;
   CHECK(disk.fs.open_files() == 1);
