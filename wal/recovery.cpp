@@ -160,6 +160,8 @@ private:
       if (!next)
         return next.error();
       finished = next->header_state() == HeaderState::valid;
+      if (!finished) // the next recovery, behind the seal of this one, would refuse it
+        WEIR_TRY(check_never_written(*next, number + 1));
     }
     if (finished)
       return corrupt(number, end.offset,

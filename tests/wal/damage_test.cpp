@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstring>
 
 namespace weir::wal {
 namespace {
@@ -218,6 +219,26 @@ TEST_CASE_FIXTURE(Log, "wal recovery: a header that was never durable in the las
   Writer writer(fs, writer_options(), *recovered.end);
   CHECK(append_one(writer, "four again") == 4);
   CHECK(recover_all(fs).records.at(4) == "four again");
+}
+
+TEST_CASE_FIXTURE(Log,
+                  "wal recovery: a torn end is none if the file behind it was synced, with or without its header") {
+  write(5, false); // files 1 and 2
+  Bytes torn = original.at("0000000000000001.wal");
+  std::fill(torn.begin() + data_offset + 2 * group_bytes, torn.end(), std::byte{0}); // the third group and the seal
+  replace_file(fs, file_path(0, 1), torn);
+  SUBCASE("damaged") {
+    flip(fs, file_path(0, 2), 9);
+    check_corrupt(place(file_path(0, 2), 0));
+  }
+  SUBCASE("of another shard") {
+    Bytes bytes(small_file_bytes);
+    FileHeader header{.shard = 1, .number = 2, .first_record = 4, .file_bytes = small_file_bytes};
+    header.check = check_of(header, file_identity(directory_seed, identity_kind, 1, 2), 0);
+    std::memcpy(bytes.data(), &header, sizeof header);
+    replace_file(fs, file_path(0, 2), bytes);
+    check_corrupt(place(file_path(0, 2), 0));
+  }
 }
 
 TEST_CASE_FIXTURE(Log, "wal recovery: records of an earlier life of a recycled file are never believed") {
