@@ -17,8 +17,12 @@ formatted = find $(wildcard engine wal segments actors api tests docs bench) -na
 BENCH ?=
 
 # Stages of make trust, and further options for all of them: make trust trust_stages=damage TRUST="--seed 7"
-trust_stages := $(notdir $(foreach stage,crash_images failed_calls kills damage simulation model,$(wildcard tests/trust/$(stage))))
+trust_stages := $(notdir $(foreach stage,crash_images failed_calls kills damage simulation model fuzz,$(wildcard tests/trust/$(stage))))
 TRUST ?=
+
+# Seconds for each fuzzer: make fuzz FUZZ_SECONDS=3600 FUZZ="--only wal"
+FUZZ_SECONDS ?= 600
+FUZZ ?=
 
 # $(call compile,PRESET,TARGETS): configures once; Ninja does so again when need be. In a log only failures are shown.
 define compile
@@ -89,10 +93,16 @@ bench-micro: setup-bench ## the hot pieces one by one, without disk and peers (h
 
 trust: setup ## every trust stage with its published counts (45 minutes at most); writes build/trust.jsonl
 	$(call compile,trust,weir_trust)
+	$(if $(filter fuzz,$(trust_stages)),$(call compile,fuzz,weir_fuzz))
 	@rm -f build/trust.jsonl
 	@failed=; for stage in $(trust_stages); do \
-	  echo "== $$stage"; build/trust/bin/weir_trust_$$stage --full --report build/trust.jsonl $(TRUST) || failed+=" $$stage"; \
+	  program=build/trust/bin/weir_trust_$$stage; [ $$stage != fuzz ] || program=tests/trust/fuzz/run.py; \
+	  echo "== $$stage"; $$program --full --report build/trust.jsonl $(TRUST) || failed+=" $$stage"; \
 	done; [ -z "$$failed" ] || { echo "trust: failed:$$failed"; exit 1; }
+
+fuzz: setup ## every fuzzer for FUZZ_SECONDS (600), two at a time; goes on where the last run ended
+	$(call compile,fuzz,weir_fuzz)
+	@tests/trust/fuzz/run.py --seconds $(FUZZ_SECONDS) $(FUZZ)
 
 coverage: setup ## line coverage of engine/ wal/ segments/; fails below 90 %
 	$(call compile,coverage)
@@ -110,4 +120,4 @@ format: setup ## put every source file into the house style
 clean: ## remove build/
 	@rm -rf build
 
-.PHONY: help trust setup setup-build setup-bench build bench bench-full bench-small bench-micro demo test test-dev test-asan-ubsan test-tsan coverage check-format format clean
+.PHONY: help trust fuzz setup setup-build setup-bench build bench bench-full bench-small bench-micro demo test test-dev test-asan-ubsan test-tsan coverage check-format format clean

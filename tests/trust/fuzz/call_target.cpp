@@ -1,0 +1,49 @@
+// Encoded calls from anywhere: what is taken is taken whole, and encoding it again gives the same bytes.
+#include "trust/fuzz/fuzz.hpp"
+
+#include "engine/event_codec.hpp"
+
+using namespace weir;
+using namespace weir::fuzz;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view call = text_of(data, size);
+  auto reader = CallReader::open(call);
+  if (!reader) {
+    require(reader.code() == Errc::corruption, "bytes that are no call are corruption");
+    return 0;
+  }
+  const CallHeader header = reader->header();
+  std::vector<Event> events;
+  std::size_t bytes = 0;
+  while (true) {
+    EventView view;
+    const auto next = reader->next(view);
+    if (!next) {
+      require(next.code() == Errc::corruption, "bytes that are no event are corruption");
+      return 0;
+    }
+    if (!*next)
+      break;
+    require(view.sequence == header.first_sequence + events.size() &&
+                view.position == header.first_position + events.size() && view.context_id == header.context_id,
+            "events of a call are numbered one after the other");
+    bytes += view.payload.size() + view.metadata.size() + view.event_id.size() + view.event_type.size();
+    events.push_back({std::string(view.context_id), std::string(view.event_type), std::string(view.payload),
+                      view.timestamp == header.recorded_at ? std::nullopt : std::optional(view.timestamp),
+                      std::string(view.event_id), std::string(view.metadata)});
+  }
+  require(events.size() == header.events && bytes <= call.size(), "a call holds what it says");
+  std::string encoded;
+  encode_call(header.context_id, events, encoded);
+  const CallNumbers numbers{header.first_sequence, header.first_position, header.recorded_at};
+  std::string again(numbered_call_bytes(encoded.size(), numbers), '\0');
+  number_call(encoded, numbers, again.data());
+  // The one choice there is: a timestamp equal to recorded_at may be written or left out.
+  require(again.size() <= call.size(), "a call encoded again is no longer");
+  auto reread = CallReader::open(again);
+  require(reread.ok() && reread->header().events == header.events, "a call encoded again is read");
+  if (again.size() == call.size())
+    require(again == call, "a call has one encoding");
+  return 0;
+}

@@ -1,0 +1,235 @@
+// Writes the seeds of all fuzz targets: weir_fuzz_corpus DIRECTORY. Made from real encodings, so run it again when a
+// format changes; `make fuzz` then finds what lies beyond.
+#include "trust/fuzz/segment_files.hpp"
+#include "trust/fuzz/wal_files.hpp"
+
+#include "engine/event_codec.hpp"
+#include "segments/bytes.hpp"
+#include "segments/catalog.hpp"
+#include "wal/paths.hpp"
+#include "wal/writer.hpp"
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+using namespace weir;
+using namespace weir::fuzz;
+
+extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t*, std::size_t size, std::size_t) {
+  return size; // Nothing is mutated here.
+}
+
+namespace {
+
+class Corpus {
+public:
+  explicit Corpus(std::filesystem::path root) : root_(std::move(root)) {}
+  void add(const std::string& target, const std::string& name, const std::string& input) const {
+    std::filesystem::create_directories(root_ / target);
+    std::ofstream file(root_ / target / name, std::ios::binary);
+    file << input;
+    require(file.flush().good(), "a seed is written");
+  }
+
+private:
+  std::filesystem::path root_;
+};
+
+std::string call_of(const std::string& context, Sequence first, Position position, std::size_t count,
+                    std::size_t payload_bytes = 20) {
+  std::vector<Event> events;
+  for (std::size_t i = 0; i < count; ++i) {
+    Event event;
+    event.event_type = i % 2 == 0 ? "paid" : "sent";
+    event.payload = format(R"({{"n":{},"pad":"{}"}})", i, std::string(payload_bytes, 'x'));
+    if (i % 2 == 1)
+      event.timestamp = Timestamp(std::chrono::microseconds(1'700'000'000'000'000 + static_cast<std::int64_t>(i)));
+    if (i % 3 == 1)
+      event.event_id = format("id-{}", i);
+    if (i % 3 == 2)
+      event.metadata = R"({"user":"me"})";
+    events.push_back(std::move(event));
+  }
+  std::string encoded;
+  encode_call(context, events, encoded);
+  const CallNumbers numbers{first, position, Timestamp(std::chrono::microseconds(1'700'000'000'000'000))};
+  std::string call(numbered_call_bytes(encoded.size(), numbers), '\0');
+  number_call(encoded, numbers, call.data());
+  return call;
+}
+
+void add_calls(const Corpus& corpus) {
+  corpus.add("call", "one", call_of("order-1", 1, 1, 1));
+  corpus.add("call", "several", call_of("order-2", 300, 70'000, 4));
+}
+
+enum class LogEnd { sealed, open, abandoned };
+
+std::string log_of(std::size_t groups, std::size_t payload_bytes, wal::Compression compression, LogEnd end) {
+  io::MemoryFileSystem fs;
+  require(fs.create_directory(wal::root_directory()).ok(), "a directory is made");
+  wal::Writer writer(fs, {.shard = 0, .directory_seed = directory_seed, .file_bytes = 8 * 1024}, {});
+  Position position = 1;
+  std::vector<Sequence> next(2, 1);
+  for (std::size_t i = 0; i < groups; ++i) {
+    wal::Group group(256);
+    for (std::size_t calls = 1 + i % 3; calls != 0; --calls) {
+      const std::size_t context = calls % 2, events = 1 + i % 2;
+      group.add(call_of(format("c{}", context), next[context], position, events, payload_bytes));
+      next[context] += events;
+      position += events;
+    }
+    require(writer.append(group, compression).ok() && (i % 2 == 0 || writer.sync().ok()), "a group is written");
+  }
+  if (end == LogEnd::sealed)
+    require(writer.seal().ok(), "a log is sealed");
+  std::vector<std::string> files;
+  for (std::uint64_t number = 1; fs.stat(wal::file_path(0, number)).ok(); ++number)
+    files.push_back(fold_wal_file(read_file(fs, wal::file_path(0, number))));
+  if (end == LogEnd::abandoned)
+    files.back().resize(files.back().size() - 9); // torn
+  return pack(files);
+}
+
+void add_logs(const Corpus& corpus) {
+  corpus.add("wal", "one-group", log_of(1, 10, wal::Compression::none, LogEnd::open));
+  corpus.add("wal", "sealed", log_of(4, 10, wal::Compression::none, LogEnd::sealed));
+  corpus.add("wal", "chain", log_of(6, 500, wal::Compression::none, LogEnd::sealed));
+  corpus.add("wal", "open-chain", log_of(7, 400, wal::Compression::none, LogEnd::open));
+  corpus.add("wal", "torn", log_of(3, 10, wal::Compression::none, LogEnd::abandoned));
+  corpus.add("wal", "compressed", log_of(3, 3'000, wal::Compression::allowed, LogEnd::sealed));
+}
+
+/// Owns what the views of the rows point to.
+struct Rows final : SortedEvents {
+  std::vector<Event> events;
+  std::vector<EventView> views;
+  std::size_t at = 0;
+  bool next(EventView& event) override {
+    if (at == views.size())
+      return false;
+    event = views[at++];
+    return true;
+  }
+};
+
+void add_segment(const Corpus& corpus, const std::string& name, std::size_t contexts, std::size_t per_context,
+                 bool rich) {
+  Rows rows;
+  rows.events.reserve(contexts * per_context);
+  for (std::size_t i = 0; i < contexts * per_context; ++i) {
+    Event& event = rows.events.emplace_back();
+    event.context_id = format("order-{}", 100 + i / per_context);
+    event.event_type = format("type-{}", i % 3);
+    event.payload = format(R"({{"n":{},"id":"0123456789abcdef"}})", i);
+    if (rich && i % 2 == 0)
+      event.event_id = format("id-{}", i);
+    if (rich && i % 3 == 0)
+      event.metadata = format(R"({{"user":"u{}"}})", i);
+    const Timestamp recorded(std::chrono::microseconds(1'700'000'000'000'000 + static_cast<std::int64_t>(i) * 10));
+    rows.views.push_back({event.context_id, 1 + i % per_context,
+                          1'000 + 3 * (i % per_context) * contexts + i / per_context, recorded,
+                          rich ? recorded - std::chrono::seconds(i) : recorded, event.event_type, event.event_id,
+                          event.metadata, event.payload});
+  }
+  io::MemoryFileSystem fs;
+  segments::BlockCache cache(1 * MiB);
+  segments::SegmentFiles files(fs, cache, segment_options);
+  const auto meta = files.write(0, 1, rows);
+  require(meta.ok(), "a segment is written");
+  corpus.add("segment", name, fold_segment(read_file(fs, segments::segment_path(0, 1)), *meta));
+  SegmentMeta plain_meta;
+  const std::string plain = uncompressed(fs, *meta, plain_meta);
+  corpus.add("segment", name + "-plain", fold_segment(plain, plain_meta));
+}
+
+void add_documents(const Corpus& corpus) {
+  const std::vector<std::string> documents = {
+      R"({})",
+      R"({"a":1,"b":{"a":-2.5e3,"c":[1,"x",null,true,false,{}]}})",
+      R"({"a":{"b":"\u00e9\ud83d\ude00\n\"\\\/"},"":0})",
+      R"({"a":18446744073709551615,"b":-9223372036854775808,"c":1e300,"d":0.1})",
+      R"({"context_id":"order-1","event_type":"paid","payload":{"a":1}})",
+      R"({"payload":{"a":{"b":[]}},"metadata":{"user":"x"},"event_id":"7","timestamp":"2024-02-29T12:00:00.5+01:00","event_type":"t","context_id":"ä"})",
+      R"( {"timestamp":1700000000000,"context_id":"a\u0041","event_type":"t","payload":{} } )",
+  };
+  for (std::size_t i = 0; i < documents.size(); ++i)
+    corpus.add("json", std::to_string(i), documents[i]);
+}
+
+void add_queries(const Corpus& corpus) {
+  const std::vector<std::string> queries = {
+      "QUERY *",
+      "QUERY type-1, 'type-2' FOR context-3 SINCE '2023-11-14T22:13:20Z' UNTIL 1700000000300 LIMIT 5 OFFSET 1",
+      "QUERY * WHERE payload.a >= 1.5 AND NOT (payload.b.c = 'a' OR metadata.user IN (1, null, 'b', true))",
+      "query * where payload.\"odd key\" != null return [context_id, payload, payload.a] order by payload.a desc, "
+      "position",
+      "QUERY * COUNT BY event_type, payload.a ORDER BY count DESC, event_type LIMIT 3",
+      "QUERY * WHERE timestamp < '2023-11-14T22:13:20.2Z' AND sequence IN (1,2,3) AND position <= 9e1 COUNT",
+      "QUERY * FOR \"it\"\"s\" WHERE event_id = 'id-7' RETURN recorded_at",
+  };
+  for (std::size_t i = 0; i < queries.size(); ++i)
+    corpus.add("query", std::to_string(i), queries[i]);
+}
+
+SegmentMeta small_segment(std::uint64_t number, Position position) {
+  SegmentMeta meta;
+  meta.number = number;
+  meta.file_bytes = 200;
+  meta.footer_offset = 100;
+  meta.event_count = meta.context_count = 3;
+  meta.position_min = position;
+  meta.position_max = position + 5;
+  return meta;
+}
+
+void add_catalogs(const Corpus& corpus) {
+  io::MemoryFileSystem fs;
+  auto made = Catalog::create(fs, "catalog.db", 2, 7);
+  require(made.ok() && (*made)->reserve_positions(200).ok() &&
+              (*made)->publish_segment(small_segment(1, 10), 5, 1).ok(),
+          "a catalog is filled");
+  const auto folded = [&](const std::vector<std::string>& files) { return '\0' + pack(files); };
+  corpus.add("catalog", "left-open", folded({read_file(fs, "catalog.db"), read_file(fs, "catalog.db-wal")}));
+  require((*made)->close().ok(), "a catalog is closed");
+  corpus.add("catalog", "closed", folded({read_file(fs, "catalog.db")}));
+  // Records: head, two shards, two segments, then changes: see catalog_target.cpp for the order of fields.
+  const std::string segment_1 = {0, 1, 100, 50, 9, 3, 2, 60, 10, 20, 1, 2, 1, 2};
+  const std::string segment_2 = {0, 2, 100, 50, 9, 3, 2, 60, 30, 40, 1, 2, 1, 2};
+  const std::string merged = {0, 5, 100, 50, 9, 6, 2, 120, 10, 40, 1, 2, 1, 2};
+  corpus.add("catalog", "records",
+             '\1' + std::string{2, 7, 100, 0, 2, 0, 1, 5, 3, 1, 1, 0, 1, 2} + segment_1 + segment_2 +
+                 std::string{0, 120} + std::string{2, 0, 2} + merged + '\1' +
+                 std::string{0, 5, 100, 50, 9, 1, 1, 6, 50, 50, 1, 2, 1, 2, 9, 2});
+}
+
+void add_operations(const Corpus& corpus) {
+  Random random(3);
+  for (int i = 0; i < 4; ++i) {
+    std::string input;
+    for (int j = 0; j < 60; ++j)
+      input += static_cast<char>(random() >> 8U);
+    corpus.add("operations", std::to_string(i), input);
+  }
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: %s DIRECTORY\n", argv[0]);
+    return 2;
+  }
+  const Corpus corpus(argv[1]);
+  add_calls(corpus);
+  add_logs(corpus);
+  add_segment(corpus, "one", 1, 1, false);
+  add_segment(corpus, "several", 5, 4, true);
+  add_segment(corpus, "zones", 3, 20, true);
+  add_documents(corpus);
+  add_queries(corpus);
+  add_catalogs(corpus);
+  add_operations(corpus);
+  return 0;
+}

@@ -1,0 +1,130 @@
+// A segment file with any content: every read answers events or `corruption`, and what verify() finds whole can be read
+// in every way, with the same events each time.
+#include "trust/fuzz/segment_files.hpp"
+
+#include "segments/segment_reader.hpp"
+
+#include <map>
+#include <span>
+
+using namespace weir;
+using namespace weir::fuzz;
+
+namespace {
+
+/// Enough of an event to tell it from others.
+std::string line_of(const EventView& event) {
+  return format("{} {} {} {} {} {} {} {} {}", event.context_id, event.sequence, event.position,
+                event.recorded_at.time_since_epoch().count(), event.timestamp.time_since_epoch().count(),
+                event.event_type, event.event_id, event.metadata, event.payload);
+}
+using Lines = std::vector<std::string>;
+
+/// False if it was refused, which is allowed only where `whole` is not.
+template <class T> bool taken(const Result<T>& result, bool whole) {
+  if (result.ok())
+    return true;
+  if (whole)
+    broken("verify() found nothing, and then: " + to_string(result.error()));
+  require_honest(result.error());
+  return false;
+}
+
+/// By the zones, with all columns.
+bool scan(const SegmentReader& reader, bool whole, Lines& lines, std::map<std::string, Lines>& by_context) {
+  const auto types = reader.types();
+  const auto zones = reader.zones();
+  if (!taken(types, whole) || !taken(zones, whole))
+    return false;
+  for (std::size_t zone = 0; zone < zones->size(); ++zone) {
+    const auto rows = reader.read_zone(zone, columns_all);
+    const auto few = reader.read_zone(zone, column_type | column_position);
+    if (!taken(rows, whole) || !taken(few, whole))
+      return false;
+    require((*rows)->rows() == (*zones)[zone].rows && (*few)->rows() == (*zones)[zone].rows, "a zone has its rows");
+    for (std::uint32_t i = 0; i < (*rows)->rows(); ++i) {
+      const EventView event = (*rows)->row(i);
+      require((*few)->row(i).position == event.position && (*few)->row(i).event_type == event.event_type,
+              "a row is the same with fewer columns");
+      lines.push_back(line_of(event));
+      by_context[std::string(event.context_id)].push_back(lines.back());
+    }
+  }
+  return true;
+}
+
+bool replay(const SegmentReader& reader, const std::string& context, bool whole, bool backward, Lines& lines) {
+  const auto found = reader.find_context(context);
+  if (!taken(found, whole))
+    return false;
+  SequenceRange range{.from = 1, .to = sequence_max, .backward = backward};
+  for (bool more = true; more;) {
+    EventBatch batch;
+    const auto read = reader.read_context(context, range, {.events_max = 5, .bytes_max = 4'096}, batch);
+    if (!taken(read, whole))
+      return false;
+    more = *read && !batch.empty();
+    for (const EventView& event : batch)
+      lines.insert(backward ? lines.begin() : lines.end(), line_of(event));
+    require(lines.size() < 100'000, "a replay ends");
+    if (more && backward && batch.back().sequence <= 1)
+      break;
+    if (more)
+      (backward ? range.to : range.from) = backward ? batch.back().sequence - 1 : batch.back().sequence + 1;
+  }
+  return true;
+}
+
+void repair(std::string& input, Random&) {
+  repair_segment(input);
+}
+
+} // namespace
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t size_max,
+                                               unsigned seed) {
+  return mutate_and_repair(data, size, size_max, seed, repair);
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const UnfoldedSegment segment = unfold_segment(text_of(data, size));
+  io::MemoryFileSystem fs;
+  require(fs.create_directory("segments").ok() && fs.create_directory(segments::segment_directory(0)).ok(),
+          "the simulated disk takes directories");
+  write_file(fs, segments::segment_path(0, 1), segment.file);
+  segments::BlockCache cache(256 * KiB);
+  segments::SegmentFiles files(fs, cache, segment_options);
+  const auto reader = files.open(segment.meta);
+  if (!taken(reader, false))
+    return 0;
+  const Status verified = (*reader)->verify();
+  const bool whole = verified.ok();
+  if (!whole)
+    require_honest(verified.error());
+
+  Lines lines;
+  std::map<std::string, Lines> by_context;
+  const bool scanned = scan(**reader, whole, lines, by_context);
+  by_context.try_emplace("nobody");
+  for (const auto& [context, expected] : by_context) {
+    Lines forward, backward;
+    if (replay(**reader, context, whole, false, forward) && scanned && whole)
+      require(forward == expected, "a replay gives what a scan gives");
+    if (replay(**reader, context, whole, true, backward) && scanned && whole)
+      require(backward == expected, "a backward replay gives what a scan gives");
+  }
+  // Merging reads it on another path.
+  const SegmentMeta inputs[] = {segment.meta};
+  const auto merged = files.merge(inputs, 2, [] { return Status(); });
+  if (!whole && merged.code() == Errc::invalid_argument)
+    return 0; // a position twice, say
+  if (!taken(merged, whole))
+    return 0;
+  const auto again = files.open(*merged);
+  require(again.ok() && (*again)->verify().ok(), "a merged segment is whole");
+  Lines merged_lines;
+  std::map<std::string, Lines> ignored;
+  require(scan(**again, true, merged_lines, ignored) && (!scanned || merged_lines == lines),
+          "a merge keeps every event");
+  return 0;
+}
