@@ -4,6 +4,7 @@
 #include "engine/query/executor.hpp"
 #include "segments/segment_files.hpp"
 #include "wal/paths.hpp"
+#include "wal/reader.hpp"
 
 #include <algorithm>
 #include <set>
@@ -126,24 +127,25 @@ void check_files(PlainEngine& engine) {
     need(name.ends_with(".seg") || name.find(".seg.") != std::string::npos, "I10: in quarantine: " + name);
 }
 
-/// The hash of every file below `directory`, by path.
-void hash_files(io::MemoryFileSystem& fs, const std::string& directory, std::map<std::string, std::uint64_t>& out) {
-  const auto entries = fs.list(directory);
-  if (entries.code() == Errc::not_found)
-    return;
-  for (const io::DirectoryEntry& entry : must(entries, "listing " + directory)) {
-    const std::string path = directory + "/" + entry.name;
-    if (entry.kind == io::EntryKind::directory)
-      hash_files(fs, path, out);
-    else
-      out[path] = fs.content_hash(path);
-  }
-}
-
-std::map<std::string, std::uint64_t> data_files(io::MemoryFileSystem& fs) {
+/// The hash of every segment and of every file of the logs, by path. Spares, and files in which no log has begun, are
+/// no part of that.
+std::map<std::string, std::uint64_t> data_files(const PlainEngine& engine, io::MemoryFileSystem& fs) {
   std::map<std::string, std::uint64_t> files;
-  hash_files(fs, "wal", files);
-  hash_files(fs, "segments", files);
+  for (const auto& shard : engine.parts.shards) {
+    const std::string segments = segments::segment_directory(shard->id);
+    for (const std::string& name : names_in(fs, segments))
+      files[segments + "/" + name] = fs.content_hash(segments + "/" + name);
+    for (const std::string& name : names_in(fs, wal::shard_directory(shard->id))) {
+      const auto parsed = wal::parse_name(name);
+      if (!parsed || parsed->kind != wal::NameKind::file)
+        continue;
+      const auto reader = must(wal::FileReader::open(fs, shard->id, engine.parts.directory_seed, parsed->number),
+                               "reading log " + name);
+      const std::string path = wal::file_path(shard->id, parsed->number);
+      if (reader.header_state() == wal::HeaderState::valid)
+        files[path] = fs.content_hash(path);
+    }
+  }
   return files;
 }
 
@@ -235,7 +237,7 @@ CallSet judge(io::MemoryFileSystem& image, const EngineOptions& options, const L
   const Shown shown = read_all(*first, ledger);
   check_promises(shown.calls, ledger, judgement.process_only);
   check_files(*first);
-  const auto files = data_files(image);
+  const auto files = data_files(*first, image);
   // What readers saw must outlast the machine, too.
   const auto after = image.crash_image(io::CrashPolicy::lose_unsynced());
   first.reset();
@@ -245,7 +247,7 @@ CallSet judge(io::MemoryFileSystem& image, const EngineOptions& options, const L
   auto second = must(PlainEngine::open(*after, options), "I7: opening again");
   const Shown again = read_all(*second, ledger);
   need(again.hash == shown.hash, "I7: opening again shows something else");
-  check_same_files(files, data_files(*after));
+  check_same_files(files, data_files(*second, *after));
   check_goes_on(*second, ledger, again);
   must(second->close(), "I9: closing");
   second.reset();
