@@ -1,7 +1,7 @@
 #include "actors/verify.hpp"
 
-#include "actors/engine_open.hpp"
-#include "engine/text.hpp"
+#include "actors/catalog_copy.hpp"
+#include "engine/io/posix_file_system.hpp"
 #include "segments/segment_files.hpp"
 #include "wal/recovery.hpp"
 
@@ -9,34 +9,25 @@ namespace weir {
 
 Status verify_directory(const std::string& directory, std::vector<std::string>* findings,
                         const std::function<void(const VerifyProgress&)>& progress) {
-  EngineOptions options;
-  options.create_if_missing = false;
-  auto seams = system_seams(directory, options);
-  if (!seams)
-    return std::move(seams).error();
-  io::FileSystem& fs = *seams->fs;
-  auto lock = fs.lock("LOCK");
+  const auto fs = io::open_posix_file_system(directory, false);
+  if (!fs)
+    return fs.error();
+  const auto lock = (*fs)->lock("LOCK");
   if (!lock)
-    return std::move(lock).error();
-  auto catalog = seams->open_catalog(fs, false, 0, 0);
-  if (!catalog)
-    return std::move(catalog).error();
+    return lock.error();
+  const auto state = load_catalog_copy(**fs);
+  if (!state)
+    return state.error();
   std::vector<Error> found;
-  Status first = verify_files(fs, **catalog, options, &found, progress);
-  if (Status closed = (*catalog)->close(); !closed && first)
-    first = std::move(closed);
+  Status first = verify_files(**fs, *state, &found, progress);
   if (findings != nullptr)
     for (const Error& error : found)
       findings->push_back(to_string(error));
   return first;
 }
 
-Status verify_files(io::FileSystem& fs, CatalogStore& catalog, const EngineOptions& options,
-                    std::vector<Error>* findings, const std::function<void(const VerifyProgress&)>& progress) {
-  const auto state = catalog.load();
-  if (!state)
-    return state.error();
-
+Status verify_files(io::FileSystem& fs, const CatalogState& state, std::vector<Error>* findings,
+                    const std::function<void(const VerifyProgress&)>& progress) {
   Status first;
   const auto found = [&](const Status& status) {
     if (status)
@@ -47,11 +38,11 @@ Status verify_files(io::FileSystem& fs, CatalogStore& catalog, const EngineOptio
       first = status;
   };
   segments::BlockCache no_cache(0);
-  segments::SegmentFiles files(fs, no_cache, {state->directory_seed, options.zone_rows, options.filter_bits_per_key});
+  segments::SegmentFiles files(fs, no_cache, {.directory_seed = state.directory_seed});
   VerifyProgress done;
-  for (const SegmentMeta& meta : state->segments)
+  for (const SegmentMeta& meta : state.segments)
     done.bytes_total += meta.file_bytes;
-  for (const SegmentMeta& meta : state->segments) {
+  for (const SegmentMeta& meta : state.segments) {
     const auto segment = files.open(meta);
     found(segment ? (*segment)->verify() : Status{segment.error()});
     done.events += meta.event_count;
@@ -59,12 +50,11 @@ Status verify_files(io::FileSystem& fs, CatalogStore& catalog, const EngineOptio
     if (progress)
       progress(done);
   }
-  for (const ShardRecord& shard : state->shards)
+  for (const ShardRecord& shard : state.shards)
     found(wal::verify(fs, {.shard = shard.shard,
-                           .directory_seed = state->directory_seed,
+                           .directory_seed = state.directory_seed,
                            .first_file = shard.wal_first_file,
-                           .cut_record = shard.wal_cut_record,
-                           .file_bytes = options.wal_file_bytes}));
+                           .cut_record = shard.wal_cut_record}));
   return first;
 }
 

@@ -1,7 +1,6 @@
 // Checks a whole directory without changing it.
 #pragma once
 
-#include <weir/options.hpp>
 #include <weir/result.hpp>
 #include <weir/stats.hpp>
 
@@ -20,9 +19,9 @@ namespace weir {
 Status verify_directory(const std::string& directory, std::vector<std::string>* findings,
                         const std::function<void(const VerifyProgress&)>& progress);
 
-/// The same for the files of `fs`, of which `catalog` says what is live and which nobody else has open. The place of
-/// every finding is a file and an offset, or a record of the catalog.
-Status verify_files(io::FileSystem& fs, CatalogStore& catalog, const EngineOptions& options,
-                    std::vector<Error>* findings, const std::function<void(const VerifyProgress&)>& progress);
+/// The same for the files of `fs`, of which `state` says what is live and which nobody else has open. The place of
+/// every finding is a file and an offset.
+Status verify_files(io::FileSystem& fs, const CatalogState& state, std::vector<Error>* findings,
+                    const std::function<void(const VerifyProgress&)>& progress);
 
 } // namespace weir
