@@ -83,7 +83,7 @@ class Cli(unittest.TestCase):
 
 
 class Usage(Cli):
-    COMMANDS = ["init", "store", "import", "replay", "query", "flush", "stats", "verify"]
+    COMMANDS = ["init", "store", "import", "replay", "query", "flush", "stats", "verify", "salvage"]
 
     def test_help_lists_every_command_and_each_shows_an_example(self):
         out, _ = self.weir("--help")
@@ -453,6 +453,64 @@ class Maintenance(Cli):
         out, err = self.weir("verify", self.data, code=1)
         self.assertIn(segment.name, out)
         self.assertRegex(err, r"^weir: 1 finding \(")
+
+    def contexts(self, directory):
+        """What replays of the ten contexts give, without what a copy does not keep."""
+        kept = ("context_id", "sequence", "event_type", "timestamp", "event_id", "metadata", "payload")
+        return {f"c-{n}": [{key: row.get(key) for key in kept} for row in self.rows("replay", directory, f"c-{n}")]
+                for n in range(10)}
+
+    def test_salvage_of_a_whole_directory_copies_every_event_and_exits_with_0(self):
+        self.import_lines(*(line(f"c-{n % 10}", n) for n in range(700)))
+        self.weir("flush", self.data)
+        self.import_lines(*(line(f"c-{n % 10}", n) for n in range(300)))
+        saved = self.path("saved")
+        out, err = self.weir("salvage", self.data, saved)
+        self.assertEqual(out, "")
+        self.assertIn("saved 1,000 events of 10 contexts; 0 damaged places, nothing is missing", err)
+        self.assertEqual(self.contexts(saved), self.contexts(self.data))
+
+    def test_salvage_saves_what_is_whole_lists_what_is_not_and_exits_with_1(self):
+        self.import_lines(*(line(f"c-{n % 10}", n) for n in range(1000)))
+        self.weir("flush", self.data)
+        self.import_lines(*(line(f"c-{n % 10}", n) for n in range(1000, 1200)))
+        before = self.contexts(self.data)
+        segment = max(pathlib.Path(self.data, "segments").rglob("*.seg"))
+        content = bytearray(segment.read_bytes())
+        content[100] ^= 0xFF  # in the first block: payloads
+        segment.write_bytes(content)
+        saved = self.path("saved")
+        out, err = self.weir("salvage", self.data, saved, code=1)
+        self.assertRegex(out, rf"damaged segments/\d+/{segment.name}:48: ")
+        missing = {}
+        for context, first, last in re.findall(r"missing (\S+): sequences? (\d+)(?: to (\d+))?", out):
+            missing.setdefault(context, set()).update(range(int(first), int(last or first) + 1))
+        self.assertTrue(missing)
+        expected = {context: [row for row in rows if row["sequence"] not in missing.get(context, ())]
+                    for context, rows in before.items()}
+        for rows in expected.values():
+            for sequence, row in enumerate(rows, 1):
+                row["sequence"] = sequence
+        self.assertEqual(self.contexts(saved), expected)
+        self.assertIn(f"{sum(map(len, missing.values()))} events are missing", err)
+
+    def test_salvage_does_without_a_catalog(self):
+        self.import_lines(*(line(f"c-{n % 10}", n) for n in range(100)))
+        self.weir("flush", self.data)
+        before = self.contexts(self.data)
+        os.unlink(os.path.join(self.data, "catalog.db"))
+        self.weir("replay", self.data, "c-1", code=1, errors="catalog")
+        saved = self.path("saved")
+        out, _ = self.weir("salvage", self.data, saved, code=1)  # nobody knows what else there was
+        self.assertIn("damaged catalog.db: ", out)
+        self.assertEqual(self.contexts(saved), before)
+
+    def test_salvage_refuses_a_destination_in_use_and_exits_with_2(self):
+        self.import_lines(line("c", 1))
+        self.weir("salvage", self.data, self.data, code=2, errors="destination")
+        self.weir("salvage", self.data, os.path.join(self.data, "saved"), code=2, errors="destination")
+        self.weir("salvage", self.path("none"), self.path("saved"), code=2, errors="none")
+        self.assertFalse(os.path.exists(self.path("saved")))
 
 
 if __name__ == "__main__":

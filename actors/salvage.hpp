@@ -1,0 +1,49 @@
+// Exports what is whole of a damaged directory, and says what is not.
+//
+// Purpose: the way out when a directory cannot be opened, or not whole. Every file is read for itself, past what is
+// damaged; events of a context that several files hold are taken once. Owner: one call. Threading: one thread.
+// Invariants: nothing in the directory is changed; an event is handed out only if every byte of it was checked; the
+// events of a context come in order, and every hole between them is reported.
+#pragma once
+
+#include <weir/event.hpp>
+#include <weir/result.hpp>
+
+#include "engine/io/file_system.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <string_view>
+#include <vector>
+
+namespace weir {
+
+/// Who takes what is found.
+struct SalvageSink {
+  /// Called once, before anything else: how many shards the directory has, as far as can be seen.
+  std::function<Status(std::uint32_t shards)> begin;
+  /// The next whole events of a context, their `context_id` empty. An error ends the salvage.
+  std::function<Status(std::string_view context_id, std::vector<Event> events)> store;
+  /// A place in a file that is not as it was written.
+  std::function<void(const Error&)> damaged;
+  /// Events that are known to have been there and are not whole anywhere.
+  std::function<void(std::string_view context_id, Sequence first, Sequence last)> missing;
+};
+
+struct SalvageSum {
+  std::uint64_t contexts = 0;
+  std::uint64_t events = 0;
+  std::uint64_t events_missing = 0;
+  std::uint64_t damaged_places = 0;
+  /// Something is damaged of which nobody knows what it held: a log's group, a segment without footer, an index block,
+  /// the end of a context.
+  bool more_may_be_missing = false;
+
+  [[nodiscard]] bool complete() const noexcept { return events_missing == 0 && !more_may_be_missing; }
+};
+
+/// Salvages the directory in `fs`, which nobody else has open. Errors: the sink's; `corruption` if there is nothing of
+/// a weir directory; `io_error` where a directory cannot be listed.
+Result<SalvageSum> salvage_files(io::FileSystem& fs, const SalvageSink& sink);
+
+} // namespace weir

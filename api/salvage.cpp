@@ -1,0 +1,109 @@
+#include <weir/salvage.hpp>
+
+#include "actors/salvage.hpp"
+#include "engine/io/posix_file_system.hpp"
+
+#include <weir/engine.hpp>
+#include <weir/limits.hpp>
+
+#include <algorithm>
+#include <deque>
+#include <filesystem>
+#include <optional>
+
+namespace weir {
+
+namespace {
+
+/// The new directory: stores a few calls at a time, and notices if one failed.
+class Copy {
+public:
+  Status open(const std::string& directory, std::uint32_t shards) {
+    EngineOptions options;
+    options.shards = shards;
+    options.payload_bytes_max = limits::payload_bytes_max; // whatever the source allowed
+    options.durability = Durability::written;              // all is synced at the end, or worthless
+    auto engine = Engine::open(directory, options);
+    if (!engine)
+      return std::move(engine).error();
+    engine_.emplace(std::move(*engine));
+    return {};
+  }
+
+  Status store(std::string_view context_id, std::vector<Event> events) {
+    tickets_.push_back(engine_->store_async(context_id, std::move(events)));
+    return tickets_.size() < tickets_max ? Status() : wait_for_oldest();
+  }
+
+  Status finish() {
+    while (!tickets_.empty())
+      WEIR_TRY(wait_for_oldest());
+    WEIR_TRY(engine_->flush());
+    return engine_->close();
+  }
+
+private:
+  static constexpr std::size_t tickets_max = 32;
+
+  Status wait_for_oldest() {
+    const auto receipt = tickets_.front().wait();
+    tickets_.pop_front();
+    return receipt ? Status() : Status(receipt.error());
+  }
+
+  std::optional<Engine> engine_;
+  std::deque<Ticket> tickets_;
+};
+
+Status check_destination(const std::string& source, const std::string& destination) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (fs::exists(fs::symlink_status(destination, error)) &&
+      !(fs::is_directory(destination, error) && fs::is_empty(destination, error)))
+    return fail(Errc::invalid_argument, "the destination must not exist, or be an empty directory", destination);
+  const fs::path from = fs::weakly_canonical(source, error), to = fs::weakly_canonical(destination, error);
+  if (std::mismatch(from.begin(), from.end(), to.begin(), to.end()).first == from.end())
+    return fail(Errc::invalid_argument, "the destination must not lie in the source, which stays as it is",
+                destination);
+  return {};
+}
+
+} // namespace
+
+Result<SalvageReport> salvage_directory(const std::string& source, const std::string& destination,
+                                        const SalvageListener& listener) {
+  auto fs = io::open_posix_file_system(source, false);
+  if (!fs)
+    return std::move(fs).error();
+  WEIR_TRY(check_destination(source, destination));
+  const auto lock = (*fs)->lock("LOCK");
+  if (lock.code() == Errc::locked) // other errors: a disk that can only be read is no reason to give up
+    return lock.error();
+
+  Copy copy;
+  std::uint64_t saved = 0;
+  SalvageSink sink;
+  sink.begin = [&](std::uint32_t shards) { return copy.open(destination, shards); };
+  sink.store = [&](std::string_view context_id, std::vector<Event> events) -> Status {
+    saved += events.size();
+    WEIR_TRY(copy.store(context_id, std::move(events)));
+    if (listener.progress)
+      listener.progress(saved);
+    return {};
+  };
+  sink.damaged = [&](const Error& error) {
+    if (listener.damaged)
+      listener.damaged(error);
+  };
+  sink.missing = [&](std::string_view context_id, Sequence first, Sequence last) {
+    if (listener.missing)
+      listener.missing(context_id, first, last);
+  };
+  const auto sum = salvage_files(**fs, sink);
+  if (!sum)
+    return sum.error();
+  WEIR_TRY(copy.finish());
+  return SalvageReport{sum->contexts, sum->events, sum->events_missing, sum->damaged_places, sum->more_may_be_missing};
+}
+
+} // namespace weir
