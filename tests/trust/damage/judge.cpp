@@ -1,5 +1,6 @@
 #include "trust/damage/judge.hpp"
 
+#include "actors/catalog_copy.hpp"
 #include "actors/engine_core.hpp"
 #include "actors/verify.hpp"
 #include "engine/io/manual_clock.hpp"
@@ -90,19 +91,14 @@ std::shared_ptr<io::MemoryFileSystem> Judge::damaged_disk(const Damage& damage) 
 }
 
 void Judge::verify(const Damage& damage, Answers& answers) const {
-  // SQLite may write while it reads.
   const auto disk = damaged_disk(damage);
-  std::unique_ptr<CatalogStore> catalog = std::make_unique<RecordedCatalog>(fixture_.catalog);
-  if (touches_catalog(damage)) {
-    auto opened = open_sqlite_catalog(*disk, false, 0, 0);
-    if (!opened) {
-      answers.findings.push_back(opened.error());
-      return;
-    }
-    catalog = std::move(*opened);
+  const auto state = touches_catalog(damage) ? load_catalog_copy(*disk) : Result<CatalogState>(fixture_.catalog);
+  if (!state) {
+    answers.findings.push_back(state.error());
+    return;
   }
   std::vector<Error> findings;
-  if (const Status whole = verify_files(*disk, *catalog, fixture_.options, &findings, {}); !whole)
+  if (const Status whole = verify_files(*disk, *state, &findings, {}); !whole)
     answers.findings = findings.empty() ? std::vector<Error>{whole.error()} : findings;
 }
 
