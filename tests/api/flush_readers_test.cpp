@@ -37,6 +37,9 @@ public:
   void acknowledge(std::size_t context, std::size_t writer, std::uint64_t events) {
     add(acknowledged_, context, writer, events);
   }
+  /// Writers do not run ahead of the flushes: the readers' answers would grow out of all proportion.
+  void allow_calls(std::uint64_t more) { calls_allowed_.fetch_add(more); }
+  [[nodiscard]] std::uint64_t calls_allowed() const { return calls_allowed_.load(); }
   [[nodiscard]] Counts submitted() const { return copy(submitted_); }
   [[nodiscard]] Counts acknowledged() const { return copy(acknowledged_); }
 
@@ -53,6 +56,7 @@ private:
     return counts;
   }
   Live submitted_{}, acknowledged_{};
+  std::atomic<std::uint64_t> calls_allowed_{0}; // of each writer
 };
 
 std::uint64_t sum(const Progress::Counts& counts) {
@@ -111,6 +115,8 @@ void write(Engine& engine, Progress& progress, Verdict& verdict, std::size_t wri
   std::array<std::uint64_t, contexts> next{};
   next.fill(1);
   for (std::uint64_t call = 0; !stop; ++call) {
+    while (call >= progress.calls_allowed() && !stop)
+      std::this_thread::yield();
     const std::size_t context = call % contexts;
     const std::uint64_t count = (call / contexts) % 2 == 0 ? 1 : batch;
     std::vector<Event> events;
@@ -222,6 +228,7 @@ TEST_CASE("readers during flush: 100 flushes under two readers that never pause,
   constexpr std::uint64_t flushes = 100;
   std::uint64_t before = 0;
   for (std::uint64_t i = 0; i < flushes && !verdict.bad(); ++i) {
+    progress.allow_calls(100);
     // Something new for each flush, and at least one answer of each reader every few flushes.
     verdict.check(eventually([&] { return sum(progress.acknowledged()) > before || verdict.bad(); }),
                   [] { return std::string("the writers have stopped"); });
