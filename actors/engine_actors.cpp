@@ -4,6 +4,7 @@
 #include "actors/flusher.hpp"
 #include "actors/shard.hpp"
 #include "actors/shard_manager.hpp"
+#include "actors/shard_turns.hpp"
 
 namespace weir {
 
@@ -17,7 +18,7 @@ EngineCore::ActorSide::ActorSide(EngineParts& parts) {
   flusher = system->spawn<Flusher, caf::hidden>(parts);
   compactor = system->spawn<Compactor, caf::hidden>(parts);
   for (const auto& shard : parts.shards)
-    shards.push_back(shard->table ? system->spawn<Shard, caf::hidden>(parts, *shard) : ShardActor{});
+    shards.push_back(shard->table ? system->spawn<Shard, caf::hidden>(*shard) : ShardActor{});
   manager = system->spawn<ShardManager, caf::hidden>(parts, shards);
   // CAF leaves a share of the new system's logger with the thread that made it, and a system does not end before all of
   // them are given back: the engine could be closed only by the thread that opened it.
@@ -53,11 +54,18 @@ void EngineCore::start_actors() {
     ShardParts& shard = *parts_.shards[i];
     if (!shard.table)
       continue;
-    shard.wake = [handle = actors_->shards[i]] { caf::anon_send(handle, drain_atom_v); };
+    shard.turns = std::make_shared<ShardTurns>(parts_, shard,
+                                               [handle = actors_->shards[i]] { caf::anon_send(handle, go_on_atom_v); });
+    shard.wake = [turns = shard.turns.get()] { turns->take(); };
     shard.log->listen({
         .progress = shard.wake,
-        .reset = [handle = actors_->shards[i]](std::uint64_t epoch) { caf::anon_send(handle, renumber_atom_v, epoch); },
-        .failed = [handle = actors_->shards[i]](const Error& why) { caf::anon_send(handle, stopped_atom_v, why); },
+        .reset = [turns = shard.turns.get()](
+                     std::uint64_t epoch) { turns->tell([epoch](ShardPump& pump) { pump.renumber(epoch); }); },
+        .failed =
+            [&shard](const Error& why) {
+              shard.fail(why);
+              shard.turns->tell([why](ShardPump& pump) { pump.stop(why); });
+            },
         .frozen = [flusher = actors_->flusher,
                    i] { caf::anon_send(flusher, frozen_atom_v, static_cast<std::uint32_t>(i)); },
         .warn = [this](const std::string& what) { parts_.health.warn(what); },
@@ -69,8 +77,8 @@ void EngineCore::start_actors() {
 }
 
 void EngineCore::flush(FlushQueue::Waiter waiter) {
-  std::shared_lock inside(door_);
-  if (!open_) {
+  const Door::Inside inside(door_);
+  if (!inside) {
     waiter(Status{fail(Errc::closing, "the engine is closing")});
     return;
   }
@@ -87,11 +95,13 @@ void EngineCore::stop_actors() {
       shard->wake = nullptr;
       shard->log->listen({});
     }
-  actors_.reset();
+  actors_.reset(); // a shard actor may be at its turn
+  for (auto& shard : parts_.shards)
+    shard->turns.reset();
   // A drain that ran out of time leaves calls behind: they are told now, not when the last stream lets go of us.
   for (auto& shard : parts_.shards)
     if (shard->table) {
-      std::vector<StoreCommand> left;
+      std::vector<StorePtr> left;
       shard->inbox->drain(left, SIZE_MAX);
       shard->log->drop_queued();
     }

@@ -45,14 +45,11 @@ Status EngineCore::close(std::chrono::milliseconds timeout_ms) {
   if (actors_) {
     for (auto& shard : parts_.shards)
       if (shard->inbox)
-        for (StoreCommand& parked : shard->inbox->close())
-          parked.done(fail(Errc::closing, "the engine is closing; the events were not stored"));
+        for (const StorePtr& parked : shard->inbox->close())
+          parked->done(fail(Errc::closing, "the engine is closing; the events were not stored"));
     in_time = drain(deadline) && flush_large_shards(deadline - seal_time);
     sealed = close_logs();
-    {
-      std::unique_lock outside(door_); // waits for calls that are inside
-      open_ = false;
-    }
+    door_.shut();
     stop_threads();
     stop_actors();
   } else {

@@ -21,8 +21,8 @@ Error closing_error() {
 
 } // namespace
 
-Result<StoreCommand> EngineCore::make_command(std::string_view context_id, std::span<Event> events,
-                                              std::optional<Durability> durability) const {
+Result<StorePtr> EngineCore::make_command(std::string_view context_id, std::span<Event> events,
+                                          std::optional<Durability> durability) const {
   const Durability wanted = durability.value_or(parts_.options.durability);
   if (wanted != Durability::buffered && wanted != Durability::written && wanted != Durability::synced)
     return fail(Errc::invalid_argument,
@@ -32,24 +32,24 @@ Result<StoreCommand> EngineCore::make_command(std::string_view context_id, std::
     if (!events[i].context_id.empty() && events[i].context_id != context_id)
       return fail(Errc::invalid_argument, "all events of one call belong to one context", format("event {}", i));
   WEIR_TRY(validate_call(context_id, events, parts_.options.payload_bytes_max));
-  StoreCommand command;
-  command.context_id = context_id;
-  encode_call(context_id, events, command.encoded);
-  command.events = static_cast<std::uint32_t>(events.size());
-  command.durability = wanted;
+  auto command = std::make_unique<StoreCommand>();
+  command->context_id = context_id;
+  encode_call(context_id, events, command->encoded);
+  command->events = static_cast<std::uint32_t>(events.size());
+  command->durability = wanted;
   return command;
 }
 
-void EngineCore::submit(StoreCommand command, WhenFull when_full,
+void EngineCore::submit(StorePtr command, WhenFull when_full,
                         std::optional<std::chrono::steady_clock::time_point> deadline) {
-  std::shared_lock inside(door_);
-  if (!open_ || closing_.load()) {
-    command.done(closing_error());
+  Door::Inside inside(door_);
+  if (!inside || closing_.load()) {
+    command->done(closing_error());
     return;
   }
-  ShardParts& shard = *parts_.shards[parts_.router->shard_of(command.context_id)];
-  if (const auto failure = shard.failure()) {
-    command.done(*failure);
+  ShardParts& shard = *parts_.shards[parts_.router->shard_of(command->context_id)];
+  if (shard.failed()) {
+    command->done(*shard.failure());
     return;
   }
   Admission admission = Admission::full;
@@ -58,17 +58,17 @@ void EngineCore::submit(StoreCommand command, WhenFull when_full,
   case WhenFull::park: admission = shard.inbox->push_or_park(std::move(command)); break;
   case WhenFull::refuse: admission = shard.inbox->try_push(std::move(command)); break;
   }
-  inside.unlock(); // the answer below runs the caller's code
+  inside.leave(); // the answer below runs the caller's code
   switch (admission) {
   case Admission::accepted: return;
   case Admission::full:
-    command.done(fail(Errc::overloaded, format("shard {} has as many calls waiting as it may", shard.id)));
+    command->done(fail(Errc::overloaded, format("shard {} has as many calls waiting as it may", shard.id)));
     return;
   case Admission::timed_out:
-    command.done(
+    command->done(
         fail(Errc::deadline_exceeded, format("shard {} had no room in time; the events were not stored", shard.id)));
     return;
-  case Admission::closed: command.done(closing_error()); return;
+  case Admission::closed: command->done(closing_error()); return;
   }
 }
 
@@ -104,14 +104,13 @@ Result<ReplayCursor> EngineCore::replay(std::string_view context_id, ReplayOptio
 }
 
 void EngineCore::post_read(Job job) {
-  std::shared_lock inside(door_);
-  if (open_)
+  if (const Door::Inside inside(door_); inside)
     parts_.executor->post_read(std::move(job));
 }
 
 std::shared_ptr<io::Lane> EngineCore::make_read_lane() {
-  std::shared_lock inside(door_);
-  return open_ ? parts_.executor->make_lane(io::LaneKind::pooled, "weir-replay") : nullptr;
+  const Door::Inside inside(door_);
+  return inside ? parts_.executor->make_lane(io::LaneKind::pooled, "weir-replay") : nullptr;
 }
 
 namespace {

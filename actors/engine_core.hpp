@@ -8,6 +8,7 @@
 
 #include "actors/engine_open.hpp"
 #include "actors/engine_parts.hpp"
+#include "engine/door.hpp"
 
 #include <weir/options.hpp>
 #include <weir/query.hpp>
@@ -20,7 +21,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <shared_mutex>
 #include <span>
 #include <string>
 
@@ -44,10 +44,10 @@ public:
   ~EngineCore();
 
   /// Validates and encodes one call; an event's own context_id may be empty. Errors: see validate_call.
-  Result<StoreCommand> make_command(std::string_view context_id, std::span<Event> events,
-                                    std::optional<Durability> durability) const;
+  Result<StorePtr> make_command(std::string_view context_id, std::span<Event> events,
+                                std::optional<Durability> durability) const;
   /// Sends a command to its shard. Whatever happens, its completion is answered exactly once.
-  void submit(StoreCommand command, WhenFull when_full,
+  void submit(StorePtr command, WhenFull when_full,
               std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt);
 
   Result<ReplayCursor> replay(std::string_view context_id, ReplayOptions options);
@@ -83,9 +83,7 @@ private:
   EngineParts parts_;
   std::unique_ptr<ActorSide> actors_;
   std::atomic<bool> closing_{false};
-  /// Held shared while a call uses actors or the executor; close() takes it alone before it ends them.
-  mutable std::shared_mutex door_;
-  bool open_ = false; // behind door_
+  Door door_; ///< Calls that use actors or the executor are inside; close() shuts it before it ends them.
   std::mutex close_mutex_;
   std::optional<Status> close_result_;
 };

@@ -234,7 +234,7 @@ Result<std::shared_ptr<EngineCore>> EngineCore::open(EngineSeams seams, EngineOp
   if (Status opened = open_directory(core->parts_, std::move(seams)); !opened)
     return std::move(opened).error();
   core->start_actors();
-  core->open_ = true;
+  core->door_.open();
   core->parts_.open_ms = static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(core->parts_.clock->steady_now() - began).count());
   return core;

@@ -20,6 +20,7 @@ void ShardParts::fail(const Error& why) {
   std::lock_guard lock(mutex_);
   if (!failure_)
     failure_ = why;
+  failed_.store(true);
 }
 
 std::optional<Error> ShardParts::failure() const {
@@ -30,15 +31,12 @@ std::optional<Error> ShardParts::failure() const {
 void ShardParts::when_idle(std::function<void()> idle) {
   std::lock_guard lock(mutex_);
   when_idle_ = std::move(idle);
-}
-
-bool ShardParts::idle_awaited() const {
-  std::lock_guard lock(mutex_);
-  return when_idle_ != nullptr;
+  idle_awaited_.store(true);
 }
 
 std::function<void()> ShardParts::take_when_idle() {
   std::lock_guard lock(mutex_);
+  idle_awaited_.store(false);
   return std::exchange(when_idle_, nullptr);
 }
 

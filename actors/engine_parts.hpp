@@ -31,6 +31,8 @@
 
 namespace weir {
 
+class ShardTurns;
+
 /// Failures of background work and callbacks, for health(). Any thread.
 class HealthBoard {
 public:
@@ -50,17 +52,19 @@ struct ShardParts {
   std::unique_ptr<ShardInbox> inbox;
   std::unique_ptr<ShardLog> log;
   std::atomic<std::uint64_t> next_segment{1}; ///< For the next attempt to write one.
-  Timestamp recorded_at_max{};                ///< Shard actor only, once running.
+  Timestamp recorded_at_max{};                ///< Inside the shard's turns only, once running.
   std::atomic<std::uint64_t> flushes{0}, lookups{0}, held_back{0};
   std::atomic<std::uint64_t> compactions{0}, compacted_bytes{0};
 
-  std::function<void()> wake; ///< Wakes the shard actor; set while the actors live.
+  std::shared_ptr<ShardTurns> turns; ///< Set while the actors live, as is
+  std::function<void()> wake;        ///< which takes a turn.
 
   void fail(const Error& why);
+  [[nodiscard]] bool failed() const noexcept { return failed_.load(); }
   [[nodiscard]] std::optional<Error> failure() const;
   /// `idle` is called once, when the shard next finds itself without anything left to do.
   void when_idle(std::function<void()> idle);
-  [[nodiscard]] bool idle_awaited() const;
+  [[nodiscard]] bool idle_awaited() const noexcept { return idle_awaited_.load(); }
   /// Takes what when_idle left, if anything.
   [[nodiscard]] std::function<void()> take_when_idle();
 
@@ -68,6 +72,7 @@ private:
   mutable std::mutex mutex_;
   std::optional<Error> failure_;
   std::function<void()> when_idle_;
+  std::atomic<bool> failed_{false}, idle_awaited_{false}; // what the two above say, for those in a hurry
 };
 
 struct EngineParts {

@@ -6,7 +6,6 @@
 
 #include "actors/compat.hpp"
 #include "engine/flush_queue.hpp"
-#include "engine/shard_state.hpp"
 
 #include <weir/event.hpp>
 #include <weir/result.hpp>
@@ -21,9 +20,6 @@
 #include <vector>
 
 namespace weir {
-
-/// Answers to look-ups of cold contexts.
-using LookupAnswers = std::shared_ptr<ShardState::Answers>;
 
 /// Collects the answers of several shards and passes on the first error, or success, when the last one is in.
 class Gather {
@@ -50,9 +46,7 @@ using GatherPtr = std::shared_ptr<Gather>;
 
 CAF_BEGIN_TYPE_ID_BLOCK(weir_inside, caf::first_custom_type_id)
 CAF_ADD_ATOM(weir_inside, weir, drain_atom, "drain")
-CAF_ADD_ATOM(weir_inside, weir, resolved_atom, "resolved")
-CAF_ADD_ATOM(weir_inside, weir, renumber_atom, "renumber")
-CAF_ADD_ATOM(weir_inside, weir, stopped_atom, "stopped")
+CAF_ADD_ATOM(weir_inside, weir, go_on_atom, "goon")
 CAF_ADD_ATOM(weir_inside, weir, flush_now_atom, "flushnow")
 CAF_ADD_ATOM(weir_inside, weir, frozen_atom, "frozen")
 CAF_ADD_ATOM(weir_inside, weir, flushed_atom, "flushed")
@@ -63,22 +57,16 @@ CAF_ADD_ATOM(weir_inside, weir, look_atom, "look")
 CAF_ADD_ATOM(weir_inside, weir, merged_atom, "merged")
 CAF_END_TYPE_ID_BLOCK(weir_inside)
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::LookupAnswers)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::GatherPtr)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::Error)
 
 namespace weir {
 
-/// SHARD: owns the order of one slice of all contexts.
+/// SHARD: owns the order of one slice of all contexts. Stores reach it through its inbox (see ShardTurns).
 using ShardActor = caf::typed_actor<
-    // Something may have changed (commands, room, applied groups, positions, memory): take what can be taken.
+    // Memory, positions or disk space came back: take what can be taken.
     Op<drain_atom>::Returns<void>,
-    // A read job has looked up cold contexts.
-    Op<resolved_atom, LookupAnswers>::Returns<void>,
-    // The log has lost groups: give their numbers again, as this epoch.
-    Op<renumber_atom, std::uint64_t>::Returns<void>,
-    // The log has failed: take no more stores, for this reason.
-    Op<stopped_atom, Error>::Returns<void>,
+    // A thread has served the shard long enough: go on in its place.
+    Op<go_on_atom>::Returns<void>,
     // Freeze what is in memory and answer once it is in segments.
     Op<flush_now_atom, GatherPtr>::Returns<void>>;
 

@@ -32,7 +32,7 @@ namespace weir {
 /// One numbered commit group and the answers it owes.
 struct Submission {
   struct Answer {
-    Completion done;
+    StorePtr command; ///< Its `done` is owed the answer.
     Receipt receipt;
   };
   std::uint64_t group = 0; ///< Number, counting up from 1.
@@ -107,7 +107,7 @@ private:
   void commit(std::vector<Submission>& waiting);
   Status sync();
   void apply(Submission& submission, std::uint64_t first_record);
-  void answer(std::vector<Submission>& done);
+  void answer(std::vector<Submission>& done, bool synced);
   void refuse(Submission& submission, const Error& why);
   void fail_shard(const Error& why);
   void make_room(const Submission& submission);
@@ -121,6 +121,7 @@ private:
   const std::chrono::nanoseconds sync_interval_;
   const std::uint64_t memtable_bytes_max_;
   const std::uint64_t wal_file_bytes_;
+  const std::uint64_t space_check_bytes_;
   Parts parts_;
   std::unique_ptr<wal::Writer> writer_;
   Events events_;

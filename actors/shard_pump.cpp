@@ -7,6 +7,15 @@
 
 namespace weir {
 
+namespace {
+
+void prefetch(std::string_view bytes) {
+  for (std::size_t at = 0; at < std::min<std::size_t>(bytes.size(), 512); at += 64)
+    __builtin_prefetch(bytes.data() + at);
+}
+
+} // namespace
+
 ShardPump::ShardPump(EngineParts& parts, ShardParts& shard, Resolved resolved)
     : parts_(parts), shard_(shard), resolved_(std::move(resolved)),
       state_({parts.options.context_cache_entries, 2 * limits::group_commands_max, parts.directory_seed}) {
@@ -94,8 +103,8 @@ void ShardPump::form() {
   Formed formed;
   formed.calls = state_.form_group(limits::group_commands_max, limits::group_bytes_max, ++group_);
   for (const ShardState::Numbered& call : formed.calls) {
-    formed.events += call.command.events;
-    formed.bytes += call.command.bytes();
+    formed.events += call.command->events;
+    formed.bytes += call.command->bytes();
   }
   formed_ = std::move(formed);
 }
@@ -114,15 +123,19 @@ bool ShardPump::submit() {
   submission.strongest = Durability::buffered;
   submission.answers.reserve(formed_->calls.size());
   Position position = *first_position;
-  for (ShardState::Numbered& call : formed_->calls) {
-    StoreCommand& command = call.command;
+  const std::size_t count = formed_->calls.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    ShardState::Numbered& call = formed_->calls[i];
+    if (i + 2 < count) // written by another processor
+      prefetch(formed_->calls[i + 2].command->encoded);
+    const StoreCommand& command = *call.command;
     const CallNumbers numbers{call.first_sequence, position, shard_.recorded_at_max};
     number_call(command.encoded, numbers,
                 submission.records->add_uninitialized(numbered_call_bytes(command.bytes(), numbers)));
     submission.strongest = std::max(submission.strongest, command.durability);
-    submission.answers.push_back(
-        {std::move(command.done), {call.first_sequence, position, command.events, command.durability}});
+    const Receipt receipt{call.first_sequence, position, command.events, command.durability};
     position += command.events;
+    submission.answers.push_back({std::move(call.command), receipt});
   }
   formed_.reset();
   shard_.log->submit(std::move(submission));
@@ -132,12 +145,12 @@ bool ShardPump::submit() {
 void ShardPump::renumber(std::uint64_t epoch) {
   epoch_ = epoch;
   // What was numbered but not handed over yet starts over, before everything that came later.
-  std::vector<StoreCommand> again;
+  std::vector<StorePtr> again;
   if (formed_)
     for (ShardState::Numbered& call : formed_->calls)
       again.push_back(std::move(call.command));
   formed_.reset();
-  for (StoreCommand& command : state_.take_all())
+  for (StorePtr& command : state_.take_all())
     again.push_back(std::move(command));
   state_.applied(group_);
   const auto lookup = [this](std::string_view id) { return in_memory(id); };
@@ -155,10 +168,10 @@ void ShardPump::stop(const Error& why) {
 void ShardPump::refuse_all(const Error& why) {
   if (formed_)
     for (ShardState::Numbered& call : formed_->calls)
-      call.command.done(why);
+      call.command->done(why);
   formed_.reset();
-  for (StoreCommand& command : state_.take_all())
-    command.done(why);
+  for (const StorePtr& command : state_.take_all())
+    command->done(why);
 }
 
 void ShardPump::refuse_everything() {
@@ -166,8 +179,8 @@ void ShardPump::refuse_everything() {
   for (bool more = true; more;) {
     taken_.clear();
     more = shard_.inbox->drain(taken_, limits::group_commands_max);
-    for (StoreCommand& command : taken_)
-      command.done(*stopped_);
+    for (const StorePtr& command : taken_)
+      command->done(*stopped_);
   }
   taken_.clear();
 }

@@ -53,7 +53,7 @@ private:
   ShardParts& shard_;
   Resolved resolved_;
   ShardState state_;
-  std::vector<StoreCommand> taken_;
+  std::vector<StorePtr> taken_;
   std::optional<Formed> formed_; // numbered, waits for positions
   std::uint64_t group_ = 0;
   std::uint64_t epoch_ = 1;

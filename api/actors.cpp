@@ -114,8 +114,8 @@ private:
     if (!command)
       return reply.fail(command.error());
     // The upper half keeps actors apart from threads; a message without a sender has no order to keep.
-    command->sender = (std::uint64_t{1} << 63) | (request.sender ? request.sender->id() : 0);
-    command->done = Completion([reply = std::move(reply)](Result<Receipt> result) mutable {
+    (*command)->sender = (std::uint64_t{1} << 63) | (request.sender ? request.sender->id() : 0);
+    (*command)->done = Completion([reply = std::move(reply)](Result<Receipt> result) mutable {
       if (result)
         reply(caf::make_message(*result));
       else

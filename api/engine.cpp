@@ -3,6 +3,7 @@
 #include "actors/engine_core.hpp"
 #include "engine/bell.hpp"
 #include "engine/callback_scope.hpp"
+#include "engine/io/helping_hand.hpp"
 #include "engine/replay_pump.hpp"
 #include "engine/text.hpp"
 
@@ -37,15 +38,16 @@ Deadline deadline_of(const StoreOptions& options) {
   return std::chrono::steady_clock::now() + bounded(*options.timeout_ms);
 }
 
-// Runs the service's code. What it throws is its bug, but must not take a log thread down.
-template <class F> void guarded(const std::weak_ptr<EngineCore>& core, F&& call) {
+// Runs the service's code. What it throws is its bug, but must not take a log thread down. `core` answers with a
+// pointer to the core, if it is still there.
+template <class Core, class F> void guarded(Core&& core, F&& call) {
   try {
     call();
   } catch (const std::exception& e) {
-    if (const auto alive = core.lock())
+    if (const auto alive = core())
       alive->warn(std::string("a callback threw: ") + e.what());
   } catch (...) {
-    if (const auto alive = core.lock())
+    if (const auto alive = core())
       alive->warn("a callback threw something that is no std::exception");
   }
 }
@@ -57,15 +59,16 @@ void send(EngineCore& core, std::string_view context_id, std::span<Event> events
     done(std::move(command).error());
     return;
   }
-  command->sender = this_thread_sender();
-  command->done = std::move(done);
-  command->waiter = waiter;
+  (*command)->sender = this_thread_sender();
+  (*command)->done = std::move(done);
+  (*command)->waiter = waiter;
   core.submit(std::move(*command), when_full, deadline);
 }
 
-Completion to_callback(const std::shared_ptr<EngineCore>& core, Engine::StoreCallback callback) {
-  return Completion([weak = std::weak_ptr(core), callback = std::move(callback)](Result<Receipt> result) {
-    guarded(weak, [&] { callback(std::move(result)); });
+// A core answers every call before it goes, so the answer may point to it.
+Completion to_callback(EngineCore& core, Engine::StoreCallback callback) {
+  return Completion([&core, callback = std::move(callback)](Result<Receipt> result) {
+    guarded([&core] { return &core; }, [&] { callback(std::move(result)); });
   });
 }
 
@@ -119,9 +122,12 @@ Result<Receipt> Engine::store_waiting(std::string_view context_id, std::span<Eve
   const Deadline deadline = deadline_of(options);
   if (!deadline) {
     Waiter waiter;
-    send(*core_, context_id, events, options,
-         Completion([&waiter](Result<Receipt> result) { waiter.set(std::move(result)); }), WhenFull::wait, deadline,
-         &waiter);
+    {
+      const io::HelpingHand hand; // without a deadline there is nothing better to do than the log's work
+      send(*core_, context_id, events, options,
+           Completion([&waiter](Result<Receipt> result) { waiter.set(std::move(result)); }), WhenFull::wait, deadline,
+           &waiter);
+    }
     return waiter.wait();
   }
   // The answer may come after the caller has left.
@@ -154,12 +160,12 @@ Ticket Engine::store_async(std::string_view context_id, std::vector<Event> event
 
 void Engine::store_async(Event event, StoreCallback done, const StoreOptions& options) {
   const std::string context_id = event.context_id;
-  send(*core_, context_id, {&event, 1}, options, to_callback(core_, std::move(done)), WhenFull::park);
+  send(*core_, context_id, {&event, 1}, options, to_callback(*core_, std::move(done)), WhenFull::park);
 }
 
 void Engine::store_async(std::string_view context_id, std::vector<Event> events, StoreCallback done,
                          const StoreOptions& options) {
-  send(*core_, context_id, events, options, to_callback(core_, std::move(done)), WhenFull::park);
+  send(*core_, context_id, events, options, to_callback(*core_, std::move(done)), WhenFull::park);
 }
 
 Ticket Engine::try_store(Event event, const StoreOptions& options) {
@@ -187,11 +193,11 @@ Result<ReplaySubscription> Engine::replay(std::string_view context_id, ReplayOpt
   auto lane = core_->make_read_lane();
   if (!lane)
     return fail(Errc::closing, "the engine is closing");
-  const std::weak_ptr<EngineCore> weak = core_;
+  const auto alive = [weak = std::weak_ptr(core_)] { return weak.lock(); };
   return ReplaySubscription(ReplayPump::start(
       std::move(lane), std::move(*cursor),
-      [weak, call = std::move(on_batch)](const EventBatch& batch) { guarded(weak, [&] { call(batch); }); },
-      [weak, call = std::move(on_end)](Status status) { guarded(weak, [&] { call(std::move(status)); }); }, credit));
+      [alive, call = std::move(on_batch)](const EventBatch& batch) { guarded(alive, [&] { call(batch); }); },
+      [alive, call = std::move(on_end)](Status status) { guarded(alive, [&] { call(std::move(status)); }); }, credit));
 }
 
 Result<QueryResult> Engine::query(std::string_view text, const QueryOptions& options) const {

@@ -3,9 +3,10 @@
 // Purpose: open a data directory, store events, replay contexts, query, flush, close.
 // Owner: the service. One process opens a directory at a time; several engines on different directories may live in one
 // process.
-// Threading: every method may be called from any thread at any time. Callbacks run on the engine's own threads, must
-// not block, and must not call a blocking store or close(); an exception that leaves one is caught and shown in
-// health(). Errors: no exception leaves the engine (a failed allocation ends the process).
+// Threading: every method may be called from any thread at any time. Callbacks run on the engine's own threads or on
+// one that is in a store at the time; they must not block, and must not call a blocking store or close(); an exception
+// that leaves one is caught and shown in health(). Errors: no exception leaves the engine (a failed allocation ends the
+// process).
 #pragma once
 
 #include <weir/event.hpp>

@@ -6,22 +6,22 @@ ShardInbox::ShardInbox(InboxBounds bounds, UniqueFunction<void()> wake) : bounds
 }
 
 bool ShardInbox::has_room(std::size_t bytes) const noexcept {
-  return queue_.empty() || (queue_.size() < bounds_.commands_max && bytes_ + bytes <= bounds_.bytes_max);
+  return queued() == 0 || (queued() < bounds_.commands_max && bytes_ + bytes <= bounds_.bytes_max);
 }
 
-bool ShardInbox::admit(StoreCommand&& command) {
-  bytes_ += command.bytes();
-  if (command.waiter != nullptr)
-    command.waiter->bell = &bells_[drains_ % bells_.size()];
+bool ShardInbox::admit(StorePtr command) {
+  bytes_ += command->bytes();
+  if (command->waiter != nullptr)
+    command->waiter->bell = &bells_[drains_ % bells_.size()];
   queue_.push_back(std::move(command));
   return std::exchange(armed_, false);
 }
 
-Admission ShardInbox::try_push(StoreCommand&& command) {
+Admission ShardInbox::try_push(StorePtr&& command) {
   std::unique_lock lock(mutex_);
   if (closed_)
     return Admission::closed;
-  if (unserved_ != 0 || !has_room(command.bytes())) {
+  if (unserved_ != 0 || !has_room(command->bytes())) {
     ++refused_;
     return Admission::full;
   }
@@ -32,11 +32,11 @@ Admission ShardInbox::try_push(StoreCommand&& command) {
   return Admission::accepted;
 }
 
-Admission ShardInbox::push_or_park(StoreCommand&& command) {
+Admission ShardInbox::push_or_park(StorePtr&& command) {
   std::unique_lock lock(mutex_);
   if (closed_)
     return Admission::closed;
-  if (unserved_ != 0 || !has_room(command.bytes())) {
+  if (unserved_ != 0 || !has_room(command->bytes())) {
     if (parked_ >= bounds_.parked_max) {
       ++refused_;
       return Admission::full;
@@ -54,12 +54,11 @@ Admission ShardInbox::push_or_park(StoreCommand&& command) {
   return Admission::accepted;
 }
 
-Admission ShardInbox::push_until(StoreCommand&& command,
-                                 std::optional<std::chrono::steady_clock::time_point> deadline) {
+Admission ShardInbox::push_until(StorePtr&& command, std::optional<std::chrono::steady_clock::time_point> deadline) {
   std::unique_lock lock(mutex_);
   if (closed_)
     return Admission::closed;
-  if (unserved_ == 0 && has_room(command.bytes())) {
+  if (unserved_ == 0 && has_room(command->bytes())) {
     const bool wake = admit(std::move(command));
     lock.unlock();
     if (wake)
@@ -98,12 +97,12 @@ bool ShardInbox::let_waiting_in() {
       ++waiter;
       continue;
     }
-    StoreCommand& command = waiter->parked ? *waiter->parked : *waiter->command;
-    if (!has_room(command.bytes()))
+    StorePtr& command = waiter->parked ? waiter->parked : *waiter->command;
+    if (!has_room(command->bytes()))
       break;
     wake |= admit(std::move(command));
     --unserved_;
-    if (waiter->parked) {
+    if (waiter->command == nullptr) {
       --parked_;
       waiter = waiting_.erase(waiter);
     } else {
@@ -115,28 +114,36 @@ bool ShardInbox::let_waiting_in() {
   return wake;
 }
 
-bool ShardInbox::drain(std::vector<StoreCommand>& out, std::size_t max) {
+bool ShardInbox::drain(std::vector<StorePtr>& out, std::size_t max) {
   std::lock_guard lock(mutex_);
   ++drains_;
-  for (std::size_t i = 0; i < max && !queue_.empty(); ++i) {
-    bytes_ -= queue_.front().bytes();
-    out.push_back(std::move(queue_.front()));
-    queue_.pop_front();
+  if (out.empty() && head_ == 0 && queue_.size() <= max) { // the usual case: senders wait for a swap, not for moves
+    out.swap(queue_);
+    bytes_ = 0;
+  } else {
+    for (std::size_t i = 0; i < max && queued() != 0; ++i) {
+      bytes_ -= queue_[head_]->bytes();
+      out.push_back(std::move(queue_[head_++]));
+    }
+    if (queued() == 0) {
+      queue_.clear();
+      head_ = 0;
+    }
   }
   armed_ = false; // nobody needs waking while the shard is here
   if (!closed_)
     let_waiting_in();
-  armed_ = queue_.empty();
+  armed_ = queued() == 0;
   return !armed_;
 }
 
-std::vector<StoreCommand> ShardInbox::close() {
+std::vector<StorePtr> ShardInbox::close() {
   std::lock_guard lock(mutex_);
   closed_ = true;
-  std::vector<StoreCommand> parked;
+  std::vector<StorePtr> parked;
   for (auto waiter = waiting_.begin(); waiter != waiting_.end();) {
-    if (waiter->parked) {
-      parked.push_back(std::move(*waiter->parked));
+    if (waiter->command == nullptr) {
+      parked.push_back(std::move(waiter->parked));
       --unserved_;
       waiter = waiting_.erase(waiter);
     } else {
@@ -150,7 +157,7 @@ std::vector<StoreCommand> ShardInbox::close() {
 
 InboxStats ShardInbox::stats() const {
   std::lock_guard lock(mutex_);
-  return {queue_.size(), bytes_, unserved_, refused_, waited_};
+  return {queued(), bytes_, unserved_, refused_, waited_};
 }
 
 } // namespace weir

@@ -18,7 +18,6 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <list>
 #include <mutex>
 #include <optional>
@@ -53,37 +52,39 @@ public:
   ShardInbox(InboxBounds bounds, UniqueFunction<void()> wake);
 
   /// Full: refused, also while others wait.
-  Admission try_push(StoreCommand&& command);
+  Admission try_push(StorePtr&& command);
   /// Full: queued in the waiting room and admitted in turn; beyond parked_max refused.
-  Admission push_or_park(StoreCommand&& command);
+  Admission push_or_park(StorePtr&& command);
   /// Full: the calling thread waits its turn, at most until `deadline` (none: as long as it takes).
-  Admission push_until(StoreCommand&& command, std::optional<std::chrono::steady_clock::time_point> deadline);
+  Admission push_until(StorePtr&& command, std::optional<std::chrono::steady_clock::time_point> deadline);
 
   /// Moves up to `max` commands to the end of `out` and lets waiting ones in. True: more is queued, and the shard must
   /// come again by itself; false: the next push wakes it.
-  bool drain(std::vector<StoreCommand>& out, std::size_t max);
+  bool drain(std::vector<StorePtr>& out, std::size_t max);
   /// Refuses everything from now on and wakes waiting threads with `closed`. Returns the parked commands, unanswered;
   /// what was admitted stays to be drained.
-  std::vector<StoreCommand> close();
+  std::vector<StorePtr> close();
 
   [[nodiscard]] InboxStats stats() const;
 
 private:
   struct Queued {
-    StoreCommand* command = nullptr;    // of a waiting thread
-    std::optional<StoreCommand> parked; // or a parked command
+    StorePtr* command = nullptr; // of a waiting thread
+    StorePtr parked;             // or a parked command
     bool admitted = false;
     std::condition_variable* turn = nullptr;
   };
 
+  std::size_t queued() const noexcept { return queue_.size() - head_; }
   bool has_room(std::size_t bytes) const noexcept;
-  bool admit(StoreCommand&& command); // true: wake the shard
-  bool let_waiting_in();              // true: wake the shard
+  bool admit(StorePtr command); // true: wake the shard
+  bool let_waiting_in();        // true: wake the shard
 
   const InboxBounds bounds_;
   UniqueFunction<void()> wake_;
   mutable std::mutex mutex_;
-  std::deque<StoreCommand> queue_;
+  std::vector<StorePtr> queue_; // from head_ on
+  std::size_t head_ = 0;
   std::uint64_t bytes_ = 0;
   std::list<Queued> waiting_;
   std::size_t parked_ = 0;

@@ -4,6 +4,7 @@
 #include "engine/hash.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace weir {
 
@@ -12,7 +13,8 @@ std::size_t ShardState::Hash::operator()(std::string_view text) const noexcept {
 }
 
 ShardState::ShardState(Options options)
-    : options_(options), index_(16, Hash{options.cache_hash_seed}), held_contexts_(16, Hash{options.cache_hash_seed}) {
+    : options_(options), cache_(options.cache_entries_max, options.cache_hash_seed),
+      held_contexts_(16, Hash{options.cache_hash_seed}) {
 }
 
 std::size_t ShardState::room() const noexcept {
@@ -20,64 +22,56 @@ std::size_t ShardState::room() const noexcept {
   return used >= options_.held_max ? 0 : options_.held_max - used;
 }
 
-ShardState::Entry* ShardState::find(std::string_view context_id) {
-  const auto found = index_.find(context_id);
-  if (found == index_.end())
-    return nullptr;
-  found->second->used = true;
-  return &*found->second;
-}
-
-ShardState::Entry& ShardState::remember(std::string_view context_id, Sequence last) {
-  entries_.push_front(Entry{std::string(context_id), last, 0, 0, true});
-  index_.emplace(entries_.front().context_id, entries_.begin());
-  Entry& entry = entries_.front();
-  entry.ready = 1; // it is about to be used
-  evict(8);        // a few steps each time keep up with one more entry each time
+ShardState::Entry& ShardState::remember(std::string_view context_id, std::uint64_t hash, Sequence last) {
+  Entry& entry = cache_.add(context_id, hash, last);
+  entry.ready = 1;           // it is about to be used
+  cache_.evict(8, applied_); // a few steps each time keep up with one more entry each time
   entry.ready = 0;
   return entry;
 }
 
-void ShardState::evict(std::size_t steps) {
-  // An entry with a call on its way must stay; those are bounded by the groups
-  // in flight and by room().
-  while (entries_.size() > options_.cache_entries_max && steps-- != 0) {
-    const auto last = std::prev(entries_.end());
-    if (std::exchange(last->used, false) || last->ready != 0 || last->group > applied_) {
-      entries_.splice(entries_.begin(), entries_, last);
-      continue;
-    }
-    index_.erase(last->context_id);
-    entries_.erase(last);
-  }
-}
-
-void ShardState::make_ready(StoreCommand&& command, Entry& entry) {
+void ShardState::make_ready(StorePtr command, Entry& entry) {
   ++entry.ready;
   ready_.push_back({std::move(command), &entry});
 }
 
-void ShardState::accept(std::vector<StoreCommand>&& commands, const MemoryLookup& lookup) {
-  for (StoreCommand& command : commands) {
-    const bool waits = held_contexts_.contains(command.context_id) || held_senders_.contains(command.sender);
-    if (!waits) {
-      Entry* entry = find(command.context_id);
-      if (entry == nullptr)
-        if (const auto last = lookup(command.context_id))
-          entry = &remember(command.context_id, *last);
-      if (entry != nullptr) {
-        make_ready(std::move(command), *entry);
-        continue;
-      }
+void ShardState::accept(std::vector<StorePtr>&& commands, const MemoryLookup& lookup) {
+  // Commands come from other processors' caches, and their contexts' entries from memory: both are fetched ahead.
+  constexpr std::size_t ahead = 8;
+  std::array<std::uint64_t, ahead> hashes;
+  const std::size_t count = commands.size();
+  for (std::size_t i = 0; i < count + ahead; ++i) {
+    if (i + ahead < count)
+      __builtin_prefetch(commands[i + ahead].get());
+    if (i >= ahead)
+      accept_one(std::move(commands[i - ahead]), hashes[i % ahead], lookup);
+    if (i < count) {
+      hashes[i % ahead] = cache_.hash(commands[i]->context_id);
+      cache_.prefetch(hashes[i % ahead]);
     }
-    // Also for a call that only waits for its sender: its context is known by the time its turn comes.
-    if (find(command.context_id) == nullptr && pending_.insert(command.context_id).second)
-      wanted_.push_back(command.context_id);
-    ++held_contexts_[command.context_id];
-    ++held_senders_[command.sender];
-    held_.push_back(std::move(command));
   }
   commands.clear();
+}
+
+void ShardState::accept_one(StorePtr command, std::uint64_t hash, const MemoryLookup& lookup) {
+  const std::string& context_id = command->context_id;
+  const bool waits = !held_.empty() && (held_contexts_.contains(context_id) || held_senders_.contains(command->sender));
+  Entry* entry = cache_.find(context_id, hash);
+  if (!waits) {
+    if (entry == nullptr)
+      if (const auto last = lookup(context_id))
+        entry = &remember(context_id, hash, *last);
+    if (entry != nullptr) {
+      make_ready(std::move(command), *entry);
+      return;
+    }
+  }
+  // Also for a call that only waits for its sender: its context is known by the time its turn comes.
+  if (entry == nullptr && pending_.insert(context_id).second)
+    wanted_.push_back(context_id);
+  ++held_contexts_[context_id];
+  ++held_senders_[command->sender];
+  held_.push_back(std::move(command));
 }
 
 ShardState::Lookups ShardState::take_lookups() {
@@ -94,35 +88,35 @@ void ShardState::resolved(Answers answers) {
     if (!answer) {
       failed.emplace(context_id, &answer.error());
     } else if (find(context_id) == nullptr) {
-      remember(context_id, *answer).ready = 1;
+      remember(context_id, cache_.hash(context_id), *answer).ready = 1;
       pinned.push_back(context_id);
     }
   }
-  std::deque<StoreCommand> still;
+  std::deque<StorePtr> still;
   held_contexts_.clear();
   held_senders_.clear();
-  for (StoreCommand& command : held_) {
-    if (const auto failure = failed.find(command.context_id); failure != failed.end()) {
-      command.done(*failure->second);
+  for (StorePtr& command : held_) {
+    if (const auto failure = failed.find(command->context_id); failure != failed.end()) {
+      command->done(*failure->second);
       continue;
     }
-    Entry* entry = find(command.context_id);
+    Entry* entry = find(command->context_id);
     const bool waits =
-        entry == nullptr || held_contexts_.contains(command.context_id) || held_senders_.contains(command.sender);
+        entry == nullptr || held_contexts_.contains(command->context_id) || held_senders_.contains(command->sender);
     if (!waits) {
       make_ready(std::move(command), *entry);
       continue;
     }
-    if (entry == nullptr && pending_.insert(command.context_id).second)
-      wanted_.push_back(command.context_id);
-    ++held_contexts_[command.context_id];
-    ++held_senders_[command.sender];
+    if (entry == nullptr && pending_.insert(command->context_id).second)
+      wanted_.push_back(command->context_id);
+    ++held_contexts_[command->context_id];
+    ++held_senders_[command->sender];
     still.push_back(std::move(command));
   }
   held_ = std::move(still);
   for (const std::string_view context_id : pinned)
-    --index_.find(context_id)->second->ready;
-  evict(2 * entries_.size()); // the first round only finds out who was used
+    --find(context_id)->ready;
+  cache_.evict(2 * cache_.size(), applied_); // the first round only finds out who was used
 }
 
 std::vector<ShardState::Numbered> ShardState::form_group(std::size_t commands_max, std::size_t bytes_max,
@@ -130,16 +124,16 @@ std::vector<ShardState::Numbered> ShardState::form_group(std::size_t commands_ma
   std::vector<Numbered> numbered;
   std::size_t bytes = 0;
   while (!ready_.empty() && numbered.size() < commands_max) {
-    StoreCommand& command = ready_.front().command;
-    if (!numbered.empty() && bytes + command.bytes() > bytes_max)
+    StorePtr& command = ready_.front().command;
+    if (!numbered.empty() && bytes + command->bytes() > bytes_max)
       break;
-    bytes += command.bytes();
+    bytes += command->bytes();
     Entry& entry = *ready_.front().entry;
     WEIR_CHECK(entry.ready != 0);
     --entry.ready;
     entry.group = group;
     numbered.push_back({std::move(command), entry.last + 1});
-    entry.last += numbered.back().command.events;
+    entry.last += numbered.back().command->events;
     ready_.pop_front();
   }
   return numbered;
@@ -147,27 +141,25 @@ std::vector<ShardState::Numbered> ShardState::form_group(std::size_t commands_ma
 
 void ShardState::applied(std::uint64_t group) noexcept {
   applied_ = std::max(applied_, group);
-  evict(2 * entries_.size()); // the first round only finds out who was used
+  cache_.evict(2 * cache_.size(), applied_); // the first round only finds out who was used
 }
 
 void ShardState::rollback(const MemoryLookup& lookup) {
-  std::vector<StoreCommand> again = take_all();
-  index_.clear();
-  entries_.clear();
+  std::vector<StorePtr> again = take_all();
+  cache_.clear();
   accept(std::move(again), lookup);
 }
 
-std::vector<StoreCommand> ShardState::take_all() {
-  std::vector<StoreCommand> all;
+std::vector<StorePtr> ShardState::take_all() {
+  std::vector<StorePtr> all;
   all.reserve(ready_.size() + held_.size());
   for (Ready& ready : ready_)
     all.push_back(std::move(ready.command));
-  for (StoreCommand& command : held_)
+  for (StorePtr& command : held_)
     all.push_back(std::move(command));
   ready_.clear();
   held_.clear();
-  for (Entry& entry : entries_)
-    entry.ready = 0;
+  cache_.for_each([](Entry& entry) { entry.ready = 0; });
   held_contexts_.clear();
   held_senders_.clear();
   pending_.clear();

@@ -9,13 +9,13 @@
 // drains (room()).
 #pragma once
 
+#include "engine/context_cache.hpp"
 #include "engine/store_command.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,7 +40,7 @@ public:
   /// How many more commands may be taken from the inbox now.
   [[nodiscard]] std::size_t room() const noexcept;
   /// Takes commands in the order they came.
-  void accept(std::vector<StoreCommand>&& commands, const MemoryLookup& lookup);
+  void accept(std::vector<StorePtr>&& commands, const MemoryLookup& lookup);
 
   /// Contexts to look up, and the round of questions they belong to.
   struct Lookups {
@@ -60,7 +60,7 @@ public:
   [[nodiscard]] std::size_t ready() const noexcept { return ready_.size(); }
 
   struct Numbered {
-    StoreCommand command;
+    StorePtr command;
     Sequence first_sequence = 0;
   };
   /// Takes ready commands, in order, up to the bounds (but at least one if there is one), and numbers them as group
@@ -71,19 +71,12 @@ public:
   /// The groups after the last applied one were lost: forgets every number given, and looks them up again.
   void rollback(const MemoryLookup& lookup);
   /// Takes every command held, unanswered, in order (the shard has failed or closes).
-  std::vector<StoreCommand> take_all();
+  std::vector<StorePtr> take_all();
 
 private:
-  struct Entry {
-    std::string context_id;
-    Sequence last = 0;
-    std::uint64_t group = 0; // last group with a call of this context
-    std::uint32_t ready = 0; // its calls in ready_, which point here
-    bool used = false;       // since eviction last came by
-  };
-  using Entries = std::list<Entry>;
+  using Entry = ContextCache::Entry;
   struct Ready {
-    StoreCommand command;
+    StorePtr command;
     Entry* entry; // stays while its `ready` is not 0
   };
   struct Hash {
@@ -91,18 +84,15 @@ private:
     std::size_t operator()(std::string_view text) const noexcept;
   };
 
-  Entry* find(std::string_view context_id);
-  Entry& remember(std::string_view context_id, Sequence last);
-  void evict(std::size_t steps);
-  void make_ready(StoreCommand&& command, Entry& entry);
+  Entry* find(std::string_view context_id) { return cache_.find(context_id, cache_.hash(context_id)); }
+  Entry& remember(std::string_view context_id, std::uint64_t hash, Sequence last);
+  void accept_one(StorePtr command, std::uint64_t hash, const MemoryLookup& lookup);
+  void make_ready(StorePtr command, Entry& entry);
 
   Options options_;
-  // New ones first. Eviction takes from the end, but gives those used since it last came by another round: nearly as
-  // good as least recently used, without moving an entry at every use.
-  Entries entries_;
-  std::unordered_map<std::string_view, Entries::iterator, Hash> index_;
+  ContextCache cache_;
   std::deque<Ready> ready_;
-  std::deque<StoreCommand> held_;
+  std::deque<StorePtr> held_;
   std::unordered_map<std::string, std::size_t, Hash, std::equal_to<>> held_contexts_; // calls held back
   std::unordered_map<std::uint64_t, std::size_t> held_senders_;
   std::unordered_set<std::string> pending_; // contexts being looked up in this round

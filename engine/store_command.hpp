@@ -1,7 +1,7 @@
 // One store call on its way to the log, and the answer it is owed.
 //
 // Purpose: what travels through a shard's inbox. The call is validated and encoded already, in the caller's thread.
-// Threading: moved from thread to thread, never shared.
+// Threading: handed from thread to thread, never shared.
 // Invariants: a Completion is answered exactly once; one that is dropped answers `closing`; the answer runs inside a
 // CallbackScope, whichever thread gives it.
 #pragma once
@@ -14,6 +14,7 @@
 #include "engine/unique_function.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -66,5 +67,8 @@ struct StoreCommand {
 
   [[nodiscard]] std::size_t bytes() const noexcept { return encoded.size(); }
 };
+
+/// Commands go from queue to queue and are not moved about themselves.
+using StorePtr = std::unique_ptr<StoreCommand>;
 
 } // namespace weir

@@ -19,10 +19,12 @@ void inbox_push_and_drain(benchmark::State& state) {
   const auto count = static_cast<std::size_t>(state.range(0));
   std::size_t wakes = 0;
   ShardInbox inbox({}, [&wakes] { ++wakes; });
-  std::vector<StoreCommand> commands(count);
-  for (auto& command : commands)
-    command.encoded.assign(320, 'x');
-  std::vector<StoreCommand> drained;
+  std::vector<StorePtr> commands(count);
+  for (auto& command : commands) {
+    command = std::make_unique<StoreCommand>();
+    command->encoded.assign(320, 'x');
+  }
+  std::vector<StorePtr> drained;
   for (auto _ : state) {
     for (auto& command : commands)
       if (inbox.push_or_park(std::move(command)) != Admission::accepted)
@@ -41,15 +43,18 @@ BENCHMARK(inbox_push_and_drain)->Arg(1)->Arg(16)->Arg(256)->Arg(1'024);
 /// Two threads pushing into one inbox, each taking out what it finds there.
 void inbox_contended(benchmark::State& state) {
   static ShardInbox inbox({}, [] {});
-  std::vector<StoreCommand> drained;
-  std::string encoded(320, 'x');
+  std::vector<StorePtr> drained;
+  const auto make = [] {
+    auto command = std::make_unique<StoreCommand>();
+    command->encoded.assign(320, 'x');
+    return command;
+  };
+  StorePtr command = make();
   for (auto _ : state) {
-    StoreCommand command;
-    command.encoded = std::move(encoded);
     inbox.push_or_park(std::move(command));
     drained.clear();
     inbox.drain(drained, 1);
-    encoded = drained.empty() ? std::string(320, 'x') : std::move(drained.front().encoded);
+    command = drained.empty() ? make() : std::move(drained.front());
   }
   state.SetItemsProcessed(state.iterations());
 }

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace weir::io {
 
@@ -21,6 +22,8 @@ class Lane {
 public:
   virtual ~Lane() = default;
   virtual void post(Job job) = 0;
+  /// As post. If the calling thread has offered a HelpingHand and the lane has nothing to do, that thread runs the job.
+  virtual void post_urgent(Job job) { post(std::move(job)); }
   /// Runs `job` in the lane once `delay` has passed; jobs already due go first. At shutdown delayed jobs are destroyed
   /// unrun.
   virtual void post_after(std::chrono::nanoseconds delay, Job job) = 0;

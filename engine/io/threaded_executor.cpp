@@ -1,5 +1,6 @@
 #include "engine/check.hpp"
 #include "engine/io/executor.hpp"
+#include "engine/io/helping_hand.hpp"
 #include "engine/io/work_queue.hpp"
 #include "engine/text.hpp"
 
@@ -21,6 +22,13 @@ public:
   ~DedicatedLane() override { queue_->retire(); }
 
   void post(Job job) override { queue_->post(std::move(job)); }
+  void post_urgent(Job job) override {
+    HelpingHand* const hand = HelpingHand::free();
+    if (hand != nullptr && queue_->lend())
+      hand->take(std::move(job), [queue = queue_] { queue->give_back(); });
+    else
+      queue_->post(std::move(job));
+  }
   void post_after(std::chrono::nanoseconds delay, Job job) override { queue_->post_after(delay, std::move(job)); }
 
 private:

@@ -49,7 +49,7 @@ void WorkQueue::enqueue(Job job, std::shared_ptr<SerialJobs> serial) {
 
 void WorkQueue::notify(bool all) {
   changes_.fetch_add(1, std::memory_order_relaxed);
-  if (sleeping_ == 0)
+  if (sleeping_ == 0 || lent_)
     return;
   if (all)
     changed_.notify_all();
@@ -71,9 +71,24 @@ bool WorkQueue::look(std::unique_lock<std::mutex>& guard) {
   return changes_.load(std::memory_order_relaxed) != known; // also what came after the last look
 }
 
+bool WorkQueue::lend() {
+  const std::lock_guard guard(mutex_);
+  if (closed_ || working_ || lent_ || !ready_.empty())
+    return false;
+  lent_ = true;
+  return true;
+}
+
+void WorkQueue::give_back() {
+  const std::lock_guard guard(mutex_);
+  lent_ = false;
+  if (!ready_.empty() || !delayed_.empty() || closed_ || retired_)
+    notify(true);
+}
+
 void WorkQueue::sleep(std::unique_lock<std::mutex>& guard) {
   ++sleeping_;
-  if (delayed_.empty())
+  if (delayed_.empty() || lent_)
     changed_.wait(guard);
   else
     changed_.wait_until(guard, Time(delayed_.begin()->first)); // A copy: the entry may be gone while we wait.
@@ -93,6 +108,10 @@ void WorkQueue::promote_due() {
 /// False if the thread may go.
 bool WorkQueue::wait_for_work(std::unique_lock<std::mutex>& guard) {
   for (;;) {
+    if (lent_) {
+      sleep(guard);
+      continue;
+    }
     promote_due();
     if (!ready_.empty())
       return true;
@@ -120,10 +139,12 @@ void WorkQueue::run() {
       job = std::move(serial->jobs_.front());
       serial->jobs_.pop_front();
     }
+    working_ = true;
     guard.unlock();
     job();
     job = {}; // Before the lane's next job may start: what it holds is part of it.
     guard.lock();
+    working_ = false;
     if (!serial)
       continue;
     // To the back, so that a busy lane does not keep the threads from the others.

@@ -35,6 +35,10 @@ public:
   /// From now on a thread that has run out of jobs looks on for a moment before it sleeps, if jobs have lately come
   /// that soon: waking a sleeping thread takes as long as a small job. For queues with one thread.
   void look_before_sleeping() { looks_ = true; }
+  /// For queues with one thread: if it has nothing to do, it is kept from work until give_back(), and the caller may
+  /// run a job in its place. False: it is busy, or the queue is closed.
+  [[nodiscard]] bool lend();
+  void give_back();
   /// Works jobs off until the queue is closed, or retired, and nothing is left for this thread.
   void run();
   /// From now on posted jobs are destroyed unrun, and so are the delayed ones; the rest is still run. Idempotent.
@@ -61,6 +65,8 @@ private:
   std::deque<Ready> ready_;
   std::multimap<Time, Ready> delayed_; // Jobs due at the same time keep their order.
   std::size_t sleeping_ = 0;           // Threads that need waking.
+  bool working_ = false;               // A job runs in its thread; only told apart where there is one.
+  bool lent_ = false;
   bool looks_ = false;
   Time::duration last_wait_ = Time::duration::max(); // How long the thread of a queue that looks last had no job.
   std::atomic<std::uint64_t> changes_ = 0;           // Grows with every notice, so that looking needs no lock.

@@ -184,14 +184,14 @@ const ShardRig::Call& ShardRig::store(const std::string& context_id, Durability 
                                       std::uint32_t events) {
   const std::string payload = "{\"life\":" + std::to_string(life_) + ",\"call\":" + std::to_string(calls.size()) + "}";
   Call& call = calls.emplace_back(Call{context_id, durability, events, payload, std::nullopt});
-  StoreCommand command;
-  command.context_id = context_id;
+  auto command = std::make_unique<StoreCommand>();
+  command->context_id = context_id;
   encode_call(context_id, std::vector<Event>(events, Event{.event_type = "stored", .payload = payload}),
-              command.encoded);
-  command.events = events;
-  command.durability = durability;
-  command.sender = sender;
-  command.done = Completion([this, &call](Result<Receipt> result) {
+              command->encoded);
+  command->events = events;
+  command->durability = durability;
+  command->sender = sender;
+  command->done = Completion([this, &call](Result<Receipt> result) {
     CHECK_FALSE(call.answer.has_value());
     if (result) {
       CHECK(result->durability >= call.wanted);
@@ -201,7 +201,7 @@ const ShardRig::Call& ShardRig::store(const std::string& context_id, Durability 
     call.answer = std::move(result);
   });
   if (shard_->inbox->push_or_park(std::move(command)) != Admission::accepted)
-    command.done(fail(Errc::overloaded, "full"));
+    command->done(fail(Errc::overloaded, "full"));
   return call;
 }
 

@@ -21,11 +21,11 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 /// A command whose context names it.
-StoreCommand named(const std::string& name, std::size_t bytes = 1, std::uint64_t sender = 0) {
-  StoreCommand command;
-  command.context_id = name;
-  command.encoded = std::string(bytes, 'x');
-  command.sender = sender;
+StorePtr named(const std::string& name, std::size_t bytes = 1, std::uint64_t sender = 0) {
+  auto command = std::make_unique<StoreCommand>();
+  command->context_id = name;
+  command->encoded = std::string(bytes, 'x');
+  command->sender = sender;
   return command;
 }
 
@@ -36,10 +36,10 @@ struct Inbox {
   Admission try_push(const std::string& name, std::size_t bytes = 1) { return inbox.try_push(named(name, bytes)); }
   Admission park(const std::string& name, std::size_t bytes = 1) { return inbox.push_or_park(named(name, bytes)); }
   bool drain(std::size_t max) {
-    std::vector<StoreCommand> commands;
+    std::vector<StorePtr> commands;
     const bool more = inbox.drain(commands, max);
-    for (const StoreCommand& command : commands)
-      drained += command.context_id;
+    for (const StorePtr& command : commands)
+      drained += command->context_id;
     return more;
   }
   /// A thread that waits for room; returns once it stands in line.
@@ -99,8 +99,8 @@ TEST_CASE("inbox: a refused command is still its sender's") {
   Inbox box({.commands_max = 1, .bytes_max = 100, .parked_max = 0});
   CHECK(box.try_push("a") == Admission::accepted);
   int answers = 0;
-  StoreCommand command = named("b", 7);
-  command.done = Completion([&](Result<Receipt>) { ++answers; });
+  StorePtr command = named("b", 7);
+  command->done = Completion([&](Result<Receipt>) { ++answers; });
   CHECK(box.inbox.try_push(std::move(command)) == Admission::full);
   CHECK(box.inbox.push_or_park(std::move(command)) == Admission::full);
   CHECK(box.inbox.push_until(std::move(command), steady_clock::now()) == Admission::timed_out);
@@ -109,9 +109,9 @@ TEST_CASE("inbox: a refused command is still its sender's") {
   CHECK(box.inbox.push_or_park(std::move(command)) == Admission::closed);
   CHECK(box.inbox.push_until(std::move(command), std::nullopt) == Admission::closed);
   CHECK(answers == 0);
-  CHECK(command.context_id == "b");
-  CHECK(command.encoded.size() == 7);
-  command.done(Receipt{});
+  CHECK(command->context_id == "b");
+  CHECK(command->encoded.size() == 7);
+  command->done(Receipt{});
   CHECK(answers == 1);
 }
 
@@ -194,8 +194,8 @@ TEST_CASE("inbox: close wakes everybody, hands back the parked and leaves the ad
   std::thread second = box.wait_in_line("v", 1, timed, steady_clock::now() + std::chrono::hours(1));
   CHECK(box.park("q") == Admission::accepted);
   std::string parked;
-  for (const StoreCommand& command : box.inbox.close())
-    parked += command.context_id;
+  for (const StorePtr& command : box.inbox.close())
+    parked += command->context_id;
   first.join();
   second.join();
   CHECK(parked == "pq");
@@ -241,12 +241,12 @@ TEST_CASE("inbox: many senders of every kind through small bounds: order kept, n
     ShardInbox inbox({commands_max, 40, 16}, [&] { woken.release(); });
     std::atomic<std::uint64_t> accepted{0};
     std::atomic<bool> all_sent{false};
-    std::vector<StoreCommand> drained;
+    std::vector<StorePtr> drained;
     std::thread shard([&] {
       std::mt19937_64 random(commands_max);
       while (true) {
         woken.acquire();
-        std::vector<StoreCommand> batch;
+        std::vector<StorePtr> batch;
         while (inbox.drain(batch, random() % 6 + 1)) {
         }
         const bool last = all_sent.load();
@@ -262,7 +262,7 @@ TEST_CASE("inbox: many senders of every kind through small bounds: order kept, n
         std::mt19937_64 random(100 * commands_max + sender);
         for (std::uint64_t call = 0; call < calls; ++call) {
           const std::string name = std::to_string(call);
-          StoreCommand command = named(name, random() % 50 + 1, sender); // now and then beyond the bound alone
+          StorePtr command = named(name, random() % 50 + 1, sender); // now and then beyond the bound alone
           Admission admission{};
           switch (random() % 4) {
           case 0: admission = inbox.try_push(std::move(command)); break;
@@ -275,7 +275,7 @@ TEST_CASE("inbox: many senders of every kind through small bounds: order kept, n
           }
           if (admission != Admission::accepted) {
             REQUIRE(admission != Admission::closed);
-            REQUIRE(command.context_id == name); // handed back whole
+            REQUIRE(command->context_id == name); // handed back whole
             continue;
           }
           sent[sender].push_back(name);
@@ -288,8 +288,8 @@ TEST_CASE("inbox: many senders of every kind through small bounds: order kept, n
     woken.release();
     shard.join();
     std::vector<std::vector<std::string>> received(senders);
-    for (const StoreCommand& command : drained)
-      received[command.sender].push_back(command.context_id);
+    for (const StorePtr& command : drained)
+      received[command->sender].push_back(command->context_id);
     CHECK(received == sent);
     const InboxStats stats = inbox.stats();
     CHECK(stats.commands == 0);
@@ -309,17 +309,17 @@ TEST_CASE("inbox: close in the middle of it: each call is drained, handed back o
       threads.emplace_back([&, sender] {
         std::mt19937_64 random(10 * seed + sender);
         for (std::uint64_t call = 0; call < calls; ++call) {
-          StoreCommand command = named("x", random() % 20 + 1, sender);
+          StorePtr command = named("x", random() % 20 + 1, sender);
           const Admission admission = random() % 2 == 0 ? inbox.push_until(std::move(command), std::nullopt)
                                                         : inbox.push_or_park(std::move(command));
           accepted.fetch_add(admission == Admission::accepted);
           sent.fetch_add(1);
         }
       });
-    std::vector<StoreCommand> drained;
+    std::vector<StorePtr> drained;
     while (sent.load() < seed * 10)
       inbox.drain(drained, 3);
-    const std::vector<StoreCommand> parked = inbox.close();
+    const std::vector<StorePtr> parked = inbox.close();
     for (std::thread& thread : threads)
       thread.join(); // nobody hangs
     inbox.drain(drained, SIZE_MAX);

@@ -24,7 +24,7 @@ const ShardState::MemoryLookup all_new = [](std::string_view) { return Sequence{
 
 void accept(ShardState& state, std::vector<std::pair<std::string, std::uint64_t>> context_and_sender,
             const ShardState::MemoryLookup& lookup = nothing_known) {
-  std::vector<StoreCommand> commands;
+  std::vector<StorePtr> commands;
   for (const auto& [context, sender] : context_and_sender)
     commands.push_back(command(context, sender));
   state.accept(std::move(commands), lookup);
@@ -41,7 +41,7 @@ std::string formed(ShardState& state, std::uint64_t group, std::size_t commands_
                    std::size_t bytes_max = 1u << 20) {
   std::string text;
   for (const auto& call : state.form_group(commands_max, bytes_max, group))
-    text += call.command.context_id + std::to_string(call.first_sequence) + " ";
+    text += call.command->context_id + std::to_string(call.first_sequence) + " ";
   return text;
 }
 
@@ -49,7 +49,7 @@ std::string formed(ShardState& state, std::uint64_t group, std::size_t commands_
 
 TEST_CASE("shard state: hot contexts are numbered densely, calls of several events take several numbers") {
   ShardState state({.cache_entries_max = 8});
-  std::vector<StoreCommand> commands;
+  std::vector<StorePtr> commands;
   commands.push_back(command("a", 1, 3));
   commands.push_back(command("b", 2, 1));
   commands.push_back(command("a", 3, 2));
@@ -65,7 +65,7 @@ TEST_CASE("shard state: a group is bounded in calls and in bytes, but never empt
   ShardState state({.cache_entries_max = 8});
   accept(state, {{"a", 1}, {"b", 1}, {"c", 1}, {"d", 1}}, all_new);
   CHECK(formed(state, 1, 2) == "a1 b1 ");
-  const std::size_t bytes = command("c").bytes();
+  const std::size_t bytes = command("c")->bytes();
   CHECK(formed(state, 2, 1'000, 0) == "c1 ");
   accept(state, {{"e", 1}, {"f", 1}}, all_new);
   CHECK(formed(state, 3, 1'000, 2 * bytes) == "d1 e1 ");
@@ -94,7 +94,7 @@ TEST_CASE("shard state: a hot context of another sender passes a cold one; its s
 TEST_CASE("shard state: a look-up that fails fails its context's calls and nobody else's") {
   ShardState state({.cache_entries_max = 8});
   std::vector<std::string> failed;
-  std::vector<StoreCommand> commands;
+  std::vector<StorePtr> commands;
   for (const std::string context : {"bad", "good", "bad"})
     commands.push_back(command(context, 1, 1, Completion([&failed, context](Result<Receipt> result) {
                                  if (result.code() == Errc::corruption)
@@ -149,7 +149,7 @@ TEST_CASE("shard state: a context with a call on its way stays known, however sm
 TEST_CASE("shard state: take_all gives every command back, in order and unanswered") {
   ShardState state({.cache_entries_max = 8});
   int answers = 0;
-  std::vector<StoreCommand> commands;
+  std::vector<StorePtr> commands;
   for (const char* context : {"a", "cold", "b", "cold", "a"})
     commands.push_back(
         command(context, static_cast<std::uint64_t>(context[0]), 1, Completion([&](Result<Receipt>) { ++answers; })));
@@ -158,8 +158,8 @@ TEST_CASE("shard state: take_all gives every command back, in order and unanswer
   const auto asked = state.take_lookups();
   auto all = state.take_all();
   std::string order;
-  for (const StoreCommand& each : all)
-    order += each.context_id + " ";
+  for (const StorePtr& each : all)
+    order += each->context_id + " ";
   CHECK(order == "a b a cold cold "); // what was ready, then what was held back
   CHECK(answers == 0);
   CHECK(state.room() > 0);
@@ -253,12 +253,12 @@ private:
     };
   }
   void accept() {
-    std::vector<StoreCommand> commands;
+    std::vector<StorePtr> commands;
     for (auto count = std::min<std::size_t>(random_() % 6, state_.room()); count != 0; --count) {
       const auto events = static_cast<std::uint32_t>(random_() % 3 + 1);
       auto each = command(std::string(1, static_cast<char>('a' + random_() % 6)), random_() % 4, events,
                           Completion([this](Result<Receipt>) { --open_; }));
-      each.encoded = std::to_string(++last_id_);
+      each->encoded = std::to_string(++last_id_);
       ++open_;
       commands.push_back(std::move(each));
     }
@@ -301,7 +301,7 @@ private:
     auto numbered = state_.form_group(random_() % 5 + 1, 1u << 20, ++group_);
     std::vector<Call> calls;
     for (auto& each : numbered) {
-      const StoreCommand& call = each.command;
+      const StoreCommand& call = *each.command;
       Sequence expected = applied_[call.context_id];
       for (const auto& group : in_flight_)
         for (const Call& earlier : group.second)
@@ -334,8 +334,8 @@ private:
     state_.rollback(memory());
   }
   void refuse_all() {
-    for (StoreCommand& each : state_.take_all())
-      each.done(fail(Errc::disk_full, "full"));
+    for (StorePtr& each : state_.take_all())
+      each->done(fail(Errc::disk_full, "full"));
   }
 
   std::mt19937_64 random_;

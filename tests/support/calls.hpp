@@ -56,17 +56,17 @@ namespace weir::test {
 }
 
 /// A command as a sender would hand it in.
-[[nodiscard]] inline StoreCommand command(std::string_view context_id, std::uint64_t sender = 0,
-                                          std::uint32_t events = 1, Completion done = {}) {
-  StoreCommand command;
-  command.context_id = context_id;
+[[nodiscard]] inline StorePtr command(std::string_view context_id, std::uint64_t sender = 0, std::uint32_t events = 1,
+                                      Completion done = {}) {
+  auto command = std::make_unique<StoreCommand>();
+  command->context_id = context_id;
   std::vector<Event> stored;
   for (std::uint32_t number = 1; number <= events; ++number)
     stored.push_back(numbered_event(number));
-  encode_call(context_id, stored, command.encoded);
-  command.events = events;
-  command.sender = sender;
-  command.done = std::move(done);
+  encode_call(context_id, stored, command->encoded);
+  command->events = events;
+  command->sender = sender;
+  command->done = std::move(done);
   return command;
 }
 

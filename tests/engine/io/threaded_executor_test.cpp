@@ -1,4 +1,5 @@
 #include "engine/io/executor.hpp"
+#include "engine/io/helping_hand.hpp"
 
 #include <doctest/doctest.h>
 
@@ -7,6 +8,8 @@
 #include <atomic>
 #include <functional>
 #include <future>
+#include <latch>
+#include <memory>
 #include <pthread.h>
 #include <thread>
 #include <vector>
@@ -166,6 +169,92 @@ TEST_CASE("threaded executor: the longest and negative delays are fine") {
     lane->post_after(std::chrono::nanoseconds::min(), [&] { done.set_value(); });
     done.get_future().wait();
     CHECK_FALSE(ran);
+  }
+}
+
+TEST_CASE("threaded executor: a thread with a free hand runs its urgent job for an idle lane, which waits meanwhile") {
+  const auto executor = make_threaded_executor(1);
+  const auto lane = executor->make_lane(LaneKind::dedicated, "lane");
+  std::vector<std::thread::id> ran;
+  std::latch done(1);
+  {
+    const HelpingHand hand;
+    lane->post_urgent([&] {
+      lane->post([&] {
+        ran.push_back(std::this_thread::get_id());
+        done.count_down();
+      });
+      ran.push_back(std::this_thread::get_id()); // before the other: the lane is lent
+    });
+    CHECK(ran.empty());
+  }
+  done.wait();
+  REQUIRE(ran.size() == 2);
+  CHECK(ran[0] == std::this_thread::get_id());
+  CHECK(ran[1] != std::this_thread::get_id());
+}
+
+TEST_CASE(
+    "threaded executor: an urgent job goes to the lane's own thread if nobody offers a hand or the lane is busy") {
+  const auto executor = make_threaded_executor(1);
+  const auto lane = executor->make_lane(LaneKind::dedicated, "lane");
+  std::atomic<bool> elsewhere{true};
+  const auto here = std::this_thread::get_id();
+  const auto job = [&] { elsewhere = elsewhere && std::this_thread::get_id() != here; };
+  lane->post_urgent(job);
+  std::latch started(1), go_on(1);
+  lane->post([&] {
+    started.count_down();
+    go_on.wait();
+  });
+  started.wait();
+  {
+    const HelpingHand hand;
+    lane->post_urgent(job);
+    lane->post_urgent(job);
+  }
+  go_on.count_down();
+  executor->shutdown();
+  {
+    const HelpingHand hand;
+    lane->post_urgent([&] { elsewhere = false; }); // after shutdown: destroyed unrun
+  }
+  CHECK(elsewhere.load());
+}
+
+TEST_CASE("threaded executor: jobs of one lane never run together, whoever lends a hand, and shutdown waits for all") {
+  for (int round = 0; round < 20; ++round) {
+    const auto executor = make_threaded_executor(1);
+    const auto lane = executor->make_lane(LaneKind::dedicated, "lane");
+    std::atomic<int> running{0}, runs{0}, dropped{0};
+    std::atomic<bool> together{false};
+    constexpr int threads_count = 3, jobs = 300;
+    std::vector<std::thread> threads;
+    for (int i = 0; i < threads_count; ++i)
+      threads.emplace_back([&, i] {
+        for (int job = 0; job < jobs; ++job) {
+          auto work = [&, counted = OnDestruction([&] { dropped.fetch_add(1); })] {
+            if (running.fetch_add(1) != 0)
+              together.store(true);
+            runs.fetch_add(1);
+            running.fetch_sub(1);
+          };
+          if ((job + i) % 3 == 0) {
+            lane->post(std::move(work));
+          } else {
+            const HelpingHand hand;
+            lane->post_urgent(std::move(work));
+          }
+        }
+      });
+    if (round % 2 == 0)
+      executor->shutdown();
+    for (std::thread& thread : threads)
+      thread.join();
+    executor->shutdown();
+    CHECK_FALSE(together.load());
+    CHECK(dropped.load() == threads_count * jobs);
+    CHECK((round % 2 == 0 || runs.load() == threads_count * jobs));
   }
 }
 

@@ -9,8 +9,8 @@
 
 namespace weir::trust {
 
-StoreCommand Ledger::call(const std::string& context_id, ShardId shard, Durability durability, unsigned events,
-                          std::size_t bytes) {
+StorePtr Ledger::call(const std::string& context_id, ShardId shard, Durability durability, unsigned events,
+                      std::size_t bytes) {
   const std::size_t number = calls_.size();
   WEIR_CHECK(number < calls_max);
   StoredCall& noted = calls_.emplace_back();
@@ -33,13 +33,13 @@ StoreCommand Ledger::call(const std::string& context_id, ShardId shard, Durabili
     noted.payloads.push_back(payload + "}");
     all.push_back(Event{.event_type = "stored", .payload = noted.payloads.back()});
   }
-  StoreCommand command;
-  command.context_id = context_id;
-  encode_call(context_id, all, command.encoded);
-  command.events = events;
-  command.durability = durability;
-  command.sender = number;
-  command.done = Completion([&noted, life = std::weak_ptr<bool>(alive_)](Result<Receipt> answer) {
+  auto command = std::make_unique<StoreCommand>();
+  command->context_id = context_id;
+  encode_call(context_id, all, command->encoded);
+  command->events = events;
+  command->durability = durability;
+  command->sender = number;
+  command->done = Completion([&noted, life = std::weak_ptr<bool>(alive_)](Result<Receipt> answer) {
     if (life.expired())
       return;
     ++noted.answers;

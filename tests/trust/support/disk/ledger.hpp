@@ -40,8 +40,8 @@ public:
 
   /// Notes a call of `events` events with payloads of about `bytes` bytes and returns the command to submit. Answers
   /// that come after end_life() do not count: nobody was there any more to hear them.
-  StoreCommand call(const std::string& context_id, ShardId shard, Durability durability, unsigned events,
-                    std::size_t bytes);
+  StorePtr call(const std::string& context_id, ShardId shard, Durability durability, unsigned events,
+                std::size_t bytes);
   /// The process that answered is dead.
   void end_life();
   /// So is the machine: what was not promised to survive that may be gone or not.

@@ -97,14 +97,14 @@ PlainEngine::~PlainEngine() {
       executor->shutdown();
 }
 
-void PlainEngine::submit(StoreCommand command) {
-  ShardParts& to = shard(parts.router->shard_of(command.context_id));
+void PlainEngine::submit(StorePtr command) {
+  ShardParts& to = shard(parts.router->shard_of(command->context_id));
   if (const auto failure = to.failure()) {
-    command.done(*failure);
+    command->done(*failure);
     return;
   }
   if (to.inbox->push_or_park(std::move(command)) != Admission::accepted)
-    command.done(fail(Errc::overloaded, "the inbox is full"));
+    command->done(fail(Errc::overloaded, "the inbox is full"));
 }
 
 void PlainEngine::start_flush(ShardId number) {
@@ -176,8 +176,8 @@ bool PlainEngine::merge(ShardId number) {
 Status PlainEngine::close() {
   parts.closing.store(true);
   for (const auto& shard : parts.shards)
-    for (StoreCommand& parked : shard->inbox->close())
-      parked.done(fail(Errc::closing, "the engine is closing; the events were not stored"));
+    for (const StorePtr& parked : shard->inbox->close())
+      parked->done(fail(Errc::closing, "the engine is closing; the events were not stored"));
   settle();
   Status worst;
   const auto keep = [&worst](Status status) {

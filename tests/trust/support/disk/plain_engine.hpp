@@ -32,7 +32,7 @@ public:
   /// Whatever was posted and is due still runs; a test that wants a crash has taken its image before.
   ~PlainEngine();
 
-  void submit(StoreCommand command);
+  void submit(StorePtr command);
   /// One message or job, as `random` chooses. False if there is nothing to do.
   bool step(io::Random& random);
   /// Messages and jobs until none is left that is due.

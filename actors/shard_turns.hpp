@@ -1,0 +1,42 @@
+// Runs a shard's pump in whichever thread wakes it, one at a time.
+//
+// Purpose: waking an actor's thread costs more than what the shard then does, twice over on an idle machine. So a
+// sender or a log thread that has something for the shard takes the shard's turn itself (see Turns); the shard actor
+// comes in where a turn is passed on, and for control. Owner: ShardParts, while the actors live. Threading: take and
+// tell from any thread, go_on by the actor only.
+#pragma once
+
+#include "actors/shard_pump.hpp"
+#include "engine/turns.hpp"
+#include "engine/unique_function.hpp"
+
+#include <mutex>
+#include <vector>
+
+namespace weir {
+
+class ShardTurns {
+public:
+  using Note = UniqueFunction<void(ShardPump&)>;
+
+  /// `pass_on` has some other thread call go_on(), soon.
+  ShardTurns(EngineParts& parts, ShardParts& shard, UniqueFunction<void()> pass_on);
+
+  /// Something may have changed for the shard: commands, room, applied groups, positions, memory.
+  void take() { turns_.take(); }
+  /// Has the pump do something between two rounds.
+  void tell(Note note);
+  /// Goes on with a turn that was passed on.
+  void go_on() { turns_.go_on(); }
+
+private:
+  void round();
+
+  ShardParts& shard_;
+  ShardPump pump_;
+  std::mutex notes_mutex_;
+  std::vector<Note> notes_;
+  Turns turns_;
+};
+
+} // namespace weir
