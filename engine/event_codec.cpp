@@ -10,16 +10,13 @@ static_assert(std::endian::native == std::endian::little, "weir's formats are li
 namespace {
 
 constexpr std::size_t event_header_bytes_max = 4 * varint_bytes_max + sizeof(std::int64_t);
+/// Of an event within the limits, and of a call in front of its events: to allocate once.
+constexpr std::size_t event_header_bytes_usual = 2 + 2 + 3 + 4 + sizeof(std::int64_t);
+constexpr std::size_t call_header_bytes_usual = 2 + 2;
 
 /// Type and timestamp in one number: nearly always one byte.
 std::uint64_t shape_of(const Event& event) {
   return 2 * event.event_type.size() + (event.timestamp ? 1 : 0);
-}
-
-std::size_t encoded_bytes(const Event& event) {
-  return varint_bytes(shape_of(event)) + varint_bytes(event.event_id.size()) + varint_bytes(event.metadata.size()) +
-         varint_bytes(event.payload.size()) + (event.timestamp ? sizeof(std::int64_t) : 0) + event.event_type.size() +
-         event.event_id.size() + event.metadata.size() + event.payload.size();
 }
 
 char* put_time(char* to, Timestamp time) {
@@ -42,9 +39,10 @@ std::size_t left(const char* at, const char* end) {
 } // namespace
 
 void encode_call(std::string_view context_id, std::span<const Event> events, std::string& out) {
-  std::size_t size = varint_bytes(events.size()) + varint_bytes(context_id.size()) + context_id.size();
+  std::size_t size = call_header_bytes_usual + context_id.size();
   for (const Event& event : events)
-    size += encoded_bytes(event);
+    size += event_header_bytes_usual + event.event_type.size() + event.event_id.size() + event.metadata.size() +
+            event.payload.size();
   out.reserve(out.size() + size);
   char header[event_header_bytes_max];
   const char* const end = put_varint(put_varint(header, events.size()), context_id.size());

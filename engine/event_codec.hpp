@@ -57,6 +57,7 @@ struct CallHeader {
 /// Walks a numbered call. Bytes may come from disk: every length is checked.
 class CallReader {
 public:
+  CallReader() = default; ///< Of nothing.
   /// `corruption` if the header does not fit; `where` is left empty for the caller to fill.
   static Result<CallReader> open(std::string_view call);
   [[nodiscard]] const CallHeader& header() const noexcept { return header_; }
@@ -64,7 +65,6 @@ public:
   Result<bool> next(EventView& event);
 
 private:
-  CallReader() = default;
   std::string_view rest_;
   CallHeader header_;
   std::uint32_t seen_ = 0;

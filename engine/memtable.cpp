@@ -197,10 +197,8 @@ void Memtable::add_row(Context& context, const EventView& event) {
 }
 
 /// False if the call does not go on where its context ends.
-bool Memtable::add_call(std::string_view call, std::uint64_t context_hash, const LastElsewhere& last) {
-  auto reader = CallReader::open(call);
-  WEIR_CHECK(reader.ok());
-  const CallHeader& header = reader->header();
+bool Memtable::add_call(CallReader& call, std::uint64_t context_hash, const LastElsewhere& last) {
+  const CallHeader& header = call.header();
   Context* const context = find_or_add(header.context_id, context_hash);
   if (const std::uint32_t count = context->count.load(std::memory_order_relaxed)) {
     if (header.first_sequence != context->first_sequence + count)
@@ -211,7 +209,7 @@ bool Memtable::add_call(std::string_view call, std::uint64_t context_hash, const
   }
   EventView event;
   for (;;) {
-    const auto more = reader->next(event);
+    const auto more = call.next(event);
     WEIR_CHECK(more.ok());
     if (!*more)
       return true;
@@ -233,21 +231,31 @@ std::size_t Memtable::apply_while_dense(std::shared_ptr<const void> owner, std::
     first_record_ = first_record;
   // Which context comes next is anybody's guess, so every look-up misses the cache: a few are fetched at once.
   constexpr std::size_t ahead = 16;
+  std::array<CallReader, ahead> readers;
   std::array<std::uint64_t, ahead> hashes;
   std::size_t applied = 0;
+  const auto fetch = [&](std::size_t from) { // the calls themselves: another thread wrote them, or the disk
+    for (std::size_t i = from; i < std::min(from + ahead, calls.size()); ++i) {
+      __builtin_prefetch(calls[i].data());
+      __builtin_prefetch(calls[i].data() + 63);
+    }
+  };
+  fetch(0);
   for (bool dense = true; dense && applied < calls.size();) {
     const auto some = calls.subspan(applied, std::min(ahead, calls.size() - applied));
+    fetch(applied + ahead);
     const Table* const table = table_.load(std::memory_order_relaxed);
     for (std::size_t i = 0; i < some.size(); ++i) {
-      const auto reader = CallReader::open(some[i]);
+      auto reader = CallReader::open(some[i]);
       WEIR_CHECK(reader.ok());
-      hashes[i] = hash64(reader->header().context_id, hash_seed_);
+      readers[i] = *reader;
+      hashes[i] = hash64(readers[i].header().context_id, hash_seed_);
       __builtin_prefetch(&table->slots[hashes[i] & table->mask]);
     }
     for (std::size_t i = 0; i < some.size(); ++i)
       __builtin_prefetch(table->slots[hashes[i] & table->mask].context.load(std::memory_order_relaxed));
     for (std::size_t i = 0; dense && i < some.size(); ++i)
-      if ((dense = add_call(some[i], hashes[i], last)))
+      if ((dense = add_call(readers[i], hashes[i], last)))
         ++applied;
   }
   last_record_ = first_record + applied - 1;

@@ -25,6 +25,8 @@
 
 namespace weir {
 
+class CallReader;
+
 class Memtable {
 public:
   explicit Memtable(std::uint64_t hash_seed);
@@ -69,7 +71,7 @@ private:
   const Context* find(std::string_view context_id, std::uint64_t hash) const noexcept;
   static void insert(Table& table, Context& context, std::uint64_t hash) noexcept;
   Context* find_or_add(std::string_view context_id, std::uint64_t hash);
-  bool add_call(std::string_view call, std::uint64_t context_hash, const LastElsewhere& last);
+  bool add_call(CallReader& call, std::uint64_t context_hash, const LastElsewhere& last);
   void grow_table();
   void add_row(Context& context, const EventView& event);
 
