@@ -78,9 +78,10 @@ void CrashRun::try_image(io::MemoryFileSystem& fs, const CrashImage& crash, cons
     counts_.in_recovery += second ? 1 : 0;
     work_on(label);
     Judgement judgement{process_only, {}};
-    const bool again =
-        plan_.only.starts_with(label + ">") ||
-        (!second && workload_.crash_in_recovery && plan_.second_every != 0 && seen_++ % plan_.second_every == 0);
+    // After a kill, recovery finds unsynced what it hands out: its own order of steps matters most there.
+    const bool again = plan_.only.starts_with(label + ">") ||
+                       (!second && workload_.crash_in_recovery && plan_.second_every != 0 &&
+                        ((crash.killed && plan_.kills_again) || seen_++ % plan_.second_every == 0));
     if (again)
       judgement.watch = [&](io::MemoryFileSystem& opened) { watch_recovery(opened, crash, label); };
     shown_[hash] = judge(*image, options_, *ledger_, judgement);

@@ -34,6 +34,7 @@ struct CrashPlan {
   unsigned random_subsets = 0;    ///< Of each boundary.
   std::uint64_t every = 1;        ///< Of all images only each n-th, spread evenly.
   std::uint64_t second_every = 0; ///< Of the recovered images each n-th is crashed again; 0: none.
+  bool kills_again = false;       ///< And each that a kill left.
   unsigned second_random_subsets = 0;
 };
 

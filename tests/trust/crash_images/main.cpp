@@ -15,7 +15,8 @@ StageCounts run(const StageOptions& options) {
   plan.variants = options.full ? 3 : 1;
   plan.random_subsets = options.full ? 64 : 2;
   plan.every = options.full ? 1 : 31;
-  plan.second_every = options.full ? 36 : 40;
+  plan.second_every = options.full ? 64 : 40;
+  plan.kills_again = options.full;
   plan.second_random_subsets = options.full ? 2 : 0;
   const bool single = options.only.find('@') != std::string::npos;
   if (single) { // whichever profile found it
