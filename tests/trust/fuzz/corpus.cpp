@@ -98,6 +98,11 @@ void add_logs(const Corpus& corpus) {
   corpus.add("wal", "chain", log_of(6, 500, wal::Compression::none, LogEnd::sealed));
   corpus.add("wal", "open-chain", log_of(7, 400, wal::Compression::none, LogEnd::open));
   corpus.add("wal", "torn", log_of(3, 10, wal::Compression::none, LogEnd::abandoned));
+  // Two damages at once: the end of the first file, and the header of the second, whose groups say they were synced.
+  std::vector<std::string> files = unpack(log_of(5, 400, wal::Compression::none, LogEnd::open));
+  files[0].resize(files[0].size() - 60);
+  files[1].replace(sizeof(std::uint32_t), 8, 8, 'x');
+  corpus.add("wal", "two-damages", pack(files));
   corpus.add("wal", "compressed", log_of(3, 3'000, wal::Compression::allowed, LogEnd::sealed));
 }
 
