@@ -32,10 +32,28 @@ Result<bool> holds_data(io::FileSystem& fs) {
   return false;
 }
 
+/// SQLite opens names as it finds them: it would wait for the other end of a pipe, and write through a second name.
+Status check_catalog_files(io::FileSystem& fs) {
+  for (const char* ending : {"", "-wal", "-journal", "-shm"}) {
+    const std::string path = catalog_file + ending;
+    const auto info = fs.stat(path);
+    if (info.code() == Errc::not_found)
+      continue;
+    if (!info)
+      return info.error();
+    if (info->kind != io::EntryKind::file)
+      return fail(Errc::io_error, "cannot open: it is not a regular file", path);
+    if (info->link_count != 1)
+      return fail(Errc::io_error, format("cannot open: the file has {} names (hard links)", info->link_count), path);
+  }
+  return {};
+}
+
 } // namespace
 
 Result<std::unique_ptr<CatalogStore>> open_sqlite_catalog(io::FileSystem& fs, bool create, std::uint32_t shards,
                                                           std::uint64_t directory_seed) {
+  WEIR_TRY(check_catalog_files(fs));
   const auto there = fs.stat(catalog_file);
   if (!there && there.code() != Errc::not_found)
     return there.error();

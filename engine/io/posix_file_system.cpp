@@ -255,6 +255,11 @@ Result<std::unique_ptr<FileLock>> PosixFileSystem::lock(const std::string& path)
   auto opened = open_regular(path, O_RDWR | O_CREAT);
   if (!opened)
     return std::move(opened).error();
+  struct stat info = {};
+  if (::fstat(opened->get(), &info) != 0)
+    return system_error(errno, "cannot lock", path);
+  if (info.st_nlink != 1) // what else it is called is not ours to write to
+    return fail(Errc::io_error, format("cannot lock: the file has {} names (hard links)", info.st_nlink), path);
   // flock locks belong to the open description: a second one in this process excludes the first, and, unlike with
   // fcntl's record locks, closing some other descriptor of the file releases nothing.
   const auto status = retry_interrupted([&] { return ::flock(opened->get(), LOCK_EX | LOCK_NB); });
