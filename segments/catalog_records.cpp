@@ -168,14 +168,17 @@ Status create_tables(Database& database) {
 
 Status check_tables(Database& database) {
   std::size_t seen = 0;
-  WEIR_TRY(for_each_row(database, "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY name",
-                        [&](const Statement& row) -> Status {
-                          if (seen == std::size(tables) || row.text(0) != "table" || row.text(1) != tables[seen].name ||
-                              row.text(2) != tables[seen].name || row.text(3) != tables[seen].sql)
-                            return corrupt(database, "the schema is not the catalog's", "sqlite_schema");
-                          ++seen;
-                          return {};
-                        }));
+  WEIR_TRY(for_each_row(
+      database,
+      "SELECT type, name, tbl_name, sql, typeof(type) || typeof(name) || typeof(tbl_name) || typeof(sql) "
+      "FROM sqlite_schema ORDER BY name",
+      [&](const Statement& row) -> Status {
+        if (seen == std::size(tables) || row.text(0) != "table" || row.text(1) != tables[seen].name ||
+            row.text(2) != tables[seen].name || row.text(3) != tables[seen].sql || row.text(4) != "texttexttexttext")
+          return corrupt(database, "the schema is not the catalog's", "sqlite_schema");
+        ++seen;
+        return {};
+      }));
   if (seen != std::size(tables))
     return corrupt(database, "a table is missing", "sqlite_schema");
   return {};
