@@ -78,6 +78,8 @@ std::vector<bool> meaningful_bytes(std::string_view database) {
     for (std::size_t i = 0; i < cells; ++i) {
       const std::size_t at = big_endian(page, pointers + 2 * i);
       mark(begin + at, begin + at + cell_bytes(page, at, type));
+      if (begin == 0)
+        used[at + varint(page, at).second] = false; // the number of a row of the schema, by which nobody looks
       if (type == 13)
         if (const std::size_t first = first_type(page, at); page[first] == 0)
           used[begin + first] = false; // stands where the row's number would be
