@@ -3,8 +3,8 @@
 #include "engine/hash.hpp"
 #include "engine/text.hpp"
 #include "segments/bytes.hpp"
+#include "segments/row_run.hpp"
 #include "segments/zone_rows.hpp"
-#include "segments/zone_slice.hpp"
 
 #include <algorithm>
 #include <array>
@@ -192,30 +192,13 @@ Result<bool> SegmentFileReader::read_context(std::string_view context_id, const 
         std::min<std::uint64_t>({left, available, std::uint64_t{bounds.events_max - out.size()}}));
     const std::uint32_t first = range.backward ? in_zone + 1 - count : in_zone;
 
-    auto slice = ZoneSlice::open(source_, ***footer, zone, true);
-    if (!slice)
-      return std::move(slice).error();
-    WEIR_TRY(slice->read_numbers(first, count, columns_all));
-    const auto nth = [&](std::uint32_t i) { return range.backward ? count - 1 - i : i; };
-    std::uint32_t take = 0;
-    for (std::size_t bytes = out.bytes(); take < count; ++take) {
-      if ((take != 0 || !out.empty()) && bytes >= bounds.bytes_max)
-        break;
-      bytes += context_id.size() + slice->string_bytes(nth(take));
-    }
-    WEIR_TRY(slice->read_strings(range.backward ? count - take : 0, take, columns_all));
-    for (BlockPtr& block : slice->take_pins())
-      out.pin(std::move(block));
-    out.reserve(take);
-    for (std::uint32_t i = 0; i < take; ++i) {
-      EventView event;
-      event.context_id = name;
-      event.sequence =
-          context.first_sequence + ((**footer)->zones[zone].first_row + first + nth(i) - context.first_row);
-      slice->fill(nth(i), event);
-      out.add(event);
-    }
-    left -= take;
+    const Sequence first_sequence =
+        context.first_sequence + ((**footer)->zones[zone].first_row + first - context.first_row);
+    const auto appended = append_rows(source_, ***footer, {zone, first, count, name, first_sequence, range.backward},
+                                      bounds.bytes_max, out);
+    if (!appended)
+      return appended.error();
+    left -= *appended;
     if (left != 0 && full())
       return true;
   }

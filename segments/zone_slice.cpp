@@ -109,13 +109,6 @@ Status ZoneSlice::check_types() const {
   return {};
 }
 
-std::size_t ZoneSlice::string_bytes(std::size_t i) const {
-  std::size_t bytes = types_.empty() ? 0 : footer_->types[static_cast<std::size_t>(types_[i])].size();
-  for (const Strings& column : strings_)
-    bytes += column.lengths.empty() ? 0 : static_cast<std::size_t>(column.lengths[i]);
-  return bytes;
-}
-
 Status ZoneSlice::read_strings(std::uint32_t skip, std::uint32_t count, ColumnSet columns) {
   struct WantedBlock {
     BlockRef ref;

@@ -2,7 +2,7 @@
 //
 // Purpose: what replays and scans share: only the wanted columns are read, only the wanted rows decoded, and
 // neighbouring blocks come with one read. Threading: one thread fills it, once; constant afterwards. Invariants: string
-// views point into blocks the slice holds until take_pins(), type views into the footer.
+// views point into blocks the slice holds, type views into the footer.
 #pragma once
 
 #include <weir/event.hpp>
@@ -35,16 +35,12 @@ public:
   /// Decodes the small columns (numbers, types, lengths) that `columns` names for the zone's rows first ... first +
   /// count - 1. Precondition: they are in the zone.
   Status read_numbers(std::uint32_t first, std::uint32_t count, ColumnSet columns);
-  /// Bytes of type, event id, metadata and payload of row `i`, counted from the first row read.
-  [[nodiscard]] std::size_t string_bytes(std::size_t i) const;
   /// Decodes the strings that `columns` names for `count` rows from the `skip`th row read. Precondition: read_numbers
   /// covered these rows and columns.
   Status read_strings(std::uint32_t skip, std::uint32_t count, ColumnSet columns);
   /// Fills what was read of row `i`, counted from the first row read; the rest of `event` stays as it is.
   void fill(std::size_t i, EventView& event) const;
 
-  /// What the views point into, for whoever keeps them longer than the slice.
-  [[nodiscard]] std::vector<BlockPtr> take_pins() noexcept { return std::exchange(pins_, {}); }
   [[nodiscard]] const ZoneDirectory& directory() const noexcept { return tail_ ? tail_->directory() : *directory_; }
 
 private:
