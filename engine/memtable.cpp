@@ -53,6 +53,22 @@ struct Memtable::Row {
   const char* bytes = nullptr; // type, id, metadata, payload follow one another
   std::uint32_t payload_bytes = 0, metadata_bytes = 0;
   std::uint16_t type_bytes = 0, id_bytes = 0;
+
+  // Rows are spread over memory as they came, so whoever walks over those of a context asks for them well before their
+  // turn: first for the row, then for the bytes that it points to.
+  static constexpr std::size_t rows_ahead = 16, bytes_ahead = 8;
+  static void ask_for(const Row* row) noexcept { prefetch(row, sizeof(Row)); }
+  void ask_for_bytes() const noexcept {
+    constexpr std::size_t most = 512;
+    prefetch(bytes, std::min<std::size_t>(type_bytes + id_bytes + metadata_bytes + payload_bytes, most));
+  }
+
+private:
+  static void prefetch(const void* at, std::size_t size) noexcept {
+    constexpr std::size_t line_bytes = 64;
+    for (std::size_t i = 0; i < size; i += line_bytes)
+      __builtin_prefetch(static_cast<const char*>(at) + i);
+  }
 };
 
 // The rows of one context; replaced by a larger copy when full. Readers that hold the old one see the same rows.
@@ -325,17 +341,26 @@ bool MemtableView::read_context(std::string_view context_id, const SequenceRange
   const Sequence first = rows.front()->sequence;
   const std::size_t low = range.from <= first ? 0 : range.from - first;
   const std::size_t high = std::min<std::size_t>(rows.size() - 1, range.to - first);
+  const std::size_t count = std::min(high - low + 1, bounds.events_max);
+  const auto nth = [&](std::size_t i) { return rows[range.backward ? high - i : low + i]; };
   out.pin(memtable_);
+  out.reserve(count);
+  for (std::size_t i = 0; i < std::min(count, Memtable::Row::rows_ahead); ++i)
+    Memtable::Row::ask_for(nth(i));
+  for (std::size_t i = 0; i < std::min(count, Memtable::Row::bytes_ahead); ++i)
+    nth(i)->ask_for_bytes();
   for (std::size_t i = 0; i <= high - low; ++i) {
     if (out.size() >= bounds.events_max || (!out.empty() && out.bytes() >= bounds.bytes_max))
       return true;
-    out.add(view_of(*rows[range.backward ? high - i : low + i]));
+    if (i + Memtable::Row::rows_ahead < count)
+      Memtable::Row::ask_for(nth(i + Memtable::Row::rows_ahead));
+    if (i + Memtable::Row::bytes_ahead < count)
+      nth(i + Memtable::Row::bytes_ahead)->ask_for_bytes();
+    out.add(view_of(*nth(i)));
   }
   return false;
 }
 
-// The rows are spread over memory as they came, so they are asked for well before their turn: first the row, then the
-// bytes that it points to.
 class MemtableView::Sorted final : public SortedEvents {
 public:
   explicit Sorted(const MemtableView& view) : memtable_(view.memtable_) {
@@ -353,13 +378,10 @@ public:
   bool next(EventView& event) override {
     if (at_ == rows_.size())
       return false;
-    if (at_ + rows_ahead < rows_.size())
-      prefetch(rows_[at_ + rows_ahead], sizeof(Memtable::Row));
-    if (at_ + bytes_ahead < rows_.size()) {
-      const Memtable::Row& row = *rows_[at_ + bytes_ahead];
-      prefetch(row.bytes, std::min<std::size_t>(row.type_bytes + row.id_bytes + row.metadata_bytes + row.payload_bytes,
-                                                prefetched_bytes_max));
-    }
+    if (at_ + Memtable::Row::rows_ahead < rows_.size())
+      Memtable::Row::ask_for(rows_[at_ + Memtable::Row::rows_ahead]);
+    if (at_ + Memtable::Row::bytes_ahead < rows_.size())
+      rows_[at_ + Memtable::Row::bytes_ahead]->ask_for_bytes();
     event = view_of(*rows_[at_++]);
     return true;
   }
@@ -369,14 +391,6 @@ private:
     std::uint64_t prefix = 0; ///< The first bytes in which ids may differ, first byte highest.
     const Memtable::Context* context = nullptr;
   };
-  static constexpr std::size_t rows_ahead = 16, bytes_ahead = 8, prefetched_bytes_max = 512;
-
-  static void prefetch(const void* at, std::size_t bytes) noexcept {
-    constexpr std::size_t line_bytes = 64;
-    for (std::size_t i = 0; i < bytes; i += line_bytes)
-      __builtin_prefetch(static_cast<const char*>(at) + i);
-  }
-
   /// The contexts with rows in the view. Ids often begin alike ("order-"), so what is the same in all of them is left
   /// out of the prefix: then it decides nearly every comparison.
   static std::vector<Entry> contexts_of(const MemtableView& view) {
