@@ -21,9 +21,9 @@ inline constexpr std::size_t segment_header_bytes = 48;
 
 inline constexpr std::size_t block_header_bytes = 20;
 inline constexpr std::size_t block_bytes_target = 16 * KiB;
-inline constexpr std::size_t block_bytes_min = 6 * KiB; ///< Strings of a zone: no new block for less.
+inline constexpr std::size_t block_bytes_min = 3 * KiB; ///< Strings of a zone: no new block for less.
 inline constexpr std::size_t dictionary_bytes_max = 4 * KiB;
-inline constexpr std::size_t dictionary_source_bytes_min = 6 * KiB; ///< Of the block that it is taken from.
+inline constexpr std::size_t dictionary_source_bytes_min = 3 * KiB; ///< Of the block that it is taken from.
 /// No block is larger once decoded. Bounds what a damaged or hostile size field can make a reader allocate.
 inline constexpr std::uint32_t block_raw_bytes_max = 256 * MiB;
 

@@ -19,8 +19,8 @@ ZoneWriter::ZoneWriter(SegmentOutput& out, std::uint64_t first_row) : out_(out) 
 }
 
 bool ZoneWriter::block_ends_before(const EventView& event, bool new_context) const {
-  // A replay decodes whole blocks: a context that begins with one drags nothing of its neighbours along. Blocks much
-  // smaller than this would compress badly.
+  // A replay decodes whole blocks: a context that begins with one drags nothing of its neighbours along. With a
+  // dictionary blocks as small as this compress as well as large ones.
   if (new_context && event_ids_.bytes.size() + metadata_.bytes.size() + payloads_.bytes.size() >= block_bytes_min)
     return true;
   return would_overfill(event_ids_, event.event_id) || would_overfill(metadata_, event.metadata) ||
