@@ -11,11 +11,12 @@ constexpr std::size_t write_bytes = 256 * KiB;
 } // namespace
 
 Result<BlockRef> SegmentOutput::append(BlockKind kind, std::string_view raw, bool encode) {
-  if (kind == BlockKind::payloads && encoder_.dictionary().empty() && raw.size() >= dictionary_source_bytes_min)
-    encoder_.set_dictionary(raw.substr(0, dictionary_bytes_max));
   const std::size_t begin = buffer_.size();
   const BlockRef ref = append_block(buffer_, offset(), identity_, kind, raw, encode ? &encoder_ : nullptr);
   last_checksum_ = load<std::uint64_t>(buffer_.data() + begin);
+  // After the block it is taken from: should its own block be lost, this one tells what it was.
+  if (kind == BlockKind::payloads && encoder_.dictionary().empty() && raw.size() >= dictionary_source_bytes_min)
+    encoder_.set_dictionary(raw.substr(0, dictionary_bytes_max));
   if (buffer_.size() >= write_bytes)
     WEIR_TRY(flush());
   return ref;

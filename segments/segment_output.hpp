@@ -22,7 +22,7 @@ public:
   /// Appends bytes that are no block: the header.
   void append_raw(std::string_view bytes) { buffer_ += bytes; }
   /// Appends a block and says where it is. Errors: as File::append.
-  /// The first large block of payloads becomes the dictionary of the strings from it on.
+  /// The first large block of payloads becomes the dictionary of the strings after it.
   Result<BlockRef> append(BlockKind kind, std::string_view raw, bool encode = true);
   /// Writes what is buffered.
   Status flush();

@@ -57,13 +57,19 @@ Result<Footer> read_footer(const BlockSource& source, const SegmentMeta& meta) {
     return std::move(block).error();
   const BlockSource before_footer = source.ending_at(meta.footer_offset);
   auto footer = parse_footer(before_footer, (*block)->text(), meta);
-  if (!footer || footer->dictionary_block.offset == 0)
-    return footer;
-  auto dictionary = before_footer.read(footer->dictionary_block);
-  if (!dictionary)
-    return std::move(dictionary).error();
-  footer->dictionary = TextDictionary((*dictionary)->text());
+  if (footer)
+    WEIR_TRY(read_dictionary(before_footer, *footer));
   return footer;
+}
+
+Status read_dictionary(const BlockSource& source, Footer& footer) {
+  if (footer.dictionary_block.offset == 0)
+    return {};
+  auto block = source.read(footer.dictionary_block);
+  if (!block)
+    return std::move(block).error();
+  footer.dictionary = TextDictionary((*block)->text());
+  return {};
 }
 
 Result<bool> filter_may_hold(const BlockSource& source, const FilterShape& shape, BlockKind kind, std::uint64_t hash) {

@@ -55,6 +55,9 @@ private:
 /// valid header of another format version, `unsupported`, `io_error`.
 Result<Footer> read_footer(const BlockSource& source, const SegmentMeta& meta);
 
+/// Reads the dictionary that a parsed footer names, if any, into it. Errors: as read_footer().
+Status read_dictionary(const BlockSource& source, Footer& footer);
+
 /// Whether the filter (of blocks of `kind`) may hold the key with this hash.
 Result<bool> filter_may_hold(const BlockSource& source, const FilterShape& shape, BlockKind kind, std::uint64_t hash);
 

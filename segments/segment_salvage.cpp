@@ -4,6 +4,8 @@
 #include "engine/text.hpp"
 #include "segments/bytes.hpp"
 #include "segments/format.hpp"
+#include "segments/segment_reader.hpp"
+#include "segments/zone_directory.hpp"
 
 #include <algorithm>
 #include <array>
@@ -142,7 +144,34 @@ Result<bool> SegmentSalvage::try_footer(std::uint64_t offset, std::uint32_t stor
     return false;
   footer_ = *std::move(footer);
   meta_ = meta;
+  find_dictionary();
   return true;
+}
+
+void SegmentSalvage::find_dictionary() {
+  const Status whole = read_dictionary(source_, footer_);
+  if (whole)
+    return;
+  report(whole.error());
+  // It is the beginning of the first large block of payloads, which was encoded without it.
+  for (std::size_t zone = 0; zone < footer_.zones.size(); ++zone) {
+    const BlockRef& place = footer_.places[zone].directory;
+    auto block = source_.read(place);
+    if (!block)
+      return;
+    const auto directory = ZoneDirectory::open(source_, place, *std::move(block), footer_.zones[zone].rows);
+    if (!directory)
+      return;
+    for (std::size_t i = 0; i < directory->count(BlockKind::payloads); ++i) {
+      const auto payloads = source_.read(directory->at(BlockKind::payloads, i).ref);
+      if (!payloads)
+        return;
+      if ((*payloads)->size() < dictionary_source_bytes_min)
+        continue;
+      footer_.dictionary = TextDictionary((*payloads)->text().substr(0, dictionary_bytes_max));
+      return;
+    }
+  }
 }
 
 bool SegmentSalvage::next_context() {

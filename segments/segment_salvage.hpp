@@ -56,6 +56,7 @@ private:
                  std::uint64_t file_bytes, Damaged damaged);
   Status find_footer();
   Result<bool> try_footer(std::uint64_t offset, std::uint32_t stored_bytes);
+  void find_dictionary();
   void report(const Error& error, std::uint64_t rows = 0);
   Status read_piece(std::size_t zone, std::uint32_t first, std::uint32_t count, Sequence sequence,
                     const std::function<Status(const EventView&)>& visit);
