@@ -39,7 +39,7 @@ struct Event {
   std::string context_id{};             ///< 1-512 bytes UTF-8 without control characters: "order-42".
   std::string event_type{};             ///< 1-128 bytes UTF-8 without control characters.
   std::string payload{};                ///< A JSON object; given back byte for byte, outer white space trimmed.
-  std::optional<Timestamp> timestamp{}; ///< Event time; the engine's clock where absent.
+  std::optional<Timestamp> timestamp{}; ///< Event time; where absent, `recorded_at`.
   std::string event_id{};               ///< Optional (empty: none), 1-128 bytes.
   std::string metadata{};               ///< Optional (empty: none), a JSON object, at most 64 KiB.
 };
