@@ -287,7 +287,7 @@ TEST_CASE("catalog: values changed behind its back are corruption, with their pl
 
 TEST_CASE("catalog: a file header that SQLite would not write to or read by is corruption") {
   for (const auto& [at, value] : {std::pair{18, '\3'}, {47, '\11'}}) { // version to write with, format of schemas
-    const int offset = at; // clang 14 captures no structured binding
+    const int offset = at;                                             // clang 14 captures no structured binding
     CAPTURE(offset);
     TempDirectory directory;
     const std::string path = small_catalog(directory);
