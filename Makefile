@@ -17,7 +17,7 @@ formatted = find $(wildcard engine wal segments actors api tests docs bench) -na
 BENCH ?=
 
 # Stages of make trust, and further options for all of them: make trust trust_stages=damage TRUST="--seed 7"
-trust_stages := $(notdir $(foreach stage,crash_images failed_calls kills damage simulation model fuzz,$(wildcard tests/trust/$(stage))))
+trust_stages := $(notdir $(foreach stage,crash_images failed_calls kills damage simulation model fuzz tsan full_disk overload sabotage,$(wildcard tests/trust/$(stage))))
 TRUST ?=
 
 # Seconds for each fuzzer: make fuzz FUZZ_SECONDS=3600 FUZZ="--only wal"
@@ -57,16 +57,19 @@ build: setup-build ## the release program, at build/weir
 demo: build ## store, replay, query, kill -9, reopen: weir at work
 	@docs/examples/demo.sh build/release
 
-test: setup check-format test-dev test-asan-ubsan test-tsan ## everything, as before a push
+test: setup check-format test-clang test-asan-ubsan test-tsan ## everything, as before a push
 	@echo "== summary"
-	@for preset in dev asan-ubsan tsan; do echo "$$preset: $$(grep 'tests passed' build/$$preset/ctest.log)"; done
-	@cat build/{dev,asan-ubsan,tsan}/skipped.txt 2>/dev/null | sort | uniq -c | sed 's/^/skips: /' || true
+	@for preset in clang asan-ubsan tsan; do echo "$$preset: $$(grep 'tests passed' build/$$preset/ctest.log)"; done
+	@cat build/{clang,asan-ubsan,tsan}/skipped.txt 2>/dev/null | sort | uniq -c | sed 's/^/skips: /' || true
 
-test-dev:
+test-dev: setup ## the suite in the build for working on weir: g++, little optimised, quick to compile
 	$(call suite,dev,debug build by g++)
 
+test-clang:
+	$(call suite,clang,release build by clang++)
+
 test-asan-ubsan:
-	$(call suite,asan-ubsan,address and undefined behaviour sanitizers by clang++)
+	$(call suite,asan-ubsan,debug build by g++ with address and undefined behaviour sanitizers)
 
 test-tsan:
 	$(call suite,tsan,thread sanitizer by clang++: all that needs no CAF)
@@ -120,4 +123,4 @@ format: setup ## put every source file into the house style
 clean: ## remove build/
 	@rm -rf build
 
-.PHONY: help trust fuzz setup setup-build setup-bench build bench bench-full bench-small bench-micro demo test test-dev test-asan-ubsan test-tsan coverage check-format format clean
+.PHONY: help trust fuzz setup setup-build setup-bench build bench bench-full bench-small bench-micro demo test test-dev test-clang test-asan-ubsan test-tsan coverage check-format format clean

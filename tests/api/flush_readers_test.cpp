@@ -253,14 +253,19 @@ TEST_CASE("readers during flush: 100 flushes under two readers that never pause,
     thread.join();
   CHECK_MESSAGE(!verdict.bad(), verdict.text());
   std::uint64_t segments = 0, flushed = 0, merges = 0;
-  for (const ShardStats& shard : engine.stats().shards) {
-    segments += shard.segments;
-    flushed += shard.flushes;
-    merges += shard.compactions;
-  }
+  const auto add_up = [&] {
+    segments = flushed = merges = 0;
+    for (const ShardStats& shard : engine.stats().shards) {
+      segments += shard.segments;
+      flushed += shard.flushes;
+      merges += shard.compactions;
+    }
+    return true;
+  };
+  // A merge replaces two segments at least. It may still be at work: what is published is counted a moment later.
+  CHECK(eventually([&] { return add_up() && segments + merges <= flushed; }));
   CHECK(flushed >= flushes);
   CHECK(merges > 0);
-  CHECK(segments + 3 * merges <= flushed);
   CHECK(replays >= flushes / 4);
   CHECK(queries >= flushes / 4);
   std::uint64_t stored = 0;

@@ -29,7 +29,7 @@ template <class Condition> void wait_until(const char* what, Condition condition
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline)
       throw std::runtime_error(std::string("the fixture waits for ") + what);
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::this_thread::yield();
   }
 }
 

@@ -7,11 +7,12 @@
 #include <cstring>
 #include <new>
 #include <stdexcept>
-#include <thread>
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -68,7 +69,7 @@ namespace weir::trust {
 
 namespace {
 
-constexpr std::chrono::seconds patience{60};
+constexpr std::chrono::milliseconds patience{60'000};
 
 struct Shared {
   std::atomic<std::uint64_t> next{0}; ///< The check under way.
@@ -83,25 +84,24 @@ Shared* make_shared_memory() {
   return new (memory) Shared();
 }
 
-/// True once the child has ended by itself; false if it had to be killed.
+/// True once the child has ended by itself; false if it had to be killed, because one check took all of `patience`.
 bool watch(pid_t child, const Shared& shared, int& status) {
-  std::uint64_t last = UINT64_MAX;
-  auto moved_at = std::chrono::steady_clock::now();
-  for (;;) {
-    if (::waitpid(child, &status, WNOHANG) == child)
-      return true;
-    const auto now = std::chrono::steady_clock::now();
+  pollfd ended = {static_cast<int>(::syscall(SYS_pidfd_open, child, 0)), POLLIN, 0};
+  if (ended.fd < 0)
+    throw std::runtime_error("a child process cannot be watched");
+  bool by_itself = false;
+  for (std::uint64_t last = UINT64_MAX;;) {
     const std::uint64_t next = shared.next.load(std::memory_order_relaxed);
-    if (next != last) {
-      last = next;
-      moved_at = now;
-    } else if (now - moved_at > patience) {
-      ::kill(child, SIGKILL);
-      ::waitpid(child, &status, 0);
-      return false;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    by_itself = ::poll(&ended, 1, static_cast<int>(patience.count())) > 0;
+    if (by_itself || next == last)
+      break;
+    last = next;
   }
+  ::close(ended.fd);
+  if (!by_itself)
+    ::kill(child, SIGKILL);
+  ::waitpid(child, &status, 0);
+  return by_itself;
 }
 
 } // namespace
