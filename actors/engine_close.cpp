@@ -1,4 +1,5 @@
 #include "actors/engine_core.hpp"
+#include "engine/kill_point.hpp"
 #include "engine/text.hpp"
 
 #include <algorithm>
@@ -39,6 +40,7 @@ Status EngineCore::close(std::chrono::milliseconds timeout_ms) {
     return *close_result_;
   const auto deadline = std::chrono::steady_clock::now() + timeout_ms;
   closing_.store(true);
+  kill_point("close.begin");
   parts_.closing.store(true); // what a merge has written is dropped: its inputs are live
   bool in_time = true;
   Status sealed;
@@ -47,17 +49,23 @@ Status EngineCore::close(std::chrono::milliseconds timeout_ms) {
       if (shard->inbox)
         for (const StorePtr& parked : shard->inbox->close())
           parked->done(fail(Errc::closing, "the engine is closing; the events were not stored"));
-    in_time = drain(deadline) && flush_large_shards(deadline - seal_time);
+    in_time = drain(deadline);
+    kill_point("close.after_drain");
+    in_time = in_time && flush_large_shards(deadline - seal_time);
+    kill_point("close.after_flush");
     sealed = close_logs();
+    kill_point("close.after_logs");
     door_.shut();
     stop_threads();
     stop_actors();
   } else {
     stop_threads();
   }
+  kill_point("close.before_catalog");
   if (parts_.catalog)
     if (const Status closed = parts_.catalog->close(); !closed && sealed)
       sealed = closed;
+  kill_point("close.after_catalog");
   parts_.lock.reset();
   in_time = in_time && std::chrono::steady_clock::now() <= deadline;
   if (sealed && !in_time)

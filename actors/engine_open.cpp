@@ -4,6 +4,7 @@
 #include "engine/event_codec.hpp"
 #include "engine/io/posix_file_system.hpp"
 #include "engine/io/quarantine.hpp"
+#include "engine/kill_point.hpp"
 #include "engine/text.hpp"
 #include "segments/catalog.hpp"
 #include "segments/segment_files.hpp"
@@ -70,8 +71,10 @@ Result<std::unique_ptr<CatalogStore>> open_sqlite_catalog(io::FileSystem& fs, bo
                   fs.native_path(catalog_file).value_or(catalog_file));
     if (create) {
       catalog = Catalog::create(fs, catalog_file, shards, directory_seed);
-      if (catalog)
+      if (catalog) {
+        kill_point("create.before_directory_sync");
         WEIR_TRY(fs.sync_directory("."));
+      }
     }
   }
   if (!catalog)
@@ -167,6 +170,7 @@ Status open_shards(EngineParts& parts, const CatalogState& state, const Pause& p
     auto& shard = *parts.shards.emplace_back(std::make_unique<ShardParts>());
     shard.id = record.shard;
     Status opened = open_shard(parts, state, record, pause, shard);
+    kill_point("open.after_shard");
     if (opened)
       continue;
     if (opened.code() != Errc::corruption)
@@ -194,12 +198,14 @@ Status open_directory(EngineParts& parts, EngineSeams seams) {
   if (!lock)
     return std::move(lock).error();
   parts.lock = std::move(*lock);
+  kill_point("open.after_lock");
 
   const std::uint32_t wanted = options.shards == 0 ? shards_default : options.shards;
   auto catalog = seams.open_catalog(*parts.fs, options.create_if_missing, wanted, seams.random->next());
   if (!catalog)
     return std::move(catalog).error();
   parts.catalog = std::move(*catalog);
+  kill_point("open.after_catalog");
   auto state = parts.catalog->load();
   if (!state)
     return std::move(state).error();
@@ -229,6 +235,7 @@ Status open_directory(EngineParts& parts, EngineSeams seams) {
   parts.files_lane = parts.executor->make_lane(io::LaneKind::dedicated, "weir-files");
   parts.compaction_lane = parts.executor->make_lane(io::LaneKind::dedicated, "weir-compact");
   parts.guard->check();
+  kill_point("open.before_reserve");
 
   // The positions of an earlier life may have been given up to the reservation: this one starts behind it.
   const Position first = state->positions_reserved;
@@ -240,6 +247,7 @@ Status open_directory(EngineParts& parts, EngineSeams seams) {
   } else if (!done) {
     return done;
   }
+  kill_point("open.after_reserve");
   parts.positions = std::make_unique<PositionSource>(first, reserved);
   return open_shards(parts, *state, seams.pause);
 }
@@ -252,6 +260,7 @@ Result<std::shared_ptr<EngineCore>> EngineCore::open(EngineSeams seams, EngineOp
   if (Status opened = open_directory(core->parts_, std::move(seams)); !opened)
     return std::move(opened).error();
   core->start_actors();
+  kill_point("open.after_actors");
   core->door_.open();
   core->parts_.open_ms = static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(core->parts_.clock->steady_now() - began).count());

@@ -1,5 +1,6 @@
 #include "actors/engine_parts.hpp"
 
+#include "engine/kill_point.hpp"
 #include "engine/text.hpp"
 
 namespace weir {
@@ -61,6 +62,7 @@ Status flush_oldest(EngineParts& parts, ShardParts& shard) {
   const std::shared_ptr<const Memtable> memtable = shard.table->flush_queue().front();
   if (memtable == nullptr)
     return {};
+  kill_point("flush.begin");
   const auto sorted = MemtableView(memtable).sorted();
   // A number is used for one attempt only: whatever a failed one left behind can never be taken for the next.
   const auto meta = parts.segments->write(shard.id, shard.next_segment++, *sorted);
@@ -71,9 +73,12 @@ Status flush_oldest(EngineParts& parts, ShardParts& shard) {
     return std::move(reader).error();
   const std::uint64_t cut = memtable->last_record();
   const std::uint64_t first_file = shard.log->first_file_after(cut);
+  kill_point("flush.before_catalog");
   WEIR_TRY(parts.catalog->publish_segment(*meta, cut, first_file));
+  kill_point("flush.after_catalog");
   shard.flushes.fetch_add(1, std::memory_order_relaxed); // before those who wait are answered
   shard.table->publish_segment(std::move(*reader));
+  kill_point("flush.before_cut");
   shard.log->cut(first_file);
   return {};
 }

@@ -1,5 +1,6 @@
 #include "actors/merge.hpp"
 
+#include "engine/kill_point.hpp"
 #include "engine/text.hpp"
 #include "segments/compaction_plan.hpp"
 
@@ -44,6 +45,8 @@ void remove_unread(EngineParts& parts, std::vector<Unread> replaced) {
     else if (const Status removed = parts.segments->remove(each.meta); !removed)
       parts.health.warn(format("shard {}: a merged segment's file could not be removed: {}", each.meta.shard,
                                to_string(removed.error())));
+    else
+      kill_point("merge.after_remove");
   }
   if (!still_read.empty())
     parts.compaction_lane->post_after(
@@ -108,6 +111,7 @@ Status Merge::try_write() {
   if (parts_.guard->free_bytes() < parts_.guard->reserve_bytes() + bytes)
     return weir::fail(Errc::disk_full,
                       format("{} bytes are free, {} and the reserve are needed", parts_.guard->free_bytes(), bytes));
+  kill_point("merge.begin");
   auto merged = parts_.segments->merge(metas_, shard_.next_segment++, [this] { return may_go_on(); });
   if (!merged)
     return std::move(merged).error();
@@ -131,12 +135,14 @@ Status Merge::may_go_on() {
 void Merge::publish() {
   // A commit that failed may still turn up after a crash, so from here on the file stays whatever happens.
   maybe_published_ = true;
+  kill_point("merge.before_catalog");
   if (const Status replaced = parts_.catalog->replace_segments(metas_, *written_); !replaced) {
     parts_.health.warn(
         format("shard {}: a merge could not be published, trying again: {}", shard_.id, to_string(replaced.error())));
     parts_.flush_lane->post_after(publish_retry, [self = shared_from_this()] { self->publish(); });
     return;
   }
+  kill_point("merge.after_catalog");
   shard_.table->replace_segments(inputs_, std::move(reader_));
   shard_.compactions.fetch_add(1, std::memory_order_relaxed);
   shard_.compacted_bytes.fetch_add(written_->file_bytes, std::memory_order_relaxed);

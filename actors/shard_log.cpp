@@ -1,6 +1,7 @@
 #include "actors/shard_log.hpp"
 
 #include "engine/check.hpp"
+#include "engine/kill_point.hpp"
 #include "engine/text.hpp"
 
 #include <algorithm>
@@ -113,11 +114,14 @@ void ShardLog::commit(std::vector<Submission>& waiting) {
     waiting.clear();
     return;
   }
+  kill_point("log.before_apply");
   for (Submission& submission : waiting) {
     apply(submission, submission.first_record);
     freeze_if_full();
   }
+  kill_point("log.before_answer");
   answer(waiting, true);
+  kill_point("log.after_answer");
   waiting.clear();
 }
 

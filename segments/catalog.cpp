@@ -1,5 +1,6 @@
 #include "segments/catalog.hpp"
 
+#include "engine/kill_point.hpp"
 #include "engine/text.hpp"
 #include "segments/catalog_records.hpp"
 
@@ -88,8 +89,10 @@ Result<std::unique_ptr<Catalog>> Catalog::create(Result<Database> opened, std::u
   if (*content == Content::catalog)
     return fail(Errc::invalid_argument, "there is a catalog already", opened->path());
   WEIR_TRY(opened->use_wal());
+  kill_point("create.after_journal_mode");
   std::unique_ptr<Catalog> made(new Catalog(std::move(*opened)));
   WEIR_TRY(made->fill(shards, directory_seed));
+  kill_point("create.after_commit");
   WEIR_TRY(made->database_.checkpoint());
   return made;
 }
@@ -144,6 +147,7 @@ Status Catalog::fill(std::uint32_t shards, std::uint64_t directory_seed) {
   WEIR_TRY(catalog::write(database_, head));
   WEIR_TRY(database_.set_application_id(application_id));
   WEIR_TRY(database_.set_user_version(format_version));
+  kill_point("create.before_commit");
   return transaction->commit();
 }
 
@@ -235,6 +239,7 @@ Status Catalog::publish_segment(const SegmentMeta& segment, std::uint64_t wal_cu
   WEIR_TRY(catalog::write(database_, segment, head.directory_seed));
   WEIR_TRY(catalog::write(database_, record, head.directory_seed));
   WEIR_TRY(catalog::write(database_, head));
+  kill_point("flush.before_commit");
   return transaction->commit();
 }
 
@@ -273,6 +278,7 @@ Status Catalog::replace_segments(std::span<const SegmentMeta> inputs, const Segm
   WEIR_TRY(catalog::write(database_, merged, head.directory_seed));
   WEIR_TRY(catalog::write(database_, record, head.directory_seed));
   WEIR_TRY(catalog::write(database_, head));
+  kill_point("merge.before_commit");
   return transaction->commit();
 }
 

@@ -2,6 +2,7 @@
 
 #include "engine/hash.hpp"
 #include "engine/io/quarantine.hpp"
+#include "engine/kill_point.hpp"
 #include "engine/text.hpp"
 #include "segments/compaction.hpp"
 #include "segments/format.hpp"
@@ -64,6 +65,7 @@ Status SegmentFiles::prepare_directory(ShardId shard) {
   // Synced even if they exist: an earlier process may have died between creating and syncing them.
   WEIR_TRY(fs_.create_directory(segments_directory));
   WEIR_TRY(fs_.create_directory(segment_directory(shard)));
+  kill_point("segment.after_directories");
   WEIR_TRY(fs_.sync_directory(segments_directory));
   WEIR_TRY(fs_.sync_directory(""));
   durable_directories_.insert(shard);
@@ -75,6 +77,7 @@ Result<SegmentMeta> SegmentFiles::write_file(const std::string& path, ShardId sh
   auto created = fs_.open(path, io::OpenMode::create);
   if (!created)
     return std::move(created).error();
+  kill_point("segment.after_create");
   PacedFile file(*std::move(created));
   SegmentWriter writer(file, {shard, number, identity_of(shard, number)}, options_.zone_rows,
                        options_.filter_bits_per_key);
@@ -84,7 +87,9 @@ Result<SegmentMeta> SegmentFiles::write_file(const std::string& path, ShardId sh
   auto meta = writer.finish();
   if (!meta)
     return std::move(meta).error();
+  kill_point("segment.before_sync");
   WEIR_TRY(file.sync_data());
+  kill_point("segment.after_sync");
   return *meta;
 }
 
@@ -106,8 +111,11 @@ Result<SegmentMeta> SegmentFiles::write_checked(ShardId shard, std::uint64_t num
 
   auto meta = write_file(temp, shard, number, events);
   Status named = meta.ok() ? check(temp, *meta) : Status{};
-  if (meta.ok() && named)
+  if (meta.ok() && named) {
+    kill_point("segment.before_rename");
     named = fs_.rename(temp, path);
+    kill_point("segment.after_rename");
+  }
   if (!meta || !named) {
     static_cast<void>(fs_.unlink(temp).ok()); // the error that counts is the first; sweep() removes what stays
     return meta.ok() ? Result<SegmentMeta>(std::move(named).error()) : meta;
@@ -116,6 +124,7 @@ Result<SegmentMeta> SegmentFiles::write_checked(ShardId shard, std::uint64_t num
     static_cast<void>(fs_.unlink(path).ok()); // written, but its name may not last: no segment to anybody
     return std::move(durable).error();
   }
+  kill_point("segment.after_directory_sync");
   return meta;
 }
 
@@ -200,10 +209,13 @@ Status SegmentFiles::sweep(ShardId shard, std::span<const SegmentMeta> live, std
       const auto number = number_of(entry.name);
       return number && *number < next_segment; // merged into another, or from an attempt that was made again
     };
-    if (entry.kind == io::EntryKind::file && (entry.name.ends_with(temp_suffix) || replaced()))
+    if (entry.kind == io::EntryKind::file && (entry.name.ends_with(temp_suffix) || replaced())) {
+      kill_point("sweep.before_unlink");
       WEIR_TRY(unless_missing(fs_.unlink(directory + "/" + entry.name)));
-    else
+      kill_point("sweep.after_unlink");
+    } else {
       WEIR_TRY(io::move_to_quarantine(fs_, directory + "/" + entry.name));
+    }
   }
   return {};
 }

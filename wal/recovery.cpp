@@ -4,6 +4,7 @@
 #include "wal/paths.hpp"
 #include "wal/spare_pool.hpp"
 
+#include "engine/kill_point.hpp"
 #include "engine/text.hpp"
 
 #include <algorithm>
@@ -84,6 +85,7 @@ public:
       const auto end = file->read(only_above_cut(visitor), buffers_);
       if (!end)
         return end.error();
+      kill_point("recover.after_file");
       chain_.files.push_back({number, file->header().first_record});
       chain_.last_record = end->last_record;
       if (!end->seal) {
@@ -190,6 +192,7 @@ Status finish_end(io::FileSystem& fs, const RecoverOptions& options, const Chain
     auto next = fs.open(file_path(options.shard, number + 1), io::OpenMode::create);
     if (!next)
       return next.error();
+    kill_point("recover.after_next_name");
   }
   WEIR_TRY(fs.sync_directory(shard_directory(options.shard)));
   if (!chain.cut_at)
@@ -201,8 +204,12 @@ Status finish_end(io::FileSystem& fs, const RecoverOptions& options, const Chain
   seal.successor = number + 1;
   const std::uint64_t identity = file_identity(options.directory_seed, identity_kind, options.shard, number);
   seal.check = check_of(seal, identity, *chain.cut_at);
+  kill_point("recover.before_seal");
   WEIR_TRY((*file)->pwrite(std::as_bytes(std::span(&seal, 1)), *chain.cut_at));
-  return (*file)->sync_data();
+  kill_point("recover.after_seal");
+  WEIR_TRY((*file)->sync_data());
+  kill_point("recover.after_seal_sync");
+  return {};
 }
 
 /// Sorts out the files that are not part of the log: good ones become spares, others go.
@@ -211,8 +218,10 @@ Status tidy(io::FileSystem& fs, const RecoverOptions& options, Listing& listing,
     for (const std::uint64_t number : *numbers)
       end.next_spare = std::max(end.next_spare, number + 1);
   }
-  for (const std::uint64_t number : listing.unfinished)
+  for (const std::uint64_t number : listing.unfinished) {
     WEIR_TRY(fs.unlink(unfinished_spare_path(options.shard, number)));
+    kill_point("recover.after_unlink");
+  }
 
   const auto keep = [&](const std::string& path) -> Result<bool> {
     const auto good = reusable(fs, path, options.file_bytes);
@@ -242,6 +251,7 @@ Status tidy(io::FileSystem& fs, const RecoverOptions& options, Listing& listing,
       continue;
     }
     WEIR_TRY(fs.rename(path, spare_path(options.shard, end.next_spare)));
+    kill_point("recover.after_recycle");
     end.spares.push_back(end.next_spare++);
   }
   end.unknown = std::move(listing.unknown);
@@ -258,6 +268,7 @@ Result<LogEnd> recover(io::FileSystem& fs, const RecoverOptions& options, const 
   if (!chain)
     return chain.error();
 
+  kill_point("recover.before_tidy");
   LogEnd end;
   end.next_file = options.first_file;
   end.last_record = options.cut_record;

@@ -2,6 +2,8 @@
 
 #include "wal/paths.hpp"
 
+#include "engine/kill_point.hpp"
+
 #include <weir/limits.hpp>
 
 #include <algorithm>
@@ -51,7 +53,9 @@ Status SparePool::prepare() {
   Status status = write_zeros(unfinished, file_bytes_);
   if (status.ok()) {
     // The name tells recovery that the file was synced. No directory sync: a spare lost in a crash is no loss.
+    kill_point("spare.before_rename");
     status = fs_.rename(unfinished, spare_path(shard_, number));
+    kill_point("spare.after_rename");
     if (!status)
       static_cast<void>(fs_.unlink(unfinished));
   }
@@ -94,9 +98,14 @@ Status SparePool::accept(const std::string& path) {
     return {};
   if (!good)
     return good.error();
-  if (!*good || !begin(spares_max_, number))
-    return fs_.unlink(path);
+  if (!*good || !begin(spares_max_, number)) {
+    WEIR_TRY(fs_.unlink(path));
+    kill_point("recycle.after_unlink");
+    return {};
+  }
+  kill_point("recycle.before_rename");
   Status status = fs_.rename(path, spare_path(shard_, number));
+  kill_point("recycle.after_rename");
   end(status.ok(), number);
   return status;
 }
@@ -105,12 +114,14 @@ Status SparePool::write_zeros(const std::string& path, std::uint64_t bytes) {
   auto file = fs_.open(path, io::OpenMode::create);
   if (!file)
     return file.error();
+  kill_point("spare.after_create");
   Status status;
   for (std::uint64_t done = 0; status.ok() && done < bytes;) {
     const std::uint64_t step = std::min<std::uint64_t>(bytes - done, zeros.size());
     status = (*file)->pwrite(std::span(zeros).first(static_cast<std::size_t>(step)), done);
     done += step;
   }
+  kill_point("spare.before_sync");
   if (status.ok())
     status = (*file)->sync_data();
   if (!status)

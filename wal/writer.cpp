@@ -4,6 +4,7 @@
 #include "wal/paths.hpp"
 
 #include "engine/check.hpp"
+#include "engine/kill_point.hpp"
 
 #include <algorithm>
 #include <array>
@@ -64,10 +65,12 @@ Result<std::uint64_t> Writer::append(Group& group, Compression compression) {
   next_record_ += group.records();
   const auto bytes = compress ? compressed_.frame(current.identity, current.end, first_record, current.synced_offset)
                               : group.frame(current.identity, current.end, first_record, current.synced_offset);
+  kill_point("log.before_write");
   if (Status status = current.file->pwrite(bytes, current.end); !status) {
     current.broken = true;
     return status.error();
   }
+  kill_point("log.after_write");
   current.end += bytes.size();
   current.records += group.records();
   last_record_ = next_record_ - 1;
@@ -78,8 +81,10 @@ Status Writer::sync() {
   WEIR_TRY(usable());
   if (!current_ || current_->synced_offset == current_->end)
     return {};
+  kill_point("log.before_sync");
   if (Status status = current_->file->sync_data(); !status)
     return poison(std::move(status));
+  kill_point("log.after_sync");
   current_->synced_offset = current_->end;
   synced_record_ = last_record_;
   return {};
@@ -112,10 +117,12 @@ Status Writer::open_next(std::uint64_t group_bytes) {
 
   const std::uint64_t number = next_file_;
   const std::string path = file_path(options_.shard, number);
+  kill_point("change_over.before_rename");
   if (Status status = fs_.rename(*prepared, path); !status) {
     static_cast<void>(fs_.unlink(*prepared));
     return status;
   }
+  kill_point("change_over.after_rename");
   // The name must be durable before any byte of this number's identity is written: otherwise a crash could leave such
   // bytes under the spare's name, and a later life of the same number would believe them.
   if (Status status = fs_.sync_directory(shard_directory(options_.shard)); !status)
@@ -138,7 +145,9 @@ Status Writer::open_next(std::uint64_t group_bytes) {
   header.check = check_of(header, next->identity, 0);
   std::array<std::byte, data_offset> block{};
   std::memcpy(block.data(), &header, sizeof header);
+  kill_point("change_over.before_header");
   WEIR_TRY((*file)->pwrite(block, 0));
+  kill_point("change_over.after_header");
 
   next->file = std::move(*file);
   next->number = number;
@@ -155,7 +164,9 @@ Status Writer::make_directory() {
     return {};
   const std::string directory = shard_directory(options_.shard);
   WEIR_TRY(fs_.create_directory(root_directory()));
+  kill_point("log.after_directory");
   WEIR_TRY(fs_.create_directory(directory));
+  kill_point("log.before_directory_sync");
   // Also if they were there: whoever made them may have died before they were durable.
   if (Status status = fs_.sync_directory(root_directory()); !status)
     return poison(std::move(status));
@@ -174,6 +185,7 @@ Status Writer::ensure_next_name() {
     auto created = fs_.open(path, io::OpenMode::create);
     if (!created)
       return created.error();
+    kill_point("seal.after_next_name");
   }
   if (Status status = fs_.sync_directory(shard_directory(options_.shard)); !status)
     return poison(std::move(status));
@@ -188,12 +200,15 @@ Status Writer::seal_current() {
   seal.records = current.records;
   seal.successor = current.number + 1;
   seal.check = check_of(seal, current.identity, current.end);
+  kill_point("seal.before_write");
   if (Status status = current.file->pwrite(std::as_bytes(std::span(&seal, 1)), current.end); !status) {
     current.broken = true;
     return status;
   }
+  kill_point("seal.after_write");
   if (Status status = current.file->sync_data(); !status)
     return poison(std::move(status));
+  kill_point("seal.after_sync");
   last_file_ = current.number;
   last_file_record_ = seal.last_record;
   current_.reset();

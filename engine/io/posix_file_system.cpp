@@ -3,6 +3,7 @@
 #include "engine/io/path.hpp"
 #include "engine/io/posix_descriptor.hpp"
 #include "engine/io/posix_file.hpp"
+#include "engine/kill_point.hpp"
 #include "engine/text.hpp"
 
 #include <algorithm>
@@ -320,6 +321,7 @@ Result<bool> make_directory(const std::string& directory) {
   }
   if (::chmod(directory.c_str(), directory_mode) != 0)
     return system_error(errno, "cannot set the data directory's mode", directory);
+  kill_point("create.after_directory");
   const auto parent = std::filesystem::path(directory).parent_path();
   const auto opened = open_at(AT_FDCWD, parent.empty() ? "." : parent.string(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (!opened.valid() || retry_interrupted([&] { return ::fsync(opened.get()); }) != 0)
