@@ -236,7 +236,7 @@ TEST_CASE("compaction: a failure at any call is a warning and nothing more: no e
     const auto random = io::make_seeded_random(failing);
     {
       Engine engine = opened(disk, without_merges());
-      flush_some(engine, *random, 4);
+      flush_some(engine, *random, 16); // enough for a merge at once; fewer wait until flushes have paused
     }
     // Opening stats and sweeps; the merge that follows begins with its first open of a segment.
     std::atomic<std::uint64_t> calls{0};
