@@ -4,8 +4,8 @@
 // was not synced (`memory_file_system`), and tests can make any call fail. Owner: the engine owns one FileSystem per
 // data directory. Paths are relative to that directory, '/'-separated, made of names weir itself chose; text from
 // outside never becomes a path. Threading: FileSystem is thread-safe. A File may be read by many threads; writing,
-// truncating and syncing it is for one thread at a time. Errors: `disk_full` for ENOSPC and EDQUOT, `not_found` for
-// ENOENT, `locked` for a lock held elsewhere, else `io_error`; `where` names the path (and offset).
+// truncating and syncing it is for one thread at a time. Errors: `disk_full` for ENOSPC, EDQUOT and EFBIG, `not_found`
+// for ENOENT, `locked` for a lock held elsewhere, else `io_error`; `where` names the path (and offset).
 #pragma once
 
 #include <weir/result.hpp>

@@ -47,7 +47,7 @@ template <class Call> auto retry_interrupted(Call call) {
   }
 }
 
-/// "cannot open: Permission denied": `disk_full` for ENOSPC and EDQUOT, `not_found` for ENOENT, else `io_error`.
+/// "cannot open: Permission denied": `disk_full` for ENOSPC, EDQUOT and EFBIG, `not_found` for ENOENT, else `io_error`.
 [[nodiscard]] Error system_error(int error_number, std::string_view what, std::string where);
 
 } // namespace weir::io

@@ -21,7 +21,8 @@ std::string place(const std::string& path, std::uint64_t offset) {
 
 Error system_error(int error_number, std::string_view what, std::string where) {
   auto code = Errc::io_error;
-  if (error_number == ENOSPC || error_number == EDQUOT)
+  // EFBIG: a limit of the process or the file system; like a quota it may be lifted.
+  if (error_number == ENOSPC || error_number == EDQUOT || error_number == EFBIG)
     code = Errc::disk_full;
   else if (error_number == ENOENT)
     code = Errc::not_found;

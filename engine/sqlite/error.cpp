@@ -19,7 +19,7 @@ Errc classify(sqlite3* connection, int code) {
   case SQLITE_CANTOPEN: {
     // A journal that cannot be created for want of space is no SQLITE_FULL.
     const int system_error = connection != nullptr ? sqlite3_system_errno(connection) : 0;
-    return system_error == ENOSPC || system_error == EDQUOT ? Errc::disk_full : Errc::io_error;
+    return system_error == ENOSPC || system_error == EDQUOT || system_error == EFBIG ? Errc::disk_full : Errc::io_error;
   }
   default: return Errc::io_error;
   }

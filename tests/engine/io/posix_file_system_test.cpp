@@ -260,6 +260,7 @@ TEST_CASE("posix: a write cut short is continued, and what stops it is an error 
 TEST_CASE("posix: a full disk and a used-up quota are disk_full, whatever the call") {
   CHECK(system_error(ENOSPC, "cannot write", "file:1").code == Errc::disk_full);
   CHECK(system_error(EDQUOT, "cannot create", "file").code == Errc::disk_full);
+  CHECK(system_error(EFBIG, "cannot write", "file").code == Errc::disk_full); // RLIMIT_FSIZE
   CHECK(to_string(system_error(EIO, "cannot sync", "file")) == "io_error: cannot sync: Input/output error (file)");
   // The kernel's own full disk.
   PosixFile full(Descriptor(::open("/dev/full", O_WRONLY | O_CLOEXEC)), "full");
