@@ -71,8 +71,13 @@ test-clang:
 test-asan-ubsan:
 	$(call suite,asan-ubsan,debug build by g++ with address and undefined behaviour sanitizers)
 
-test-tsan:
-	$(call suite,tsan,thread sanitizer by clang++: all that needs no CAF)
+test-tsan: tsan-caf
+	$(call suite,tsan,thread sanitizer by clang++: whatever has threads)
+
+# CAF with the thread sanitizer: built once, in ~/.cache/weir. Without its source what needs it is skipped, and counted.
+tsan-caf:
+	@caf=$$(tests/trust/tsan/build_caf.sh) || [ $$? -eq 69 ]; \
+	  grep -qsxF "CAF_ROOT:PATH=$$caf" build/tsan/CMakeCache.txt || rm -f build/tsan/build.ninja build/tsan/CMakeCache.txt
 
 setup-bench:
 	@.ci/setup-debian.sh bench
@@ -97,9 +102,11 @@ bench-micro: setup-bench ## the hot pieces one by one, without disk and peers (h
 trust: setup ## every trust stage with its published counts (45 minutes at most); writes build/trust.jsonl
 	$(call compile,trust,weir_trust)
 	$(if $(filter fuzz,$(trust_stages)),$(call compile,fuzz,weir_fuzz))
+	$(if $(filter tsan,$(trust_stages)),@$(MAKE) tsan-caf)
+	$(if $(filter tsan,$(trust_stages)),$(call compile,tsan,weir_tsan))
 	@rm -f build/trust.jsonl
 	@failed=; for stage in $(trust_stages); do \
-	  program=build/trust/bin/weir_trust_$$stage; [ $$stage != fuzz ] || program=tests/trust/fuzz/run.py; \
+	  program=build/trust/bin/weir_trust_$$stage; driver=tests/trust/$$stage/run.py; [ ! -e $$driver ] || program=$$driver; \
 	  echo "== $$stage"; $$program --full --report build/trust.jsonl $(TRUST) || failed+=" $$stage"; \
 	done; [ -z "$$failed" ] || { echo "trust: failed:$$failed"; exit 1; }
 
@@ -123,4 +130,4 @@ format: setup ## put every source file into the house style
 clean: ## remove build/
 	@rm -rf build
 
-.PHONY: help trust fuzz setup setup-build setup-bench build bench bench-full bench-small bench-micro demo test test-dev test-clang test-asan-ubsan test-tsan coverage check-format format clean
+.PHONY: help trust fuzz tsan-caf setup setup-build setup-bench build bench bench-full bench-small bench-micro demo test test-dev test-clang test-asan-ubsan test-tsan coverage check-format format clean

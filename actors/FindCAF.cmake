@@ -2,7 +2,7 @@
 #
 # Reads CAF_ROOT (a prefix). Sets CAF_FOUND, CAF_VERSION (0.17.6), CAF_INCLUDE_DIR, CAF_CORE_LIBRARY.
 find_path(CAF_INCLUDE_DIR caf/actor_system.hpp)
-find_library(CAF_CORE_LIBRARY caf_core)
+find_library(CAF_CORE_LIBRARY NAMES caf_core caf_core_static NAMES_PER_DIR) # under CAF_ROOT it may be static only
 mark_as_advanced(CAF_INCLUDE_DIR CAF_CORE_LIBRARY)
 
 unset(CAF_VERSION)
