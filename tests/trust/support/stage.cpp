@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <fstream>
 #include <random>
@@ -74,6 +75,12 @@ int run_stage(const std::string& name, int argc, char** argv,
     std::fprintf(stderr, "%s: %s\n", name.c_str(), e.what());
     return 2;
   }
+}
+
+void skipped(const std::string& reason) {
+  std::printf("skipped: %s\n", reason.c_str());
+  if (const char* const log = std::getenv("WEIR_SKIP_LOG"); log != nullptr && *log != '\0')
+    std::ofstream(log, std::ios::app) << "skipped: " << reason << '\n';
 }
 
 void progress(const std::string& what) {

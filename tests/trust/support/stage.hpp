@@ -35,6 +35,10 @@ struct StageCounts {
 int run_stage(const std::string& name, int argc, char** argv,
               const std::function<StageCounts(const StageOptions&)>& run);
 
+/// Says that a part of the stage was left out because this machine does not allow it, and counts that in the file
+/// WEIR_SKIP_LOG names, if set: `make test` sums them up.
+void skipped(const std::string& reason);
+
 /// For long work: prints `what` to the error output with the time since the stage began, when that is a terminal or
 /// every ten seconds.
 void progress(const std::string& what);
