@@ -63,12 +63,21 @@ Book::~Book() {
   ::munmap(header_, mapped_bytes_);
 }
 
+void Book::touch() {
+  std::memset(static_cast<void*>(answers(0)), 0, size_.contexts * size_.calls_max);
+}
+
 Book::Page& Book::page(std::size_t context) const noexcept {
   return reinterpret_cast<Page*>(reinterpret_cast<char*>(header_) + header_bytes)[context];
 }
 
 std::atomic<Answer>* Book::answers(std::size_t context) const noexcept {
   return reinterpret_cast<std::atomic<Answer>*>(&page(size_.contexts)) + context * size_.calls_max;
+}
+
+std::string Book::context_id(std::size_t context) const {
+  std::string name = "c";
+  return name.append(std::to_string(context)); // g++ 12 warns of the shorter way
 }
 
 std::uint32_t Book::begin(std::size_t context) {

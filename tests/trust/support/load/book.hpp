@@ -39,8 +39,10 @@ public:
   Book(const Book&) = delete;
   Book& operator=(const Book&) = delete;
 
+  /// Takes all its memory from the system now, so that it does not grow later.
+  void touch();
   [[nodiscard]] std::size_t contexts() const noexcept { return size_.contexts; }
-  [[nodiscard]] std::string context_id(std::size_t context) const { return "c" + std::to_string(context); }
+  [[nodiscard]] std::string context_id(std::size_t context) const;
   /// The number of the context's next call.
   std::uint32_t begin(std::size_t context);
   /// Whether there is room for another.
