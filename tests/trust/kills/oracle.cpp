@@ -1,8 +1,11 @@
-#include "tests/crash/kill_oracle.hpp"
+#include "trust/kills/oracle.hpp"
 
 #include "engine/text.hpp"
 
-namespace weir::test {
+#include <algorithm>
+#include <utility>
+
+namespace weir::trust {
 
 namespace {
 
@@ -43,17 +46,36 @@ void KillOracle::own_position(Position position, const EventOrigin& origin) {
     complain(format("position {} was given to {} and to {}", position, name(owner->second), name(origin)));
 }
 
+void KillOracle::placed(std::vector<ShardId> shards) {
+  if (shards.size() != kill_contexts || (!placed_.empty() && shards != placed_))
+    return complain("contexts are in other shards than before");
+  placed_ = std::move(shards);
+  durable_up_to_.resize(1 + *std::max_element(placed_.begin(), placed_.end()));
+}
+
 void KillOracle::acknowledged(const CallId& id, std::uint32_t context, const Receipt& receipt) {
   const Call& submitted = call(id);
   if (context != submitted.context || receipt.events != submitted.events.size() || receipt.sequence == 0)
-    complain(format("{} was acknowledged with {} events from sequence {} in context {}, which is not what it stored",
-                    name(id), receipt.events, receipt.sequence, context));
+    return complain(
+        format("{} was acknowledged with {} events from sequence {} in context {}, which is not what it stored",
+               name(id), receipt.events, receipt.sequence, context));
   if (!acknowledged_.emplace(id, Acknowledged{context, receipt}).second)
     complain(name(id) + " was acknowledged twice");
   for (std::uint32_t i = 0; i < receipt.events; ++i)
     own_position(receipt.position + i, {id, i});
+  if (submitted.durability != Durability::buffered) {
+    Position& up_to = durable_up_to_.at(placed_.at(context));
+    up_to = std::max(up_to, receipt.position);
+  }
   unconfirmed_.push_back(id);
   totals_.acknowledged += receipt.events;
+}
+
+/// `buffered` promises nothing once the process is dead, unless a stronger receipt of the shard came later.
+bool KillOracle::must_survive(const CallId& id) {
+  const Acknowledged& told = acknowledged_.at(id);
+  return call(id).durability != Durability::buffered ||
+         told.receipt.position < durable_up_to_.at(placed_.at(told.context));
 }
 
 std::vector<Sequence> KillOracle::whole() const {
@@ -71,32 +93,106 @@ void KillOracle::begin_showing(const std::vector<Sequence>& from) {
   next_ = from;
 }
 
-void KillOracle::shown(std::string_view context_name, Sequence sequence, Position position, std::string_view fields,
-                       std::string_view payload) {
+std::optional<std::pair<std::uint32_t, EventOrigin>> KillOracle::identify(std::string_view context_name,
+                                                                          std::string_view fields) {
   const auto number = context_numbers_.find(context_name);
-  const EventOrigin origin = origin_of(payload);
-  if (number == context_numbers_.end() || origin.call.life == 0)
-    return complain(format("nobody stored sequence {} of context {}: {}", sequence, context_name, fields));
-  const std::uint32_t context = number->second;
+  const EventOrigin origin = origin_of(fields.substr(fields.rfind('\t') + 1));
+  if (number == context_numbers_.end() || origin.call.life == 0) {
+    complain(format("nobody stored this in context {}: {}", context_name, fields));
+    return std::nullopt;
+  }
   const Call& submitted = call(origin.call);
-  if (submitted.context != context || origin.index >= submitted.events.size())
-    return complain(format("{} is in context {}, where nobody stored it", name(origin), context_name));
+  if (submitted.context != number->second || origin.index >= submitted.events.size()) {
+    complain(format("{} is in context {}, where nobody stored it", name(origin), context_name));
+    return std::nullopt;
+  }
   const Event& event = submitted.events[origin.index];
   if (fields != caller_fields(event.event_type, *event.timestamp, event.event_id, event.metadata, event.payload))
     complain(format("{} came back with other bytes: {}", name(origin), fields));
+  return std::pair{number->second, origin};
+}
+
+void KillOracle::shown(std::string_view context_name, Sequence sequence, Position position, std::string_view fields) {
+  const auto identified = identify(context_name, fields);
+  if (!identified)
+    return;
+  const auto& [context, origin] = *identified;
   if (sequence != next_[context])
     complain(format("context {} goes on with sequence {} where {} was due", context_name, sequence, next_[context]));
   next_[context] = sequence + 1;
 
   auto& seen = contexts_[context];
   if (sequence > seen.size()) {
-    const Seen found{origin, static_cast<std::uint32_t>(submitted.events.size()), position};
+    const Seen found{origin, static_cast<std::uint32_t>(call(origin.call).events.size()), position};
     check_new(context, sequence, found);
     seen.push_back(found);
+    if (dump_is_whole_ && position > segments_up_to_.at(placed_.at(context)) && !dumped_.contains(position))
+      complain(format("{} was in no segment and, the dumper says, not in the log; now it is there", name(origin)));
   } else if (sequence == 0 || seen[sequence - 1].origin != origin || seen[sequence - 1].position != position) {
     complain(format("context {} sequence {} is {} at position {} now, and was another event before", context_name,
                     sequence, name(origin), position));
   }
+}
+
+void KillOracle::dumped(const LogDump& dump) {
+  if (!dump.error.empty())
+    return complain(dump.error);
+  segments_up_to_.clear();
+  for (const LogDump::Shard& shard : dump.shards)
+    segments_up_to_.push_back(shard.position_max);
+  std::map<Position, Dumped> found;
+  Position before = 0;
+  ShardId shard = 0;
+  for (const LogDump::DumpedEvent& event : dump.events) {
+    const auto identified = identify(event.context, event.fields);
+    if (!identified)
+      continue;
+    const auto& [context, origin] = *identified;
+    own_position(event.position, origin);
+    if (event.shard != std::exchange(shard, event.shard))
+      before = 0;
+    if (event.position <= std::exchange(before, event.position))
+      complain(format("in the log of shard {}, position {} follows {}", shard, event.position, before));
+    if (!placed_.empty() && placed_[context] != shard)
+      complain(format("{} is in the log of shard {}, but belongs to shard {}", name(origin), shard, placed_[context]));
+    found.emplace(event.position, Dumped{context, event.sequence, origin});
+  }
+  totals_.dumped += dump.events.size();
+  if (!placed_.empty())
+    check_in_dump(found);
+  for (const auto& [position, event] : found)
+    dumped_.insert_or_assign(position, event);
+  dump_is_whole_ = !dump.shards.empty();
+}
+
+void KillOracle::check_in_dump(const std::map<Position, Dumped>& found) {
+  if (segments_up_to_.size() != durable_up_to_.size())
+    return complain(format("the catalog has {} shards", segments_up_to_.size()));
+  const auto look = [&](const Dumped& wanted, Position position, const char* because) {
+    if (position <= segments_up_to_[placed_[wanted.context]])
+      return;
+    const auto there = found.find(position);
+    if (there != found.end() && there->second == wanted)
+      return;
+    ++totals_.lost;
+    complain(format("{} {}, but the dumper finds {} at position {}, and no segment reaches so far", name(wanted.origin),
+                    because, there == found.end() ? "nothing" : name(there->second.origin), position));
+  };
+  for (const CallId& id : unconfirmed_) {
+    const Acknowledged& told = acknowledged_.at(id);
+    if (!shown_calls_.contains(id) && must_survive(id))
+      for (std::uint32_t i = 0; i < told.receipt.events; ++i)
+        look({told.context, told.receipt.sequence + i, {id, i}}, told.receipt.position + i, "was acknowledged");
+  }
+  for (std::uint32_t context = 0; context < kill_contexts; ++context)
+    for (std::size_t i = contexts_[context].size(); i > 0; --i) {
+      const Seen& seen = contexts_[context][i - 1];
+      if (seen.position <= segments_up_to_[placed_[context]])
+        break;
+      look({context, i, seen.origin}, seen.position, "was shown");
+    }
+  for (const auto& [position, event] : dumped_)
+    look(event, position, "was in the log before");
 }
 
 void KillOracle::check_new(std::uint32_t context, Sequence sequence, const Seen& event) {
@@ -146,15 +242,25 @@ void KillOracle::end_showing(std::uint64_t count) {
       complain(name(seen.back().origin.call) + " is torn");
   }
   for (const CallId& id : unconfirmed_)
-    if (!shown_calls_.contains(id)) {
+    if (!shown_calls_.contains(id) && must_survive(id)) {
       const Acknowledged& told = acknowledged_.at(id);
       totals_.lost += told.receipt.events;
       complain(format("{} was acknowledged as sequence {} of {}, and is lost", name(id), told.receipt.sequence,
                       kill_context_name(told.context)));
     }
   unconfirmed_.clear();
+  for (const auto& [position, event] : dumped_) {
+    const auto& seen = contexts_[event.context];
+    if (event.sequence <= seen.size() && seen[event.sequence - 1].origin == event.origin &&
+        seen[event.sequence - 1].position == position)
+      continue;
+    ++totals_.lost;
+    complain(format("the dumper saw {} in the log as sequence {} at position {}, where recovery has another or none",
+                    name(event.origin), event.sequence, position));
+  }
+  dumped_.clear();
   if (count != known)
     complain(format("a query counts {} events, replay gives {}", count, known));
 }
 
-} // namespace weir::test
+} // namespace weir::trust

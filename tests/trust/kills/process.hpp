@@ -11,7 +11,7 @@
 #include <sys/types.h>
 #include <vector>
 
-namespace weir::test {
+namespace weir::trust {
 
 class HostProcess {
 public:
@@ -29,12 +29,16 @@ public:
   void kill();
   /// Waits for the child's death: true if it was ours to decide (SIGKILL), false if it ended by itself.
   [[nodiscard]] bool died_by_kill();
+  /// Waits for the child's end: its exit code, or -1 if a signal ended it. Either this or died_by_kill() is called.
+  [[nodiscard]] int exit_code();
 
 private:
+  int wait();
+
   pid_t pid_ = -1;
   int pipe_ = -1;
   std::string buffer_;
   std::size_t read_to_ = 0; ///< Start in `buffer_` of what has not been handed out.
 };
 
-} // namespace weir::test
+} // namespace weir::trust

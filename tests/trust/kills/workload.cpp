@@ -1,10 +1,10 @@
-#include "tests/crash/kill_workload.hpp"
+#include "trust/kills/workload.hpp"
 
 #include "engine/text.hpp"
 
 #include <cstdio>
 
-namespace weir::test {
+namespace weir::trust {
 
 namespace {
 
@@ -14,13 +14,21 @@ std::uint32_t pick_context(Dice& dice) {
   return static_cast<std::uint32_t>(dice.below(dice.below(2) == 0 ? hot : kill_contexts));
 }
 
-// Mostly small; some fill a block, and a call of a few of the largest needs a log file of its own.
+// Mostly small; some fill a block, and the largest needs a log file of its own.
 std::size_t pick_text_bytes(Dice& dice) {
   switch (dice.below(64)) {
   case 0: return 2'000 + dice.below(4'000);
-  case 1: return dice.below(4) == 0 ? 20'000 : 0;
+  case 1: return dice.below(4) == 0 ? 20'000 : dice.below(8) == 0 ? 80'000 : 0;
   default: return 20 + dice.below(300);
   }
+}
+
+// In every fourth life hardly anybody waits for a sync: only then are groups compressed.
+Durability pick_durability(const CallId& id, Dice& dice) {
+  const std::uint64_t of_64 = dice.below(64);
+  if (id.life % 4 == 0)
+    return of_64 == 0 ? Durability::synced : of_64 < 16 ? Durability::buffered : Durability::written;
+  return of_64 < 4 ? Durability::buffered : of_64 < 20 ? Durability::written : Durability::synced;
 }
 
 } // namespace
@@ -33,7 +41,7 @@ Call make_call(std::uint64_t seed, const CallId& id) {
   Dice dice(Dice(seed).next() ^ (std::uint64_t{id.life} << 40U) ^ (std::uint64_t{id.writer} << 32U) ^ id.number);
   Call call;
   call.context = pick_context(dice);
-  call.durability = dice.below(4) == 0 ? Durability::written : Durability::synced;
+  call.durability = pick_durability(id, dice);
   call.events.resize(1 + (dice.below(2) == 0 ? 0 : dice.below(8)));
   for (std::size_t i = 0; i < call.events.size(); ++i) {
     Event& event = call.events[i];
@@ -67,4 +75,4 @@ std::string caller_fields(std::string_view type, Timestamp timestamp, std::strin
   return format("{}\t{}\t{}\t{}\t{}", type, timestamp.time_since_epoch().count(), event_id, metadata, payload);
 }
 
-} // namespace weir::test
+} // namespace weir::trust

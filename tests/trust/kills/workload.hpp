@@ -1,4 +1,4 @@
-// What the writers of the kill test store, as a pure function of who stores it.
+// What the writers of the kill stage store, as a pure function of who stores it.
 //
 // Purpose: the host builds its calls with this and the driver builds them again, so that every byte found after a crash
 // can be compared with what that writer really handed in.
@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-namespace weir::test {
+namespace weir::trust {
 
 /// One store call: the `number`th (from 1) of a writer in a life of the engine. Lives are numbered from 1 over a run.
 struct CallId {
@@ -27,8 +27,8 @@ struct CallId {
 
 struct Call {
   std::uint32_t context = 0;
-  Durability durability = Durability::synced; ///< Never `buffered`: that promises nothing when the process dies.
-  std::vector<Event> events;                  ///< 1-8.
+  Durability durability = Durability::synced;
+  std::vector<Event> events; ///< 1-8.
 };
 
 inline constexpr std::uint32_t kill_contexts = 200;
@@ -61,4 +61,4 @@ private:
   std::unique_ptr<io::Random> random_;
 };
 
-} // namespace weir::test
+} // namespace weir::trust

@@ -6,23 +6,26 @@
 // Owner: the driver, one for a directory. Threading: one thread.
 #pragma once
 
-#include "tests/crash/kill_workload.hpp"
+#include "trust/kills/log_dump.hpp"
+#include "trust/kills/workload.hpp"
 
 #include <weir/event.hpp>
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
-namespace weir::test {
+namespace weir::trust {
 
 /// Events, over all directories of a run.
 struct KillTotals {
   std::uint64_t acknowledged = 0;
+  std::uint64_t dumped = 0;                 ///< Seen in the logs by the independent dumper, each time it looked.
   std::uint64_t unacknowledged_present = 0; ///< Stored, but the host died before it could say so.
   std::uint64_t lost = 0;                   ///< Acknowledged or shown before, and not there.
   std::uint64_t duplicates = 0;
@@ -32,6 +35,8 @@ class KillOracle {
 public:
   KillOracle(std::uint64_t seed, KillTotals& totals);
 
+  /// In which shard each context is; said by every host before it shows or stores anything.
+  void placed(std::vector<ShardId> shards);
   /// The host had the receipt of `id`.
   void acknowledged(const CallId& id, std::uint32_t context, const Receipt& receipt);
 
@@ -40,10 +45,15 @@ public:
   [[nodiscard]] std::vector<Sequence> unseen() const;
   /// A host that has just opened the directory, and does not store yet, shows each context from `from` on ...
   void begin_showing(const std::vector<Sequence>& from);
-  void shown(std::string_view context, Sequence sequence, Position position, std::string_view fields,
-             std::string_view payload);
+  void shown(std::string_view context, Sequence sequence, Position position, std::string_view fields);
   /// ... to its end, and a query has counted `count` events in all.
   void end_showing(std::uint64_t count);
+
+  /// The host is dead, and nobody has opened the directory since: its logs must hold all that is not in segments. What
+  /// the next showing adds must be what `dump` holds, if nothing is stored before.
+  void dumped(const LogDump& dump);
+  /// From here on the directory may hold more than the last dump.
+  void storing() { dump_is_whole_ = false; }
 
   void complain(std::string what);
   [[nodiscard]] const std::vector<std::string>& complaints() const { return complaints_; }
@@ -59,9 +69,20 @@ private:
     Receipt receipt;
   };
 
+  struct Dumped {
+    std::uint32_t context = 0;
+    Sequence sequence = 0;
+    EventOrigin origin;
+    friend bool operator==(const Dumped&, const Dumped&) = default;
+  };
+
   const Call& call(const CallId& id);
   void own_position(Position position, const EventOrigin& origin);
   void check_new(std::uint32_t context, Sequence sequence, const Seen& event);
+  /// Context and origin of an event, if it is one that was stored, with the bytes it was stored with.
+  std::optional<std::pair<std::uint32_t, EventOrigin>> identify(std::string_view context, std::string_view fields);
+  void check_in_dump(const std::map<Position, Dumped>& found);
+  [[nodiscard]] bool must_survive(const CallId& id);
 
   const std::uint64_t seed_;
   KillTotals& totals_;
@@ -74,9 +95,14 @@ private:
   std::map<std::pair<std::uint32_t, std::pair<std::uint32_t, std::uint32_t>>, std::uint32_t>
       last_number_; ///< By context, life and writer.
   std::unordered_map<Position, EventOrigin> position_owners_;
+  std::vector<ShardId> placed_;          ///< By context; empty before the first host said so.
+  std::vector<Position> durable_up_to_;  ///< By shard: a receipt said that everything before it survives.
+  std::map<Position, Dumped> dumped_;    ///< What the dumper saw and no showing has confirmed.
+  std::vector<Position> segments_up_to_; ///< By shard, at the last dump.
+  bool dump_is_whole_ = false;           ///< Nothing was stored since.
   CallId cached_id_;
   Call cached_call_;
   std::vector<std::string> complaints_;
 };
 
-} // namespace weir::test
+} // namespace weir::trust

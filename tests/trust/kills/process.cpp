@@ -1,4 +1,4 @@
-#include "tests/crash/kill_process.hpp"
+#include "trust/kills/process.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-namespace weir::test {
+namespace weir::trust {
 
 namespace {
 constexpr std::size_t read_bytes = std::size_t{256} << 10U;
@@ -84,11 +84,21 @@ void HostProcess::kill() {
 }
 
 bool HostProcess::died_by_kill() {
+  const int status = wait();
+  return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+
+int HostProcess::exit_code() {
+  const int status = wait();
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int HostProcess::wait() {
   int status = 0;
   while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
   }
   pid_ = -1;
-  return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+  return status;
 }
 
-} // namespace weir::test
+} // namespace weir::trust

@@ -1,0 +1,272 @@
+// Kills: a host that stores is killed over and over, at moments, at named points and while it recovers; what it had
+// acknowledged must be there, whole, once and in order.
+//
+//   weir_trust_kills --full --seed 7                    all of it
+//   weir_trust_kills --full --seed 7 --only directory-3 one directory: the same aims and stores, but the clock's kills
+#include "trust/kills/story.hpp"
+#include "trust/support/stage.hpp"
+
+#include "engine/hash.hpp"
+#include "engine/text.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <mutex>
+#include <thread>
+
+namespace weir::trust {
+
+namespace {
+
+using At = Aim::At;
+
+/// How much is done in a profile.
+struct Extent {
+  std::size_t directories;
+  std::size_t moments;     ///< In each directory: kills at a moment or an acknowledgement ...
+  std::size_t openings;    ///< ... and lives in which the engine is killed while it opens.
+  std::size_t points_each; ///< How often each kill point is aimed at; 0: once, and only some of them.
+  std::size_t points_some; ///< Then so many in each directory.
+  std::uint32_t dump_every;
+  std::size_t controls;        ///< Directories of each control.
+  std::uint64_t killed_at_min; ///< Kills at each point that the profile must reach.
+};
+constexpr Extent small{2, 5, 2, 0, 18, 1, 1, 0};
+constexpr Extent full{36, 22, 4, 6, 0, 4, 10, 5};
+constexpr std::size_t extra_directories_max = 40;
+constexpr std::size_t points_in_extra_directory = 12;
+
+std::uint64_t seed_of(std::uint64_t seed, std::uint64_t number) {
+  return hash64(&number, sizeof number, seed);
+}
+
+template <class T> void shuffle(std::vector<T>& items, Dice& dice) {
+  for (std::size_t left = items.size(); left > 1; --left)
+    std::swap(items[left - 1], items[dice.below(left)]);
+}
+
+class Stage {
+public:
+  explicit Stage(const StageOptions& options) : options_(options), extent_(options.full ? full : small) {}
+
+  StageCounts run() {
+    std::vector<StoryPlan> plans;
+    const auto decks = deal_points();
+    for (std::size_t number = 0; number < extent_.directories; ++number)
+      plans.push_back(plan_directory(number, decks[number]));
+    run_all(plans);
+    for (std::size_t extra = 0; extra < extra_directories_max && more_to_kill_at(); ++extra)
+      run_all({plan_extra(extra)});
+    run_controls();
+    return report();
+  }
+
+  /// Whether something that had to be shown was not.
+  [[nodiscard]] bool fell_short() const { return fell_short_; }
+
+private:
+  [[nodiscard]] bool wanted(const std::string& name) const {
+    return options_.only.empty() || name == options_.only ||
+           (options_.only.back() != '-' && name.starts_with(options_.only + "-"));
+  }
+
+  /// The kill points that each directory is killed at.
+  std::vector<std::vector<std::size_t>> deal_points() const {
+    Dice dice(seed_of(options_.seed, 1'000'000));
+    std::vector<std::size_t> deck;
+    if (kill_points_built)
+      for (const Phase phase : {Phase::opening, Phase::writing, Phase::closing})
+        for (const std::size_t point : points_of(phase))
+          deck.insert(deck.end(), std::max<std::size_t>(1, extent_.points_each), point);
+    shuffle(deck, dice);
+    std::vector<std::vector<std::size_t>> decks(extent_.directories);
+    for (std::size_t i = 0; i < deck.size(); ++i)
+      if (auto& to = decks[i % decks.size()]; extent_.points_each != 0 || to.size() < extent_.points_some)
+        to.push_back(deck[i]);
+    return decks;
+  }
+
+  StoryPlan plan_directory(std::size_t number, const std::vector<std::size_t>& points) const {
+    StoryPlan plan;
+    plan.name = format("directory-{}", number);
+    plan.host = WEIR_KILLS_HOST;
+    plan.seed = seed_of(options_.seed, number);
+    plan.dump_every = extent_.dump_every;
+    Dice dice(plan.seed + 1);
+    for (std::size_t i = 0; i < extent_.moments; ++i)
+      if (dice.below(4) == 0)
+        plan.aims.push_back({At::acknowledgement, 0, static_cast<std::uint32_t>(1 + dice.below(400))});
+      else
+        plan.aims.push_back({At::moment});
+    plan.aims.insert(plan.aims.end(), extent_.openings, Aim{At::opening});
+    for (const std::size_t point : points)
+      plan.aims.push_back({At::point, point, static_cast<std::uint32_t>(1 + dice.below(hits_expected(point)))});
+    plan.aims.push_back({At::closed});
+    shuffle(plan.aims, dice);
+    const std::vector<Aim> beginning = begin_directory(number);
+    plan.aims.insert(plan.aims.begin(), beginning.begin(), beginning.end());
+    return plan;
+  }
+
+  /// A directory that is being made can be killed again and again, until it is there.
+  static std::vector<Aim> begin_directory(std::size_t number) {
+    std::vector<Aim> aims;
+    if (!kill_points_built)
+      return aims;
+    std::vector<std::size_t> creating = points_of(Phase::creating);
+    // Behind the commit it is there, so only one of these is met.
+    constexpr KillPoint last[] = {"create.after_commit", "create.before_directory_sync"};
+    std::erase(creating, last[number % 2].index());
+    for (const std::size_t point : creating)
+      aims.push_back({At::point, point, 1});
+    const std::vector<std::size_t> first = points_of(Phase::first);
+    aims.push_back({At::point, first[number % first.size()], 1});
+    return aims;
+  }
+
+  [[nodiscard]] std::vector<std::size_t> too_rare() const {
+    std::vector<std::size_t> points;
+    for (std::size_t point = 0; point < kill_point_count; ++point)
+      if (counts_.killed_at[point] < extent_.killed_at_min)
+        points.push_back(point);
+    return points;
+  }
+  [[nodiscard]] bool more_to_kill_at() const { return options_.only.empty() && failed_ == 0 && !too_rare().empty(); }
+
+  StoryPlan plan_extra(std::size_t extra) const {
+    std::vector<std::size_t> points;
+    for (const std::size_t point : too_rare())
+      if (phase_of(point) != Phase::creating && phase_of(point) != Phase::first &&
+          points.size() < points_in_extra_directory)
+        points.push_back(point);
+    StoryPlan plan = plan_directory(extent_.directories + extra, {});
+    plan.aims = begin_directory(extra);
+    for (const std::size_t point : points)
+      plan.aims.push_back({At::point, point, 1});
+    return plan;
+  }
+
+  /// One directory on each processor.
+  void run_all(const std::vector<StoryPlan>& plans) {
+    std::atomic<std::size_t> next{0};
+    const auto work = [&] {
+      for (std::size_t i = next++; i < plans.size() && failed_ == 0; i = next++) {
+        if (!wanted(plans[i].name))
+          continue;
+        StoryCounts counts;
+        std::vector<std::size_t> missed;
+        const bool content = live(plans[i], counts, missed);
+        const std::lock_guard lock(mutex_);
+        counts_.add(counts);
+        missed_ += missed.size();
+        if (!content) {
+          ++failed_;
+          std::fprintf(stderr, "kills: again with: weir_trust_kills %s--seed %llu --only %s\n",
+                       options_.full ? "--full " : "", static_cast<unsigned long long>(options_.seed),
+                       plans[i].name.c_str());
+        }
+        progress("kills: " + std::to_string(counts_.kills));
+      }
+    };
+    std::vector<std::thread> workers;
+    for (unsigned i = 0; i < std::min(2U, std::max(1U, std::thread::hardware_concurrency())); ++i)
+      workers.emplace_back(work);
+    for (std::thread& worker : workers)
+      worker.join();
+  }
+
+  /// The same judge must be content with SQLite, and must see what a host loses that answers before it stores.
+  void run_controls() {
+    const std::size_t before = failed_;
+    for (std::size_t number = 0; number < extent_.controls && failed_ == before; ++number) {
+      StoryPlan plan;
+      plan.dumped = false;
+      plan.aims.assign(3, {At::moment});
+      plan.seed = seed_of(options_.seed, 2'000'000 + number);
+      Dice dice(plan.seed);
+      plan.aims.push_back({At::acknowledgement, 0, static_cast<std::uint32_t>(20 + dice.below(100))});
+      if (plan.name = format("sqlite-{}", number); wanted(plan.name)) {
+        plan.host = WEIR_SQLITE_HOST;
+        StoryCounts counts;
+        std::vector<std::size_t> missed;
+        failed_ += live(plan, counts, missed) ? 0 : 1;
+        sqlite_kills_ += counts.kills;
+      }
+      if (plan.name = format("early-{}", number); wanted(plan.name)) {
+        plan.host = WEIR_KILLS_HOST;
+        plan.early = true;
+        StoryCounts counts;
+        ++early_;
+        early_found_ += losses_of(plan, counts) != 0 ? 1 : 0;
+        progress("kills: controls");
+      }
+    }
+  }
+
+  StageCounts report() {
+    StageCounts result;
+    result.count = options_.only.starts_with("sqlite")  ? sqlite_kills_
+                   : options_.only.starts_with("early") ? early_
+                                                        : counts_.kills;
+    result.acknowledged_lost = counts_.events.lost;
+    result.wrong_answers = failed_;
+    const auto least = std::min_element(counts_.killed_at.begin(), counts_.killed_at.end());
+    const auto hit = static_cast<std::uint64_t>(
+        std::count_if(counts_.killed_at.begin(), counts_.killed_at.end(), [](std::uint64_t n) { return n != 0; }));
+    result.more = {{"kill_points", kill_points_built ? kill_point_count : 0},
+                   {"kill_points_hit", hit},
+                   {"least_hit", *least},
+                   {"kills_at_points", counts_.kills_at_points},
+                   {"kills_in_recovery", counts_.kills_opening},
+                   {"points_missed", missed_},
+                   {"lives", counts_.lives},
+                   {"acknowledged", counts_.events.acknowledged},
+                   {"unacknowledged_but_present", counts_.events.unacknowledged_present},
+                   {"duplicates", counts_.events.duplicates},
+                   {"logs_dumped", counts_.dumps},
+                   {"events_dumped", counts_.events.dumped},
+                   {"reopened_unchanged", counts_.reopened_unchanged},
+                   {"sqlite_full_kills", sqlite_kills_},
+                   {"early_acknowledgement_runs", early_},
+                   {"early_acknowledgement_found", early_found_}};
+    if (early_found_ != early_)
+      fall_short(format("the judge found the loss in {} of {} runs of a host that answers before it stores",
+                        early_found_, early_));
+    if (options_.only.empty() && kill_points_built)
+      for (const std::size_t point : too_rare())
+        fall_short(format("{} was killed at {} times, {} are wanted (it was reached {} times in a life)",
+                          kill_point_names[point], counts_.killed_at[point], extent_.killed_at_min,
+                          counts_.reached[point]));
+    return result;
+  }
+
+  void fall_short(const std::string& why) {
+    std::fprintf(stderr, "kills: %s\n", why.c_str());
+    fell_short_ = true;
+  }
+
+  const StageOptions options_;
+  const Extent extent_;
+  std::mutex mutex_;
+  StoryCounts counts_;
+  std::atomic<std::size_t> failed_{0};
+  std::uint64_t missed_ = 0, sqlite_kills_ = 0, early_ = 0, early_found_ = 0;
+  bool fell_short_ = false;
+};
+
+} // namespace
+
+} // namespace weir::trust
+
+int main(int argc, char** argv) {
+  using namespace weir::trust;
+  bool fell_short = false;
+  const int code = run_stage("kills", argc, argv, [&](const StageOptions& options) {
+    Stage stage(options);
+    const StageCounts counts = stage.run();
+    fell_short = stage.fell_short();
+    return counts;
+  });
+  return code == 0 && fell_short ? 1 : code;
+}

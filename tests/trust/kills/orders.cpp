@@ -1,0 +1,82 @@
+#include "trust/kills/orders.hpp"
+
+#include <charconv>
+#include <stdexcept>
+#include <string_view>
+
+namespace weir::trust {
+
+namespace {
+
+std::uint64_t number(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size())
+    throw std::runtime_error("not a number: " + std::string(text));
+  return value;
+}
+
+} // namespace
+
+std::vector<std::string> arguments_of(const std::string& host, const HostOrders& orders) {
+  std::vector<std::string> arguments{host,
+                                     "directory=" + orders.directory,
+                                     "board=" + orders.board,
+                                     "seed=" + std::to_string(orders.seed),
+                                     "life=" + std::to_string(orders.life),
+                                     "calls_per_flush=" + std::to_string(orders.calls_per_flush)};
+  if (orders.point) {
+    arguments.push_back("point=" + std::to_string(*orders.point));
+    arguments.push_back("hit=" + std::to_string(orders.hit));
+  }
+  if (orders.acks_until_kill != 0)
+    arguments.push_back("acks_until_kill=" + std::to_string(orders.acks_until_kill));
+  if (orders.acks_until_close != 0)
+    arguments.push_back("acks_until_close=" + std::to_string(orders.acks_until_close));
+  if (orders.idle)
+    arguments.emplace_back("idle=1");
+  if (orders.early)
+    arguments.emplace_back("early=1");
+  for (const Sequence from : orders.show)
+    arguments.push_back("show=" + std::to_string(from));
+  return arguments;
+}
+
+HostOrders orders_of(int argc, char** argv) {
+  HostOrders orders;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    const std::size_t equals = argument.find('=');
+    const std::string_view name = argument.substr(0, equals);
+    const std::string_view value = equals == argument.npos ? "" : argument.substr(equals + 1);
+    if (name == "directory")
+      orders.directory = value;
+    else if (name == "board")
+      orders.board = value;
+    else if (name == "seed")
+      orders.seed = number(value);
+    else if (name == "life")
+      orders.life = static_cast<std::uint32_t>(number(value));
+    else if (name == "calls_per_flush")
+      orders.calls_per_flush = static_cast<std::uint32_t>(number(value));
+    else if (name == "point")
+      orders.point = number(value);
+    else if (name == "hit")
+      orders.hit = static_cast<std::uint32_t>(number(value));
+    else if (name == "acks_until_kill")
+      orders.acks_until_kill = number(value);
+    else if (name == "acks_until_close")
+      orders.acks_until_close = number(value);
+    else if (name == "idle")
+      orders.idle = number(value) != 0;
+    else if (name == "early")
+      orders.early = number(value) != 0;
+    else if (name == "show")
+      orders.show.push_back(number(value));
+    else
+      throw std::runtime_error("unknown argument " + std::string(argument));
+  }
+  return orders;
+}
+
+} // namespace weir::trust
