@@ -10,7 +10,7 @@ constexpr std::size_t write_bytes = 256 * KiB;
 
 } // namespace
 
-Result<BlockRef> SegmentOutput::append(BlockKind kind, std::string_view raw, bool encode) {
+BlockRef SegmentOutput::append(BlockKind kind, std::string_view raw, bool encode) {
   const std::size_t begin = buffer_.size();
   const BlockRef ref = append_block(buffer_, offset(), identity_, kind, raw, encode ? &encoder_ : nullptr);
   last_checksum_ = load<std::uint64_t>(buffer_.data() + begin);
@@ -18,17 +18,15 @@ Result<BlockRef> SegmentOutput::append(BlockKind kind, std::string_view raw, boo
   if (kind == BlockKind::payloads && encoder_.dictionary().empty() && raw.size() >= dictionary_source_bytes_min)
     encoder_.set_dictionary(raw.substr(0, dictionary_bytes_max));
   if (buffer_.size() >= write_bytes)
-    WEIR_TRY(flush());
+    flush();
   return ref;
 }
 
-Status SegmentOutput::flush() {
-  if (buffer_.empty())
-    return {};
-  WEIR_TRY(file_.append(as_bytes(buffer_)));
+void SegmentOutput::flush() {
+  if (status_ && !buffer_.empty())
+    status_ = file_.append(as_bytes(buffer_));
   written_ += buffer_.size();
   buffer_.clear();
-  return {};
 }
 
 } // namespace weir::segments

@@ -1,7 +1,8 @@
 // The growing file of a new segment: blocks in, large writes out.
 //
 // Owner: one SegmentWriter; one thread.
-// Invariants: nothing is written twice; after an error the file is good for nothing but to be removed.
+// Invariants: nothing is written twice; after an error nothing is written any more, and the file is good for nothing
+// but to be removed. Blocks are buffered, so which of them meets the error is chance: status() has it.
 #pragma once
 
 #include <weir/result.hpp>
@@ -21,11 +22,13 @@ public:
 
   /// Appends bytes that are no block: the header.
   void append_raw(std::string_view bytes) { buffer_ += bytes; }
-  /// Appends a block and says where it is. Errors: as File::append.
-  /// The first large block of payloads becomes the dictionary of the strings after it.
-  Result<BlockRef> append(BlockKind kind, std::string_view raw, bool encode = true);
+  /// Appends a block and says where it is. The first large block of payloads becomes the dictionary of the strings
+  /// after it.
+  BlockRef append(BlockKind kind, std::string_view raw, bool encode = true);
   /// Writes what is buffered.
-  Status flush();
+  void flush();
+  /// The first error of writing, as of File::append.
+  [[nodiscard]] const Status& status() const noexcept { return status_; }
 
   /// Empty: there is none.
   [[nodiscard]] std::string_view dictionary() const noexcept { return encoder_.dictionary(); }
@@ -41,6 +44,7 @@ private:
   std::uint64_t written_ = 0;
   std::uint64_t last_checksum_ = 0;
   std::string buffer_;
+  Status status_;
   BlockEncoder encoder_;
 };
 

@@ -1,5 +1,6 @@
 #include "segments/segment_writer.hpp"
 
+#include "engine/check.hpp"
 #include "engine/hash.hpp"
 #include "engine/text.hpp"
 #include "segments/bit_pack.hpp"
@@ -43,8 +44,7 @@ Status SegmentWriter::check_order(const EventView& event, bool new_context) cons
     return fail(Errc::invalid_argument,
                 format("events for a segment are out of order: sequence {} follows {}", event.sequence, last_sequence_),
                 std::string(event.context_id));
-  if (totals.event_count == segment_rows_max)
-    return fail(Errc::too_large, format("a segment holds at most {} events", segment_rows_max));
+  WEIR_CHECK(totals.event_count < segment_rows_max); // no memtable is that large, and no merge is let to be
   return {};
 }
 
@@ -72,23 +72,24 @@ Status SegmentWriter::add(const EventView& event) {
   last_sequence_ = event.sequence;
   if (!zone_)
     zone_ = std::make_unique<ZoneWriter>(out_, totals.event_count);
-  WEIR_TRY(zone_->add(event, type_number(event.event_type), new_context));
+  zone_->add(event, type_number(event.event_type), new_context);
   if (!event.event_id.empty())
     event_id_hashes_.push_back(event_id_filter_hash(event.context_id, event.event_id, out_.identity()));
   positions_.push_back(event.position);
   ++totals.event_count;
   totals.payload_bytes += event.payload.size();
-  return zone_->rows() == footer_.zone_rows ? finish_zone() : Status{};
+  if (zone_->rows() == footer_.zone_rows)
+    finish_zone();
+  return out_.status();
 }
 
-Status SegmentWriter::finish_zone() {
-  WEIR_TRY(zone_->finish());
+void SegmentWriter::finish_zone() {
+  zone_->finish();
   const ZoneMeta& zone = zone_->meta();
   extend(footer_.totals, zone);
   footer_.zones.push_back(zone);
   footer_.places.push_back(zone_->place());
   zone_.reset();
-  return {};
 }
 
 void SegmentWriter::finish_context() {
@@ -110,17 +111,14 @@ void SegmentWriter::flush_index_block() {
   index_blocks_.push_back(std::move(block));
 }
 
-Status SegmentWriter::write_filter(FilterShape& shape, BlockKind kind, std::vector<std::uint64_t>& hashes) {
+void SegmentWriter::write_filter(FilterShape& shape, BlockKind kind, std::vector<std::uint64_t>& hashes) {
   const BuiltFilter filter = build_filter(hashes, filter_bits_per_key_);
   hashes = {};
   shape = filter.shape;
   shape.offset = shape.lines == 0 ? 0 : out_.offset();
   const std::string_view lines = filter.lines;
-  for (std::size_t at = 0; at < lines.size(); at += filter_lines_per_block * filter_line_bytes) {
-    if (auto ref = out_.append(kind, lines.substr(at, filter_lines_per_block * filter_line_bytes), false); !ref)
-      return std::move(ref).error();
-  }
-  return {};
+  for (std::size_t at = 0; at < lines.size(); at += filter_lines_per_block * filter_line_bytes)
+    out_.append(kind, lines.substr(at, filter_lines_per_block * filter_line_bytes), false);
 }
 
 Status SegmentWriter::write_order() {
@@ -137,8 +135,7 @@ Status SegmentWriter::write_order() {
     std::string raw;
     append_packed(raw, values, footer_.order_width());
     raw.append(bits_padding_bytes, '\0');
-    if (auto ref = out_.append(BlockKind::position_order, raw, false); !ref)
-      return std::move(ref).error();
+    out_.append(BlockKind::position_order, raw, false);
   }
   return {};
 }
@@ -148,33 +145,26 @@ Result<SegmentMeta> SegmentWriter::finish() {
   if (totals.event_count == 0)
     return fail(Errc::invalid_argument, "a segment needs at least one event");
   if (zone_)
-    WEIR_TRY(finish_zone());
+    finish_zone();
   finish_context();
   if (!index_.empty())
     flush_index_block();
   for (PendingIndexBlock& block : index_blocks_) {
-    auto ref = out_.append(BlockKind::context_index, block.content);
-    if (!ref)
-      return std::move(ref).error();
-    block.place.ref = *ref;
+    block.place.ref = out_.append(BlockKind::context_index, block.content);
     footer_.index.push_back(std::move(block.place));
     block.content = {};
   }
-  WEIR_TRY(write_filter(footer_.context_filter, BlockKind::context_filter, context_hashes_));
-  WEIR_TRY(write_filter(footer_.event_id_filter, BlockKind::event_id_filter, event_id_hashes_));
+  write_filter(footer_.context_filter, BlockKind::context_filter, context_hashes_);
+  write_filter(footer_.event_id_filter, BlockKind::event_id_filter, event_id_hashes_);
   WEIR_TRY(write_order());
-  if (!out_.dictionary().empty()) {
-    auto ref = out_.append(BlockKind::dictionary, out_.dictionary());
-    if (!ref)
-      return std::move(ref).error();
-    footer_.dictionary_block = *ref;
-  }
+  if (!out_.dictionary().empty())
+    footer_.dictionary_block = out_.append(BlockKind::dictionary, out_.dictionary());
   totals.footer_offset = out_.offset();
-  if (auto ref = out_.append(BlockKind::footer, encode_footer(footer_)); !ref)
-    return std::move(ref).error();
+  out_.append(BlockKind::footer, encode_footer(footer_));
   totals.footer_checksum = out_.last_checksum();
   totals.file_bytes = out_.offset();
-  WEIR_TRY(out_.flush());
+  out_.flush();
+  WEIR_TRY(out_.status());
   return totals;
 }
 

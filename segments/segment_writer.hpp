@@ -40,18 +40,18 @@ public:
   /// Writes into the empty `file`, which must outlive the writer.
   SegmentWriter(io::File& file, const SegmentIdentity& who, std::uint32_t zone_rows, std::uint32_t filter_bits_per_key);
 
-  /// Errors: `invalid_argument` for an event out of order, `too_large` for more rows than a segment holds, else as
-  /// File::append.
+  /// Errors: `invalid_argument` for an event out of order, else as File::append, for this event or one before it.
+  /// Precondition: no more than segment_rows_max.
   Status add(const EventView& event);
   /// Writes indexes and footer; nothing is synced. Errors: `invalid_argument` without any event, else as add().
   Result<SegmentMeta> finish();
 
 private:
   Status check_order(const EventView& event, bool new_context) const;
-  Status finish_zone();
+  void finish_zone();
   void finish_context();
   void flush_index_block();
-  Status write_filter(FilterShape& shape, BlockKind kind, std::vector<std::uint64_t>& hashes);
+  void write_filter(FilterShape& shape, BlockKind kind, std::vector<std::uint64_t>& hashes);
   Status write_order();
   std::uint32_t type_number(std::string_view type);
 

@@ -27,9 +27,9 @@ bool ZoneWriter::block_ends_before(const EventView& event, bool new_context) con
          would_overfill(payloads_, event.payload);
 }
 
-Status ZoneWriter::add(const EventView& event, std::uint32_t type, bool new_context) {
+void ZoneWriter::add(const EventView& event, std::uint32_t type, bool new_context) {
   if (block_ends_before(event, new_context))
-    WEIR_TRY(write_all_strings());
+    write_all_strings();
   add_string(event_ids_, event.event_id);
   add_string(metadata_, event.metadata);
   add_string(payloads_, event.payload);
@@ -43,7 +43,6 @@ Status ZoneWriter::add(const EventView& event, std::uint32_t type, bool new_cont
     append_integer(hashes_, hash.high);
   }
   extend(meta_, event, type);
-  return {};
 }
 
 void ZoneWriter::add_string(Strings& column, std::string_view value) {
@@ -52,59 +51,49 @@ void ZoneWriter::add_string(Strings& column, std::string_view value) {
   column.any = column.any || !value.empty();
 }
 
-Status ZoneWriter::write_all_strings() {
+void ZoneWriter::write_all_strings() {
   // All columns are cut at the same row, so the strings of a replay lie side by side and come with one read.
   for (Strings* column : {&event_ids_, &metadata_, &payloads_}) {
     if (!column->bytes.empty())
-      WEIR_TRY(write_strings(*column));
+      write_strings(*column);
   }
-  return {};
 }
 
 bool ZoneWriter::would_overfill(const Strings& column, std::string_view value) {
   return !column.bytes.empty() && column.bytes.size() + value.size() > block_bytes_target;
 }
 
-Status ZoneWriter::write_strings(Strings& column) {
-  WEIR_TRY(write_block(column.kind, column.bytes, column.first_row));
+void ZoneWriter::write_strings(Strings& column) {
+  write_block(column.kind, column.bytes, column.first_row);
   column.bytes.clear();
   column.first_row = static_cast<std::uint32_t>(column.lengths.size());
-  return {};
 }
 
-Status ZoneWriter::write_block(BlockKind kind, std::string_view raw, std::uint32_t first_row) {
-  auto ref = out_.append(kind, raw);
-  if (!ref)
-    return std::move(ref).error();
-  blocks_.push_back({*ref, first_row});
-  return {};
+void ZoneWriter::write_block(BlockKind kind, std::string_view raw, std::uint32_t first_row) {
+  blocks_.push_back({out_.append(kind, raw), first_row});
 }
 
-Status ZoneWriter::write_integers(BlockKind kind, const std::vector<std::uint64_t>& values) {
-  return write_block(kind, encode_integers(values));
+void ZoneWriter::write_integers(BlockKind kind, const std::vector<std::uint64_t>& values) {
+  write_block(kind, encode_integers(values));
 }
 
-Status ZoneWriter::finish() {
-  WEIR_TRY(write_all_strings());
+void ZoneWriter::finish() {
+  write_all_strings();
   if (!hashes_.empty())
-    WEIR_TRY(write_block(BlockKind::content_hash, hashes_));
+    write_block(BlockKind::content_hash, hashes_);
   place_.tail = out_.offset();
-  WEIR_TRY(write_integers(BlockKind::position, positions_));
-  WEIR_TRY(write_integers(BlockKind::recorded_at, recorded_));
+  write_integers(BlockKind::position, positions_);
+  write_integers(BlockKind::recorded_at, recorded_);
   if (timestamps_ != recorded_)
-    WEIR_TRY(write_integers(BlockKind::timestamp, timestamps_));
-  WEIR_TRY(write_integers(BlockKind::type, types_));
+    write_integers(BlockKind::timestamp, timestamps_);
+  write_integers(BlockKind::type, types_);
   if (event_ids_.any)
-    WEIR_TRY(write_integers(BlockKind::event_id_lengths, event_ids_.lengths));
+    write_integers(BlockKind::event_id_lengths, event_ids_.lengths);
   if (metadata_.any)
-    WEIR_TRY(write_integers(BlockKind::metadata_lengths, metadata_.lengths));
+    write_integers(BlockKind::metadata_lengths, metadata_.lengths);
   if (payloads_.any)
-    WEIR_TRY(write_integers(BlockKind::payload_lengths, payloads_.lengths));
-  auto directory = out_.append(BlockKind::directory, encode_directory(meta_.rows, blocks_));
-  if (!directory)
-    return std::move(directory).error();
-  place_.directory = *directory;
-  return {};
+    write_integers(BlockKind::payload_lengths, payloads_.lengths);
+  place_.directory = out_.append(BlockKind::directory, encode_directory(meta_.rows, blocks_));
 }
 
 } // namespace weir::segments

@@ -24,10 +24,10 @@ public:
   /// The zone begins with the segment's row `first_row`, where `out` is now.
   ZoneWriter(SegmentOutput& out, std::uint64_t first_row);
 
-  /// `new_context`: the event before belongs to another one. Errors: as File::append.
-  Status add(const EventView& event, std::uint32_t type, bool new_context);
+  /// `new_context`: the event before belongs to another one.
+  void add(const EventView& event, std::uint32_t type, bool new_context);
   /// Writes what is left. Precondition: rows() > 0.
-  Status finish();
+  void finish();
 
   [[nodiscard]] std::uint32_t rows() const noexcept { return meta_.rows; }
   [[nodiscard]] const ZoneMeta& meta() const noexcept { return meta_; }
@@ -45,10 +45,10 @@ private:
   static void add_string(Strings& column, std::string_view value);
   [[nodiscard]] bool block_ends_before(const EventView& event, bool new_context) const;
   static bool would_overfill(const Strings& column, std::string_view value);
-  Status write_all_strings();
-  Status write_strings(Strings& column);
-  Status write_block(BlockKind kind, std::string_view raw, std::uint32_t first_row = 0);
-  Status write_integers(BlockKind kind, const std::vector<std::uint64_t>& values);
+  void write_all_strings();
+  void write_strings(Strings& column);
+  void write_block(BlockKind kind, std::string_view raw, std::uint32_t first_row = 0);
+  void write_integers(BlockKind kind, const std::vector<std::uint64_t>& values);
 
   SegmentOutput& out_;
   ZoneMeta meta_;
