@@ -43,7 +43,8 @@ public:
   Result<SegmentMeta> write(ShardId shard, std::uint64_t number, SortedEvents& events) override;
   /// Errors: `corruption` if the file is missing or has another size, `io_error`.
   Result<std::shared_ptr<const SegmentReader>> open(const SegmentMeta& meta) override;
-  /// Errors: as SegmentStore; `corruption` for damaged inputs, or if the new file does not hold what the inputs do.
+  /// Errors: as SegmentStore; `corruption` for damaged inputs, or if the new file does not hold what the inputs do;
+  /// `too_large` if no segment could.
   Result<SegmentMeta> merge(std::span<const SegmentMeta> inputs, std::uint64_t number,
                             const MayGoOn& may_go_on) override;
   Status remove(const SegmentMeta& meta) override;
