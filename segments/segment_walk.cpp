@@ -1,5 +1,6 @@
 #include "segments/segment_walk.hpp"
 
+#include "engine/check.hpp"
 #include "segments/integer_column.hpp"
 #include "segments/segment_reader.hpp"
 
@@ -152,8 +153,7 @@ Status SegmentWalk::next_block(Strings& column) {
   if (column.block && column.at != column.block->size())
     return source_.damaged("a block holds more than the lengths of its rows",
                            directory_->at(column.kind, column.next_block - 1).ref.offset);
-  if (column.next_block == directory_->count(column.kind))
-    return source_.damaged("rows have strings and no block", footer_.places[zone_ - 1].directory.offset);
+  WEIR_CHECK(column.next_block < directory_->count(column.kind)); // the last block's rows end with the zone's
   while (column.ready.empty())
     WEIR_TRY(read_ahead()); // ends: a block for each entry of the directory is pending, and next_block is below it
   column.block = std::move(column.ready.front());
