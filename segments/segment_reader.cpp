@@ -128,15 +128,20 @@ Result<bool> SegmentFileReader::may_hold_event_id(std::string_view context_id, s
 }
 
 Result<std::optional<ContextRange>> SegmentFileReader::find_context(std::string_view context_id) const {
-  using Found = std::optional<ContextRange>;
   auto footer = this->footer();
   if (!footer)
     return std::move(footer).error();
-  auto maybe = filter_may_hold(source_, (**footer)->context_filter, BlockKind::context_filter,
+  return find_context(***footer, context_id);
+}
+
+Result<std::optional<ContextRange>> SegmentFileReader::find_context(const Footer& footer,
+                                                                    std::string_view context_id) const {
+  using Found = std::optional<ContextRange>;
+  auto maybe = filter_may_hold(source_, footer.context_filter, BlockKind::context_filter,
                                context_filter_hash(context_id, source_.identity()));
   if (!maybe)
     return std::move(maybe).error();
-  const std::vector<IndexBlockRef>& index = (**footer)->index;
+  const std::vector<IndexBlockRef>& index = footer.index;
   if (!*maybe || context_id < index.front().first_context)
     return Found{};
   const auto after =
@@ -158,7 +163,10 @@ Result<std::optional<ContextRange>> SegmentFileReader::find_context(std::string_
 
 Result<bool> SegmentFileReader::read_context(std::string_view context_id, const SequenceRange& range,
                                              const ReadBounds& bounds, EventBatch& out) const {
-  auto found = find_context(context_id);
+  auto footer = this->footer();
+  if (!footer)
+    return std::move(footer).error();
+  auto found = find_context(***footer, context_id);
   if (!found)
     return std::move(found).error();
   if (!*found)
@@ -168,9 +176,6 @@ Result<bool> SegmentFileReader::read_context(std::string_view context_id, const 
   const Sequence to = std::min(range.to, context.last_sequence);
   if (from > to)
     return false;
-  auto footer = this->footer();
-  if (!footer)
-    return std::move(footer).error();
   const auto full = [&] {
     return out.size() >= bounds.events_max || (!out.empty() && out.bytes() >= bounds.bytes_max);
   };

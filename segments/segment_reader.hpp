@@ -42,6 +42,7 @@ public:
 private:
   using FooterPtr = std::shared_ptr<const Footer>;
   Result<const FooterPtr*> footer() const;
+  Result<std::optional<ContextRange>> find_context(const Footer& footer, std::string_view context_id) const;
 
   SegmentMeta meta_;
   std::unique_ptr<io::File> file_;
@@ -62,6 +63,9 @@ Status read_dictionary(const BlockSource& source, Footer& footer);
 Result<bool> filter_may_hold(const BlockSource& source, const FilterShape& shape, BlockKind kind, std::uint64_t hash);
 
 /// Reads every byte of the segment from the disk and checks all there is to check. See SegmentReader::verify.
-Status verify_segment(const io::File& file, const std::string& path, std::uint64_t identity, const SegmentMeta& meta);
+/// Blocks that were read go through a cache of `cache_bytes`: its own, for what another reader has in memory says
+/// nothing about the disk.
+Status verify_segment(const io::File& file, const std::string& path, std::uint64_t identity, const SegmentMeta& meta,
+                      std::uint64_t cache_bytes = 32 * MiB);
 
 } // namespace weir::segments

@@ -13,9 +13,6 @@
 namespace weir::segments {
 namespace {
 
-// Its own cache: what another reader has in memory says nothing about the disk.
-constexpr std::uint64_t verify_cache_bytes = 32 * MiB;
-
 bool same(const ZoneMeta& a, const ZoneMeta& b) {
   return a.first_row == b.first_row && a.rows == b.rows && a.sequence_min == b.sequence_min &&
          a.sequence_max == b.sequence_max && a.position_min == b.position_min && a.position_max == b.position_max &&
@@ -207,8 +204,9 @@ private:
 
 } // namespace
 
-Status verify_segment(const io::File& file, const std::string& path, std::uint64_t identity, const SegmentMeta& meta) {
-  BlockCache cache(verify_cache_bytes);
+Status verify_segment(const io::File& file, const std::string& path, std::uint64_t identity, const SegmentMeta& meta,
+                      std::uint64_t cache_bytes) {
+  BlockCache cache(cache_bytes);
   const BlockSource source(file, path, identity, meta.footer_checksum, meta.file_bytes, cache);
   auto size = file.size();
   if (!size)
