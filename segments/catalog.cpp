@@ -48,10 +48,10 @@ constexpr sqlite::OpenOptions existing{.create = false, .exclusive = true};
 
 Result<Content> identify_untouched(Database& database) {
   // Until the file is known to be ours, not even its journal may be moved into it.
-  WEIR_TRY(database.checkpoint_on_close(false));
+  database.checkpoint_on_close(false);
   const auto found = identify(database);
   if (found)
-    WEIR_TRY(database.checkpoint_on_close(true));
+    database.checkpoint_on_close(true);
   return found;
 }
 

@@ -104,7 +104,7 @@ public:
   /// Whether SQLite would write to the file: its header or its mode may forbid it. Meaningful after the first read.
   [[nodiscard]] bool writable() const;
   /// Whether closing may move the journal into the main file (it may, unless said otherwise).
-  Status checkpoint_on_close(bool allowed);
+  void checkpoint_on_close(bool allowed);
   /// Checks the structure of every page. Error: `corruption` with the first finding.
   Status quick_check();
   /// Releases the file. Precondition: no statement and no transaction is alive. No call may follow.

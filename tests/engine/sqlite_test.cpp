@@ -246,7 +246,7 @@ TEST_CASE("sqlite: a checkpoint empties the journal, closing may be told to leav
   REQUIRE(database.checkpoint().ok());
   CHECK(std::filesystem::file_size(journal) == 0);
   REQUIRE(database.execute("INSERT INTO t VALUES(1)").ok());
-  REQUIRE(database.checkpoint_on_close(false).ok());
+  database.checkpoint_on_close(false);
   database.close();
   CHECK(std::filesystem::file_size(journal) > 0);
   Database again = must_open(path, {});
