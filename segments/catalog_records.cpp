@@ -168,7 +168,7 @@ Status create_tables(Database& database) {
 
 Status check_tables(Database& database) {
   std::size_t seen = 0;
-  WEIR_TRY(for_each_row(
+  const Status rows = for_each_row(
       database,
       "SELECT type, name, tbl_name, sql, typeof(type) || typeof(name) || typeof(tbl_name) || typeof(sql) "
       "FROM sqlite_schema ORDER BY name",
@@ -178,7 +178,9 @@ Status check_tables(Database& database) {
           return corrupt(database, "the schema is not the catalog's", "sqlite_schema");
         ++seen;
         return {};
-      }));
+      });
+  if (!rows)
+    return rows.error();
   if (seen != std::size(tables))
     return corrupt(database, "a table is missing", "sqlite_schema");
   return {};
@@ -190,19 +192,22 @@ Error corrupt(const Database& database, std::string message, std::string_view re
 
 Result<Head> read_head(Database& database) {
   std::optional<Head> head;
-  WEIR_TRY(for_each_row(database,
-                        "SELECT shard_count, directory_seed, positions_reserved, segment_count, records_sum, checksum "
-                        "FROM head",
-                        [&](const Statement& row) -> Status {
-                          if (head)
-                            return corrupt(database, "there is more than one head record", "table head");
-                          head = Head{narrow(row.u64(0)), row.u64(1), row.u64(2), row.u64(3), row.u64(4)};
-                          if (row.u64(5) != checksum(*head))
-                            return corrupt(database, checksum_differs, "table head");
-                          if (const char* why = fault(*head))
-                            return corrupt(database, why, "table head");
-                          return {};
-                        }));
+  const Status rows =
+      for_each_row(database,
+                   "SELECT shard_count, directory_seed, positions_reserved, segment_count, records_sum, checksum "
+                   "FROM head",
+                   [&](const Statement& row) -> Status {
+                     if (head)
+                       return corrupt(database, "there is more than one head record", "table head");
+                     head = Head{narrow(row.u64(0)), row.u64(1), row.u64(2), row.u64(3), row.u64(4)};
+                     if (row.u64(5) != checksum(*head))
+                       return corrupt(database, checksum_differs, "table head");
+                     if (const char* why = fault(*head))
+                       return corrupt(database, why, "table head");
+                     return {};
+                   });
+  if (!rows)
+    return rows.error();
   if (!head)
     return corrupt(database, "the head record is missing", "table head");
   return *head;
@@ -210,7 +215,7 @@ Result<Head> read_head(Database& database) {
 
 Result<std::vector<ShardRecord>> read_shards(Database& database, const Head& head, std::uint64_t& sum) {
   std::vector<ShardRecord> shards;
-  WEIR_TRY(for_each_row(
+  const Status rows = for_each_row(
       database, "SELECT shard, wal_first_file, wal_cut_record, next_segment, checksum FROM shards ORDER BY shard",
       [&](const Statement& row) -> Status {
         const ShardRecord record{narrow(row.u64(0)), row.u64(1), row.u64(2), row.u64(3)};
@@ -224,7 +229,9 @@ Result<std::vector<ShardRecord>> read_shards(Database& database, const Head& hea
         sum += row.u64(4);
         shards.push_back(record);
         return {};
-      }));
+      });
+  if (!rows)
+    return rows.error();
   if (shards.size() != head.shard_count)
     return corrupt(database, format("{} of {} shards are recorded", shards.size(), head.shard_count), "table shards");
   return shards;
@@ -236,7 +243,7 @@ Result<std::vector<SegmentMeta>> read_segments(Database& database, const Head& h
     return format("table segments, shard {} number {}", s.shard, s.number);
   };
   std::vector<SegmentMeta> segments;
-  WEIR_TRY(for_each_row(
+  const Status rows = for_each_row(
       database,
       "SELECT shard, number, file_bytes, footer_offset, footer_checksum, event_count, context_count, payload_bytes, "
       "position_min, position_max, timestamp_min, timestamp_max, recorded_at_min, recorded_at_max, checksum "
@@ -255,7 +262,9 @@ Result<std::vector<SegmentMeta>> read_segments(Database& database, const Head& h
         sum += row.u64(14);
         segments.push_back(s);
         return {};
-      }));
+      });
+  if (!rows)
+    return rows.error();
   // Not left to SQL: there numbers are signed, and a damaged tree is not in order.
   const auto by = [&segments](auto key) {
     std::sort(segments.begin(), segments.end(),
