@@ -176,14 +176,16 @@ void SegmentSalvage::find_dictionary() {
 
 bool SegmentSalvage::next_context() {
   while (true) {
-    std::uint64_t next_row = 0;
     if (cursor_) {
-      const auto moved = cursor_->next();
-      next_row = cursor_->next_row();
+      auto moved = cursor_->next();
+      std::uint64_t next_row = cursor_->next_row();
       if (moved && *moved) {
         entry_ = cursor_->entry();
         if (entry_.first_row + entry_.rows <= meta_.event_count)
           return true;
+        next_row = entry_.first_row;
+        moved = source_.damaged("the context index names rows that are not there",
+                                footer_.index[index_block_ - 1].ref.offset);
       }
       cursor_.reset();
       // The block may have ended early.
