@@ -57,7 +57,7 @@ Life::End Life::run(const std::string& host_program, HostOrders orders, HitBoard
 
   HostProcess host(arguments_of(host_program, orders));
   listen(host);
-  oracle_.storing();
+  oracle_.ended(closed_);
   end_.killed = host.died_by_kill();
   end_.point = board.died_at();
   end_.opening = opening_ || (end_.point && phase_of(*end_.point) == Phase::opening);

@@ -71,11 +71,15 @@ void KillOracle::acknowledged(const CallId& id, std::uint32_t context, const Rec
   totals_.acknowledged += receipt.events;
 }
 
-/// `buffered` promises nothing once the process is dead, unless a stronger receipt of the shard came later.
-bool KillOracle::must_survive(const CallId& id) {
-  const Acknowledged& told = acknowledged_.at(id);
-  return call(id).durability != Durability::buffered ||
-         told.receipt.position < durable_up_to_.at(placed_.at(told.context));
+void KillOracle::ended(bool closed) {
+  storing();
+  if (!closed)
+    std::erase_if(unconfirmed_, [this](const CallId& id) {
+      const Acknowledged& told = acknowledged_.at(id);
+      return call(id).durability == Durability::buffered &&
+             told.receipt.position > durable_up_to_.at(placed_.at(told.context));
+    });
+  std::fill(durable_up_to_.begin(), durable_up_to_.end(), Position{0});
 }
 
 std::vector<Sequence> KillOracle::whole() const {
@@ -180,7 +184,7 @@ void KillOracle::check_in_dump(const std::map<Position, Dumped>& found) {
   };
   for (const CallId& id : unconfirmed_) {
     const Acknowledged& told = acknowledged_.at(id);
-    if (!shown_calls_.contains(id) && must_survive(id))
+    if (!shown_calls_.contains(id))
       for (std::uint32_t i = 0; i < told.receipt.events; ++i)
         look({told.context, told.receipt.sequence + i, {id, i}}, told.receipt.position + i, "was acknowledged");
   }
@@ -242,7 +246,7 @@ void KillOracle::end_showing(std::uint64_t count) {
       complain(name(seen.back().origin.call) + " is torn");
   }
   for (const CallId& id : unconfirmed_)
-    if (!shown_calls_.contains(id) && must_survive(id)) {
+    if (!shown_calls_.contains(id)) {
       const Acknowledged& told = acknowledged_.at(id);
       totals_.lost += told.receipt.events;
       complain(format("{} was acknowledged as sequence {} of {}, and is lost", name(id), told.receipt.sequence,

@@ -54,6 +54,9 @@ public:
   void dumped(const LogDump& dump);
   /// From here on the directory may hold more than the last dump.
   void storing() { dump_is_whole_ = false; }
+  /// The host has closed the engine, or died before that. `buffered` promises nothing once the process is dead, unless
+  /// a stronger receipt of the shard came later, for that covers everything before it.
+  void ended(bool closed);
 
   void complain(std::string what);
   [[nodiscard]] const std::vector<std::string>& complaints() const { return complaints_; }
@@ -82,7 +85,6 @@ private:
   /// Context and origin of an event, if it is one that was stored, with the bytes it was stored with.
   std::optional<std::pair<std::uint32_t, EventOrigin>> identify(std::string_view context, std::string_view fields);
   void check_in_dump(const std::map<Position, Dumped>& found);
-  [[nodiscard]] bool must_survive(const CallId& id);
 
   const std::uint64_t seed_;
   KillTotals& totals_;
@@ -96,7 +98,7 @@ private:
       last_number_; ///< By context, life and writer.
   std::unordered_map<Position, EventOrigin> position_owners_;
   std::vector<ShardId> placed_;          ///< By context; empty before the first host said so.
-  std::vector<Position> durable_up_to_;  ///< By shard: a receipt said that everything before it survives.
+  std::vector<Position> durable_up_to_;  ///< By shard: a receipt of this life covers what is before.
   std::map<Position, Dumped> dumped_;    ///< What the dumper saw and no showing has confirmed.
   std::vector<Position> segments_up_to_; ///< By shard, at the last dump.
   bool dump_is_whole_ = false;           ///< Nothing was stored since.
