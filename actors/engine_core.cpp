@@ -226,7 +226,7 @@ EngineStats EngineCore::stats() const {
 Health EngineCore::health() const {
   Health health;
   health.warnings = parts_.health.warnings();
-  health.disk_full = parts_.guard->low();
+  health.disk_full = parts_.guard->low() || (parts_.guard->flush_blocked() && parts_.unsealed->exhausted());
   health.ok = health.warnings.empty() && !health.disk_full;
   for (const auto& shard : parts_.shards) {
     ShardHealth one{shard->id, shard->failure(), shard->table != nullptr};

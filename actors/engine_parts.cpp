@@ -58,10 +58,9 @@ void EngineParts::reserve_positions_now() {
   poke_all();
 }
 
-Status flush_oldest(EngineParts& parts, ShardParts& shard) {
-  const std::shared_ptr<const Memtable> memtable = shard.table->flush_queue().front();
-  if (memtable == nullptr)
-    return {};
+namespace {
+
+Status write_segment(EngineParts& parts, ShardParts& shard, const std::shared_ptr<const Memtable>& memtable) {
   kill_point("flush.begin");
   const auto sorted = MemtableView(memtable).sorted();
   // A number is used for one attempt only: whatever a failed one left behind can never be taken for the next.
@@ -81,6 +80,17 @@ Status flush_oldest(EngineParts& parts, ShardParts& shard) {
   kill_point("flush.before_cut");
   shard.log->cut(first_file);
   return {};
+}
+
+} // namespace
+
+Status flush_oldest(EngineParts& parts, ShardParts& shard) {
+  const std::shared_ptr<const Memtable> memtable = shard.table->flush_queue().front();
+  if (memtable == nullptr)
+    return {};
+  Status flushed = write_segment(parts, shard, memtable);
+  parts.guard->set_flush_blocked(flushed.code() == Errc::disk_full);
+  return flushed;
 }
 
 } // namespace weir

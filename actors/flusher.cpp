@@ -9,6 +9,7 @@ namespace weir {
 namespace {
 constexpr std::chrono::milliseconds retry_first{50};
 constexpr std::chrono::milliseconds retry_last{2'000};
+constexpr std::chrono::milliseconds retry_when_full{500}; // a full disk recovers quickly
 } // namespace
 
 Flusher::Flusher(caf::actor_config& config, EngineParts& parts)
@@ -24,8 +25,9 @@ Flusher::behavior_type Flusher::make_behavior() {
       [this](flushed_atom, std::uint32_t shard, bool worked) {
         PerShard& state = shards_[shard];
         state.busy = false;
+        const auto longest = parts_.guard->flush_blocked() ? retry_when_full : retry_last;
         state.retry_in = worked ? std::chrono::milliseconds{0}
-                                : std::clamp<std::chrono::milliseconds>(state.retry_in * 2, retry_first, retry_last);
+                                : std::clamp<std::chrono::milliseconds>(state.retry_in * 2, retry_first, longest);
         if (parts_.shards[shard]->table->flush_queue().size() != 0)
           start(shard);
       },
@@ -43,6 +45,8 @@ void Flusher::start(std::uint32_t shard) {
       parts.health.warn(
           format("shard {}: a flush failed and will be tried again: {}", shard, to_string(flushed.error())));
       parts.shards[shard]->table->flush_queue().fail_waiters(flushed.error());
+      if (flushed.code() == Errc::disk_full)
+        parts.poke_all(); // stores that wait for memory are refused instead
     }
     caf::anon_send(self, flushed_atom_v, shard, flushed.ok());
   };

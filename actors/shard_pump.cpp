@@ -96,6 +96,9 @@ bool ShardPump::memory_is_short() {
   if (!parts_.unsealed->exhausted())
     return false;
   parts_.relieve(); // a flush follows, and it wakes every shard
+  if (parts_.guard->flush_blocked())
+    refuse_all(fail(Errc::disk_full, "memory is used up, and there is no disk space to flush it to; stores go on when "
+                                     "space returns"));
   return true;
 }
 

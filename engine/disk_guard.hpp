@@ -28,12 +28,16 @@ public:
   }
   /// A write has failed for lack of space, whatever the file system says is free.
   void hit_full() noexcept { low_.store(true, std::memory_order_relaxed); }
+  /// Whether the last attempt to write a segment found no space, so that memory that is used up stays so.
+  void set_flush_blocked(bool blocked) noexcept { flush_blocked_.store(blocked, std::memory_order_relaxed); }
+  [[nodiscard]] bool flush_blocked() const noexcept { return flush_blocked_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t free_bytes() const noexcept { return free_.load(std::memory_order_relaxed); }
 
 private:
   io::FileSystem& fs_;
   const std::uint64_t reserve_bytes_;
   std::atomic<bool> low_{false};
+  std::atomic<bool> flush_blocked_{false};
   std::atomic<std::uint64_t> free_{0};
 };
 

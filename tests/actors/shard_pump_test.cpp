@@ -173,6 +173,36 @@ TEST_CASE("shard pump: below the disk reserve stores are refused, and taken agai
   CHECK(after.answer->value().sequence == 3);
 }
 
+TEST_CASE("shard pump: memory that is used up and finds no disk space makes stores fail, not wait") {
+  EngineOptions options = ShardRig::small_options();
+  options.unsealed_bytes_max = 64 * KiB; // less than one memtable takes
+  ShardRig rig(options);
+  rig.fs().set_hook([](const io::Call& call) -> std::optional<Error> { // no file for a segment; logs are written ahead
+    if (call.operation == io::Operation::write && call.path.starts_with("segments/"))
+      return fail(Errc::disk_full, "no space");
+    return std::nullopt;
+  });
+  const auto& first = rig.store("a"); // uses up the memory
+  rig.settle();
+  CHECK(first.acknowledged());
+  const auto& waiting = rig.store("a");
+  for (int i = 0; i < 20; ++i)
+    rig.pass(milliseconds(100));
+  const auto& refused = rig.store("a");
+  for (int i = 0; i < 20; ++i)
+    rig.pass(milliseconds(100));
+  CHECK(waiting.code() == Errc::disk_full);
+  CHECK(refused.code() == Errc::disk_full);
+  CHECK(rig.read("a") == Payloads{first.payload});
+  rig.fs().set_hook({});
+  for (int i = 0; i < 20; ++i)
+    rig.pass(milliseconds(100));
+  const auto& after = rig.store("a");
+  rig.settle();
+  REQUIRE(after.acknowledged());
+  CHECK(after.answer->value().sequence == 2);
+}
+
 TEST_CASE("shard pump: calls of one sender keep their order through a failed write") {
   ShardRig rig;
   rig.store("warm", written);

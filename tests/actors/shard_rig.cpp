@@ -175,6 +175,8 @@ void ShardRig::start_flush() {
       parts.poke_all();
     } else {
       table().flush_queue().fail_waiters(flushed.error());
+      if (flushed.code() == Errc::disk_full)
+        parts.poke_all();
       parts.flush_lane->post_after(std::chrono::milliseconds(50), [this] { start_flush(); });
     }
   });
