@@ -26,7 +26,7 @@ template <class Condition> [[nodiscard]] bool comes_true(Condition condition) {
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline)
       return false;
-    std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1)); // each question may be a store that is refused
   }
   return true;
 }

@@ -1,6 +1,7 @@
 #include "trust/support/load/book.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstring>
 #include <new>
@@ -24,6 +25,7 @@ struct alignas(64) Book::Page {
 namespace {
 
 constexpr std::size_t header_bytes = 1024;
+constexpr std::size_t filling_bytes = 1 << 20U;
 
 std::uint64_t mixed(std::uint64_t value) {
   value ^= value >> 33U;
@@ -49,6 +51,13 @@ std::optional<CallName> name_in(std::string_view payload) {
 } // namespace
 
 Book::Book(std::uint64_t seed, const BookSize& size) : seed_(seed), size_(size) {
+  static constexpr char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-";
+  std::uint64_t dice = mixed(seed);
+  for (std::size_t i = 0; i < filling_bytes; ++i) { // long, so that what compression finds twice is rare
+    if (i % 8 == 0)
+      dice = mixed(dice + i);
+    filling_ += letters[(dice >> (i % 8 * 8)) & 63U];
+  }
   static_assert(sizeof(Header) <= header_bytes && sizeof(Page) == 64 && sizeof(std::atomic<Answer>) == 1);
   mapped_bytes_ = header_bytes + size.contexts * (sizeof(Page) + size.calls_max);
   void* const memory = ::mmap(nullptr, mapped_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -81,6 +90,8 @@ std::string Book::context_id(std::size_t context) const {
 }
 
 std::uint32_t Book::begin(std::size_t context) {
+  if (!has_room(context))
+    throw std::runtime_error("the book is full");
   return page(context).made.fetch_add(1);
 }
 
@@ -94,17 +105,12 @@ std::size_t Book::events_of(std::size_t context, std::uint32_t number) const {
 }
 
 std::string Book::payload(std::size_t context, std::uint32_t number, std::size_t index) const {
-  static constexpr char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-";
   std::string text = "{\"call\":" + std::to_string(number) + ",\"event\":" + std::to_string(index) + ",\"fill\":\"";
-  std::uint64_t dice = mixed(seed_ ^ (context << 40U) ^ (std::uint64_t{index} << 56U) ^ number ^ 0x5eed);
+  const std::uint64_t dice = mixed(seed_ ^ (context << 40U) ^ (std::uint64_t{index} << 56U) ^ number ^ 0x5eed);
   const std::size_t room = size_.payload_bytes_max - std::min(size_.payload_bytes_max, text.size() + 2);
-  const std::size_t fill = room / 2 + dice % (room / 2 + 1);
-  for (std::size_t i = 0; i < fill; ++i) { // nothing in it repeats, so that no compression makes it smaller
-    if (i % 8 == 0)
-      dice = mixed(dice + i);
-    text += letters[(dice >> (i % 8 * 8)) & 63U];
-  }
-  return text + "\"}";
+  const std::size_t fill = std::min(filling_.size(), room / 2 + dice % (room / 2 + 1));
+  text.append(filling_, (dice >> 32U) % (filling_.size() - fill + 1), fill);
+  return text.append("\"}");
 }
 
 std::vector<Event> Book::events(std::size_t context, std::uint32_t number) const {
@@ -247,6 +253,13 @@ Book::Verdict Book::judge(const Engine& engine, bool after_kill, std::span<const
     verdict.what = counted.ok() ? "a query counts something else than replays find" : to_string(counted.error());
   }
   return verdict;
+}
+
+bool Book::sees_a_loss(const Engine& engine) {
+  const std::size_t context = size_.contexts - 1;
+  const std::uint32_t number = begin(context);
+  answered(context, number, Receipt{1, 1, static_cast<std::uint32_t>(events_of(context, number)), Durability::synced});
+  return judge(engine, false, std::array{context}).lost == 1;
 }
 
 } // namespace weir::trust

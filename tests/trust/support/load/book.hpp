@@ -73,6 +73,8 @@ public:
   /// Reads every context of `contexts` (empty: all), and with all of them compares a query's count. `after_kill`: calls
   /// that were refused, or never answered, may be there, whole.
   [[nodiscard]] Verdict judge(const Engine& engine, bool after_kill, std::span<const std::size_t> contexts = {}) const;
+  /// Notes a call that nobody has made as acknowledged, at the end of everything: whether judge() then misses it.
+  [[nodiscard]] bool sees_a_loss(const Engine& engine);
 
 private:
   struct Header;
@@ -86,6 +88,7 @@ private:
 
   const std::uint64_t seed_;
   const BookSize size_;
+  std::string filling_; // of which payloads take pieces
   std::size_t mapped_bytes_ = 0;
   Header* header_ = nullptr;
 };
