@@ -29,7 +29,9 @@ extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, st
     for (std::size_t more = 1 + random() % 8; more != 0 && size < size_max; --more)
       data[size++] = static_cast<std::uint8_t>(random());
     break;
-  default: std::swap(data[random() % size], data[random() % size]);
+  default: // one draw, then the other: in which order arguments are worked out is the compiler's choice
+    const std::size_t one = random() % size;
+    std::swap(data[one], data[random() % size]);
   }
   return size;
 }
