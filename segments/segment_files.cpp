@@ -160,18 +160,18 @@ Result<std::unique_ptr<SegmentWalk>> SegmentFiles::walk(const std::string& path,
 
 Result<SegmentMeta> SegmentFiles::merge(std::span<const SegmentMeta> inputs, std::uint64_t number,
                                         const MayGoOn& may_go_on) {
-  std::uint64_t event_count = 0;
-  for (const SegmentMeta& input : inputs)
-    event_count += input.event_count;
-  if (event_count > segment_rows_max)
-    return fail(Errc::too_large, format("a segment holds at most {} events", segment_rows_max));
   std::vector<std::unique_ptr<SegmentWalk>> walks;
+  std::uint64_t event_count = 0;
   for (const SegmentMeta& input : inputs) {
+    // One that claims more by itself is damaged, and its footer says so.
+    if (!walks.empty() && input.event_count > segment_rows_max - event_count)
+      return fail(Errc::too_large, format("a segment holds at most {} events", segment_rows_max));
     WEIR_TRY(check_size(input));
     auto one = walk(segment_path(input.shard, input.number), input);
     if (!one)
       return std::move(one).error();
     walks.push_back(*std::move(one));
+    event_count += input.event_count;
   }
   MergedEvents events(std::move(walks), may_go_on);
   return write_checked(

@@ -196,13 +196,13 @@ TEST_CASE("segment files: segments that no single one could hold are not merged"
   SegmentDirectory directory;
   const Rows rows = some_rows(36);
   std::vector<SegmentMeta> inputs = {directory.write(rows, 1), directory.write(rows, 2)};
-  const std::uint64_t calls = directory.fs->counters().total();
-  inputs[0].event_count = segment_rows_max;
-  inputs[1].event_count = 1;
-  CHECK(directory.files.merge(inputs, 3, [] { return Status{}; }).code() == Errc::too_large);
-  CHECK(directory.fs->counters().total() == calls);
-  inputs[0].event_count -= 1; // just as many as fit: now the files are looked at, which hold fewer
-  CHECK(directory.files.merge(inputs, 3, [] { return Status{}; }).code() == Errc::corruption);
+  const auto merged = [&] { return directory.files.merge(inputs, 3, [] { return Status{}; }).code(); };
+  inputs[1].event_count = segment_rows_max - inputs[0].event_count + 1;
+  CHECK(merged() == Errc::too_large);
+  inputs[1].event_count -= 1; // just as many as fit: now the file is looked at, which holds fewer
+  CHECK(merged() == Errc::corruption);
+  inputs[0].event_count = segment_rows_max + 1; // by itself it can only be damaged
+  CHECK(merged() == Errc::corruption);
 }
 
 TEST_CASE("segment writer: events without a context or with an impossible sequence are refused") {
