@@ -144,8 +144,8 @@ void Merge::publish() {
   }
   kill_point("merge.after_catalog");
   shard_.table->replace_segments(inputs_, std::move(reader_));
-  shard_.compactions.fetch_add(1, std::memory_order_relaxed);
   shard_.compacted_bytes.fetch_add(written_->file_bytes, std::memory_order_relaxed);
+  shard_.compactions.fetch_add(1); // last: who sees it finds the rest
   std::vector<Unread> replaced;
   for (const auto& input : inputs_)
     replaced.push_back({input, input->meta()});

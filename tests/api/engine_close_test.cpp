@@ -182,7 +182,7 @@ TEST_CASE("close: a cold context whose look-up fails then does not make it wait 
   const Ticket ticket = engine.store_async(numbered_event("cold-3", 1, 2));
   gate.wait_until_n_waiting(1);
   Status closed = fail(Errc::io_error, "not run");
-  std::thread closer([&] { closed = engine.close(std::chrono::seconds(20)); });
+  std::thread closer([&] { closed = engine.close(std::chrono::minutes(10)); });
   REQUIRE(eventually([&] { return engine.replay("hot").code() == Errc::closing; }));
   gate.open();
   closer.join();

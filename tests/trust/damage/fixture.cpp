@@ -25,7 +25,7 @@ void check(const Status& status) {
 
 /// What the engine does by itself and tells nobody about.
 template <class Condition> void wait_until(const char* what, Condition condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(2);
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline)
       throw std::runtime_error(std::string("the fixture waits for ") + what);

@@ -150,7 +150,7 @@ void Runner::push() {
   Expectation comparison("pushed replay of " + context, options, expected);
   std::unique_lock lock(pushed->mutex);
   for (std::size_t taken = 0;;) {
-    const bool woken = pushed->changed.wait_for(lock, std::chrono::seconds(30),
+    const bool woken = pushed->changed.wait_for(lock, std::chrono::minutes(2),
                                                 [&] { return pushed->end || pushed->batches.size() >= credit; });
     expect(woken, "a pushed replay stands still");
     expect(pushed->batches.size() <= credit, "a pushed replay went beyond its credit");
