@@ -363,9 +363,10 @@ TEST_CASE("compaction: the files of inputs stay as long as a view of before may 
     content = content_of(engine);
   }
   EngineOptions options = one_shard();
-  options.block_cache_bytes = 0; // what is read comes from the files
-  // Time stands still: three segments are not merged before the query has begun.
-  Engine engine = opened(disk, options, std::make_unique<io::ManualClock>());
+  options.block_cache_bytes = 0;                          // what is read comes from the files
+  auto owned_clock = std::make_unique<io::ManualClock>(); // nothing is merged before the query has begun
+  io::ManualClock& clock = *owned_clock;
+  Engine engine = opened(disk, options, std::move(owned_clock));
   const Names inputs = live_files(disk);
   REQUIRE(content_of(engine) == content); // footers are in memory: reading them is exclusive
   // A query is held at its first read of the second segment.
@@ -389,6 +390,7 @@ TEST_CASE("compaction: the files of inputs stay as long as a view of before may 
     const OpenAtEnd opener(gate);
     gate.wait_until_n_waiting(1);
     flush_some(engine, *random, 1);
+    clock.advance(std::chrono::seconds(1));
     REQUIRE(merged(engine));
     CHECK(engine.stats().shards[0].segments == 1);
     const Names now = files(disk, "segments/000");
