@@ -8,45 +8,50 @@
 
 namespace weir {
 
-EngineCore::ActorSide::ActorSide(EngineParts& parts) {
+EngineCore::ActorSide::OwnSystem::OwnSystem() {
   // A private system: no message of the host's ever runs on our workers, nor the other way round. `sharing` keeps idle
   // workers asleep (`stealing` polls); the throughput bound lets a busy shard take turns with the others.
   config.set("scheduler.policy", caf::atom("sharing"));
   config.set("scheduler.max-threads", std::size_t{2});
   config.set("scheduler.max-throughput", std::size_t{64});
   system.emplace(config);
-  flusher = system->spawn<Flusher, caf::hidden>(parts);
-  compactor = system->spawn<Compactor, caf::hidden>(parts);
+}
+
+EngineCore::ActorSide::ActorSide(EngineParts& parts, const std::optional<Stepped>& by)
+    : stepped(by), system(stepped ? *stepped->actors : *own.emplace().system) {
+  flusher = system.spawn<Flusher, caf::hidden>(parts);
+  compactor = system.spawn<Compactor, caf::hidden>(parts);
   for (const auto& shard : parts.shards)
-    shards.push_back(shard->table ? system->spawn<Shard, caf::hidden>(*shard) : ShardActor{});
-  manager = system->spawn<ShardManager, caf::hidden>(parts, shards);
+    shards.push_back(shard->table ? system.spawn<Shard, caf::hidden>(*shard) : ShardActor{});
+  manager = system.spawn<ShardManager, caf::hidden>(parts, shards);
   // CAF leaves a share of the new system's logger with the thread that made it, and a system does not end before all of
   // them are given back: the engine could be closed only by the thread that opened it.
   CAF_SET_LOGGER_SYS(nullptr);
 }
 
-EngineCore::ActorSide::~ActorSide() {
-  {
-    caf::scoped_actor self(*system, true);
-    const auto end = [&self](auto& handle) {
-      if (!handle)
-        return;
-      self->send_exit(handle, caf::exit_reason::kill);
-      self->wait_for(handle);
-      handle = nullptr;
-    };
-    end(manager);
-    for (ShardActor& shard : shards)
-      end(shard);
-    end(flusher);
-    end(compactor);
-  }
+void EngineCore::ActorSide::end() {
+  caf::scoped_actor self(system, true);
+  const auto end_one = [this, &self](auto& handle) {
+    if (!handle)
+      return;
+    self->send_exit(handle, caf::exit_reason::kill);
+    while (stepped && stepped->go_on()) {
+    }
+    self->wait_for(handle);
+    handle = nullptr;
+  };
+  end_one(manager);
+  for (ShardActor& shard : shards)
+    end_one(shard);
+  end_one(flusher);
+  end_one(compactor);
   shards.clear();
-  system.reset();
 }
 
+EngineCore::ActorSide::~ActorSide() = default;
+
 void EngineCore::start_actors() {
-  actors_ = std::make_unique<ActorSide>(parts_);
+  actors_ = std::make_unique<ActorSide>(parts_, stepped_);
   parts_.poke_all = [manager = actors_->manager] { caf::anon_send(manager, poke_all_atom_v); };
   parts_.relieve = [manager = actors_->manager] { caf::anon_send(manager, relieve_atom_v); };
   parts_.segments_changed = [compactor = actors_->compactor] { caf::anon_send(compactor, changed_atom_v); };
@@ -86,6 +91,7 @@ void EngineCore::flush(FlushQueue::Waiter waiter) {
 }
 
 void EngineCore::stop_actors() {
+  actors_->end(); // one of them may be at a shard's turn, which calls what goes next
   // Nothing may hold a handle once its system is gone.
   parts_.poke_all = nullptr;
   parts_.relieve = nullptr;
@@ -95,10 +101,11 @@ void EngineCore::stop_actors() {
       shard->wake = nullptr;
       shard->log->listen({});
     }
-  actors_.reset(); // a shard actor may be at its turn
+  actors_.reset();
   for (auto& shard : parts_.shards)
     shard->turns.reset();
-  // A drain that ran out of time leaves calls behind: they are told now, not when the last stream lets go of us.
+  // A drain that ran out of time leaves calls behind: they are told now, not when the last stream
+  // lets go of us.
   for (auto& shard : parts_.shards)
     if (shard->table) {
       std::vector<StorePtr> left;

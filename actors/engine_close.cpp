@@ -1,4 +1,5 @@
 #include "actors/engine_core.hpp"
+#include "engine/check.hpp"
 #include "engine/kill_point.hpp"
 #include "engine/text.hpp"
 
@@ -17,16 +18,35 @@ constexpr std::chrono::milliseconds seal_time{100};
 
 // Counts down to zero, with a deadline; shared, because who counts may come after who waits has left.
 struct Countdown {
-  explicit Countdown(std::size_t count) : left(count) {}
+  using Time = std::chrono::steady_clock::time_point;
+  Countdown(std::size_t count, const std::optional<Stepped>& by, const io::Clock& simulated)
+      : stepped(by), clock(simulated), left(count) {}
   void down() {
     std::lock_guard lock(mutex);
     if (--left == 0)
       zero.notify_all();
   }
-  bool wait_until(std::chrono::steady_clock::time_point deadline) {
+  bool wait_until(Time deadline) {
+    if (stepped)
+      return step_until(deadline);
     std::unique_lock lock(mutex);
     return zero.wait_until(lock, deadline, [this] { return left == 0; });
   }
+  void wait() {
+    if (stepped) {
+      WEIR_CHECK(step_until(Time::max())); // or it would be for ever
+      return;
+    }
+    std::unique_lock lock(mutex);
+    zero.wait(lock, [this] { return left == 0; });
+  }
+  bool step_until(Time deadline) {
+    while (left != 0 && clock.steady_now() < deadline && stepped->go_on()) {
+    }
+    return left == 0;
+  }
+  const std::optional<Stepped>& stepped;
+  const io::Clock& clock;
   std::mutex mutex;
   std::condition_variable zero;
   std::size_t left;
@@ -34,11 +54,15 @@ struct Countdown {
 
 } // namespace
 
+std::chrono::steady_clock::time_point EngineCore::now() const {
+  return stepped_ ? parts_.clock->steady_now() : std::chrono::steady_clock::now();
+}
+
 Status EngineCore::close(std::chrono::milliseconds timeout_ms) {
   std::lock_guard closing(close_mutex_);
   if (close_result_)
     return *close_result_;
-  const auto deadline = std::chrono::steady_clock::now() + timeout_ms;
+  const auto deadline = now() + timeout_ms;
   closing_.store(true);
   kill_point("close.begin");
   parts_.closing.store(true); // what a merge has written is dropped: its inputs are live
@@ -67,7 +91,7 @@ Status EngineCore::close(std::chrono::milliseconds timeout_ms) {
       sealed = closed;
   kill_point("close.after_catalog");
   parts_.lock.reset();
-  in_time = in_time && std::chrono::steady_clock::now() <= deadline;
+  in_time = in_time && now() <= deadline;
   if (sealed && !in_time)
     sealed = fail(Errc::deadline_exceeded,
                   format("closing took longer than {} ms; what was acknowledged is in the logs", timeout_ms.count()));
@@ -87,7 +111,7 @@ bool EngineCore::drain(std::chrono::steady_clock::time_point deadline) {
     running += shard->table ? 1 : 0;
   if (running == 0)
     return true;
-  const auto drained = std::make_shared<Countdown>(running);
+  const auto drained = std::make_shared<Countdown>(running, stepped_, *parts_.clock);
   for (auto& shard : parts_.shards)
     if (shard->table)
       shard->when_idle([drained] { drained->down(); });
@@ -96,7 +120,7 @@ bool EngineCore::drain(std::chrono::steady_clock::time_point deadline) {
 }
 
 bool EngineCore::flush_large_shards(std::chrono::steady_clock::time_point deadline) {
-  if (std::chrono::steady_clock::now() >= deadline)
+  if (now() >= deadline)
     return true;
   std::vector<ShardParts*> large;
   for (auto& shard : parts_.shards)
@@ -105,7 +129,7 @@ bool EngineCore::flush_large_shards(std::chrono::steady_clock::time_point deadli
       large.push_back(shard.get());
   if (large.empty())
     return true;
-  const auto flushed = std::make_shared<Countdown>(large.size());
+  const auto flushed = std::make_shared<Countdown>(large.size(), stepped_, *parts_.clock);
   for (ShardParts* shard : large)
     shard->log->flush([flushed](Status) { flushed->down(); }); // a failed one is in the log, as all else
   return flushed->wait_until(deadline);
@@ -121,7 +145,7 @@ Status EngineCore::close_logs() {
       running.push_back(shard.get());
   if (running.empty())
     return worst;
-  const auto closed = std::make_shared<Countdown>(running.size());
+  const auto closed = std::make_shared<Countdown>(running.size(), stepped_, *parts_.clock);
   for (ShardParts* shard : running)
     shard->log->close([&mutex, &worst, closed](Status status) {
       {
@@ -131,8 +155,7 @@ Status EngineCore::close_logs() {
       }
       closed->down();
     });
-  std::unique_lock lock(closed->mutex);
-  closed->zero.wait(lock, [&] { return closed->left == 0; });
+  closed->wait();
   return worst;
 }
 

@@ -76,11 +76,13 @@ private:
   void stop_threads();
   [[nodiscard]] Result<ShardView> view(ShardId shard) const;
   Result<std::vector<ShardView>> views(bool allow_partial) const;
+  [[nodiscard]] std::chrono::steady_clock::time_point now() const; ///< What a close() counts by.
   bool drain(std::chrono::steady_clock::time_point deadline);
   bool flush_large_shards(std::chrono::steady_clock::time_point deadline);
   Status close_logs();
 
   EngineParts parts_;
+  std::optional<Stepped> stepped_;
   std::unique_ptr<ActorSide> actors_;
   std::atomic<bool> closing_{false};
   Door door_; ///< Calls that use actors or the executor are inside; close() shuts it before it ends them.

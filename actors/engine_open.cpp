@@ -256,6 +256,7 @@ Result<std::shared_ptr<EngineCore>> EngineCore::open(EngineSeams seams, EngineOp
   WEIR_TRY(options.validate());
   std::shared_ptr<EngineCore> core(new EngineCore());
   core->parts_.options = options;
+  core->stepped_ = std::move(seams.stepped);
   const auto began = seams.clock->steady_now();
   if (Status opened = open_directory(core->parts_, std::move(seams)); !opened)
     return std::move(opened).error();

@@ -14,9 +14,22 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
+namespace caf {
+class actor_system;
+}
+
 namespace weir {
+
+/// For a test that is every thread itself: no actor and no job runs unless it says so.
+struct Stepped {
+  caf::actor_system* actors = nullptr; ///< Where the engine's actors are spawned; outlives it.
+  /// Lets something happen that was left to do; called over and over in the place of waiting for it. False: nothing is
+  /// left.
+  std::function<bool()> go_on;
+};
 
 /// Everything the engine takes from outside; tests put simulated parts in.
 struct EngineSeams {
@@ -30,6 +43,7 @@ struct EngineSeams {
   std::function<void(std::chrono::nanoseconds)> pause; ///< See ShardLog::Parts; may be empty.
   /// Makes an executor with this many read threads; empty: real threads.
   std::function<std::unique_ptr<io::IoExecutor>(std::size_t read_threads)> make_executor;
+  std::optional<Stepped> stepped; ///< None: actors have a system of the engine's own, and whoever waits is blocked.
 };
 
 /// The operating system's, for the directory at `directory`.
