@@ -42,6 +42,11 @@ Compactor::behavior_type Compactor::make_behavior() {
   };
 }
 
+void Compactor::on_exit() {
+  if (!parts_.stopping.load())
+    parts_.health.warn("no segments are merged any more since the compactor ended");
+}
+
 void Compactor::look() {
   if (busy_ || parts_.closing.load())
     return;

@@ -19,6 +19,8 @@ class Compactor : public CompactorActor::base {
 public:
   Compactor(caf::actor_config& config, EngineParts& parts);
   behavior_type make_behavior() override;
+  const char* name() const override { return "weir-compactor"; }
+  void on_exit() override;
 
 private:
   using Time = std::chrono::steady_clock::time_point;

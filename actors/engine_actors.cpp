@@ -22,7 +22,7 @@ EngineCore::ActorSide::ActorSide(EngineParts& parts, const std::optional<Stepped
   flusher = system.spawn<Flusher, caf::hidden>(parts);
   compactor = system.spawn<Compactor, caf::hidden>(parts);
   for (const auto& shard : parts.shards)
-    shards.push_back(shard->table ? system.spawn<Shard, caf::hidden>(*shard) : ShardActor{});
+    shards.push_back(shard->table ? system.spawn<Shard, caf::hidden>(parts, *shard) : ShardActor{});
   manager = system.spawn<ShardManager, caf::hidden>(parts, shards);
   // CAF leaves a share of the new system's logger with the thread that made it, and a system does not end before all of
   // them are given back: the engine could be closed only by the thread that opened it.
@@ -91,6 +91,7 @@ void EngineCore::flush(FlushQueue::Waiter waiter) {
 }
 
 void EngineCore::stop_actors() {
+  parts_.stopping.store(true);
   actors_->end(); // one of them may be at a shard's turn, which calls what goes next
   // Nothing may hold a handle once its system is gone.
   parts_.poke_all = nullptr;
@@ -104,13 +105,14 @@ void EngineCore::stop_actors() {
   actors_.reset();
   for (auto& shard : parts_.shards)
     shard->turns.reset();
-  // A drain that ran out of time leaves calls behind: they are told now, not when the last stream
+  // A drain that ran out of time leaves calls behind, and flushes wait: they are told now, not when the last stream
   // lets go of us.
   for (auto& shard : parts_.shards)
     if (shard->table) {
       std::vector<StorePtr> left;
       shard->inbox->drain(left, SIZE_MAX);
       shard->log->drop_queued();
+      shard->table->flush_queue().end(fail(Errc::closing, "the engine is closing"));
     }
 }
 

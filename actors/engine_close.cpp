@@ -115,7 +115,9 @@ bool EngineCore::drain(std::chrono::steady_clock::time_point deadline) {
   for (auto& shard : parts_.shards)
     if (shard->table)
       shard->when_idle([drained] { drained->down(); });
-  parts_.poke_all();
+  for (auto& shard : parts_.shards) // by hand: the actors may have ended
+    if (shard->table)
+      shard->wake();
   return drained->wait_until(deadline);
 }
 

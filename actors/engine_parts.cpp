@@ -41,6 +41,14 @@ std::function<void()> ShardParts::take_when_idle() {
   return std::exchange(when_idle_, nullptr);
 }
 
+void EngineParts::give_up_stores(const std::string& why) {
+  if (stopping.load())
+    return;
+  for (const auto& shard : shards)
+    if (shard->table)
+      shard->log->give_up(weir::fail(Errc::shard_failed, format("shard {} takes no stores since {}", shard->id, why)));
+}
+
 void EngineParts::reserve_positions() {
   if (!reserving_.exchange(true))
     flush_lane->post([this] { reserve_positions_now(); });

@@ -99,6 +99,9 @@ struct EngineParts {
   std::shared_ptr<io::Lane> compaction_lane;
   std::atomic<bool> merging{false}; ///< A merge is on its way from plan to view.
   std::atomic<bool> closing{false}; ///< Merges end unfinished.
+  /// The actors are being ended on purpose. One that ends before (its handler threw, somebody killed it) takes what
+  /// depends on it along: stores are refused, never left waiting for a message that nobody gets.
+  std::atomic<bool> stopping{false};
   std::uint64_t recovered_events = 0;
   std::uint64_t open_ms = 0;
 
@@ -109,6 +112,8 @@ struct EngineParts {
   /// Says that a shard has one more segment; set while the actors live.
   std::function<void()> segments_changed;
 
+  /// No shard takes stores any more, because `why`; unless that is on purpose.
+  void give_up_stores(const std::string& why);
   /// Reserves more positions in the catalog, in the flush lane, unless somebody is at it; then wakes every shard.
   void reserve_positions();
 

@@ -34,6 +34,16 @@ Flusher::behavior_type Flusher::make_behavior() {
   };
 }
 
+void Flusher::on_exit() {
+  if (parts_.stopping.load())
+    return;
+  parts_.give_up_stores("the flusher ended");
+  for (const auto& shard : parts_.shards)
+    if (shard->table)
+      shard->table->flush_queue().end(
+          fail(Errc::shard_failed, format("shard {} is flushed no more since the flusher ended", shard->id)));
+}
+
 void Flusher::start(std::uint32_t shard) {
   shards_[shard].busy = true;
   auto job = [&parts = parts_, shard, self = caf::actor_cast<FlusherActor>(address())] {

@@ -16,6 +16,8 @@ class Flusher : public FlusherActor::base {
 public:
   Flusher(caf::actor_config& config, EngineParts& parts);
   behavior_type make_behavior() override;
+  const char* name() const override { return "weir-flusher"; }
+  void on_exit() override;
 
 private:
   struct PerShard {

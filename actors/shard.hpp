@@ -8,11 +8,14 @@ namespace weir {
 
 class Shard : public ShardActor::base {
 public:
-  /// `shard` outlives the actor system.
-  Shard(caf::actor_config& config, ShardParts& shard);
+  /// `parts` and `shard` outlive the actor system.
+  Shard(caf::actor_config& config, EngineParts& parts, ShardParts& shard);
   behavior_type make_behavior() override;
+  const char* name() const override { return "weir-shard"; }
+  void on_exit() override;
 
 private:
+  EngineParts& parts_;
   ShardParts& shard_;
 };
 

@@ -233,11 +233,23 @@ void ShardLog::go_on() {
 }
 
 void ShardLog::fail_shard(const Error& why) {
+  stop(fail(Errc::shard_failed, format("shard {} takes no stores since its log failed: {}", shard_, why.message),
+            why.where));
+}
+
+void ShardLog::stop(Error why) {
   if (failed_)
     return;
-  failed_ = fail(Errc::shard_failed, format("shard {} takes no stores since its log failed: {}", shard_, why.message),
-                 why.where);
+  failed_ = std::move(why);
   events_.failed(*failed_);
+}
+
+void ShardLog::give_up(Error why) {
+  parts_.lane->post([this, why = std::move(why)]() mutable {
+    if (!failed_ && writer_->synced_record() < writer_->last_record())
+      (void)sync(); // nobody will any more
+    stop(std::move(why));
+  });
 }
 
 void ShardLog::freeze() {

@@ -91,6 +91,8 @@ public:
   [[nodiscard]] std::uint64_t first_file_after(std::uint64_t record) const {
     return writer_->first_file_holding(record + 1);
   }
+  /// Takes no more stores: what is not written yet is refused with `why`.
+  void give_up(Error why);
   /// Syncs and seals; `done` is called in the lane. Nothing may be submitted any more.
   void close(UniqueFunction<void(Status)> done);
   /// Answers `closing` to what never got into the lane. Once the lane has ended.
@@ -110,6 +112,7 @@ private:
   void answer(std::vector<Submission>& done, bool synced);
   void refuse(Submission& submission, const Error& why);
   void fail_shard(const Error& why);
+  void stop(Error why);
   void make_room(const Submission& submission);
   void tell_progress();
   void freeze();

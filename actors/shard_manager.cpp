@@ -43,6 +43,7 @@ void ShardManager::relieve() {
 
 void ShardManager::on_exit() {
   shards_.clear();
+  parts_.give_up_stores("the shard manager ended");
 }
 
 } // namespace weir

@@ -15,6 +15,7 @@ public:
   /// Shards that could not be opened have a null handle in `shards`.
   ShardManager(caf::actor_config& config, EngineParts& parts, std::vector<ShardActor> shards);
   behavior_type make_behavior() override;
+  const char* name() const override { return "weir-manager"; }
   void on_exit() override;
 
 private:

@@ -7,7 +7,16 @@ ShardTurns::ShardTurns(EngineParts& parts, ShardParts& shard, UniqueFunction<voi
                            [this](ShardPump::Answers answers) {
                              tell([answers = std::move(answers)](ShardPump& pump) { pump.resolved(answers); });
                            }),
-      turns_([this] { round(); }, std::move(pass_on)) {
+      pass_on_(std::move(pass_on)), turns_([this] { round(); }, [this] { return this->pass_on(); }) {
+}
+
+bool ShardTurns::pass_on() {
+  passed_on_.store(true);
+  if (!actor_ended_.load()) {
+    pass_on_(); // an actor that ends before the message comes finds passed_on_ set
+    return true;
+  }
+  return !passed_on_.exchange(false);
 }
 
 void ShardTurns::tell(Note note) {

@@ -42,13 +42,26 @@ std::vector<std::shared_ptr<const Memtable>> FlushQueue::memtables() const {
 }
 
 void FlushQueue::wait_for_all(Waiter waiter) {
-  std::unique_lock lock(mutex_);
-  if (!queue_.empty()) {
-    waiting_.push_back({pushed_, std::move(waiter)});
-    return;
+  Status answer;
+  {
+    std::lock_guard lock(mutex_);
+    if (!queue_.empty()) {
+      if (!ended_) {
+        waiting_.push_back({pushed_, std::move(waiter)});
+        return;
+      }
+      answer = *ended_;
+    }
   }
-  lock.unlock();
-  waiter(Status{});
+  waiter(std::move(answer));
+}
+
+void FlushQueue::end(const Error& why) {
+  {
+    std::lock_guard lock(mutex_);
+    ended_ = why;
+  }
+  fail_waiters(why);
 }
 
 void FlushQueue::fail_waiters(const Error& why) {

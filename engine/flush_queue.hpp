@@ -13,6 +13,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 namespace weir {
@@ -33,6 +34,8 @@ public:
   void wait_for_all(Waiter waiter);
   /// A flush has failed: answers who waits with `why`. The memtables stay queued and readable, to be tried again.
   void fail_waiters(const Error& why);
+  /// No flush will come any more: who waits, or will wait, is answered `why`.
+  void end(const Error& why);
 
 private:
   struct Waiting {
@@ -44,6 +47,7 @@ private:
   std::deque<Waiting> waiting_;
   std::uint64_t pushed_ = 0;
   std::uint64_t popped_ = 0;
+  std::optional<Error> ended_;
 };
 
 } // namespace weir

@@ -20,8 +20,8 @@ public:
   /// Rounds in a row before a turn is passed on.
   static constexpr unsigned rounds_max = 8;
 
-  /// `pass_on` has another thread call go_on(), soon.
-  Turns(UniqueFunction<void()> work, UniqueFunction<void()> pass_on)
+  /// `pass_on` has another thread call go_on(), soon; false: there is none, and this one goes on.
+  Turns(UniqueFunction<void()> work, UniqueFunction<bool()> pass_on)
       : work_(std::move(work)), pass_on_(std::move(pass_on)) {}
 
   void take() {
@@ -29,18 +29,19 @@ public:
       go_on();
   }
   void go_on() {
-    for (unsigned rounds = 0; rounds < rounds_max; ++rounds) {
-      const std::uint32_t answered = asked_.load();
-      work_();
-      if (asked_.fetch_sub(answered) == answered)
-        return;
-    }
-    pass_on_();
+    do {
+      for (unsigned rounds = 0; rounds < rounds_max; ++rounds) {
+        const std::uint32_t answered = asked_.load();
+        work_();
+        if (asked_.fetch_sub(answered) == answered)
+          return;
+      }
+    } while (!pass_on_());
   }
 
 private:
   UniqueFunction<void()> work_;
-  UniqueFunction<void()> pass_on_;
+  UniqueFunction<bool()> pass_on_;
   alignas(64) std::atomic<std::uint32_t> asked_{0}; // rounds asked for and not over; not 0 while the turn is somebody's
 };
 

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace weir {
 
@@ -87,6 +88,21 @@ TEST_CASE("flush queue: a waiter may wait again from inside its answer") {
   CHECK(tries == 1);
   queue.pop();
   CHECK(tries == 11);
+}
+
+TEST_CASE("flush queue: once no flush will come any more, who waits and who comes later is told why") {
+  FlushQueue queue;
+  queue.push(memtable());
+  std::vector<Errc> answers;
+  const auto wait = [&] { queue.wait_for_all([&](const Status& status) { answers.push_back(status.code()); }); };
+  wait();
+  CHECK(answers.empty());
+  queue.end(fail(Errc::shard_failed, "over"));
+  wait();
+  CHECK(answers == std::vector{Errc::shard_failed, Errc::shard_failed});
+  queue.pop();
+  wait(); // for nothing
+  CHECK(answers.back() == Errc::ok);
 }
 
 } // namespace weir

@@ -23,7 +23,10 @@ TEST_CASE("turns: who asks does the work at once, and asking from inside it mean
           CHECK(rounds == 1);
         }
       },
-      [] { FAIL("passed on"); });
+      [] {
+        FAIL("passed on");
+        return false;
+      });
   self = &turns;
   turns.take();
   CHECK(rounds == 2); // what both asked for was done at once
@@ -41,7 +44,7 @@ TEST_CASE("turns: a thread that is asked again and again passes the turn on, and
         if (busy)
           self->take();
       },
-      [&] { ++passed; });
+      [&] { return ++passed != 0; });
   self = &turns;
   turns.take();
   CHECK(rounds == Turns::rounds_max);
@@ -54,6 +57,24 @@ TEST_CASE("turns: a thread that is asked again and again passes the turn on, and
   CHECK(passed == 1);
   turns.take();
   CHECK(rounds == Turns::rounds_max + 2);
+}
+
+TEST_CASE("turns: where there is nobody to pass a turn on to, the thread goes on until nobody asks any more") {
+  unsigned rounds = 0, passed = 0;
+  Turns* self = nullptr;
+  Turns turns(
+      [&] {
+        if (++rounds < 3 * Turns::rounds_max)
+          self->take();
+      },
+      [&] {
+        ++passed;
+        return false;
+      });
+  self = &turns;
+  turns.take();
+  CHECK(rounds == 3 * Turns::rounds_max);
+  CHECK(passed == 2);
 }
 
 TEST_CASE("turns: with many threads the work is never done twice at a time, and nothing that was left is overlooked") {
@@ -77,7 +98,10 @@ TEST_CASE("turns: with many threads the work is never done twice at a time, and 
         seen += taken.size();
         at_work.fetch_sub(1);
       },
-      [&] { passed.release(); });
+      [&] {
+        passed.release();
+        return true;
+      });
   std::thread helper([&] {
     for (passed.acquire(); !over.load(); passed.acquire())
       turns.go_on();
