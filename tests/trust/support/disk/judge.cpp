@@ -34,18 +34,10 @@ void must(const Status& status, const std::string& what) {
     broken(what + ": " + to_string(status.error()));
 }
 
-struct Row {
-  Sequence sequence = 0;
-  Position position = 0;
-  std::string payload;
-  friend bool operator==(const Row&, const Row&) = default;
-};
-using Rows = std::vector<Row>;
-
 /// Every context and its events, as one query over all shards sees them.
-std::map<std::string, Rows> query_all(const std::vector<ShardView>& views) {
+std::map<std::string, Rows> query_all(const Reader& reader) {
   const Query all = Query::all_types().returning({"context_id", "sequence", "position", "payload"});
-  const QueryResult result = must(query::run(all, views, {}), "a query of everything");
+  const QueryResult result = must(reader.query(all), "a query of everything");
   std::map<std::string, Rows> contexts;
   for (const auto& row : result.rows)
     contexts[std::string(*row[0].as_string())].push_back(
@@ -188,9 +180,22 @@ void check_goes_on(PlainEngine& engine, const Ledger& ledger, const Shown& befor
 
 } // namespace
 
+void check_context(const std::string& context_id, const Rows& rows, const Ledger& ledger, CallSet& found) {
+  check_order(context_id, rows);
+  match_calls(context_id, rows, ledger, found);
+}
+
 Shown read_all(const PlainEngine& engine, const Ledger& ledger) {
   const std::vector<ShardView> views = engine.views();
-  const auto contexts = query_all(views);
+  const auto shard_of = [&](const std::string& context) { return engine.parts.router->shard_of(context); };
+  return read_all({.shard_of = shard_of,
+                   .replay = [&](const std::string& context) { return replay(views[shard_of(context)], context); },
+                   .query = [&](const Query& query) { return query::run(query, views, {}); }},
+                  ledger);
+}
+
+Shown read_all(const Reader& reader, const Ledger& ledger) {
+  const auto contexts = query_all(reader);
   Shown shown;
   std::map<ShardId, std::set<Position>> given;
   std::set<std::string> names;
@@ -199,15 +204,14 @@ Shown read_all(const PlainEngine& engine, const Ledger& ledger) {
   for (const auto& [context, rows] : contexts)
     names.insert(context);
   for (const std::string& context : names) {
-    const ShardId shard = engine.parts.router->shard_of(context);
-    const Rows rows = replay(views[shard], context);
+    const ShardId shard = reader.shard_of(context);
+    const Rows rows = reader.replay(context);
     const auto queried = contexts.find(context);
     need(queried == contexts.end() ? rows.empty() : rows == queried->second,
          "I6: query and replay of " + context + " differ");
     if (rows.empty())
       continue;
-    check_order(context, rows);
-    match_calls(context, rows, ledger, shown.calls);
+    check_context(context, rows, ledger, shown.calls);
     shown.last[context] = rows.back().sequence;
     shown.hash = hash64(context, shown.hash);
     for (const Row& row : rows) {
@@ -224,8 +228,13 @@ Shown read_all(const PlainEngine& engine, const Ledger& ledger) {
 void check_promises(const CallSet& shown, const Ledger& ledger, bool process_only) {
   const CallSet lost = ledger.must_be_there(process_only) & ~shown;
   for (std::size_t i = 0; i < calls_max; ++i)
-    if (lost[i])
-      broken("I1: acknowledged call " + std::to_string(i) + " of " + ledger.calls()[i].context_id + " is lost");
+    if (lost[i]) {
+      const StoredCall& call = ledger.calls()[i];
+      broken("I1: call " + std::to_string(i) + " of " + call.context_id + ", " +
+             (call.acknowledged() ? "acknowledged as " + std::string(to_string((*call.answer)->durability))
+                                  : "shown by an earlier life") +
+             ", is lost");
+    }
 }
 
 CallSet judge(io::MemoryFileSystem& image, const EngineOptions& options, const Ledger& ledger,

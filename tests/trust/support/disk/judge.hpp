@@ -11,18 +11,37 @@
 #include "trust/support/disk/plain_engine.hpp"
 
 #include <weir/options.hpp>
+#include <weir/query.hpp>
+#include <weir/query_result.hpp>
 
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace weir::trust {
 
 /// A promise was broken; what() says which, and how.
 struct Broken : std::runtime_error {
   using std::runtime_error::runtime_error;
+};
+
+/// One event as a reader sees it.
+struct Row {
+  Sequence sequence = 0;
+  Position position = 0;
+  std::string payload;
+  friend bool operator==(const Row&, const Row&) = default;
+};
+using Rows = std::vector<Row>;
+
+/// How everything in an engine is read. May throw Broken.
+struct Reader {
+  std::function<ShardId(const std::string& context)> shard_of;
+  std::function<Rows(const std::string& context)> replay;
+  std::function<Result<QueryResult>(const Query&)> query;
 };
 
 /// What an opened engine shows its readers.
@@ -35,6 +54,10 @@ struct Shown {
 
 /// Reads everything, by replay and by query, and compares with `ledger`. Throws Broken.
 Shown read_all(const PlainEngine& engine, const Ledger& ledger);
+Shown read_all(const Reader& reader, const Ledger& ledger);
+/// Compares the beginning of a context with the calls sent to it, in their order; adds what was found to `found`.
+/// Throws Broken.
+void check_context(const std::string& context_id, const Rows& rows, const Ledger& ledger, CallSet& found);
 
 /// Throws Broken unless `shown` has what it must.
 void check_promises(const CallSet& shown, const Ledger& ledger, bool process_only);

@@ -9,8 +9,7 @@
 
 namespace weir::trust {
 
-StorePtr Ledger::call(const std::string& context_id, ShardId shard, Durability durability, unsigned events,
-                      std::size_t bytes) {
+std::vector<Event> Ledger::send(const std::string& context_id, ShardId shard, unsigned events, std::size_t bytes) {
   const std::size_t number = calls_.size();
   WEIR_CHECK(number < calls_max);
   StoredCall& noted = calls_.emplace_back();
@@ -33,17 +32,27 @@ StorePtr Ledger::call(const std::string& context_id, ShardId shard, Durability d
     noted.payloads.push_back(payload + "}");
     all.push_back(Event{.event_type = "stored", .payload = noted.payloads.back()});
   }
+  return all;
+}
+
+void Ledger::answered(std::size_t number, Result<Receipt> answer) {
+  ++calls_[number].answers;
+  calls_[number].answer = std::move(answer);
+}
+
+StorePtr Ledger::call(const std::string& context_id, ShardId shard, Durability durability, unsigned events,
+                      std::size_t bytes) {
+  const std::size_t number = calls_.size();
+  const std::vector<Event> all = send(context_id, shard, events, bytes);
   auto command = std::make_unique<StoreCommand>();
   command->context_id = context_id;
   encode_call(context_id, all, command->encoded);
   command->events = events;
   command->durability = durability;
   command->sender = number;
-  command->done = Completion([&noted, life = std::weak_ptr<bool>(alive_)](Result<Receipt> answer) {
-    if (life.expired())
-      return;
-    ++noted.answers;
-    noted.answer = std::move(answer);
+  command->done = Completion([this, number, life = std::weak_ptr<bool>(alive_)](Result<Receipt> answer) {
+    if (!life.expired())
+      answered(number, std::move(answer));
   });
   return command;
 }
@@ -59,6 +68,22 @@ void Ledger::end_machine() {
   for (std::size_t i = 0; i < calls_.size(); ++i)
     if (!safe_[i])
       calls_[i].answer.reset();
+}
+
+void Ledger::begin_life(const CallSet& shown) {
+  end_life();
+  safe_ = shown;
+  for (std::size_t i = 0; i < calls_.size(); ++i)
+    if (!safe_[i])
+      calls_[i].answer.reset();
+}
+
+CallSet Ledger::must_be_seen() const {
+  CallSet calls = safe_;
+  for (std::size_t i = life_began_; i < calls_.size(); ++i)
+    if (calls_[i].acknowledged())
+      calls.set(i);
+  return calls;
 }
 
 CallSet Ledger::must_be_there(bool process_only) const {

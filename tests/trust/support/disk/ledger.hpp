@@ -42,13 +42,23 @@ public:
   /// that come after end_life() do not count: nobody was there any more to hear them.
   StorePtr call(const std::string& context_id, ShardId shard, Durability durability, unsigned events,
                 std::size_t bytes);
+  /// The same for a call that is not sent as a command: whoever sends these events tells answered(). The call's number
+  /// is the length of calls() before.
+  std::vector<Event> send(const std::string& context_id, ShardId shard, unsigned events, std::size_t bytes);
+  void answered(std::size_t number, Result<Receipt> answer);
   /// The process that answered is dead.
   void end_life();
   /// So is the machine: what was not promised to survive that may be gone or not.
   void end_machine();
+  /// The next life showed `shown`: that is durable, and all there is of the lives before.
+  void begin_life(const CallSet& shown);
+  /// These are durable, whatever their receipts say.
+  void vouch_for(const CallSet& calls) { safe_ |= calls; }
   /// The first call of this life.
   [[nodiscard]] std::size_t life_began() const noexcept { return life_began_; }
 
+  /// Calls that readers must find while this life lasts.
+  [[nodiscard]] CallSet must_be_seen() const;
   /// Calls that must be there after a crash; `process_only`: the system's cache survived.
   [[nodiscard]] CallSet must_be_there(bool process_only) const;
   [[nodiscard]] const std::deque<StoredCall>& calls() const noexcept { return calls_; }
