@@ -1,0 +1,136 @@
+// Those who use the engine in a simulated process: callers without a thread, and actors.
+//
+// Purpose: every way to store and read that does not block, at random. Owner: one schedule. Threading: one thread.
+#pragma once
+
+#include "trust/simulation/journal.hpp"
+#include "trust/simulation/machine.hpp"
+
+#include <weir/actors.hpp>
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir::trust {
+
+/// What a planted mistake does, so that it is seen that the judge sees.
+enum class Mistake : std::uint8_t {
+  none,
+  answer_lost,     ///< One answer never reaches the client.
+  answer_twice,    ///< One reaches it twice.
+  receipt_made_up, ///< A call is acknowledged and never sent.
+  receipts_swapped,
+  read_short, ///< A read ends one call early.
+  old_disk,   ///< A power cut brings back the disk as it was some time before.
+};
+
+/// What a replay of the context gives now.
+[[nodiscard]] Result<Rows> replay_now(const Engine& engine, const std::string& context, std::size_t batch_events_max);
+/// The query that gives the same, and its answer as rows.
+[[nodiscard]] std::string query_text(const std::string& context);
+[[nodiscard]] Rows rows_of(const QueryResult& result);
+
+struct ClientCounts {
+  std::uint64_t stores = 0, flushes = 0, replays = 0, queries = 0; ///< Asked for.
+};
+
+class Clients {
+public:
+  static constexpr int actors_max = 4;
+
+  Clients(Machine& machine, Journal& journal, std::uint64_t seed, Mistake mistake);
+
+  /// A process begins: the engine is open.
+  void start();
+  /// It has ended, and they with it.
+  void end();
+  /// One that is no actor does its next thing.
+  void act();
+  /// An actor is told to do its next thing.
+  void send_act();
+  /// An actor dies, by a kill or by its own exception.
+  void kill_actor();
+  /// Nothing new, but what was begun goes on to its end.
+  void finish();
+  /// Lets go of replays that are under way.
+  void let_go();
+  /// Takes answers that wait to be fetched.
+  void poll();
+  /// Stores an event into every shard. They are to be stored.
+  void probe();
+
+  [[nodiscard]] const ClientCounts& counts() const noexcept { return counts_; }
+
+private:
+  struct Call {
+    std::size_t number = 0;
+    std::uint64_t request = 0;
+    std::uint64_t life = 0;
+    int client = Journal::nobody;
+    Durability asked = Durability::synced;
+  };
+  struct WaitingTicket {
+    Ticket ticket;
+    Call call;
+  };
+  struct PullReplay {
+    ReplayStream stream;
+    Journal::Read read;
+    Rows rows;
+  };
+  struct PushReplay {
+    std::optional<ReplaySubscription> subscription;
+    bool ended = false;
+  };
+  struct ActorReplay {
+    Journal::Read read;
+    Rows rows;
+    ReplayActor from;
+    std::uint64_t request = 0, life = 0;
+    int client = Journal::nobody;
+    std::size_t outstanding = 0;
+    bool ended = false;
+  };
+
+  [[nodiscard]] std::string any_context();
+  Call new_call(const std::string& context, StoreOptions& options, std::vector<Event>& events, int client);
+  void answered(const Call& call, const Result<Receipt>& answer, bool in_turn);
+  void note_answer(const Call& call, const Result<Receipt>& answer, bool in_turn);
+  bool told(std::uint64_t request, std::uint64_t life);
+  void store_with_callback();
+  void store_with_ticket(bool refuse_when_full);
+  void pull();
+  void push();
+  void read_twice();
+  void end_read(const Journal::Read& read, Rows rows);
+
+  void act_as(caf::event_based_actor* self, int number);
+  void actor_stores(caf::event_based_actor* self, int number);
+  void actor_replays(caf::event_based_actor* self, int number);
+  void actor_asks_next(caf::event_based_actor* self, const std::shared_ptr<ActorReplay>& replay);
+  void actor_queries(caf::event_based_actor* self, int number);
+  void actor_flushes(caf::event_based_actor* self, int number);
+  void spawn(std::size_t place);
+  [[nodiscard]] bool may_store() const;
+  bool mistake_now(Mistake which);
+
+  Machine& machine_;
+  Journal& journal_;
+  Chance chance_;
+  Mistake mistake_;
+  std::size_t mistake_in_; ///< So many chances to make it are let go by.
+  ClientCounts counts_;
+  std::uint64_t life_ = 0;
+  int incarnations_ = 0;
+  std::vector<caf::actor> actors_;
+  std::list<WaitingTicket> tickets_;
+  std::list<PullReplay> pulls_;
+  std::list<std::shared_ptr<PushReplay>> pushes_;
+  std::optional<std::pair<Call, Receipt>> held_back_; ///< Of receipts_swapped.
+};
+
+} // namespace weir::trust

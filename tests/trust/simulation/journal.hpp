@@ -1,0 +1,82 @@
+// What clients asked, were told and read, and what of it is wrong.
+//
+// Purpose: judges a schedule while it goes on: every request is answered once, errors have a cause, receipts and reads
+// keep the promises. Owner: one schedule. Threading: one thread. Invariants: the first thing wrong is kept, not thrown,
+// because it is found inside callbacks of the engine; whoever plays looks after each step.
+#pragma once
+
+#include "trust/support/disk/judge.hpp"
+#include "trust/support/disk/ledger.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir::trust {
+
+/// A request that nobody answers, however long one waits.
+struct Stuck : Broken {
+  using Broken::Broken;
+};
+
+class Journal {
+public:
+  static constexpr int nobody = -1;
+
+  Journal() : ledger_("s") {}
+
+  /// A request was made by client actor `client` (nobody: not by an actor). Returns its number.
+  std::uint64_t ask(std::string what, int client = nobody);
+  /// It was answered.
+  void told(std::uint64_t request);
+  /// The client has died: nobody is there to be told.
+  void forget(int client);
+  [[nodiscard]] std::size_t untold() const noexcept { return owed_.size(); }
+  [[nodiscard]] std::string who_waits() const;
+
+  /// A store was answered. `in_turn`: answers come to this client in the order given. In this process only.
+  void stored(std::size_t call, Durability asked, const Result<Receipt>& answer, bool in_turn);
+  /// An error was the answer to something that is no store.
+  void refused(const std::string& what, const Error& error);
+
+  struct Read {
+    std::string context;
+    CallSet must;             ///< Acknowledged before it began.
+    std::size_t at_least = 0; ///< Calls that earlier reads have seen.
+  };
+  [[nodiscard]] Read begin_read(const std::string& context) const;
+  void end_read(const Read& read, const Rows& rows);
+  /// All that readers find while this life lasts.
+  void check_seen(const CallSet& seen);
+
+  /// Something happened that explains errors: a fault of the disk, the end of an actor of the engine.
+  void excuse() noexcept { excused_ = true; }
+  [[nodiscard]] bool excused() const noexcept { return excused_; }
+  void closing() noexcept { closing_ = true; }
+  void begin_life(const CallSet& shown);
+
+  void wrong(const std::string& what);
+  /// Throws the first thing that was wrong.
+  void check() const;
+
+  [[nodiscard]] Ledger& ledger() noexcept { return ledger_; }
+
+private:
+  struct Owed {
+    std::string what;
+    int client = nobody;
+  };
+  bool was_refused(std::size_t call) const;
+
+  Ledger ledger_;
+  std::uint64_t requests_ = 0;
+  std::map<std::uint64_t, Owed> owed_;
+  std::map<ShardId, Position> last_position_;
+  std::map<std::string, std::vector<std::size_t>> longest_; ///< Calls in the longest beginning of a context seen yet.
+  bool excused_ = false, closing_ = false;
+  std::optional<std::string> wrong_;
+};
+
+} // namespace weir::trust
