@@ -1,6 +1,7 @@
 #include "actors/engine_parts.hpp"
 
 #include "engine/kill_point.hpp"
+#include "engine/sabotage.hpp"
 #include "engine/text.hpp"
 
 namespace weir {
@@ -78,9 +79,11 @@ Status write_segment(EngineParts& parts, ShardParts& shard, const std::shared_pt
   auto reader = parts.segments->open(*meta);
   if (!reader)
     return std::move(reader).error();
-  const std::uint64_t cut = memtable->last_record();
+  const std::uint64_t cut = memtable->last_record() + (sabotaged(Sabotage::cut_one_record_too_many) ? 1 : 0);
   const std::uint64_t first_file = shard.log->first_file_after(cut);
   kill_point("flush.before_catalog");
+  if (sabotaged(Sabotage::cut_log_before_commit))
+    shard.log->cut(first_file);
   WEIR_TRY(parts.catalog->publish_segment(*meta, cut, first_file));
   kill_point("flush.after_catalog");
   shard.flushes.fetch_add(1, std::memory_order_relaxed); // before those who wait are answered

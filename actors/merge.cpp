@@ -1,6 +1,7 @@
 #include "actors/merge.hpp"
 
 #include "engine/kill_point.hpp"
+#include "engine/sabotage.hpp"
 #include "engine/text.hpp"
 #include "segments/compaction_plan.hpp"
 
@@ -136,6 +137,9 @@ void Merge::publish() {
   // A commit that failed may still turn up after a crash, so from here on the file stays whatever happens.
   maybe_published_ = true;
   kill_point("merge.before_catalog");
+  if (sabotaged(Sabotage::remove_merged_before_commit))
+    for (const SegmentMeta& input : metas_)
+      static_cast<void>(parts_.segments->remove(input).ok());
   if (const Status replaced = parts_.catalog->replace_segments(metas_, *written_); !replaced) {
     parts_.health.warn(
         format("shard {}: a merge could not be published, trying again: {}", shard_.id, to_string(replaced.error())));

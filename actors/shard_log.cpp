@@ -2,6 +2,7 @@
 
 #include "engine/check.hpp"
 #include "engine/kill_point.hpp"
+#include "engine/sabotage.hpp"
 #include "engine/text.hpp"
 
 #include <algorithm>
@@ -60,15 +61,17 @@ void ShardLog::process() {
   const bool nobody_waits = std::none_of(work.begin(), work.end(),
                                          [](const Submission& each) { return each.strongest == Durability::synced; });
   for (Submission& submission : work) {
-    if (failed_ || submission.epoch != epoch_) {
+    if (failed_ || (submission.epoch != epoch_ && !sabotaged(Sabotage::keep_numbers_after_failed_write))) {
       commit(waiting); // answers keep their order
       refuse(submission, failed_ ? *failed_ : lost_);
       continue;
     }
     groups_.fetch_add(1, std::memory_order_relaxed);
     bytes_since_check_ += submission.records->bytes();
-    const bool at_once = waiting.empty() && submission.strongest != Durability::synced;
-    const bool before_write = at_once && submission.strongest == Durability::buffered;
+    const bool at_once =
+        waiting.empty() && (submission.strongest != Durability::synced || sabotaged(Sabotage::acknowledge_before_sync));
+    const bool before_write =
+        at_once && (submission.strongest == Durability::buffered || sabotaged(Sabotage::acknowledge_before_write));
     if (before_write) {
       apply(submission, writer_->last_record() + 1); // a guess, put right below
       std::vector<Submission> done;
@@ -187,7 +190,10 @@ void ShardLog::refuse(Submission& submission, const Error& why) {
   tell_progress();
   const RingLater blocked_callers;
   for (Submission::Answer& each : submission.answers)
-    each.command->done(why);
+    if (sabotaged(Sabotage::swallow_error_of_followers) && &each != &submission.answers.front())
+      each.command->done(each.receipt);
+    else
+      each.command->done(why);
 }
 
 void ShardLog::write_failed(Error why, Submission& submission, bool applied) {
@@ -219,7 +225,7 @@ void ShardLog::go_on() {
       fail_shard(finished.error());
     return;
   }
-  if (unlogged_) {
+  if (unlogged_ && !sabotaged(Sabotage::leave_hole_behind_lost_write)) {
     // A later group in the log without these events would be a hole in its contexts after a crash.
     parts_.table.flush_queue().wait_for_all([this](const Status& flushed) {
       parts_.lane->post([this, in_segment = flushed.ok()] { // a failed flush is tried again: wait for the next
@@ -280,7 +286,7 @@ void ShardLog::after_work() {
   if (parts_.guard.low() || bytes_since_check_ >= space_check_bytes_ ||
       parts_.clock.steady_now() - checked_at_ >= space_check_interval)
     check_space();
-  if (writer_->synced_record() < writer_->last_record() && !sync_timer_) {
+  if (writer_->synced_record() < writer_->last_record() && !sync_timer_ && !sabotaged(Sabotage::skip_interval_sync)) {
     sync_timer_ = true;
     parts_.lane->post_after(sync_interval_, [this] {
       sync_timer_ = false;
@@ -313,7 +319,8 @@ void ShardLog::freeze_soon(std::uint64_t bytes_min) {
 
 void ShardLog::cut(std::uint64_t first_file) {
   parts_.lane->post([this, first_file] {
-    if (const Status released = writer_->release_before(first_file); !released)
+    if (const Status released = writer_->release_before(first_file + (sabotaged(Sabotage::recycle_too_soon) ? 1 : 0));
+        !released)
       events_.warn(format("shard {}: log files could not be released: {}", shard_, to_string(released.error())));
   });
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "engine/io/file_system.hpp"
+#include "engine/sabotage.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -22,7 +23,7 @@ public:
   bool check() noexcept {
     if (const auto free = fs_.free_bytes()) {
       free_.store(*free, std::memory_order_relaxed);
-      low_.store(*free < reserve_bytes_, std::memory_order_relaxed);
+      low_.store(*free < reserve_bytes_ && !sabotaged(Sabotage::ignore_disk_reserve), std::memory_order_relaxed);
     }
     return low();
   }

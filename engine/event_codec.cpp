@@ -1,5 +1,7 @@
 #include "engine/event_codec.hpp"
 
+#include "engine/sabotage.hpp"
+
 #include <bit>
 #include <cstring>
 
@@ -91,7 +93,7 @@ Result<CallReader> CallReader::open(std::string_view call) {
 
 Result<bool> CallReader::next(EventView& event) {
   if (seen_ == header_.events) {
-    if (!rest_.empty())
+    if (!rest_.empty() && !sabotaged(Sabotage::trust_event_count))
       return fail(Errc::corruption, "a stored call is longer than its events");
     return false;
   }

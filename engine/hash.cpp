@@ -1,5 +1,7 @@
 #include "engine/hash.hpp"
 
+#include "engine/sabotage.hpp"
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -16,7 +18,7 @@ Hash128 hash128(std::string_view text, std::uint64_t seed) noexcept {
 
 std::uint64_t file_identity(std::uint64_t directory_seed, std::uint32_t kind, std::uint32_t shard,
                             std::uint64_t number) noexcept {
-  const std::uint64_t words[3] = {kind, shard, number};
+  const std::uint64_t words[3] = {kind, shard, sabotaged(Sabotage::same_identity_for_all_files) ? 0 : number};
   return XXH3_64bits_withSeed(words, sizeof words, directory_seed);
 }
 

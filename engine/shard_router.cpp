@@ -2,6 +2,7 @@
 
 #include "engine/check.hpp"
 #include "engine/hash.hpp"
+#include "engine/sabotage.hpp"
 
 namespace weir {
 
@@ -21,7 +22,8 @@ ShardRouter::ShardRouter(std::uint32_t shards, std::uint64_t directory_seed) noe
 }
 
 ShardId ShardRouter::shard_of(std::string_view context_id) const noexcept {
-  return static_cast<ShardId>(hash64(placement_key(context_id), seed_) % shards_);
+  return static_cast<ShardId>(
+      hash64(sabotaged(Sabotage::route_by_whole_id) ? context_id : placement_key(context_id), seed_) % shards_);
 }
 
 } // namespace weir

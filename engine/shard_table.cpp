@@ -2,6 +2,7 @@
 
 #include "engine/check.hpp"
 #include "engine/event_codec.hpp"
+#include "engine/sabotage.hpp"
 #include "engine/text.hpp"
 
 #include <algorithm>
@@ -23,6 +24,8 @@ ShardTable::~ShardTable() {
 void ShardTable::apply(std::shared_ptr<const void> owner, std::span<const std::string_view> calls,
                        std::uint64_t first_record, std::uint64_t owner_bytes) {
   // Only this lane replaces active_, so reading the pointer needs no lock here.
+  if (sabotaged(Sabotage::show_stores_late))
+    active_->publish();
   active_->apply(std::move(owner), calls, first_record, owner_bytes);
   show_applied();
 }
@@ -56,7 +59,8 @@ Status ShardTable::recover(std::shared_ptr<const void> owner, std::span<const st
 }
 
 void ShardTable::show_applied() {
-  active_->publish();
+  if (!sabotaged(Sabotage::show_stores_late))
+    active_->publish();
   const std::uint64_t bytes = active_->bytes();
   budget_.add(bytes - active_bytes());
   active_bytes_.store(bytes, std::memory_order_relaxed);
@@ -111,7 +115,8 @@ ShardView ShardTable::view() const {
   view.segments = segments_;
   view.memtables.reserve(passive_.size() + 1);
   for (const auto& memtable : passive_)
-    view.memtables.emplace_back(memtable);
+    if (!sabotaged(Sabotage::hide_passive_memtables))
+      view.memtables.emplace_back(memtable);
   view.memtables.emplace_back(active_);
   return view;
 }

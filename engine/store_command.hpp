@@ -11,6 +11,7 @@
 
 #include "engine/bell.hpp"
 #include "engine/callback_scope.hpp"
+#include "engine/sabotage.hpp"
 #include "engine/unique_function.hpp"
 
 #include <cstdint>
@@ -42,6 +43,8 @@ public:
   void operator()(Result<Receipt> result) {
     if (Function answer = std::exchange(answer_, Function{})) {
       const CallbackScope inside;
+      if (sabotaged(Sabotage::answer_twice))
+        answer(Result<Receipt>(result));
       answer(std::move(result));
     }
   }

@@ -1,6 +1,7 @@
 #include "segments/filter.hpp"
 
 #include "engine/hash.hpp"
+#include "engine/sabotage.hpp"
 
 #include <algorithm>
 
@@ -60,6 +61,8 @@ BuiltFilter build_filter(std::span<const std::uint64_t> hashes, std::uint32_t bi
 }
 
 bool line_may_hold(std::string_view line, std::uint64_t hash, std::uint8_t probes) noexcept {
+  if (sabotaged(Sabotage::filter_misses_keys) && hash % 8 == 0)
+    return false;
   return each_bit(hash, probes, [line](std::size_t byte, unsigned char mask) {
     return (static_cast<unsigned char>(line[byte]) & mask) != 0;
   });

@@ -3,6 +3,7 @@
 #include "engine/hash.hpp"
 #include "engine/io/quarantine.hpp"
 #include "engine/kill_point.hpp"
+#include "engine/sabotage.hpp"
 #include "engine/text.hpp"
 #include "segments/compaction.hpp"
 #include "segments/format.hpp"
@@ -66,6 +67,8 @@ Status SegmentFiles::prepare_directory(ShardId shard) {
   WEIR_TRY(fs_.create_directory(segments_directory));
   WEIR_TRY(fs_.create_directory(segment_directory(shard)));
   kill_point("segment.after_directories");
+  if (sabotaged(Sabotage::skip_segment_directory_sync))
+    return {};
   WEIR_TRY(fs_.sync_directory(segments_directory));
   WEIR_TRY(fs_.sync_directory(""));
   durable_directories_.insert(shard);
@@ -88,7 +91,8 @@ Result<SegmentMeta> SegmentFiles::write_file(const std::string& path, ShardId sh
   if (!meta)
     return std::move(meta).error();
   kill_point("segment.before_sync");
-  WEIR_TRY(file.sync_data());
+  if (!sabotaged(Sabotage::skip_segment_sync))
+    WEIR_TRY(file.sync_data());
   kill_point("segment.after_sync");
   return *meta;
 }
@@ -120,6 +124,8 @@ Result<SegmentMeta> SegmentFiles::write_checked(ShardId shard, std::uint64_t num
     static_cast<void>(fs_.unlink(temp).ok()); // the error that counts is the first; sweep() removes what stays
     return meta.ok() ? Result<SegmentMeta>(std::move(named).error()) : meta;
   }
+  if (sabotaged(Sabotage::skip_segment_name_sync))
+    return meta;
   if (Status durable = fs_.sync_directory(segment_directory(shard)); !durable) {
     static_cast<void>(fs_.unlink(path).ok()); // written, but its name may not last: no segment to anybody
     return std::move(durable).error();
@@ -183,7 +189,7 @@ Result<SegmentMeta> SegmentFiles::merge(std::span<const SegmentMeta> inputs, std
         if (!sum)
           return sum.error();
         WEIR_TRY((*written)->check_derived());
-        if (sum->events() != event_count || !(*sum == events.sum()))
+        if ((sum->events() != event_count || !(*sum == events.sum())) && !sabotaged(Sabotage::believe_merge))
           return fail(Errc::corruption, "a merged segment does not hold the events of its inputs", path);
         return {};
       });
@@ -212,7 +218,8 @@ Status SegmentFiles::sweep(ShardId shard, std::span<const SegmentMeta> live, std
       const auto number = number_of(entry.name);
       return number && *number < next_segment; // merged into another, or from an attempt that was made again
     };
-    if (entry.kind == io::EntryKind::file && (entry.name.ends_with(temp_suffix) || replaced())) {
+    if (entry.kind == io::EntryKind::file &&
+        (entry.name.ends_with(temp_suffix) || replaced() || sabotaged(Sabotage::sweep_unknown_files))) {
       kill_point("sweep.before_unlink");
       WEIR_TRY(unless_missing(fs_.unlink(directory + "/" + entry.name)));
       kill_point("sweep.after_unlink");

@@ -10,6 +10,7 @@
 
 #include "engine/hash.hpp"
 #include "engine/lz4.hpp"
+#include "engine/sabotage.hpp"
 #include "engine/varint.hpp"
 
 #include <algorithm>
@@ -120,8 +121,9 @@ struct Record {
 
 [[nodiscard]] inline bool valid(const GroupHeader& header, std::uint64_t identity, std::uint64_t offset) {
   const std::uint64_t stored_bytes = header.group_bytes - std::min<std::uint64_t>(header.group_bytes, sizeof header);
-  return header.magic == group_magic && header.check == check_of(header, identity, offset) && header.records > 0 &&
-         stored_bytes > sizeof(Check) && header.synced_offset <= offset &&
+  return header.magic == group_magic &&
+         (sabotaged(Sabotage::ignore_group_checksum) || header.check == check_of(header, identity, offset)) &&
+         header.records > 0 && stored_bytes > sizeof(Check) && header.synced_offset <= offset &&
          header.raw_bytes <= std::min<std::uint64_t>(raw_bytes_max, stored_bytes * lz4::ratio_max);
 }
 

@@ -5,6 +5,7 @@
 #include "wal/spare_pool.hpp"
 
 #include "engine/kill_point.hpp"
+#include "engine/sabotage.hpp"
 #include "engine/text.hpp"
 
 #include <algorithm>
@@ -135,7 +136,7 @@ private:
 
   Status check_predecessor(const FileReader& file) const {
     const FileHeader& header = file.header();
-    if (!chain_.empty() &&
+    if (!chain_.empty() && !sabotaged(Sabotage::ignore_hole_between_logs) &&
         (header.predecessor != chain_.last_file() || header.predecessor_last_record != chain_.last_record))
       return corrupt(header.number, 0,
                      weir::format("the log file follows record {} of file {}, not record {} of file {}",
@@ -146,6 +147,8 @@ private:
 
   /// The first bad byte of an unsealed file is a torn write, unless the log itself says that it had been synced.
   Status check_torn(const FileReader& file, const FileEnd& end) const {
+    if (sabotaged(Sabotage::take_damage_for_torn_tail))
+      return {};
     const std::uint64_t number = file.header().number;
     if (end.truncated)
       return corrupt(number, end.offset, "the log file was truncated");
@@ -187,15 +190,17 @@ Status finish_end(io::FileSystem& fs, const RecoverOptions& options, const Chain
     return file.error();
   // Also for a file that has its seal: the process may have died between writing and syncing it, and the next file
   // must not be begun before.
-  WEIR_TRY((*file)->sync_data());
+  if (!sabotaged(Sabotage::skip_recovery_sync))
+    WEIR_TRY((*file)->sync_data());
   if (chain.cut_at && !listing.has_file(number + 1)) {
     auto next = fs.open(file_path(options.shard, number + 1), io::OpenMode::create);
     if (!next)
       return next.error();
     kill_point("recover.after_next_name");
   }
-  WEIR_TRY(fs.sync_directory(shard_directory(options.shard)));
-  if (!chain.cut_at)
+  if (!sabotaged(Sabotage::skip_recovery_name_sync))
+    WEIR_TRY(fs.sync_directory(shard_directory(options.shard)));
+  if (!chain.cut_at || sabotaged(Sabotage::leave_recovered_log_unsealed))
     return {};
 
   Seal seal;

@@ -6,6 +6,8 @@
 
 #include <weir/limits.hpp>
 
+#include "engine/sabotage.hpp"
+
 #include <algorithm>
 #include <array>
 #include <span>
@@ -26,7 +28,8 @@ Result<bool> reusable(io::FileSystem& fs, const std::string& path, std::uint64_t
   const auto info = fs.stat(path);
   if (!info)
     return info.error();
-  return info->kind == io::EntryKind::file && info->size_bytes == file_bytes && info->link_count == 1;
+  return info->kind == io::EntryKind::file && info->size_bytes == file_bytes &&
+         (info->link_count == 1 || sabotaged(Sabotage::recycle_linked_file));
 }
 
 SparePool::SparePool(io::FileSystem& fs, ShardId shard, std::uint64_t file_bytes, std::size_t spares_max,

@@ -5,6 +5,7 @@
 
 #include "engine/check.hpp"
 #include "engine/kill_point.hpp"
+#include "engine/sabotage.hpp"
 
 #include <algorithm>
 #include <array>
@@ -62,7 +63,8 @@ Result<std::uint64_t> Writer::append(Group& group, Compression compression) {
   CurrentFile& current = *current_;
   const std::uint64_t first_record = next_record_;
   // Even if the write fails the numbers are gone: some of these records may reach the disk.
-  next_record_ += group.records();
+  if (!sabotaged(Sabotage::reuse_record_numbers))
+    next_record_ += group.records();
   const auto bytes = compress ? compressed_.frame(current.identity, current.end, first_record, current.synced_offset)
                               : group.frame(current.identity, current.end, first_record, current.synced_offset);
   kill_point("log.before_write");
@@ -73,6 +75,8 @@ Result<std::uint64_t> Writer::append(Group& group, Compression compression) {
   kill_point("log.after_write");
   current.end += bytes.size();
   current.records += group.records();
+  if (sabotaged(Sabotage::reuse_record_numbers))
+    next_record_ += group.records();
   last_record_ = next_record_ - 1;
   return first_record;
 }
@@ -82,8 +86,12 @@ Status Writer::sync() {
   if (!current_ || current_->synced_offset == current_->end)
     return {};
   kill_point("log.before_sync");
-  if (Status status = current_->file->sync_data(); !status)
-    return poison(std::move(status));
+  if (sabotaged(Sabotage::retry_failed_sync) && !current_->file->sync_data())
+    if (auto again = fs_.open(file_path(options_.shard, current_->number), io::OpenMode::read_write))
+      current_->file = std::move(*again); // which knows nothing of the failure
+  if (!sabotaged(Sabotage::skip_log_sync))
+    if (Status status = current_->file->sync_data(); !status && !sabotaged(Sabotage::believe_failed_sync))
+      return poison(std::move(status));
   kill_point("log.after_sync");
   current_->synced_offset = current_->end;
   synced_record_ = last_record_;
@@ -113,6 +121,8 @@ Status Writer::open_next(std::uint64_t group_bytes) {
   if (!prepared)
     return prepared.error();
   // The name of a file says that its predecessor's groups are on the disk: sync before the rename.
+  if (current_ && sabotaged(Sabotage::skip_sync_at_change_over))
+    current_->synced_offset = current_->end;
   WEIR_TRY(sync());
 
   const std::uint64_t number = next_file_;
@@ -125,8 +135,9 @@ Status Writer::open_next(std::uint64_t group_bytes) {
   kill_point("change_over.after_rename");
   // The name must be durable before any byte of this number's identity is written: otherwise a crash could leave such
   // bytes under the spare's name, and a later life of the same number would believe them.
-  if (Status status = fs_.sync_directory(shard_directory(options_.shard)); !status)
-    return poison(std::move(status));
+  if (!sabotaged(Sabotage::skip_log_name_sync))
+    if (Status status = fs_.sync_directory(shard_directory(options_.shard)); !status)
+      return poison(std::move(status));
   auto file = fs_.open(path, io::OpenMode::read_write);
   if (!file)
     return file.error();
@@ -168,6 +179,8 @@ Status Writer::make_directory() {
   WEIR_TRY(fs_.create_directory(directory));
   kill_point("log.before_directory_sync");
   // Also if they were there: whoever made them may have died before they were durable.
+  if (sabotaged(Sabotage::skip_log_directory_sync))
+    return {};
   if (Status status = fs_.sync_directory(root_directory()); !status)
     return poison(std::move(status));
   if (Status status = fs_.sync_directory(""); !status)
@@ -187,6 +200,8 @@ Status Writer::ensure_next_name() {
       return created.error();
     kill_point("seal.after_next_name");
   }
+  if (sabotaged(Sabotage::skip_successor_sync))
+    return {};
   if (Status status = fs_.sync_directory(shard_directory(options_.shard)); !status)
     return poison(std::move(status));
   return {};

@@ -1,5 +1,7 @@
 #include "trust/support/stage.hpp"
 
+#include "tests/support/sabotages.hpp"
+
 #include <CLI/CLI.hpp>
 
 #include <chrono>
@@ -43,6 +45,9 @@ std::string json_line(const std::string& name, const StageOptions& options, cons
 
 int run_stage(const std::string& name, int argc, char** argv,
               const std::function<StageCounts(const StageOptions&)>& run) {
+#ifdef WEIR_TEST_POINTS
+  test::commit_sabotage_of_environment();
+#endif
   StageOptions options;
   std::string report;
   CLI::App app("weir's trust stage " + name);

@@ -1,0 +1,99 @@
+// Mistakes that weir makes when a test tells it to, so that tests are tested.
+//
+// Purpose: a test that cannot fail shows nothing. In a build with WEIR_TEST_POINTS one of these mistakes can be
+// committed; the trust stage "sabotage" does so with each of them and demands that a test sees it. In every other build
+// sabotaged() is false while compiling, and nothing of it is left. What each mistake breaks:
+// tests/support/sabotages.cpp. Owner: test programs. Threading: any thread asks; a test commits before the engine is
+// there.
+#pragma once
+
+#include <cstdint>
+
+#ifdef WEIR_TEST_POINTS
+#include <atomic>
+#endif
+
+namespace weir {
+
+enum class Sabotage : std::uint8_t {
+  none,
+  // What is not synced.
+  skip_log_sync,
+  skip_log_name_sync,
+  skip_log_directory_sync,
+  skip_successor_sync,
+  skip_sync_at_change_over,
+  skip_interval_sync,
+  skip_recovery_sync,
+  skip_recovery_name_sync,
+  skip_segment_sync,
+  skip_segment_name_sync,
+  skip_segment_directory_sync,
+  skip_catalog_sync,
+  // What is answered.
+  acknowledge_before_write,
+  acknowledge_before_sync,
+  believe_failed_sync,
+  retry_failed_sync,
+  swallow_error_of_followers,
+  answer_twice,
+  keep_numbers_after_failed_write,
+  leave_hole_behind_lost_write,
+  ignore_disk_reserve,
+  forget_reserved_positions,
+  // What the log is read and cut by.
+  ignore_group_checksum,
+  ignore_record_checksum,
+  trust_event_count,
+  take_damage_for_torn_tail,
+  ignore_hole_between_logs,
+  leave_recovered_log_unsealed,
+  reuse_record_numbers,
+  same_identity_for_all_files,
+  recycle_linked_file,
+  recycle_too_soon,
+  cut_log_before_commit,
+  cut_one_record_too_many,
+  // What segments and the catalog are read and merged by.
+  ignore_block_checksum,
+  ignore_footer_checksum,
+  ignore_catalog_checksum,
+  ignore_catalog_sum,
+  merge_drops_row,
+  believe_merge,
+  remove_merged_before_commit,
+  sweep_unknown_files,
+  verify_skips_last_segment,
+  // What readers find.
+  filter_misses_keys,
+  hide_passive_memtables,
+  show_stores_late,
+  route_by_whole_id,
+  count ///< Not one of them.
+};
+
+#ifdef WEIR_TEST_POINTS
+
+namespace detail {
+inline std::atomic<Sabotage> committed_sabotage{Sabotage::none};
+} // namespace detail
+
+/// Whether this mistake is to be made.
+[[nodiscard]] inline bool sabotaged(Sabotage mistake) noexcept {
+  return detail::committed_sabotage.load(std::memory_order_relaxed) == mistake;
+}
+
+/// From now on this one is made, and no other.
+inline void commit_sabotage(Sabotage mistake) noexcept {
+  detail::committed_sabotage.store(mistake, std::memory_order_relaxed);
+}
+
+#else
+
+[[nodiscard]] consteval bool sabotaged(Sabotage) noexcept {
+  return false;
+}
+
+#endif
+
+} // namespace weir

@@ -1,0 +1,133 @@
+#include "tests/support/sabotages.hpp"
+
+#ifdef WEIR_TEST_POINTS
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+namespace weir::test {
+
+namespace {
+
+constexpr std::array texts = {
+    SabotageText{Sabotage::skip_log_sync, "skip_log_sync", "a group counts as synced and was only written"},
+    SabotageText{Sabotage::skip_log_name_sync, "skip_log_name_sync",
+                 "a log file is written to before its name is durable"},
+    SabotageText{Sabotage::skip_log_directory_sync, "skip_log_directory_sync",
+                 "a shard's first log lies in a directory that a power cut takes away"},
+    SabotageText{Sabotage::skip_successor_sync, "skip_successor_sync",
+                 "a seal promises a next file whose name is not durable"},
+    SabotageText{Sabotage::skip_sync_at_change_over, "skip_sync_at_change_over",
+                 "a log file is sealed with groups that were only written"},
+    SabotageText{Sabotage::skip_interval_sync, "skip_interval_sync",
+                 "written stores are never synced unless somebody asks"},
+    SabotageText{Sabotage::skip_recovery_sync, "skip_recovery_sync",
+                 "recovery shows readers what a power cut still takes away"},
+    SabotageText{Sabotage::skip_recovery_name_sync, "skip_recovery_name_sync",
+                 "recovery goes on in a file whose name is not durable"},
+    SabotageText{Sabotage::skip_segment_sync, "skip_segment_sync",
+                 "a segment is published before its bytes are durable"},
+    SabotageText{Sabotage::skip_segment_name_sync, "skip_segment_name_sync",
+                 "a segment is published before its name is durable"},
+    SabotageText{Sabotage::skip_segment_directory_sync, "skip_segment_directory_sync",
+                 "a shard's segments lie in a directory that a power cut takes away"},
+    SabotageText{Sabotage::skip_catalog_sync, "skip_catalog_sync", "catalog transactions are committed and not synced"},
+    SabotageText{Sabotage::acknowledge_before_write, "acknowledge_before_write",
+                 "a store is answered as written before it is"},
+    SabotageText{Sabotage::acknowledge_before_sync, "acknowledge_before_sync",
+                 "a store is answered as synced before it is"},
+    SabotageText{Sabotage::believe_failed_sync, "believe_failed_sync", "an error of fdatasync is ignored"},
+    SabotageText{Sabotage::retry_failed_sync, "retry_failed_sync",
+                 "a failed fdatasync is tried again, and its answer believed"},
+    SabotageText{Sabotage::swallow_error_of_followers, "swallow_error_of_followers",
+                 "of a failed group only the first call is told"},
+    SabotageText{Sabotage::answer_twice, "answer_twice", "a call is answered twice"},
+    SabotageText{Sabotage::keep_numbers_after_failed_write, "keep_numbers_after_failed_write",
+                 "groups numbered on top of a lost one are logged all the same"},
+    SabotageText{Sabotage::leave_hole_behind_lost_write, "leave_hole_behind_lost_write",
+                 "the log goes on without a buffered store that it lost"},
+    SabotageText{Sabotage::ignore_disk_reserve, "ignore_disk_reserve", "stores go on until no byte is free"},
+    SabotageText{Sabotage::forget_reserved_positions, "forget_reserved_positions",
+                 "positions are given out and not reserved in the catalog"},
+    SabotageText{Sabotage::ignore_group_checksum, "ignore_group_checksum",
+                 "the header of a log group is believed whatever its checksum says"},
+    SabotageText{Sabotage::ignore_record_checksum, "ignore_record_checksum",
+                 "a record of the log is believed whatever its checksum says"},
+    SabotageText{Sabotage::trust_event_count, "trust_event_count",
+                 "a stored call's count is believed against its length: half a call passes"},
+    SabotageText{Sabotage::take_damage_for_torn_tail, "take_damage_for_torn_tail",
+                 "damage in the middle of a log cuts what lies behind it"},
+    SabotageText{Sabotage::ignore_hole_between_logs, "ignore_hole_between_logs",
+                 "a log file is read though it follows another one"},
+    SabotageText{Sabotage::leave_recovered_log_unsealed, "leave_recovered_log_unsealed",
+                 "the log goes on behind a cut that no seal marks"},
+    SabotageText{Sabotage::reuse_record_numbers, "reuse_record_numbers",
+                 "the numbers of a failed write are given again"},
+    SabotageText{Sabotage::same_identity_for_all_files, "same_identity_for_all_files",
+                 "a recycled file's earlier life passes its checksums"},
+    SabotageText{Sabotage::recycle_linked_file, "recycle_linked_file",
+                 "a log file that a backup has linked is written over"},
+    SabotageText{Sabotage::recycle_too_soon, "recycle_too_soon",
+                 "a log file is recycled while it is the only place of its records"},
+    SabotageText{Sabotage::cut_log_before_commit, "cut_log_before_commit",
+                 "the log is cut before the catalog knows the segment"},
+    SabotageText{Sabotage::cut_one_record_too_many, "cut_one_record_too_many",
+                 "a flush cuts a record that is in no segment"},
+    SabotageText{Sabotage::ignore_block_checksum, "ignore_block_checksum",
+                 "a block of a segment is believed whatever its checksum says"},
+    SabotageText{Sabotage::ignore_footer_checksum, "ignore_footer_checksum",
+                 "a segment is believed to be the one that the catalog recorded"},
+    SabotageText{Sabotage::ignore_catalog_checksum, "ignore_catalog_checksum",
+                 "a catalog record is believed whatever its checksum says"},
+    SabotageText{Sabotage::ignore_catalog_sum, "ignore_catalog_sum",
+                 "catalog records of different times are believed together"},
+    SabotageText{Sabotage::merge_drops_row, "merge_drops_row", "a merge leaves out rows"},
+    SabotageText{Sabotage::believe_merge, "believe_merge",
+                 "a merged segment is published without comparing it with its inputs"},
+    SabotageText{Sabotage::remove_merged_before_commit, "remove_merged_before_commit",
+                 "merged segments are removed before the catalog knows the new one"},
+    SabotageText{Sabotage::sweep_unknown_files, "sweep_unknown_files",
+                 "files that nobody knows are deleted, not kept in quarantine"},
+    SabotageText{Sabotage::verify_skips_last_segment, "verify_skips_last_segment",
+                 "verify does not look at the last segment"},
+    SabotageText{Sabotage::filter_misses_keys, "filter_misses_keys", "a filter denies contexts that are there"},
+    SabotageText{Sabotage::hide_passive_memtables, "hide_passive_memtables",
+                 "readers miss what is on its way from memory to a segment"},
+    SabotageText{Sabotage::show_stores_late, "show_stores_late",
+                 "an acknowledged store is visible only with the next one"},
+    SabotageText{Sabotage::route_by_whole_id, "route_by_whole_id",
+                 "contexts with one text in braces go to different shards"},
+};
+static_assert(texts.size() + 1 == static_cast<std::size_t>(Sabotage::count), "every sabotage has its text");
+static_assert([] {
+  for (std::size_t i = 0; i < texts.size(); ++i)
+    if (static_cast<std::size_t>(texts[i].mistake) != i + 1)
+      return false;
+  return true;
+}());
+
+} // namespace
+
+std::span<const SabotageText> sabotages() {
+  return texts;
+}
+
+void commit_sabotage_of_environment() {
+  const char* const name = std::getenv("WEIR_SABOTAGE");
+  if (name == nullptr)
+    return;
+  const auto found = std::find_if(texts.begin(), texts.end(),
+                                  [name](const SabotageText& text) { return text.name == std::string_view(name); });
+  if (found == texts.end()) {
+    std::fprintf(stderr, "WEIR_SABOTAGE: there is no sabotage called %s\n", name);
+    std::exit(2);
+  }
+  commit_sabotage(found->mistake);
+}
+
+} // namespace weir::test
+
+#endif
