@@ -193,6 +193,14 @@ TEST_CASE_FIXTURE(Log, "wal recovery: swapped files and files of another shard a
     replace_file(fs, file_path(0, 1), older);
     check_corrupt(place(file_path(0, 1), data_offset + 2 * group_bytes));
   }
+  SUBCASE("a file replaced by its namesake of another history of the directory, which is shorter") {
+    Disk another;
+    Writer writer(another.fs, writer_options(), {});
+    append_one(writer, "one");
+    REQUIRE(writer.seal().ok());
+    replace_file(fs, file_path(0, 1), read_file(another.fs, file_path(0, 1)));
+    check_corrupt(place(file_path(0, 2), 0));
+  }
 }
 
 TEST_CASE_FIXTURE(Log, "wal recovery: a header that was never durable in the last file is an empty end") {
