@@ -180,7 +180,7 @@ void store_during_flush(Life& life) {
     life.store_now(life.context(0, i), 2, 300);
   life.flush();
   for (unsigned i = 0; i < 8; ++i) {
-    life.store(life.context(0, i % 4), 1, 300);
+    life.store(life.context(0, i % 4), 1, 1'000); // fills files: the one behind the cut is not the one in use
     life.steps(2);
     if (i == 4)
       life.flush();
