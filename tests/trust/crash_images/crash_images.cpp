@@ -51,6 +51,8 @@ void CrashRun::at_boundary(io::MemoryFileSystem& fs, std::uint64_t call, const s
 }
 
 bool CrashRun::wanted(const std::string& label, bool second) {
+  if (plan_.until_first_finding && counts_.findings() != 0)
+    return false;
   if (plan_.only.find('@') != std::string::npos)
     return label == plan_.only || plan_.only.starts_with(label + ">");
   // By a hash, not by counting: every kind of image at every kind of call has its share.
@@ -103,7 +105,7 @@ void CrashRun::watch_recovery(io::MemoryFileSystem& image, const CrashImage& fir
 void CrashRun::report(const std::string& label, const std::string& what) {
   (what.starts_with("I1") ? counts_.acknowledged_lost : counts_.wrong_answers) += 1;
   constexpr std::uint64_t printed_max = 40;
-  if (counts_.acknowledged_lost + counts_.wrong_answers <= printed_max)
+  if (!plan_.quiet && counts_.findings() <= printed_max)
     std::fprintf(stderr, "\n%s: %s\n  again: weir_trust_crash_images --seed %llu --only '%s'\n", label.c_str(),
                  what.c_str(), static_cast<unsigned long long>(plan_.seed), label.c_str());
 }

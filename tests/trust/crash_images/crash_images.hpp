@@ -25,6 +25,8 @@ struct CrashCounts {
   std::uint64_t in_recovery = 0; ///< Of these: from a second crash.
   std::uint64_t acknowledged_lost = 0;
   std::uint64_t wrong_answers = 0;
+
+  [[nodiscard]] std::uint64_t findings() const noexcept { return acknowledged_lost + wrong_answers; }
 };
 
 struct CrashPlan {
@@ -36,6 +38,8 @@ struct CrashPlan {
   std::uint64_t second_every = 0; ///< Of the recovered images each n-th is crashed again; 0: none.
   bool kills_again = false;       ///< And each that a kill left.
   unsigned second_random_subsets = 0;
+  bool until_first_finding = false; ///< Nothing is tried any more after it.
+  bool quiet = false;               ///< Findings are counted, not printed: they are what is wanted.
 };
 
 class CrashRun {

@@ -120,7 +120,7 @@ std::vector<io::Operation> calls_of(const Workload& workload, std::uint64_t seed
 void report(const std::string& label, const std::string& what, const FailurePlan& plan, FailureCounts& counts) {
   (what.starts_with("I1") ? counts.acknowledged_lost : counts.wrong_answers) += 1;
   constexpr std::uint64_t printed_max = 40;
-  if (counts.acknowledged_lost + counts.wrong_answers <= printed_max)
+  if (counts.findings() <= printed_max)
     std::fprintf(stderr, "\n%s: %s\n  again: weir_trust_failed_calls --seed %llu --only '%s'\n", label.c_str(),
                  what.c_str(), static_cast<unsigned long long>(plan.seed), label.c_str());
 }
@@ -135,6 +135,8 @@ void fail_calls(const Workload& workload, const FailurePlan& plan, FailureCounts
     for (const Trial& trial : trials) {
       if (!trial.can_hit(calls[i]))
         continue;
+      if (plan.until_first_finding && counts.findings() != 0)
+        return;
       const std::string label = std::string(workload.name) + "@" + std::to_string(number) + "/" + trial.name();
       if (plan.only.find('@') != std::string::npos ? label != plan.only : hash64(label, 0) % plan.every != 0)
         continue;

@@ -22,12 +22,15 @@ struct FailureCounts {
   std::uint64_t recovered = 0;      ///< Images opened and judged afterwards.
   std::uint64_t acknowledged_lost = 0;
   std::uint64_t wrong_answers = 0;
+
+  [[nodiscard]] std::uint64_t findings() const noexcept { return acknowledged_lost + wrong_answers; }
 };
 
 struct FailurePlan {
   std::uint64_t seed = 1;
-  std::string only;        ///< A label: just that run. "flush@12/EIO-once"
-  std::uint64_t every = 1; ///< Of all runs only each n-th, spread evenly.
+  std::string only;                 ///< A label: just that run. "flush@12/EIO-once"
+  std::uint64_t every = 1;          ///< Of all runs only each n-th, spread evenly.
+  bool until_first_finding = false; ///< Nothing is tried any more after it.
 };
 
 /// Throws if the workload, left alone, does not do what it is for.

@@ -163,7 +163,7 @@ void check_goes_on(PlainEngine& engine, const Ledger& ledger, const Shown& befor
     engine.submit(probes.call(context, shard->id, Durability::synced, 1, 0));
     engine.settle();
     const StoredCall& probe = probes.calls().back();
-    need(probe.answers == 1, "I9: a store is not answered");
+    need(probe.answers == 1, "I9: a store is answered " + std::to_string(probe.answers) + " times");
     const Receipt receipt = must(*probe.answer, "I9: a store");
     const auto last = before.last.find(context);
     need(receipt.sequence == (last == before.last.end() ? 0 : last->second) + 1, "I3: a new event's sequence");
@@ -185,6 +185,26 @@ void check_context(const std::string& context_id, const Rows& rows, const Ledger
   match_calls(context_id, rows, ledger, found);
 }
 
+Shown compare(const std::map<std::string, ContextRows>& contexts, const Ledger& ledger) {
+  Shown shown;
+  std::map<ShardId, std::set<Position>> given;
+  for (const auto& [context, read] : contexts) {
+    if (read.rows.empty())
+      continue;
+    check_context(context, read.rows, ledger, shown.calls);
+    shown.last[context] = read.rows.back().sequence;
+    shown.hash = hash64(context, shown.hash);
+    for (const Row& row : read.rows) {
+      need(given[read.shard].insert(row.position).second,
+           "I5: position " + std::to_string(row.position) + " is there twice");
+      shown.hash = hash64(row.payload, shown.hash ^ row.position);
+    }
+  }
+  for (const auto& [shard, positions] : given)
+    shown.positions[shard] = *positions.rbegin();
+  return shown;
+}
+
 Shown read_all(const PlainEngine& engine, const Ledger& ledger) {
   const std::vector<ShardView> views = engine.views();
   const auto shard_of = [&](const std::string& context) { return engine.parts.router->shard_of(context); };
@@ -195,34 +215,20 @@ Shown read_all(const PlainEngine& engine, const Ledger& ledger) {
 }
 
 Shown read_all(const Reader& reader, const Ledger& ledger) {
-  const auto contexts = query_all(reader);
-  Shown shown;
-  std::map<ShardId, std::set<Position>> given;
-  std::set<std::string> names;
+  const auto queried = query_all(reader);
+  std::map<std::string, ContextRows> contexts;
   for (const StoredCall& call : ledger.calls())
-    names.insert(call.context_id);
-  for (const auto& [context, rows] : contexts)
-    names.insert(context);
-  for (const std::string& context : names) {
-    const ShardId shard = reader.shard_of(context);
-    const Rows rows = reader.replay(context);
-    const auto queried = contexts.find(context);
-    need(queried == contexts.end() ? rows.empty() : rows == queried->second,
+    contexts[call.context_id];
+  for (const auto& [context, rows] : queried)
+    contexts[context];
+  for (auto& [context, read] : contexts) {
+    read.shard = reader.shard_of(context);
+    read.rows = reader.replay(context);
+    const auto same = queried.find(context);
+    need(same == queried.end() ? read.rows.empty() : read.rows == same->second,
          "I6: query and replay of " + context + " differ");
-    if (rows.empty())
-      continue;
-    check_context(context, rows, ledger, shown.calls);
-    shown.last[context] = rows.back().sequence;
-    shown.hash = hash64(context, shown.hash);
-    for (const Row& row : rows) {
-      need(given[shard].insert(row.position).second,
-           "I5: position " + std::to_string(row.position) + " is there twice");
-      shown.hash = hash64(row.payload, shown.hash ^ row.position);
-    }
   }
-  for (const auto& [shard, positions] : given)
-    shown.positions[shard] = *positions.rbegin();
-  return shown;
+  return compare(contexts, ledger);
 }
 
 void check_promises(const CallSet& shown, const Ledger& ledger, bool process_only) {

@@ -37,6 +37,11 @@ struct Row {
 };
 using Rows = std::vector<Row>;
 
+struct ContextRows {
+  ShardId shard = 0;
+  Rows rows;
+};
+
 /// How everything in an engine is read. May throw Broken.
 struct Reader {
   std::function<ShardId(const std::string& context)> shard_of;
@@ -51,6 +56,9 @@ struct Shown {
   std::map<std::string, Sequence> last;  ///< By context.
   std::map<ShardId, Position> positions; ///< Highest, by shard.
 };
+
+/// Compares what some engine, weir or another, shows of each context with `ledger`. Throws Broken.
+Shown compare(const std::map<std::string, ContextRows>& contexts, const Ledger& ledger);
 
 /// Reads everything, by replay and by query, and compares with `ledger`. Throws Broken.
 Shown read_all(const PlainEngine& engine, const Ledger& ledger);

@@ -1,0 +1,186 @@
+#include "trust/sabotage/directed.hpp"
+
+#include "tests/support/sabotages.hpp"
+#include "trust/crash_images/crash_images.hpp"
+#include "trust/failed_calls/failed_calls.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+#include <string_view>
+
+#include <unistd.h>
+
+namespace weir::trust {
+
+namespace {
+
+using Kind = DirectedTest::Kind;
+
+constexpr DirectedTest images(const char* workload) {
+  return {Kind::crash_images, workload, ""};
+}
+constexpr DirectedTest recrashes(const char* workload) {
+  return {Kind::recrashes, workload, ""};
+}
+constexpr DirectedTest failures(const char* workload) {
+  return {Kind::failed_calls, workload, ""};
+}
+constexpr DirectedTest cases(const char* program, const char* names) {
+  return {Kind::program, program, names};
+}
+
+constexpr std::array table = {
+    Directed{Sabotage::skip_log_sync, images("group_commit")},
+    Directed{Sabotage::skip_log_name_sync, images("log_change_over")},
+    Directed{Sabotage::skip_log_directory_sync, images("first_store")},
+    Directed{Sabotage::skip_successor_sync, images("clean_close")},
+    Directed{Sabotage::skip_sync_at_change_over, images("written_change_over")},
+    Directed{Sabotage::skip_interval_sync, cases("actors", "shard log: a written event survives*")},
+    Directed{Sabotage::skip_recovery_sync, recrashes("durabilities")},
+    Directed{Sabotage::skip_recovery_name_sync, recrashes("first_store")},
+    Directed{Sabotage::skip_segment_sync, images("flush")},
+    Directed{Sabotage::skip_segment_name_sync, images("flush")},
+    Directed{Sabotage::skip_segment_directory_sync, images("flush")},
+    Directed{Sabotage::skip_catalog_sync, images("catalog_commit")},
+    Directed{Sabotage::acknowledge_before_write, images("durabilities")},
+    Directed{Sabotage::acknowledge_before_sync, images("group_commit")},
+    Directed{Sabotage::believe_failed_sync, failures("group_commit")},
+    Directed{Sabotage::retry_failed_sync, failures("group_commit")},
+    Directed{Sabotage::swallow_error_of_followers, failures("group_commit")},
+    Directed{Sabotage::answer_twice, failures("first_store")},
+    Directed{Sabotage::keep_numbers_after_failed_write, cases("actors", "shard log: a failed write refuses*")},
+    Directed{Sabotage::leave_hole_behind_lost_write, cases("actors", "shard log: after a buffered event could not*")},
+    Directed{Sabotage::ignore_disk_reserve, cases("engine", "disk guard: low below the reserve*")},
+    Directed{Sabotage::forget_reserved_positions, images("reopen_after_crash")},
+    Directed{Sabotage::ignore_group_checksum, images("recycle")},
+    Directed{Sabotage::ignore_record_checksum, images("group_commit")},
+    Directed{Sabotage::trust_event_count, cases("engine", "event codec: a wrong length or count is corruption")},
+    Directed{Sabotage::take_damage_for_torn_tail, cases("wal", "wal recovery: a bad byte before*")},
+    Directed{Sabotage::ignore_hole_between_logs, cases("wal", "wal recovery: swapped files*")},
+    Directed{Sabotage::leave_recovered_log_unsealed, images("reopen_after_crash")},
+    Directed{Sabotage::reuse_record_numbers, cases("wal", "wal writer: after a failed write*")},
+    Directed{Sabotage::same_identity_for_all_files, images("recycle")},
+    Directed{Sabotage::recycle_linked_file, cases("wal", "wal spares: a file that a backup has linked*")},
+    Directed{Sabotage::recycle_too_soon, images("store_during_flush")},
+    Directed{Sabotage::cut_log_before_commit, failures("no_byte_left")},
+    Directed{Sabotage::cut_one_record_too_many, images("flush")},
+    Directed{Sabotage::ignore_block_checksum, cases("segments", "segment damage: every flipped byte*")},
+    Directed{Sabotage::ignore_footer_checksum, cases("segments", "segment damage: an older file*")},
+    Directed{Sabotage::ignore_catalog_checksum, cases("segments", "catalog: whichever byte*")},
+    Directed{Sabotage::ignore_catalog_sum, cases("segments", "catalog: a genuine record of another history*")},
+    Directed{Sabotage::merge_drops_row, cases("segments", "merge: random neighbours*")},
+    Directed{Sabotage::believe_merge, cases("segments", "merge: a new file that is whole in itself*")},
+    Directed{Sabotage::remove_merged_before_commit, images("compaction")},
+    Directed{Sabotage::sweep_unknown_files, cases("segments", "segment files: the sweep keeps*")},
+    Directed{Sabotage::verify_skips_last_segment, cases("damage", "removals")},
+    Directed{Sabotage::filter_misses_keys, cases("segments", "filter: no key is missed*")},
+    Directed{Sabotage::hide_passive_memtables, cases("engine", "shard table: events move*")},
+    Directed{Sabotage::show_stores_late, failures("first_store")},
+    Directed{Sabotage::route_by_whole_id, cases("engine", "router: contexts with one text*")},
+};
+static_assert(table.size() + 1 == static_cast<std::size_t>(Sabotage::count), "every mistake has its test");
+static_assert([] {
+  for (std::size_t i = 0; i < table.size(); ++i)
+    if (static_cast<std::size_t>(table[i].mistake) != i + 1)
+      return false;
+  return true;
+}());
+
+struct Program {
+  const char* name;
+  const char* path;
+  bool stage; ///< Else a doctest program.
+};
+constexpr std::array programs = {
+    Program{"engine", WEIR_TESTS_ENGINE, false},     Program{"wal", WEIR_TESTS_WAL, false},
+    Program{"segments", WEIR_TESTS_SEGMENTS, false}, Program{"actors", WEIR_TESTS_ACTORS, false},
+    Program{"damage", WEIR_TRUST_DAMAGE, true},
+};
+
+const Workload& workload_called(std::string_view name) {
+  for (const Workload& workload : workloads())
+    if (workload.name == name)
+      return workload;
+  throw std::runtime_error("there is no workload " + std::string(name));
+}
+
+/// Runs `search`; what it throws tells nothing once something was found.
+template <class Search, class Counts> int finds(Search search, const Counts& counts) {
+  try {
+    search();
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "%s\n", e.what());
+    if (counts.findings() == 0)
+      return 2;
+  }
+  return counts.findings() == 0 ? 0 : 1;
+}
+
+int crash(const Workload& workload, bool again, std::uint64_t every) {
+  CrashPlan plan;
+  plan.seed = fixed_seed;
+  plan.every = every;
+  plan.random_subsets = 2;
+  plan.until_first_finding = true;
+  plan.second_every = again ? UINT64_MAX : 0; // only what kills leave, and the first
+  plan.kills_again = again;
+  CrashCounts counts;
+  return finds([&] { CrashRun(workload, plan, counts).run(); }, counts);
+}
+
+int fail_calls(const Workload& workload, std::uint64_t every) {
+  FailurePlan plan;
+  plan.seed = fixed_seed;
+  plan.every = every;
+  plan.until_first_finding = true;
+  FailureCounts counts;
+  return finds([&] { fail_calls(workload, plan, counts); }, counts);
+}
+
+int run_program(const DirectedTest& test, Sabotage mistake) {
+  const auto program = std::find_if(programs.begin(), programs.end(),
+                                    [&](const Program& each) { return std::string_view(each.name) == test.what; });
+  if (program == programs.end())
+    throw std::runtime_error("there is no program " + std::string(test.what));
+  if (mistake == Sabotage::none)
+    ::unsetenv("WEIR_SABOTAGE");
+  else
+    ::setenv("WEIR_SABOTAGE", test::sabotages()[static_cast<std::size_t>(mistake) - 1].name, 1);
+  const std::string cases = std::string("--test-case=") + test.filter, seeded = std::to_string(fixed_seed);
+  if (program->stage)
+    ::execl(program->path, program->path, "--only", test.filter, "--seed", seeded.c_str(), nullptr);
+  else
+    ::execl(program->path, program->path, cases.c_str(), "--no-skip", nullptr);
+  throw std::runtime_error(std::string("cannot run ") + program->path + ": " + std::strerror(errno));
+}
+
+} // namespace
+
+std::string DirectedTest::name() const {
+  switch (kind) {
+  case Kind::crash_images: return std::string("crash_images ") + what;
+  case Kind::recrashes: return std::string("crash_images, again in recovery, ") + what;
+  case Kind::failed_calls: return std::string("failed_calls ") + what;
+  case Kind::program: return std::string(what) + " \"" + filter + '"';
+  }
+  return {};
+}
+
+std::span<const Directed> directed_tests() {
+  return table;
+}
+
+int run_directed(const DirectedTest& test, Sabotage mistake, std::uint64_t every) {
+  if (test.kind == Kind::program)
+    return run_program(test, mistake);
+  commit_sabotage(mistake);
+  const Workload& workload = workload_called(test.what);
+  return test.kind == Kind::failed_calls ? fail_calls(workload, every)
+                                         : crash(workload, test.kind == Kind::recrashes, every);
+}
+
+} // namespace weir::trust
