@@ -110,6 +110,10 @@ trust: setup ## every trust stage with its published counts (45 minutes at most)
 	  echo "== $$stage"; $$program --full --report build/trust.jsonl $(TRUST) || failed+=" $$stage"; \
 	done; [ -z "$$failed" ] || { echo "trust: failed:$$failed"; exit 1; }
 
+sabotage: setup ## make weir err in every way it knows, one at a time, and tell which test sees it (half a minute)
+	$(call compile,trust,weir_trust_sabotage)
+	@build/trust/bin/weir_trust_sabotage --full $(TRUST)
+
 fuzz: setup ## every fuzzer for FUZZ_SECONDS (600), two at a time; goes on where the last run ended
 	$(call compile,fuzz,weir_fuzz)
 	@tests/trust/fuzz/run.py --seconds $(FUZZ_SECONDS) $(FUZZ)
@@ -130,4 +134,4 @@ format: setup ## put every source file into the house style
 clean: ## remove build/
 	@rm -rf build
 
-.PHONY: help trust fuzz tsan-caf setup setup-build setup-bench build bench bench-full bench-small bench-micro demo test test-dev test-clang test-asan-ubsan test-tsan coverage check-format format clean
+.PHONY: help trust sabotage fuzz tsan-caf setup setup-build setup-bench build bench bench-full bench-small bench-micro demo test test-dev test-clang test-asan-ubsan test-tsan coverage check-format format clean
