@@ -246,7 +246,7 @@ TEST_CASE("forged segment: an index that counts or sorts otherwise than the foot
               {"verify: contexts are out of order"}}});
 }
 
-TEST_CASE("forged segment: an index block that is not listed is missed") {
+TEST_CASE("forged segment: an index block that is not listed, or not where it is listed, is missed") {
   Segment segment({.contexts = 900, .events_per_context_max = 2, .payload_bytes_max = 4, .ids = false});
   Forged forged = take_apart(segment.directory, segment.meta);
   if (forged.index.size() < 2) { // names are short: split what there is
@@ -268,7 +268,10 @@ TEST_CASE("forged segment: an index block that is not listed is missed") {
               },
               {"scan: the context index ends before the rows do", "columns: the context index ends before the rows do",
                "walk: the context index ends before the rows do",
-               "verify: the context index and the footer count differently"}}});
+               "verify: the context index and the footer count differently"}},
+             {"a row without a context",
+              [](Forged& f) { ++f.footer.index[1].first_row; },
+              {"scan: the context index has a gap", "columns: the context index has a gap"}}});
 }
 
 TEST_CASE("forged segment: a zone's directory that contradicts itself is corruption to every reader") {
@@ -594,6 +597,33 @@ TEST_CASE("forged segment: a header or a catalog that names another file is foun
   CHECK(verify_segment(**file, "f", identity, meta).error().message == "the file does not have the recorded size");
   CHECK(read_footer(BlockSource(**file, "f", identity, 0, meta.file_bytes, cache), meta).error().message ==
         not_in_file);
+}
+
+TEST_CASE("block source: a block whose header says something else than its place is corruption") {
+  Segment segment;
+  const std::uint64_t identity = identity_of(segment.directory, segment.meta);
+  const std::string good = segment.directory.content(segment.meta);
+  const BlockRef ref = take_apart(segment.directory, segment.meta).footer.index[0].ref;
+  const auto read_with = [&](std::size_t at, char bit) {
+    std::string bytes = good;
+    bytes[static_cast<std::size_t>(ref.offset) + at] ^= bit;
+    repair_block(bytes, ref.offset, identity);
+    segment.directory.overwrite(segment.meta, bytes);
+    BlockCache cache(0);
+    const auto file = segment.directory.fs->open(segment_path(0, 1), io::OpenMode::read_only);
+    const BlockSource source(**file, "f", identity, 0, segment.meta.file_bytes, cache);
+    const auto block = source.read(ref);
+    CHECK((block.ok() || block.error().where == "f:" + std::to_string(ref.offset)));
+    return block.ok() ? std::string() : block.error().message;
+  };
+  CHECK(read_with(0, 0).empty());
+  const std::string another = "the block is not the one its place is listed for";
+  CHECK(read_with(9, 1) == another);
+  CHECK(read_with(10, 1) == another);
+  CHECK(read_with(11, 1) == another);
+  const std::string sizes = "a block's sizes contradict each other";
+  CHECK(read_with(12, 1) == sizes); // more or less than a block stored as it is has
+  CHECK(read_with(15, 64) == sizes);
 }
 
 TEST_CASE("block source: what is listed outside of the file is corruption, whoever asks") {
