@@ -9,7 +9,7 @@ set -euo pipefail
 build=(g++ make cmake ninja-build ccache pkg-config libcaf-dev libfmt-dev libsqlite3-dev libxxhash-dev liblz4-dev
   rapidjson-dev libcli11-dev zlib1g-dev libedit-dev)
 bench=(librocksdb-dev liblmdb-dev libbenchmark-dev)
-test=(clang-14 libclang-rt-14-dev clang-format-14 doctest-dev libssl-dev gcovr python3)
+test=(clang-14 libclang-rt-14-dev clang-format-14 doctest-dev libssl-dev python3)
 
 case ${1-} in
 build) wanted=("${build[@]}") ;;
