@@ -23,6 +23,9 @@ TRUST ?=
 FUZZ_SECONDS ?= 600
 FUZZ ?=
 
+# Seconds of the soak: make soak SOAK_SECONDS=600
+SOAK_SECONDS ?= 7200
+
 # $(call compile,PRESET,TARGETS): configures once; Ninja does so again when need be. In a log only failures are shown.
 define compile
 	@[ -e build/$(1)/build.ninja ] || { mkdir -p build/$(1); cmake --preset $(1) >build/$(1)/configure.log 2>&1 || \
@@ -117,6 +120,10 @@ fuzz: setup ## every fuzzer for FUZZ_SECONDS (600), two at a time; goes on where
 	$(call compile,fuzz,weir_fuzz)
 	@tests/trust/fuzz/run.py --seconds $(FUZZ_SECONDS) $(FUZZ)
 
+soak: setup ## a moderate load for SOAK_SECONDS (7200): memory, descriptors, files, and whether all is right
+	$(call compile,trust,weir_soak)
+	@build/trust/bin/weir_soak --seconds $(SOAK_SECONDS)
+
 # The tests of what lies above run the same code of these folders, but no more of it.
 coverage_tests := engine wal segments
 
@@ -136,4 +143,4 @@ format: setup ## put every source file into the house style
 clean: ## remove build/
 	@rm -rf build
 
-.PHONY: help trust sabotage fuzz tsan-caf setup setup-build setup-bench build bench bench-full bench-small bench-micro demo test test-dev test-clang test-asan-ubsan test-tsan coverage check-format format clean
+.PHONY: help trust sabotage fuzz soak tsan-caf setup setup-build setup-bench build bench bench-full bench-small bench-micro demo test test-dev test-clang test-asan-ubsan test-tsan coverage check-format format clean
