@@ -15,7 +15,7 @@ using namespace weir::trust;
 namespace {
 
 StageCounts run(const StageOptions& options) {
-  constexpr OverloadPlan small{2, 80'000, 200}, full{4, 6'000'000, 5'000};
+  constexpr OverloadPlan small{2, 160'000, 200}, full{4, 12'000'000, 5'000};
   const OverloadCounts got = overload(options.full ? full : small, options.seed);
   StageCounts counts;
   counts.count = got.calls;

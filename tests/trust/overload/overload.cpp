@@ -22,7 +22,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::uint64_t times_too_much = 10;
 constexpr std::uint64_t beside_the_budget = 64 * MiB; // groups under way, the program, SQLite, what the allocator keeps
-constexpr std::size_t events_max = 4, payload_bytes_max = 1'600;
+constexpr std::size_t events_max = 4, payload_bytes_max = 800;
 constexpr std::size_t senders = 6, contexts_of_a_sender = 8;
 constexpr std::size_t open_senders = 4; // of them, who never wait for an answer; the others are actors
 constexpr std::size_t waiting_threads = 8;
