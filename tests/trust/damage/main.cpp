@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <random>
+#include <thread>
 
 namespace weir::trust {
 
@@ -101,6 +102,8 @@ StageCounts run(const StageOptions& options) {
 
   StageCounts result;
   WorkCounts counts;
+  // The small profile is one of several tests that run at a time.
+  const unsigned workers = options.full ? std::max(1U, std::thread::hardware_concurrency()) : 1;
   const Samples samples = options.full ? full_samples : small_samples;
   std::uint64_t engines = 0, salvages = 0;
   for (const Part& part : parts) {
@@ -108,7 +111,7 @@ StageCounts run(const StageOptions& options) {
     const auto run_part = [&](const std::string& name, std::uint64_t checks, std::uint64_t stride, auto check) {
       const std::uint64_t before = counts.done;
       result.crashes += run_watched(
-          checks,
+          checks, workers,
           [&](std::uint64_t number, WorkCounts& child, const Announce& announce) {
             const Damage damage = part.family.make((part.offset + number * stride) % count);
             announce(name + ": " + damage.what);
