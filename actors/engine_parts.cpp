@@ -60,8 +60,12 @@ void EngineParts::reserve_positions_now() {
   if (const Status reserved = catalog->reserve_positions(until); !reserved) {
     health.warn(format("positions could not be reserved, trying again: {}", to_string(reserved.error())));
     flush_lane->post_after(std::chrono::milliseconds(100), [this] { reserve_positions_now(); });
+    positions_blocked_.store(reserved.code() == Errc::disk_full);
+    if (positions_blocked())
+      poke_all(); // stores that wait for positions are refused
     return;
   }
+  positions_blocked_.store(false);
   positions->reserved(until);
   reserving_.store(false);
   poke_all();

@@ -116,9 +116,12 @@ struct EngineParts {
   void give_up_stores(const std::string& why);
   /// Reserves more positions in the catalog, in the flush lane, unless somebody is at it; then wakes every shard.
   void reserve_positions();
+  /// Whether the last attempt found no disk space, so that who has no positions waits for more than the catalog.
+  [[nodiscard]] bool positions_blocked() const noexcept { return positions_blocked_.load(); }
 
 private:
   void reserve_positions_now();
+  std::atomic<bool> positions_blocked_{false};
   std::atomic<bool> reserving_{false};
 };
 

@@ -41,8 +41,10 @@ void ShardPump::pump() {
         break;
       form();
     }
-    if (!submit())
+    if (!submit()) {
+      refuse_if_positions_are_blocked();
       break;
+    }
   }
   shard_.held_back.store(state_.held_back(), std::memory_order_relaxed);
 }
@@ -143,6 +145,21 @@ bool ShardPump::submit() {
   formed_.reset();
   shard_.log->submit(std::move(submission));
   return true;
+}
+
+void ShardPump::refuse_if_positions_are_blocked() {
+  if (!parts_.positions_blocked())
+    return;
+  // The group took sequences that others must be given, and only once no group is under way do memory and segments say
+  // which those are. Calls still in the inbox have their turn at the next attempt to reserve.
+  if (shard_.log->in_flight() != 0) {
+    shard_.log->want_progress();
+    if (shard_.log->in_flight() != 0)
+      return;
+  }
+  refuse_all(fail(Errc::disk_full, "there is no disk space to reserve positions; stores go on when space returns"));
+  state_.applied(group_);
+  state_.rollback([this](std::string_view id) { return in_memory(id); });
 }
 
 void ShardPump::renumber(std::uint64_t epoch) {

@@ -44,7 +44,8 @@ private:
   bool refuse_if_disk_is_low();
   bool memory_is_short();
   void form();
-  bool submit();                     // false: no positions yet
+  bool submit(); // false: no positions yet
+  void refuse_if_positions_are_blocked();
   void refuse_all(const Error& why); // what was taken from the inbox
   void refuse_everything();          // once stopped: what is still in the inbox as well
   [[nodiscard]] std::optional<Sequence> in_memory(std::string_view context_id) const;

@@ -107,6 +107,37 @@ TEST_CASE("shard pump: without positions stores wait until more are reserved, an
   CHECK(rig.catalog().state().positions_reserved > waits.answer->value().last_position());
 }
 
+TEST_CASE("shard pump: positions that find no disk space make stores fail, not wait, and leave no hole") {
+  ShardRig rig;
+  const Position first = rig.parts.positions->next();
+  rig.parts.positions = std::make_unique<PositionSource>(first, first + 2);
+  rig.catalog().fail_with = fail(Errc::disk_full, "no space");
+  const auto& fits = rig.store("a", synced, 0, 2);
+  rig.settle();
+  REQUIRE(fits.acknowledged());
+  const auto& warm = rig.store("a", synced, 1, 2);
+  const auto& cold = rig.store("b", synced, 2, 2);
+  rig.settle();
+  for (int i = 0; i < 5; ++i)
+    rig.pass(milliseconds(100));
+  const auto& later = rig.store("a", synced, 1, 2);
+  rig.settle();
+  CHECK(warm.code() == Errc::disk_full);
+  CHECK(cold.code() == Errc::disk_full);
+  CHECK(later.code() == Errc::disk_full);
+  CHECK(rig.pump->idle());
+  rig.catalog().fail_with.reset();
+  rig.pass(milliseconds(200));
+  const auto& after = rig.store("a", synced, 1);
+  const auto& first_of_b = rig.store("b", synced, 2);
+  rig.settle();
+  REQUIRE(after.acknowledged());
+  CHECK(after.answer->value().sequence == 3);
+  REQUIRE(first_of_b.acknowledged());
+  CHECK(first_of_b.answer->value().sequence == 1);
+  CHECK(rig.read("a") == Payloads{fits.payload, fits.payload, after.payload});
+}
+
 TEST_CASE("shard pump: positions rise and recorded times never fall, also when the clock goes back") {
   ShardRig rig;
   rig.store("a");
