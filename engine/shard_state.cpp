@@ -19,7 +19,7 @@ ShardState::ShardState(Options options)
 
 std::size_t ShardState::room() const noexcept {
   const std::size_t used = ready_.size() + held_.size();
-  return used >= options_.held_max ? 0 : options_.held_max - used;
+  return used >= options_.held_max || bytes_ >= options_.held_bytes_max ? 0 : options_.held_max - used;
 }
 
 ShardState::Entry& ShardState::remember(std::string_view context_id, std::uint64_t hash, Sequence last) {
@@ -54,6 +54,7 @@ void ShardState::accept(std::vector<StorePtr>&& commands, const MemoryLookup& lo
 }
 
 void ShardState::accept_one(StorePtr command, std::uint64_t hash, const MemoryLookup& lookup) {
+  bytes_ += command->bytes();
   const std::string& context_id = command->context_id;
   const bool waits = !held_.empty() && (held_contexts_.contains(context_id) || held_senders_.contains(command->sender));
   Entry* entry = cache_.find(context_id, hash);
@@ -97,6 +98,7 @@ void ShardState::resolved(Answers answers) {
   held_senders_.clear();
   for (StorePtr& command : held_) {
     if (const auto failure = failed.find(command->context_id); failure != failed.end()) {
+      bytes_ -= command->bytes();
       command->done(*failure->second);
       continue;
     }
@@ -128,6 +130,7 @@ std::vector<ShardState::Numbered> ShardState::form_group(std::size_t commands_ma
     if (!numbered.empty() && bytes + command->bytes() > bytes_max)
       break;
     bytes += command->bytes();
+    bytes_ -= command->bytes();
     Entry& entry = *ready_.front().entry;
     WEIR_CHECK(entry.ready != 0);
     --entry.ready;
@@ -159,6 +162,7 @@ std::vector<StorePtr> ShardState::take_all() {
     all.push_back(std::move(command));
   ready_.clear();
   held_.clear();
+  bytes_ = 0;
   cache_.for_each([](Entry& entry) { entry.ready = 0; });
   held_contexts_.clear();
   held_senders_.clear();

@@ -12,6 +12,8 @@
 #include "engine/context_cache.hpp"
 #include "engine/store_command.hpp"
 
+#include <weir/limits.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -31,6 +33,7 @@ public:
     std::size_t cache_entries_max = 65'536;
     std::size_t held_max = 2'048; ///< Commands held back or ready; beyond it room() is 0.
     std::uint64_t cache_hash_seed = 0;
+    std::uint64_t held_bytes_max = 2 * limits::group_bytes_max; ///< The same for their bytes: calls may be large.
   };
   explicit ShardState(Options options);
 
@@ -93,6 +96,7 @@ private:
   ContextCache cache_;
   std::deque<Ready> ready_;
   std::deque<StorePtr> held_;
+  std::uint64_t bytes_ = 0;                                                           // of ready_ and held_
   std::unordered_map<std::string, std::size_t, Hash, std::equal_to<>> held_contexts_; // calls held back
   std::unordered_map<std::uint64_t, std::size_t> held_senders_;
   std::unordered_set<std::string> pending_; // contexts being looked up in this round

@@ -132,6 +132,37 @@ TEST_CASE("shard state: room shrinks by what is held, and is given back by group
   CHECK(state.room() == 4);
 }
 
+TEST_CASE("shard state: large calls leave no room for more, whether ready or held back, until they have gone") {
+  ShardState state({.cache_entries_max = 8, .held_max = 100, .held_bytes_max = 1'000});
+  const auto accept_large = [&](const std::string& context, const ShardState::MemoryLookup& lookup) {
+    std::vector<StorePtr> commands;
+    commands.push_back(command(context, 1));
+    commands.back()->encoded.assign(600, 'x');
+    state.accept(std::move(commands), lookup);
+  };
+  accept_large("a", all_new);
+  CHECK(state.room() == 99);
+  accept_large("b", all_new);
+  CHECK(state.room() == 0);
+  CHECK(formed(state, 1, 1) == "a1 ");
+  CHECK(state.room() == 99);
+  accept_large("cold", nothing_known);
+  CHECK(state.room() == 0);
+  CHECK(formed(state, 2) == "b1 ");
+  CHECK(state.room() == 99);
+  accept_large("cold", nothing_known);
+  CHECK(state.room() == 0);
+  ShardState::Answers failed{state.take_lookups().round, {}};
+  failed.last_sequences.emplace_back("cold", fail(Errc::io_error, "made to fail"));
+  state.resolved(std::move(failed));
+  CHECK(state.room() == 100);
+  accept_large("a", all_new);
+  accept_large("b", all_new);
+  CHECK(state.room() == 0);
+  CHECK(state.take_all().size() == 2);
+  CHECK(state.room() == 100);
+}
+
 TEST_CASE("shard state: a context with a call on its way stays known, however small the cache") {
   ShardState state({.cache_entries_max = 1});
   accept(state, {{"a", 1}, {"b", 1}, {"c", 1}}, all_new);
