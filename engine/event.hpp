@@ -58,15 +58,29 @@ struct EventView {
 };
 
 /// The answer to a store call. A call of n events gets the sequences `sequence ... sequence + n - 1` and the positions
-/// `position ... position + n - 1`.
+/// `position ... position + n - 1`. A check, which has no events, gets the sequence that the next event would get, so
+/// that last_sequence() is the context's last one, and no position.
 struct Receipt {
   Sequence sequence = 0;                      ///< Of the first event of the call.
   Position position = 0;                      ///< Of the first event of the call.
   std::uint32_t events = 0;                   ///< Events in the call.
   Durability durability = Durability::synced; ///< What was reached, at least what was asked for.
+  bool duplicate = false; ///< The events had been stored before, under the same event_ids; the numbers are of then.
 
   [[nodiscard]] Sequence last_sequence() const noexcept { return sequence + events - 1; }
-  [[nodiscard]] Position last_position() const noexcept { return position + events - 1; }
+  [[nodiscard]] Position last_position() const noexcept { return events == 0 ? 0 : position + events - 1; }
+  friend bool operator==(const Receipt&, const Receipt&) = default;
+};
+
+/// Why a call was refused that asked for something else than what is stored.
+struct Conflict {
+  std::string context_id{};
+  std::string event_id{}; ///< Of `event_id_conflict`: the id that is taken. Otherwise empty.
+  Sequence current = 0;   ///< Last sequence of the context, 0 if it has no event.
+  /// Of the event that has the id, or of the context's last one. Nothing if there is none, or if it could not be read.
+  std::optional<Receipt> receipt{};
+
+  friend bool operator==(const Conflict&, const Conflict&) = default;
 };
 
 /// A few events, and what keeps their bytes alive. Views stay valid while the batch (or a copy of it) lives.

@@ -76,19 +76,34 @@ Result<CallReader> CallReader::open(std::string_view call) {
       left(at, end) < sizeof(std::int64_t))
     return fail(Errc::corruption, "a stored call ends inside its numbers");
   header.recorded_at = take_time(at);
+  WEIR_TRY(reader.take_context({at, left(at, end)}));
+  if (header.first_sequence == 0)
+    return fail(Errc::corruption, "a stored call is empty or has no numbers");
+  if (header.first_sequence > UINT64_MAX - header.events || header.first_position > UINT64_MAX - header.events)
+    return fail(Errc::corruption, "the numbers of a stored call are out of range");
+  return reader;
+}
+
+Result<CallReader> CallReader::open_unnumbered(std::string_view encoded) {
+  CallReader reader;
+  WEIR_TRY(reader.take_context(encoded));
+  return reader;
+}
+
+Status CallReader::take_context(std::string_view rest) {
+  const char* at = rest.data();
+  const char* const end = at + rest.size();
   std::uint64_t events = 0;
   std::uint64_t context_bytes = 0;
   if (!take_varint(at, end, events) || !take_varint(at, end, context_bytes) || context_bytes > left(at, end) ||
       context_bytes == 0 || context_bytes > UINT16_MAX)
     return fail(Errc::corruption, "a stored call ends inside its context");
-  if (events == 0 || events > UINT32_MAX || header.first_sequence == 0)
+  if (events == 0 || events > UINT32_MAX)
     return fail(Errc::corruption, "a stored call is empty or has no numbers");
-  if (header.first_sequence > UINT64_MAX - events || header.first_position > UINT64_MAX - events)
-    return fail(Errc::corruption, "the numbers of a stored call are out of range");
-  header.events = static_cast<std::uint32_t>(events);
-  header.context_id = {at, context_bytes};
-  reader.rest_ = {at + context_bytes, left(at, end) - context_bytes};
-  return reader;
+  header_.events = static_cast<std::uint32_t>(events);
+  header_.context_id = {at, context_bytes};
+  rest_ = {at + context_bytes, left(at, end) - context_bytes};
+  return {};
 }
 
 Result<bool> CallReader::next(EventView& event) {
@@ -107,7 +122,8 @@ Result<bool> CallReader::next(EventView& event) {
       !take_varint(at, end, payload))
     return fail(Errc::corruption, "a stored call ends inside an event");
   event.timestamp = header_.recorded_at;
-  if ((shape & 1U) != 0) {
+  has_timestamp_ = (shape & 1U) != 0;
+  if (has_timestamp_) {
     if (left(at, end) < sizeof(std::int64_t))
       return fail(Errc::corruption, "a stored call ends inside an event");
     event.timestamp = take_time(at);

@@ -60,14 +60,21 @@ public:
   CallReader() = default; ///< Of nothing.
   /// `corruption` if the header does not fit; `where` is left empty for the caller to fill.
   static Result<CallReader> open(std::string_view call);
+  /// Walks what encode_call made, without numbers: sequences and positions count from 0. Errors: as open().
+  static Result<CallReader> open_unnumbered(std::string_view encoded);
   [[nodiscard]] const CallHeader& header() const noexcept { return header_; }
   /// The next event, or false after the last. `corruption` if lengths do not add up exactly.
   Result<bool> next(EventView& event);
+  /// Whether the event that next() gave came with a timestamp of its own.
+  [[nodiscard]] bool has_timestamp() const noexcept { return has_timestamp_; }
 
 private:
+  Status take_context(std::string_view rest);
+
   std::string_view rest_;
   CallHeader header_;
   std::uint32_t seen_ = 0;
+  bool has_timestamp_ = false;
 };
 
 } // namespace weir

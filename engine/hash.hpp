@@ -24,6 +24,11 @@ struct Hash128 {
 /// XXH3-128 of `text`.
 [[nodiscard]] Hash128 hash128(std::string_view text, std::uint64_t seed) noexcept;
 
+/// Stands for an event id of a context in memory; `context_hash` is that of the context, with any seed.
+[[nodiscard]] inline std::uint64_t event_id_hash(std::uint64_t context_hash, std::string_view event_id) noexcept {
+  return hash64(event_id, context_hash);
+}
+
 /// Seed of a checksum at `offset` of the file with identity `file_identity`.
 [[nodiscard]] constexpr std::uint64_t checksum_seed(std::uint64_t file_identity, std::uint64_t offset) noexcept {
   // The odd multiplier (golden ratio) spreads offsets over all bits, so identity and offset cannot cancel out.

@@ -229,6 +229,8 @@ bool Memtable::add_call(CallReader& call, std::uint64_t context_hash, const Last
     WEIR_CHECK(more.ok());
     if (!*more)
       return true;
+    if (!event.event_id.empty())
+      ids_.add(event_id_hash(context_hash, event.event_id), rows_);
     add_row(*context, event);
   }
 }
@@ -277,12 +279,18 @@ std::size_t Memtable::apply_while_dense(std::shared_ptr<const void> owner, std::
   last_record_ = first_record + applied - 1;
   owner_bytes_ += owner_bytes;
   owners_.push_back(std::move(owner));
-  bytes_.store(owner_bytes_ + arena_->bytes(), std::memory_order_relaxed);
+  bytes_.store(owner_bytes_ + arena_->bytes() + ids_.bytes(), std::memory_order_relaxed);
   return applied;
 }
 
 void Memtable::publish() noexcept {
   rows_visible_.store(rows_, std::memory_order_release);
+}
+
+bool Memtable::may_hold_event_id(std::uint64_t hash, Position after) const noexcept {
+  return ids_.find(hash, [&, rows = rows_visible()](std::uint64_t number) {
+    return number < rows && row(number)->position > after;
+  });
 }
 
 MemtableView::MemtableView(std::shared_ptr<const Memtable> memtable)
@@ -328,6 +336,15 @@ std::optional<ContextRange> MemtableView::find_context(std::string_view context_
   if (rows.empty())
     return std::nullopt;
   return ContextRange{rows.front()->sequence, rows.back()->sequence, 0, rows.size()};
+}
+
+Sequence MemtableView::find_event_id(std::string_view context_id, std::string_view event_id) const {
+  EventView event;
+  const auto is_it = [&](std::uint64_t number) {
+    return number < rows_ && (event = row(number)).event_id == event_id && event.context_id == context_id;
+  };
+  const std::uint64_t hash = event_id_hash(hash64(context_id, memtable_->hash_seed_), event_id);
+  return memtable_->ids_.find(hash, is_it) ? event.sequence : 0;
 }
 
 bool MemtableView::read_context(std::string_view context_id, const SequenceRange& range, const ReadBounds& bounds,

@@ -11,6 +11,7 @@
 
 #include <weir/event.hpp>
 
+#include "engine/memtable_ids.hpp"
 #include "engine/ports.hpp"
 
 #include <atomic>
@@ -51,6 +52,10 @@ public:
   /// Makes everything applied so far visible to readers.
   void publish() noexcept;
 
+  /// Whether a visible event with a position above `after` may have an id with this event_id_hash(); false is certain.
+  /// Any thread.
+  [[nodiscard]] bool may_hold_event_id(std::uint64_t hash, Position after) const noexcept;
+
   [[nodiscard]] std::uint64_t rows_visible() const noexcept { return rows_visible_.load(std::memory_order_acquire); }
   /// Bytes of event data and index held. Any thread.
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }
@@ -79,6 +84,7 @@ private:
   std::unique_ptr<Arena> arena_;
   std::atomic<Table*> table_{nullptr};
   std::uint64_t contexts_ = 0;
+  MemtableIds ids_;
   std::vector<std::shared_ptr<const void>> owners_;
   static constexpr std::size_t chunk_rows = 1024;
   static constexpr std::size_t chunks_per_page = 1024;
@@ -102,6 +108,8 @@ public:
   [[nodiscard]] EventView row(std::uint64_t number) const;
   /// First and last visible sequence of the context (`first_row` is meaningless here), or nothing.
   [[nodiscard]] std::optional<ContextRange> find_context(std::string_view context_id) const;
+  /// Sequence of the context's event with this id, 0 if it has none here.
+  [[nodiscard]] Sequence find_event_id(std::string_view context_id, std::string_view event_id) const;
   /// As SegmentReader::read_context.
   bool read_context(std::string_view context_id, const SequenceRange& range, const ReadBounds& bounds,
                     EventBatch& out) const;

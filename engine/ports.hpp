@@ -108,6 +108,12 @@ public:
   /// Returns true if the segment may hold more of them.
   virtual Result<bool> read_context(std::string_view context_id, const SequenceRange& range, const ReadBounds& bounds,
                                     EventBatch& out) const = 0;
+  /// Finds events of the context by their ids: where `sequences` is 0 it becomes the sequence of the context's event
+  /// with the id at the same place of `event_ids`, if there is one here. A filter answers most misses.
+  virtual Status find_event_ids(std::string_view context_id, std::span<const std::string_view> event_ids,
+                                std::span<Sequence> sequences) const = 0;
+  /// True: certainly no event of the context here has this id, and memory alone could tell. Never does I/O.
+  [[nodiscard]] virtual bool excludes_event_id(std::string_view context_id, std::string_view event_id) const = 0;
   /// Event types of this segment; the index is the bit in ZoneMeta::type_bits.
   virtual Result<std::span<const std::string>> types() const = 0;
   virtual Result<std::span<const ZoneMeta>> zones() const = 0;

@@ -6,12 +6,15 @@
 // Invariants: a failed Result never holds Errc::ok; value() on a failed Result is a broken invariant, not an error.
 #pragma once
 
+#include <weir/event.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace weir {
 
@@ -49,6 +52,8 @@ struct Error {
   Errc code = Errc::ok;
   std::string message; ///< One sentence for people; names the value or limit concerned.
   std::string where;   ///< File and offset, context, option or text position; may be empty.
+  /// Of `sequence_conflict` and `event_id_conflict`: every check that failed.
+  std::vector<Conflict> conflicts{};
 };
 
 /// "corruption: block checksum differs (segments/000/0000000000000001.seg:16384)"
@@ -56,7 +61,7 @@ struct Error {
 
 /// Code and message, for the common `return fail(...)`.
 [[nodiscard]] inline Error fail(Errc code, std::string message, std::string where = {}) {
-  return Error{code, std::move(message), std::move(where)};
+  return Error{code, std::move(message), std::move(where), {}};
 }
 
 namespace detail {

@@ -34,6 +34,8 @@ public:
 
   /// The decoded block; strings need the segment's dictionary. Errors: `corruption`, `unsupported` (codec), `io_error`.
   Result<BlockPtr> read(const BlockRef& ref, const TextDictionary* dictionary = nullptr) const;
+  /// The block if it is in the cache, otherwise null.
+  [[nodiscard]] BlockPtr find_cached(const BlockRef& ref) const { return cache_.find(cache_key_, ref.offset); }
   /// All of `refs` (ascending by offset) into `out`; neighbours that are not cached come with one read.
   Status read_all(std::span<const BlockRef> refs, std::span<BlockPtr> out,
                   const TextDictionary* dictionary = nullptr) const;

@@ -6,6 +6,7 @@
 #include "segments/bytes.hpp"
 #include "segments/row_run.hpp"
 #include "segments/zone_rows.hpp"
+#include "segments/zone_slice.hpp"
 
 #include <algorithm>
 #include <array>
@@ -87,6 +88,16 @@ Result<bool> filter_may_hold(const BlockSource& source, const FilterShape& shape
   return line_may_hold((*block)->text().substr(at, filter_line_bytes), hash, shape.probes);
 }
 
+bool filter_excludes(const BlockSource& source, const FilterShape& shape, BlockKind kind, std::uint64_t hash) {
+  if (shape.lines == 0)
+    return true;
+  const std::uint32_t line = shape.line_of(hash);
+  const BlockPtr block = source.find_cached(shape.block(line / filter_lines_per_block, kind));
+  const std::size_t at = line % filter_lines_per_block * filter_line_bytes;
+  return block && block->size() >= at + filter_line_bytes &&
+         !line_may_hold(block->text().substr(at, filter_line_bytes), hash, shape.probes);
+}
+
 SegmentFileReader::SegmentFileReader(const SegmentMeta& meta, std::unique_ptr<io::File> file, std::string path,
                                      std::uint64_t identity, BlockCache& cache)
     : meta_(meta), file_(std::move(file)),
@@ -127,6 +138,64 @@ Result<bool> SegmentFileReader::may_hold_event_id(std::string_view context_id, s
     return std::move(footer).error();
   return filter_may_hold(source_, (**footer)->event_id_filter, BlockKind::event_id_filter,
                          event_id_filter_hash(context_id, event_id, source_.identity()));
+}
+
+bool SegmentFileReader::excludes_event_id(std::string_view context_id, std::string_view event_id) const {
+  return footer_read_.load(std::memory_order_acquire) &&
+         filter_excludes(source_, footer_->event_id_filter, BlockKind::event_id_filter,
+                         event_id_filter_hash(context_id, event_id, source_.identity()));
+}
+
+Status SegmentFileReader::find_event_ids(std::string_view context_id, std::span<const std::string_view> event_ids,
+                                         std::span<Sequence> sequences) const {
+  auto footer = this->footer();
+  if (!footer)
+    return std::move(footer).error();
+  std::unordered_map<std::string_view, Sequence*> wanted;
+  for (std::size_t i = 0; i < event_ids.size(); ++i) {
+    if (sequences[i] != 0)
+      continue;
+    const auto maybe = filter_may_hold(source_, (**footer)->event_id_filter, BlockKind::event_id_filter,
+                                       event_id_filter_hash(context_id, event_ids[i], source_.identity()));
+    if (!maybe)
+      return maybe.error();
+    if (*maybe)
+      wanted.emplace(event_ids[i], &sequences[i]);
+  }
+  if (wanted.empty())
+    return {};
+  const auto context = find_context(***footer, context_id);
+  if (!context)
+    return context.error();
+  return *context ? find_in_rows(***footer, **context, wanted) : Status{};
+}
+
+/// Last row first, some at a time: what is asked for is mostly a retry of something recent.
+Status SegmentFileReader::find_in_rows(const Footer& footer, const ContextRange& rows,
+                                       std::unordered_map<std::string_view, Sequence*>& wanted) const {
+  constexpr std::uint64_t rows_at_once = 512;
+  for (std::uint64_t end = rows.first_row + rows.rows; end != rows.first_row && !wanted.empty();) {
+    const std::uint64_t zone = (end - 1) / footer.zone_rows;
+    const std::uint64_t zone_begin = zone * footer.zone_rows;
+    const std::uint64_t begin = std::max({rows.first_row, zone_begin, end - std::min(end, rows_at_once)});
+    auto slice = ZoneSlice::open(source_, footer, static_cast<std::size_t>(zone), true);
+    if (!slice)
+      return std::move(slice).error();
+    const auto count = static_cast<std::uint32_t>(end - begin);
+    WEIR_TRY(slice->read_numbers(static_cast<std::uint32_t>(begin - zone_begin), count, column_event_id));
+    WEIR_TRY(slice->read_strings(0, count, column_event_id));
+    for (std::uint64_t row = end; row != begin && !wanted.empty(); --row) {
+      EventView event;
+      slice->fill(static_cast<std::size_t>(row - 1 - begin), event);
+      const auto found = event.event_id.empty() ? wanted.end() : wanted.find(event.event_id);
+      if (found == wanted.end())
+        continue;
+      *found->second = rows.first_sequence + (row - 1 - rows.first_row);
+      wanted.erase(found);
+    }
+    end = begin;
+  }
+  return {};
 }
 
 Result<std::optional<ContextRange>> SegmentFileReader::find_context(std::string_view context_id) const {

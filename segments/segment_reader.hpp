@@ -17,6 +17,8 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 
 namespace weir::segments {
 
@@ -34,6 +36,9 @@ public:
   Result<std::span<const std::string>> types() const override;
   Result<std::span<const ZoneMeta>> zones() const override;
   Result<std::shared_ptr<const ZoneRows>> read_zone(std::size_t zone, ColumnSet columns) const override;
+  Status find_event_ids(std::string_view context_id, std::span<const std::string_view> event_ids,
+                        std::span<Sequence> sequences) const override;
+  [[nodiscard]] bool excludes_event_id(std::string_view context_id, std::string_view event_id) const override;
   Status verify() const override;
 
   /// Whether an event of the context may have this id; false is certain.
@@ -43,6 +48,8 @@ private:
   using FooterPtr = std::shared_ptr<const Footer>;
   Result<const FooterPtr*> footer() const;
   Result<std::optional<ContextRange>> find_context(const Footer& footer, std::string_view context_id) const;
+  Status find_in_rows(const Footer& footer, const ContextRange& rows,
+                      std::unordered_map<std::string_view, Sequence*>& wanted) const;
 
   SegmentMeta meta_;
   std::unique_ptr<io::File> file_;
@@ -61,6 +68,9 @@ Status read_dictionary(const BlockSource& source, Footer& footer);
 
 /// Whether the filter (of blocks of `kind`) may hold the key with this hash.
 Result<bool> filter_may_hold(const BlockSource& source, const FilterShape& shape, BlockKind kind, std::uint64_t hash);
+
+/// The same, if memory alone can tell that it does not; otherwise nothing.
+bool filter_excludes(const BlockSource& source, const FilterShape& shape, BlockKind kind, std::uint64_t hash);
 
 /// Reads every byte of the segment from the disk and checks all there is to check. See SegmentReader::verify.
 /// Blocks that were read go through a cache of `cache_bytes`: its own, for what another reader has in memory says

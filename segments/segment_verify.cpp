@@ -1,6 +1,6 @@
+#include "engine/content_hash.hpp"
 #include "segments/bit_pack.hpp"
 #include "segments/bytes.hpp"
-#include "segments/content_hash.hpp"
 #include "segments/segment_reader.hpp"
 #include "segments/zone_directory.hpp"
 #include "segments/zone_rows.hpp"

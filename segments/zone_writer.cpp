@@ -1,7 +1,7 @@
 #include "segments/zone_writer.hpp"
 
+#include "engine/content_hash.hpp"
 #include "segments/bytes.hpp"
-#include "segments/content_hash.hpp"
 #include "segments/integer_column.hpp"
 
 namespace weir::segments {

@@ -84,6 +84,24 @@ public:
     }
     return false;
   }
+  Status find_event_ids(std::string_view context_id, std::span<const std::string_view> event_ids,
+                        std::span<Sequence> sequences) const override {
+    if (fail_with)
+      return *fail_with;
+    const auto found = rows_->find(context_id);
+    if (found == rows_->end())
+      return {};
+    for (std::size_t i = 0; i < event_ids.size(); ++i)
+      for (const OwnedEvent& event : found->second)
+        if (sequences[i] == 0 && event.event_id == event_ids[i])
+          sequences[i] = event.sequence;
+    return {};
+  }
+  [[nodiscard]] bool excludes_event_id(std::string_view context_id, std::string_view event_id) const override {
+    const auto found = rows_->find(context_id);
+    return found == rows_->end() || std::none_of(found->second.begin(), found->second.end(),
+                                                 [&](const OwnedEvent& event) { return event.event_id == event_id; });
+  }
   Result<std::span<const std::string>> types() const override { return fail(Errc::unsupported, "no columns here"); }
   Result<std::span<const ZoneMeta>> zones() const override { return fail(Errc::unsupported, "no columns here"); }
   Result<std::shared_ptr<const ZoneRows>> read_zone(std::size_t, ColumnSet) const override {
@@ -97,6 +115,7 @@ private:
   void add(const EventView& event) {
     (*rows_)[std::string(event.context_id)].emplace_back(event);
     ++meta_.event_count;
+    meta_.position_max = std::max(meta_.position_max, event.position);
     meta_.recorded_at_max = std::max(meta_.recorded_at_max, event.recorded_at);
   }
 

@@ -9,9 +9,9 @@
 
 #include <string>
 
-namespace weir::segments {
+namespace weir {
 
 /// XXH3-128 over type, payload and metadata with their lengths. `scratch` is reused from call to call.
 [[nodiscard]] Hash128 content_hash(const EventView& event, std::string& scratch);
 
-} // namespace weir::segments
+} // namespace weir

@@ -1,0 +1,52 @@
+// What must hold of a context for a store to take place.
+//
+// Purpose: optimistic concurrency: whoever has read a context says so, and is refused if somebody was faster.
+// Threading: plain values.
+#pragma once
+
+#include <weir/event.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace weir {
+
+class Expectation {
+public:
+  enum class Kind : std::uint8_t { any, no_context, exists, exactly };
+
+  /// Nothing: the default.
+  constexpr Expectation() = default;
+  [[nodiscard]] static constexpr Expectation any() noexcept { return {}; }
+  /// No event was ever stored to the context.
+  [[nodiscard]] static constexpr Expectation no_context() noexcept { return {Kind::no_context, 0}; }
+  /// At least one event was.
+  [[nodiscard]] static constexpr Expectation exists() noexcept { return {Kind::exists, 0}; }
+  /// The context's last event has this sequence; 0: there is none.
+  [[nodiscard]] static constexpr Expectation exactly(Sequence last) noexcept { return {Kind::exactly, last}; }
+
+  [[nodiscard]] constexpr Kind kind() const noexcept { return kind_; }
+  /// Of `exactly`, otherwise 0.
+  [[nodiscard]] constexpr Sequence sequence() const noexcept { return sequence_; }
+  /// Whether a context whose last sequence is `last` (0: it has no event) is as expected.
+  [[nodiscard]] constexpr bool holds(Sequence last) const noexcept {
+    switch (kind_) {
+    case Kind::any: return true;
+    case Kind::no_context: return last == 0;
+    case Kind::exists: return last != 0;
+    case Kind::exactly: return last == sequence_;
+    }
+    return false;
+  }
+  friend constexpr bool operator==(const Expectation&, const Expectation&) = default;
+
+private:
+  constexpr Expectation(Kind kind, Sequence sequence) noexcept : kind_(kind), sequence_(sequence) {}
+  Kind kind_ = Kind::any;
+  Sequence sequence_ = 0;
+};
+
+/// "any", "no_context", "exists", "exactly 5".
+[[nodiscard]] std::string to_string(const Expectation& expectation);
+
+} // namespace weir
