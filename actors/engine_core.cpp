@@ -3,6 +3,7 @@
 #include "actors/merge.hpp"
 #include "engine/callback_scope.hpp"
 #include "engine/event_codec.hpp"
+#include "engine/event_ids.hpp"
 #include "engine/query/executor.hpp"
 #include "engine/text.hpp"
 #include "engine/validate.hpp"
@@ -22,7 +23,7 @@ Error closing_error() {
 } // namespace
 
 Result<StorePtr> EngineCore::make_command(std::string_view context_id, std::span<Event> events,
-                                          std::optional<Durability> durability) const {
+                                          std::optional<Durability> durability, Expectation expect) const {
   const Durability wanted = durability.value_or(parts_.options.durability);
   if (wanted != Durability::buffered && wanted != Durability::written && wanted != Durability::synced)
     return fail(Errc::invalid_argument,
@@ -31,9 +32,21 @@ Result<StorePtr> EngineCore::make_command(std::string_view context_id, std::span
   for (std::size_t i = 0; i < events.size(); ++i)
     if (!events[i].context_id.empty() && events[i].context_id != context_id)
       return fail(Errc::invalid_argument, "all events of one call belong to one context", format("event {}", i));
-  WEIR_TRY(validate_call(context_id, events, parts_.options.payload_bytes_max));
   auto command = std::make_unique<StoreCommand>();
   command->context_id = context_id;
+  command->expect = expect;
+  if (events.empty() && expect != Expectation::any()) {
+    WEIR_TRY(validate_context_id(context_id));
+    command->durability = wanted;
+    return command;
+  }
+  WEIR_TRY(validate_call(context_id, events, parts_.options.payload_bytes_max));
+  auto id_hashes = hash_event_ids(context_id, events, parts_.directory_seed);
+  if (!id_hashes)
+    return std::move(id_hashes).error();
+  command->id_hashes = *std::move(id_hashes);
+  if (const ShardParts& shard = *parts_.shards[shard_of(context_id)]; shard.table && !command->id_hashes.empty())
+    command->ids_checked_to = ids_excluded_to(*shard.table->segments(), context_id, events);
   encode_call(context_id, events, command->encoded);
   command->events = static_cast<std::uint32_t>(events.size());
   command->durability = wanted;

@@ -43,9 +43,10 @@ public:
   static Result<std::shared_ptr<EngineCore>> open(EngineSeams seams, EngineOptions options);
   ~EngineCore();
 
-  /// Validates and encodes one call; an event's own context_id may be empty. Errors: see validate_call.
+  /// Validates and encodes one call; an event's own context_id may be empty. Without events it must expect something.
+  /// Errors: see validate_call.
   Result<StorePtr> make_command(std::string_view context_id, std::span<Event> events,
-                                std::optional<Durability> durability) const;
+                                std::optional<Durability> durability, Expectation expect) const;
   /// Sends a command to its shard. Whatever happens, its completion is answered exactly once.
   void submit(StorePtr command, WhenFull when_full,
               std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt);

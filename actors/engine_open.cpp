@@ -156,7 +156,8 @@ Status open_shard(EngineParts& parts, const CatalogState& state, const ShardReco
   shard.log = std::make_unique<ShardLog>(
       record.shard, options, memtable_bytes_max,
       ShardLog::Parts{parts.executor->make_lane(io::LaneKind::dedicated, format("weir-log-{}", record.shard)),
-                      parts.files_lane, *shard.table, *parts.guard, *parts.clock, pause},
+                      parts.files_lane, *shard.table, *parts.guard, *parts.clock, pause,
+                      [&parts](Job job) { parts.lookups->post_read(std::move(job)); }},
       std::move(writer));
   shard.inbox = std::make_unique<ShardInbox>(
       InboxBounds{options.inbox_commands_max, options.inbox_bytes_max, options.inbox_parked_max},

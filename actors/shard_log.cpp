@@ -66,10 +66,18 @@ void ShardLog::process() {
       refuse(submission, failed_ ? *failed_ : lost_);
       continue;
     }
-    groups_.fetch_add(1, std::memory_order_relaxed);
-    bytes_since_check_ += submission.records->bytes();
     const bool at_once =
         waiting.empty() && (submission.strongest != Durability::synced || sabotaged(Sabotage::acknowledge_before_sync));
+    if (submission.records->records() == 0) { // only answers, which rest on what was stored before
+      waiting.push_back(std::move(submission));
+      if (at_once) {
+        answer(waiting, false);
+        waiting.clear();
+      }
+      continue;
+    }
+    groups_.fetch_add(1, std::memory_order_relaxed);
+    bytes_since_check_ += submission.records->bytes();
     const bool before_write =
         at_once && (submission.strongest == Durability::buffered || sabotaged(Sabotage::acknowledge_before_write));
     if (before_write) {
@@ -111,7 +119,8 @@ void ShardLog::process() {
 void ShardLog::commit(std::vector<Submission>& waiting) {
   if (waiting.empty())
     return;
-  if (const Status synced = sync(); !synced) {
+  const bool unsynced = writer_->synced_record() != writer_->last_record();
+  if (const Status synced = unsynced ? sync() : Status{}; !synced) {
     for (Submission& submission : waiting)
       refuse(submission, *failed_);
     waiting.clear();
@@ -123,7 +132,7 @@ void ShardLog::commit(std::vector<Submission>& waiting) {
     freeze_if_full();
   }
   kill_point("log.before_answer");
-  answer(waiting, true);
+  answer(waiting, unsynced);
   kill_point("log.after_answer");
   waiting.clear();
 }
@@ -169,10 +178,20 @@ void ShardLog::answer(std::vector<Submission>& done, bool synced) {
       for (const Submission::Answer& each : submission.answers)
         events += each.receipt.events;
       events_stored_.fetch_add(events, std::memory_order_relaxed); // before the answers: who has one finds it counted
+      // What a verdict rests on came before its group, so it may be safer than what is stored in the group.
+      const bool all_synced = writer_->synced_record() == writer_->last_record();
+      const Durability rests_on = all_synced ? Durability::synced : submission.strongest;
+      std::vector<StorePtr> conflicts;
       for (Submission::Answer& each : submission.answers) {
+        if (each.command->verdict) {
+          answer_verdict(std::move(each.command), rests_on, conflicts);
+          continue;
+        }
         each.receipt.durability = submission.strongest;
         each.command->done(each.receipt);
       }
+      if (!conflicts.empty())
+        answer_conflicts(std::move(conflicts), rests_on);
     }
   }
   // Writers that were answered together come back together. Starting the next sync right away would split them into two
@@ -183,6 +202,43 @@ void ShardLog::answer(std::vector<Submission>& done, bool synced) {
   // into groups that are worth their overhead; a lone one never waits.
   if (!synced && commands >= stream_from && parts_.pause)
     parts_.pause(stream_pause);
+}
+
+void ShardLog::answer_verdict(StorePtr command, Durability reached, std::vector<StorePtr>& conflicts) const {
+  const std::unique_ptr<Result<Receipt>> verdict = std::move(command->verdict);
+  if (verdict->ok()) {
+    (*verdict)->durability = reached;
+    command->done(std::move(*verdict));
+    return;
+  }
+  Error error = std::move(*verdict).error();
+  for (Conflict& conflict : error.conflicts)
+    if (conflict.receipt)
+      conflict.receipt->durability = reached;
+  if (error.code == Errc::sequence_conflict && error.conflicts.front().current != 0 && parts_.post_read) {
+    command->verdict = std::make_unique<Result<Receipt>>(std::move(error));
+    conflicts.push_back(std::move(command));
+    return;
+  }
+  command->done(std::move(error));
+}
+
+void ShardLog::answer_conflicts(std::vector<StorePtr> conflicts, Durability reached) const {
+  parts_.post_read([&table = parts_.table, conflicts = std::move(conflicts), reached] {
+    const ShardView view = table.view();
+    const RingLater blocked_callers;
+    for (const StorePtr& command : conflicts) {
+      Error error = std::move(*command->verdict).error();
+      for (Conflict& conflict : error.conflicts) {
+        EventBatch last;
+        const auto read =
+            read_context(view, conflict.context_id, {conflict.current, conflict.current, false}, {}, last);
+        if (read && !last.empty()) // otherwise the conflict is told without it
+          conflict.receipt = Receipt{conflict.current, last[0].position, 1, reached, false};
+      }
+      command->done(std::move(error));
+    }
+  });
 }
 
 void ShardLog::refuse(Submission& submission, const Error& why) {

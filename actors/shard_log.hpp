@@ -33,7 +33,7 @@ namespace weir {
 struct Submission {
   struct Answer {
     StorePtr command; ///< Its `done` is owed the answer.
-    Receipt receipt;
+    Receipt receipt;  ///< Of a command without a verdict.
   };
   std::uint64_t group = 0; ///< Number, counting up from 1.
   std::uint64_t epoch = 0; ///< Of the numbering; see ShardLog::Events::reset.
@@ -61,7 +61,8 @@ public:
     ShardTable& table;
     DiskGuard& guard;
     const io::Clock& clock;
-    std::function<void(std::chrono::nanoseconds)> pause; ///< Lets answered writers come back together.
+    std::function<void(std::chrono::nanoseconds)> pause{}; ///< Lets answered writers come back together.
+    std::function<void(Job)> post_read{};                  ///< Has a look-up thread do what reads segments.
   };
 
   ShardLog(ShardId shard, const EngineOptions& options, std::uint64_t memtable_bytes_max, Parts parts,
@@ -110,6 +111,8 @@ private:
   Status sync();
   void apply(Submission& submission, std::uint64_t first_record);
   void answer(std::vector<Submission>& done, bool synced);
+  void answer_verdict(StorePtr command, Durability reached, std::vector<StorePtr>& conflicts) const;
+  void answer_conflicts(std::vector<StorePtr> conflicts, Durability reached) const;
   void refuse(Submission& submission, const Error& why);
   void fail_shard(const Error& why);
   void stop(Error why);

@@ -18,7 +18,12 @@ void prefetch(std::string_view bytes) {
 
 ShardPump::ShardPump(EngineParts& parts, ShardParts& shard, Resolved resolved)
     : parts_(parts), shard_(shard), resolved_(std::move(resolved)),
-      state_({parts.options.context_cache_entries, 2 * limits::group_commands_max, parts.directory_seed}) {
+      state_({.cache_entries_max = parts.options.context_cache_entries,
+              .held_max = 2 * limits::group_commands_max,
+              .cache_hash_seed = parts.directory_seed,
+              .rules_out_ids = [table = shard.table.get()](const StoreCommand& command) {
+                return table->rules_out_event_ids(command.id_hashes, command.ids_checked_to);
+              }}) {
 }
 
 std::optional<Sequence> ShardPump::in_memory(std::string_view context_id) const {
@@ -26,9 +31,21 @@ std::optional<Sequence> ShardPump::in_memory(std::string_view context_id) const 
 }
 
 void ShardPump::pump() {
-  state_.applied(shard_.log->applied_group());
   if (stopped_)
     refuse_everything();
+  std::uint64_t applied = 0;
+  do {
+    applied = shard_.log->applied_group();
+    state_.applied(applied);
+    move_on();
+    if (state_.waits_for_groups())
+      shard_.log->want_progress();
+  } while (state_.waits_for_groups() && shard_.log->applied_group() != applied);
+  start_lookups();
+  shard_.held_back.store(state_.held_back(), std::memory_order_relaxed);
+}
+
+void ShardPump::move_on() {
   while (!stopped_) {
     if (shard_.log->in_flight() >= ShardLog::depth) {
       shard_.log->want_progress();
@@ -46,7 +63,6 @@ void ShardPump::pump() {
       break;
     }
   }
-  shard_.held_back.store(state_.held_back(), std::memory_order_relaxed);
 }
 
 void ShardPump::take() {
@@ -61,9 +77,9 @@ void ShardPump::take() {
 
 void ShardPump::start_lookups() {
   ShardState::Lookups asked = state_.take_lookups();
-  if (asked.contexts.empty())
+  if (asked.empty())
     return;
-  shard_.lookups.fetch_add(asked.contexts.size(), std::memory_order_relaxed);
+  shard_.lookups.fetch_add(asked.contexts.size() + asked.ids.size(), std::memory_order_relaxed);
   parts_.lookups->post_read([asked = std::move(asked), resolved = resolved_, table = shard_.table.get()]() mutable {
     const ShardView view = table->view();
     auto answers = std::make_shared<ShardState::Answers>();
@@ -73,6 +89,7 @@ void ShardPump::start_lookups() {
       auto last = last_sequence(view, context);
       answers->last_sequences.emplace_back(std::move(context), std::move(last));
     }
+    answers->ids = answer_id_questions(view, asked.ids);
     resolved(std::move(answers));
   });
 }
@@ -108,6 +125,8 @@ void ShardPump::form() {
   Formed formed;
   formed.calls = state_.form_group(limits::group_commands_max, limits::group_bytes_max, ++group_);
   for (const ShardState::Numbered& call : formed.calls) {
+    if (call.command->verdict)
+      continue;
     formed.events += call.command->events;
     formed.bytes += call.command->bytes();
   }
@@ -134,11 +153,15 @@ bool ShardPump::submit() {
     if (i + 2 < count) // written by another processor
       prefetch(formed_->calls[i + 2].command->encoded);
     const StoreCommand& command = *call.command;
+    submission.strongest = std::max(submission.strongest, command.durability);
+    if (command.verdict) {
+      submission.answers.push_back({std::move(call.command), {}});
+      continue;
+    }
     const CallNumbers numbers{call.first_sequence, position, shard_.recorded_at_max};
     number_call(command.encoded, numbers,
                 submission.records->add_uninitialized(numbered_call_bytes(command.bytes(), numbers)));
-    submission.strongest = std::max(submission.strongest, command.durability);
-    const Receipt receipt{call.first_sequence, position, command.events, command.durability};
+    const Receipt receipt{call.first_sequence, position, command.events, command.durability, false};
     position += command.events;
     submission.answers.push_back({std::move(call.command), receipt});
   }
@@ -167,8 +190,10 @@ void ShardPump::renumber(std::uint64_t epoch) {
   // What was numbered but not handed over yet starts over, before everything that came later.
   std::vector<StorePtr> again;
   if (formed_)
-    for (ShardState::Numbered& call : formed_->calls)
+    for (ShardState::Numbered& call : formed_->calls) {
+      call.command->verdict.reset(); // it may rest on what was lost
       again.push_back(std::move(call.command));
+    }
   formed_.reset();
   for (StorePtr& command : state_.take_all())
     again.push_back(std::move(command));

@@ -39,6 +39,7 @@ private:
     std::size_t bytes = 0;
   };
 
+  void move_on();
   void take();
   void start_lookups();
   bool refuse_if_disk_is_low();

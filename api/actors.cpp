@@ -9,7 +9,7 @@ namespace weir {
 namespace {
 
 caf::error to_caf(const Error& error) {
-  return caf::make_error(error.code, error.message, error.where);
+  return caf::make_error(error.code, error.message, error.where, error.conflicts);
 }
 
 Error closing() {
@@ -110,7 +110,7 @@ private:
     const auto core = core_.lock();
     if (!core)
       return reply.fail(closing());
-    auto command = core->make_command(context_id, events, options.durability);
+    auto command = core->make_command(context_id, events, options.durability, options.expect);
     if (!command)
       return reply.fail(command.error());
     // The upper half keeps actors apart from threads; a message without a sender has no order to keep.
@@ -183,11 +183,12 @@ EngineActor spawn_engine_actor(caf::actor_system& system, const Engine& engine) 
 
 Error to_error(const caf::error& error) {
   if (error.category() == caf::atom("weir")) {
-    Error ours{static_cast<Errc>(error.code()), {}, {}};
+    Error ours{static_cast<Errc>(error.code()), {}, {}, {}};
     const auto& context = error.context();
-    if (context.match_elements<std::string, std::string>()) {
+    if (context.match_elements<std::string, std::string, ConflictList>()) {
       ours.message = context.get_as<std::string>(0);
       ours.where = context.get_as<std::string>(1);
+      ours.conflicts = context.get_as<ConflictList>(2);
     }
     return ours;
   }

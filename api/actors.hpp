@@ -23,6 +23,7 @@
 namespace weir {
 
 using EventList = std::vector<Event>;
+using ConflictList = std::vector<Conflict>;
 using EventBatchPtr = std::shared_ptr<const EventBatch>;
 using QueryResultPtr = std::shared_ptr<const QueryResult>;
 
@@ -41,6 +42,7 @@ CAF_END_TYPE_ID_BLOCK(weir)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::Event)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::EventList)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::StoreOptions)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::ConflictList)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::Receipt)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::ReplayOptions)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::EventBatchPtr)

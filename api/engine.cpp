@@ -54,7 +54,7 @@ template <class Core, class F> void guarded(Core&& core, F&& call) {
 
 void send(EngineCore& core, std::string_view context_id, std::span<Event> events, const StoreOptions& options,
           Completion done, WhenFull when_full, Deadline deadline = std::nullopt, Waiter* waiter = nullptr) {
-  auto command = core.make_command(context_id, events, options.durability);
+  auto command = core.make_command(context_id, events, options.durability, options.expect);
   if (!command) {
     done(std::move(command).error());
     return;

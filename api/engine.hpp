@@ -10,6 +10,7 @@
 #pragma once
 
 #include <weir/event.hpp>
+#include <weir/expectation.hpp>
 #include <weir/limits.hpp>
 #include <weir/options.hpp>
 #include <weir/query.hpp>
@@ -36,10 +37,14 @@ class EngineCore;
 
 /// How one store call differs from the engine's options.
 struct StoreOptions {
-  std::optional<Durability> durability; ///< None: EngineOptions::durability.
+  std::optional<Durability> durability{}; ///< None: EngineOptions::durability.
   /// Longest the call may take, waiting for room and for the disk; none: as long as it takes. If it passes while the
   /// events are already on their way to the log, they may still be stored: the error says so.
-  std::optional<std::chrono::milliseconds> timeout_ms;
+  std::optional<std::chrono::milliseconds> timeout_ms{};
+  /// What must hold of the context. If it does not, nothing is stored, and the error is `sequence_conflict` with the
+  /// context's last sequence and the receipt of the event that has it (Error::conflicts). A call without events only
+  /// checks.
+  Expectation expect{};
 };
 
 struct QueryOptions {
@@ -66,10 +71,15 @@ public:
   ~Engine();
 
   /// Stores one event and returns once the durability asked for is reached. Waits while the context's shard is
-  /// overloaded. Errors: those of validation (`invalid_argument`, `too_large`), `deadline_exceeded`, `disk_full`,
-  /// `shard_failed`, `closing`; `invalid_argument` from inside a callback of this engine.
+  /// overloaded. An `event_id` is unique in its context for ever: storing the same event again answers the receipt of
+  /// the first time, `duplicate` set, whatever the call expects. Errors: those of validation (`invalid_argument`,
+  /// `too_large`), `sequence_conflict`, `event_id_conflict` (the id is that of an event with other content; naming it,
+  /// in Error::conflicts too), `deadline_exceeded`, `disk_full`, `shard_failed`, `closing`; `invalid_argument` from
+  /// inside a callback of this engine.
   Result<Receipt> store(Event event, const StoreOptions& options = {});
-  /// Stores 1-1,024 events of one context, all or none. Every event's context_id must be `context_id` or empty.
+  /// Stores 1-1,024 events of one context, all or none. Every event's context_id must be `context_id` or empty. If some
+  /// of the events were stored before, by their ids, all of them must have been, by one call and in this order:
+  /// otherwise `event_id_conflict`.
   Result<Receipt> store(std::string_view context_id, std::vector<Event> events, const StoreOptions& options = {});
 
   /// As store, without waiting: a full shard parks the call and answers later; beyond `inbox_parked_max` parked calls

@@ -2,6 +2,7 @@
 
 #include "engine/check.hpp"
 #include "engine/hash.hpp"
+#include "engine/text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -31,8 +32,48 @@ ShardState::Entry& ShardState::remember(std::string_view context_id, std::uint64
 }
 
 void ShardState::make_ready(StorePtr command, Entry& entry) {
+  if (!command->verdict)
+    for (const std::uint64_t hash : command->id_hashes)
+      ids_on_their_way_.insert(hash);
   ++entry.ready;
   ready_.push_back({std::move(command), &entry});
+}
+
+bool ShardState::overtakes(const StoreCommand& command) const {
+  return held_contexts_.contains(command.context_id) || held_senders_.contains(command.sender);
+}
+
+ShardState::IdState ShardState::id_state(const StoreCommand& command, const Entry* entry) const {
+  if (command.id_hashes.empty() || command.verdict)
+    return IdState::decided;
+  for (const std::uint64_t hash : command.id_hashes)
+    if (ids_on_their_way_.contains(hash))
+      return IdState::on_their_way;
+  if ((entry != nullptr && entry->last == 0) || !options_.rules_out_ids || options_.rules_out_ids(command))
+    return IdState::decided;
+  return IdState::unknown;
+}
+
+/// Also what only waits for its sender is looked up now: so all is known by the time its turn comes.
+void ShardState::hold(Held held, Entry* entry) {
+  const std::string& context_id = held.command->context_id;
+  if (entry == nullptr && pending_.insert(context_id).second)
+    wanted_.push_back(context_id);
+  if (held.ids != Held::Ids::asked) {
+    switch (id_state(*held.command, entry)) {
+    case IdState::decided: held.ids = Held::Ids::nothing; break;
+    case IdState::on_their_way: held.ids = Held::Ids::wait_for_group; break;
+    case IdState::unknown: held.ids = Held::Ids::wanted; break;
+    }
+  }
+  held.entry = entry;
+  if (entry != nullptr)
+    ++entry->ready;
+  id_waiters_ += held.ids == Held::Ids::wait_for_group ? 1 : 0;
+  ids_wanted_ += held.ids == Held::Ids::wanted ? 1 : 0;
+  ++held_contexts_[context_id];
+  ++held_senders_[held.command->sender];
+  held_.push_back(std::move(held));
 }
 
 void ShardState::accept(std::vector<StorePtr>&& commands, const MemoryLookup& lookup) {
@@ -55,28 +96,31 @@ void ShardState::accept(std::vector<StorePtr>&& commands, const MemoryLookup& lo
 
 void ShardState::accept_one(StorePtr command, std::uint64_t hash, const MemoryLookup& lookup) {
   bytes_ += command->bytes();
-  const std::string& context_id = command->context_id;
-  const bool waits = !held_.empty() && (held_contexts_.contains(context_id) || held_senders_.contains(command->sender));
-  Entry* entry = cache_.find(context_id, hash);
-  if (!waits) {
+  Entry* entry = cache_.find(command->context_id, hash);
+  if (held_.empty() || !overtakes(*command)) {
     if (entry == nullptr)
-      if (const auto last = lookup(context_id))
-        entry = &remember(context_id, hash, *last);
-    if (entry != nullptr) {
+      if (const auto last = lookup(command->context_id))
+        entry = &remember(command->context_id, hash, *last);
+    if (entry != nullptr && id_state(*command, entry) == IdState::decided) {
       make_ready(std::move(command), *entry);
       return;
     }
   }
-  // Also for a call that only waits for its sender: its context is known by the time its turn comes.
-  if (entry == nullptr && pending_.insert(context_id).second)
-    wanted_.push_back(context_id);
-  ++held_contexts_[context_id];
-  ++held_senders_[command->sender];
-  held_.push_back(std::move(command));
+  hold({std::move(command)}, entry);
 }
 
 ShardState::Lookups ShardState::take_lookups() {
-  return {round_, std::exchange(wanted_, {})};
+  Lookups lookups{round_, std::exchange(wanted_, {}), {}};
+  for (auto held = held_.begin(); ids_wanted_ != 0 && asked_events_ < options_.asked_events_max; ++held) {
+    if (held->ids != Held::Ids::wanted)
+      continue;
+    --ids_wanted_;
+    held->ids = Held::Ids::asked;
+    held->question = ++questions_;
+    asked_events_ += held->command->events;
+    lookups.ids.push_back(id_question(held->command->encoded, held->question));
+  }
+  return lookups;
 }
 
 void ShardState::resolved(Answers answers) {
@@ -93,83 +137,147 @@ void ShardState::resolved(Answers answers) {
       pinned.push_back(context_id);
     }
   }
-  std::deque<StorePtr> still;
-  held_contexts_.clear();
-  held_senders_.clear();
-  for (StorePtr& command : held_) {
-    if (const auto failure = failed.find(command->context_id); failure != failed.end()) {
-      bytes_ -= command->bytes();
-      command->done(*failure->second);
+  std::unordered_map<std::uint64_t, IdAnswer*> by_question;
+  for (IdAnswer& answer : answers.ids)
+    by_question.emplace(answer.number, &answer);
+  for (Held& held : held_) {
+    if (const auto failure = failed.find(held.command->context_id); failure != failed.end()) {
+      bytes_ -= held.command->bytes();
+      asked_events_ -= held.ids == Held::Ids::asked ? held.command->events : 0;
+      std::exchange(held.command, nullptr)->done(*failure->second);
       continue;
     }
-    Entry* entry = find(command->context_id);
-    const bool waits =
-        entry == nullptr || held_contexts_.contains(command->context_id) || held_senders_.contains(command->sender);
-    if (!waits) {
-      make_ready(std::move(command), *entry);
+    const auto answer = held.ids == Held::Ids::asked ? by_question.find(held.question) : by_question.end();
+    if (answer == by_question.end())
       continue;
-    }
-    if (entry == nullptr && pending_.insert(command->context_id).second)
-      wanted_.push_back(command->context_id);
-    ++held_contexts_[command->context_id];
-    ++held_senders_[command->sender];
-    still.push_back(std::move(command));
+    held.ids = Held::Ids::nothing;
+    asked_events_ -= held.command->events;
+    held.command->ids_checked_to = std::max(held.command->ids_checked_to, answer->second->checked_to);
+    if (answer->second->verdict)
+      held.command->verdict = std::make_unique<Result<Receipt>>(*std::move(answer->second->verdict));
   }
-  held_ = std::move(still);
+  look_at_held();
   for (const std::string_view context_id : pinned)
     --find(context_id)->ready;
   cache_.evict(2 * cache_.size(), applied_); // the first round only finds out who was used
 }
 
+/// Moves on what need not wait any more, in the order it came.
+void ShardState::look_at_held() {
+  std::deque<Held> before = std::exchange(held_, {});
+  forget_held();
+  for (Held& held : before) {
+    if (held.entry != nullptr)
+      --held.entry->ready;
+    if (!held.command)
+      continue; // answered
+    Entry* const entry = held.entry != nullptr ? held.entry : find(held.command->context_id);
+    const bool known = entry != nullptr && held.ids != Held::Ids::asked;
+    if (known && !overtakes(*held.command) && id_state(*held.command, entry) == IdState::decided)
+      make_ready(std::move(held.command), *entry);
+    else
+      hold(std::move(held), entry);
+  }
+}
+
+namespace {
+
+/// Decides calls that store nothing, with all groups before in mind.
+void judge(StoreCommand& command, Sequence last) {
+  if (!command.expect.holds(last)) {
+    Error error = fail(
+        Errc::sequence_conflict,
+        last == 0 ? format("the context has no event, expected was: {}", to_string(command.expect))
+                  : format("the context has come to sequence {}, expected was: {}", last, to_string(command.expect)),
+        command.context_id);
+    error.conflicts.push_back({command.context_id, {}, last, std::nullopt});
+    command.verdict = std::make_unique<Result<Receipt>>(std::move(error));
+  } else if (command.events == 0) {
+    command.verdict = std::make_unique<Result<Receipt>>(Receipt{last + 1, 0, 0, command.durability, false});
+  }
+}
+
+} // namespace
+
 std::vector<ShardState::Numbered> ShardState::form_group(std::size_t commands_max, std::size_t bytes_max,
                                                          std::uint64_t group) {
   std::vector<Numbered> numbered;
+  GroupIds ids{group, {}};
   std::size_t bytes = 0;
   while (!ready_.empty() && numbered.size() < commands_max) {
     StorePtr& command = ready_.front().command;
     if (!numbered.empty() && bytes + command->bytes() > bytes_max)
       break;
-    bytes += command->bytes();
     bytes_ -= command->bytes();
     Entry& entry = *ready_.front().entry;
     WEIR_CHECK(entry.ready != 0);
     --entry.ready;
     entry.group = group;
-    numbered.push_back({std::move(command), entry.last + 1});
-    entry.last += numbered.back().command->events;
+    if (!command->verdict) {
+      ids.hashes.insert(ids.hashes.end(), command->id_hashes.begin(), command->id_hashes.end());
+      judge(*command, entry.last);
+    }
+    if (command->verdict) {
+      numbered.push_back({std::move(command), 0});
+    } else {
+      bytes += command->bytes();
+      numbered.push_back({std::move(command), entry.last + 1});
+      entry.last += numbered.back().command->events;
+    }
     ready_.pop_front();
   }
+  if (!ids.hashes.empty())
+    group_ids_.push_back(std::move(ids));
   return numbered;
 }
 
-void ShardState::applied(std::uint64_t group) noexcept {
+void ShardState::applied(std::uint64_t group) {
   applied_ = std::max(applied_, group);
   cache_.evict(2 * cache_.size(), applied_); // the first round only finds out who was used
+  const std::size_t before = group_ids_.size();
+  for (; !group_ids_.empty() && group_ids_.front().group <= applied_; group_ids_.pop_front())
+    for (const std::uint64_t hash : group_ids_.front().hashes)
+      ids_on_their_way_.erase(hash);
+  if (id_waiters_ != 0 && group_ids_.size() != before)
+    look_at_held();
 }
 
 void ShardState::rollback(const MemoryLookup& lookup) {
   std::vector<StorePtr> again = take_all();
   cache_.clear();
+  ids_on_their_way_.clear();
+  group_ids_.clear();
   accept(std::move(again), lookup);
 }
 
 std::vector<StorePtr> ShardState::take_all() {
   std::vector<StorePtr> all;
   all.reserve(ready_.size() + held_.size());
-  for (Ready& ready : ready_)
+  for (Ready& ready : ready_) {
+    if (!ready.command->verdict)
+      for (const std::uint64_t hash : ready.command->id_hashes)
+        ids_on_their_way_.erase(hash);
     all.push_back(std::move(ready.command));
-  for (StorePtr& command : held_)
-    all.push_back(std::move(command));
+  }
+  for (Held& held : held_)
+    all.push_back(std::move(held.command));
   ready_.clear();
   held_.clear();
   bytes_ = 0;
+  forget_held();
   cache_.for_each([](Entry& entry) { entry.ready = 0; });
-  held_contexts_.clear();
-  held_senders_.clear();
   pending_.clear();
   wanted_.clear();
+  asked_events_ = 0;
   ++round_;
   return all;
+}
+
+void ShardState::forget_held() {
+  held_contexts_.clear();
+  held_senders_.clear();
+  id_waiters_ = 0;
+  ids_wanted_ = 0;
 }
 
 } // namespace weir

@@ -1,15 +1,17 @@
 // Everything a shard decides about order, and nothing it does: no actor, no file, no clock.
 //
-// Purpose: numbers store calls. A call whose context was stored to recently is numbered at once; one whose context is
-// cold waits, with whatever must not overtake it (its context's and its sender's later calls), until the context's last
-// sequence has been looked up. Everybody else goes past it.
-// Owner: the shard actor, which calls everything here; not thread-safe.
-// Invariants: sequences of a context are dense in the order of groups; a context with a call in a group that is not
-// applied yet stays in the cache, so a look-up never races with the log; commands held are bounded by what the shard
-// drains (room()).
+// Purpose: numbers store calls and judges what they expect. A call whose context was stored to recently, and whose
+// event ids are certainly new, is decided at once; one whose context is cold, or whose ids may have been stored before,
+// waits, with whatever must not overtake it (its context's and its sender's later calls), until that has been looked
+// up. Everybody else goes past it. Decisions 0001 and 0008 say why. Owner: the shard actor, which calls everything
+// here; not thread-safe. Invariants: sequences of a context are dense in the order of groups; a context with a call in
+// a group that is not applied yet stays in the cache, so a look-up never races with the log; an event id is on its way
+// at most once; commands held are bounded by what the shard drains (room()).
 #pragma once
 
 #include "engine/context_cache.hpp"
+#include "engine/event_ids.hpp"
+#include "engine/id_set.hpp"
 #include "engine/store_command.hpp"
 
 #include <weir/limits.hpp>
@@ -34,6 +36,10 @@ public:
     std::size_t held_max = 2'048; ///< Commands held back or ready; beyond it room() is 0.
     std::uint64_t cache_hash_seed = 0;
     std::uint64_t held_bytes_max = 2 * limits::group_bytes_max; ///< The same for their bytes: calls may be large.
+    std::size_t asked_events_max = 16'384; ///< Events in questions that are not answered yet; one call may go beyond.
+    /// Says from memory alone that no event that is applied has one of the command's ids; false: they must be looked
+    /// up. Empty: there are no ids.
+    std::function<bool(const StoreCommand&)> rules_out_ids{};
   };
   explicit ShardState(Options options);
 
@@ -45,16 +51,19 @@ public:
   /// Takes commands in the order they came.
   void accept(std::vector<StorePtr>&& commands, const MemoryLookup& lookup);
 
-  /// Contexts to look up, and the round of questions they belong to.
+  /// Contexts and event ids to look up, and the round of questions they belong to.
   struct Lookups {
     std::uint64_t round = 0;
     std::vector<std::string> contexts;
+    std::vector<IdQuestion> ids;
+    [[nodiscard]] bool empty() const noexcept { return contexts.empty() && ids.empty(); }
   };
-  /// Contexts that wait for a look-up nobody has started yet; from now on somebody has.
+  /// What waits for a look-up nobody has started yet; from now on somebody has.
   [[nodiscard]] Lookups take_lookups();
   struct Answers {
     std::uint64_t round = 0; ///< Of the questions.
     std::vector<std::pair<std::string, Result<Sequence>>> last_sequences;
+    std::vector<IdAnswer> ids{};
   };
   /// The answers to a look-up. A failed one fails the context's waiting calls with its error. Those of an earlier round
   /// are ignored: take_all() and rollback() begin a new one, since what such a look-up saw may be long past.
@@ -63,14 +72,16 @@ public:
   [[nodiscard]] std::size_t ready() const noexcept { return ready_.size(); }
 
   struct Numbered {
-    StorePtr command;
+    StorePtr command; ///< With a verdict: nothing of it is stored.
     Sequence first_sequence = 0;
   };
-  /// Takes ready commands, in order, up to the bounds (but at least one if there is one), and numbers them as group
-  /// `group`; groups count up from 1.
+  /// Takes ready commands, in order, up to the bounds (but at least one if there is one), judges and numbers them as
+  /// group `group`; groups count up from 1.
   std::vector<Numbered> form_group(std::size_t commands_max, std::size_t bytes_max, std::uint64_t group);
-  /// Group `group` and all before it are visible to look-ups.
-  void applied(std::uint64_t group) noexcept;
+  /// Group `group` and all before it are visible to look-ups, or were refused.
+  void applied(std::uint64_t group);
+  /// Some call waits for one with the same event id, which is on its way: applied() will move it on.
+  [[nodiscard]] bool waits_for_groups() const noexcept { return id_waiters_ != 0; }
   /// The groups after the last applied one were lost: forgets every number given, and looks them up again.
   void rollback(const MemoryLookup& lookup);
   /// Takes every command held, unanswered, in order (the shard has failed or closes).
@@ -82,6 +93,17 @@ private:
     StorePtr command;
     Entry* entry; // stays while its `ready` is not 0
   };
+  struct Held {
+    StorePtr command;
+    enum class Ids : std::uint8_t { nothing, wanted, asked, wait_for_group } ids = Ids::nothing;
+    std::uint64_t question = 0; // its number, when asked
+    Entry* entry = nullptr;     // stays while this waits, or look-ups of context and ids could chase each other
+  };
+  enum class IdState : std::uint8_t { decided, on_their_way, unknown };
+  struct GroupIds {
+    std::uint64_t group = 0;
+    std::vector<std::uint64_t> hashes;
+  };
   struct Hash {
     std::uint64_t seed = 0;
     std::size_t operator()(std::string_view text) const noexcept;
@@ -91,16 +113,27 @@ private:
   Entry& remember(std::string_view context_id, std::uint64_t hash, Sequence last);
   void accept_one(StorePtr command, std::uint64_t hash, const MemoryLookup& lookup);
   void make_ready(StorePtr command, Entry& entry);
+  [[nodiscard]] bool overtakes(const StoreCommand& command) const;
+  [[nodiscard]] IdState id_state(const StoreCommand& command, const Entry* entry) const;
+  void hold(Held held, Entry* entry);
+  void look_at_held();
+  void forget_held();
 
   Options options_;
   ContextCache cache_;
   std::deque<Ready> ready_;
-  std::deque<StorePtr> held_;
+  std::deque<Held> held_;
   std::uint64_t bytes_ = 0;                                                           // of ready_ and held_
   std::unordered_map<std::string, std::size_t, Hash, std::equal_to<>> held_contexts_; // calls held back
   std::unordered_map<std::uint64_t, std::size_t> held_senders_;
   std::unordered_set<std::string> pending_; // contexts being looked up in this round
   std::vector<std::string> wanted_;
+  IdSet ids_on_their_way_;         // of calls that are ready or in a group
+  std::deque<GroupIds> group_ids_; // of those in a group
+  std::size_t id_waiters_ = 0;     // of held_: Ids::wait_for_group
+  std::size_t ids_wanted_ = 0;     // of held_: Ids::wanted
+  std::size_t asked_events_ = 0;
+  std::uint64_t questions_ = 0;
   std::uint64_t round_ = 0;
   std::uint64_t applied_ = 0;
 };

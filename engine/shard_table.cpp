@@ -143,6 +143,23 @@ std::optional<Sequence> ShardTable::last_sequence_in_memory(std::string_view con
   return segments_->empty() ? std::optional<Sequence>(0) : std::nullopt;
 }
 
+bool ShardTable::rules_out_event_ids(std::span<const std::uint64_t> hashes, Position checked_to) const {
+  const std::lock_guard lock(mutex_);
+  if (!segments_->empty() && segments_->back()->meta().position_max > checked_to)
+    return false;
+  const auto holds = [&](const Memtable& memtable) {
+    return std::any_of(hashes.begin(), hashes.end(),
+                       [&](std::uint64_t hash) { return memtable.may_hold_event_id(hash, checked_to); });
+  };
+  return !holds(*active_) &&
+         std::none_of(passive_.begin(), passive_.end(), [&](const auto& memtable) { return holds(*memtable); });
+}
+
+std::shared_ptr<const SegmentList> ShardTable::segments() const {
+  const std::lock_guard lock(mutex_);
+  return segments_;
+}
+
 Timestamp ShardTable::recorded_at_max() const {
   Timestamp latest{};
   std::lock_guard lock(mutex_);

@@ -68,6 +68,10 @@ public:
   [[nodiscard]] std::optional<Sequence> last_sequence_in_memtables(std::string_view context_id) const;
   /// The last sequence of the context if memory alone can tell: it is in a memtable, or there are no segments.
   [[nodiscard]] std::optional<Sequence> last_sequence_in_memory(std::string_view context_id) const;
+  /// Whether certainly no event with a position above `checked_to` has an id with one of these hashes: none in the
+  /// memtables, and no segment reaches so far.
+  [[nodiscard]] bool rules_out_event_ids(std::span<const std::uint64_t> hashes, Position checked_to) const;
+  [[nodiscard]] std::shared_ptr<const SegmentList> segments() const;
   /// Largest `recorded_at` among the segments.
   [[nodiscard]] Timestamp recorded_at_max() const;
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <weir/event.hpp>
+#include <weir/expectation.hpp>
 #include <weir/result.hpp>
 
 #include "engine/bell.hpp"
@@ -18,6 +19,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace weir {
 
@@ -60,9 +62,14 @@ private:
 
 struct StoreCommand {
   std::string context_id;
-  std::string encoded; ///< encode_call, numbers not filled in yet.
-  std::uint32_t events = 0;
+  std::string encoded;      ///< encode_call, numbers not filled in yet; empty without events.
+  std::uint32_t events = 0; ///< None: only `expect` is checked.
   Durability durability = Durability::synced;
+  Expectation expect;
+  std::vector<std::uint64_t> id_hashes; ///< See hash_event_ids.
+  Position ids_checked_to = 0;          ///< No event with a position up to here has one of the ids.
+  /// Once it is decided that nothing of the call is stored: its answer, due in its turn.
+  std::unique_ptr<Result<Receipt>> verdict;
   /// Who sends: calls of one sender to one shard keep their order. Any number that is the sender's own.
   std::uint64_t sender = 0;
   Completion done;

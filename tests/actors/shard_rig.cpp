@@ -141,7 +141,8 @@ void ShardRig::open(const CatalogState& state) {
   shard_->log =
       std::make_unique<ShardLog>(0, parts.options, 192 * KiB,
                                  ShardLog::Parts{parts.executor->make_lane(io::LaneKind::dedicated, "log"),
-                                                 parts.files_lane, *shard_->table, *parts.guard, *parts.clock, nullptr},
+                                                 parts.files_lane, *shard_->table, *parts.guard, *parts.clock, nullptr,
+                                                 [this](Job job) { parts.lookups->post_read(std::move(job)); }},
                                  std::move(writer));
   shard_->wake = [this] { post([this] { pump->pump(); }); };
   shard_->inbox = std::make_unique<ShardInbox>(
