@@ -21,6 +21,8 @@ struct ImportOptions {
 std::string summary(const Importer& importer, std::chrono::milliseconds elapsed) {
   std::string text = format("imported {} events in {} ({}/s)", with_separators(importer.stored()),
                             duration_text(elapsed), with_separators(rate_per_second(importer.stored(), elapsed)));
+  if (importer.duplicates() > 0)
+    text += format(", {} of them stored before", with_separators(importer.duplicates()));
   if (importer.skipped() > 0)
     text += format(", skipped {} bad lines", with_separators(importer.skipped()));
   return text;

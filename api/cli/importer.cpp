@@ -70,6 +70,7 @@ Status Importer::send(const Line& line, StoreWindow& window) {
 void Importer::take(const StoreWindow::Call& call, const Result<Receipt>& answer) {
   if (answer) {
     ++stored_;
+    duplicates_ += answer->duplicate ? 1 : 0;
     end_with(handlers_.acknowledged(call.line, call.context_id, *answer));
   } else if (concerns_the_event(answer.code())) {
     end_with(refuse(call.line, answer.error()));

@@ -41,6 +41,8 @@ public:
   Status run(LineReader& lines);
 
   [[nodiscard]] std::uint64_t stored() const noexcept { return stored_; }
+  /// Of these, events that had been stored before, by their ids.
+  [[nodiscard]] std::uint64_t duplicates() const noexcept { return duplicates_; }
   [[nodiscard]] std::uint64_t skipped() const noexcept { return skipped_; }
 
 private:
@@ -57,6 +59,7 @@ private:
   OnError on_error_;
   Handlers handlers_;
   std::atomic<std::uint64_t> stored_{0};
+  std::atomic<std::uint64_t> duplicates_{0};
   std::atomic<std::uint64_t> skipped_{0};
   std::atomic<bool> ended_{false};
   std::mutex mutex_;

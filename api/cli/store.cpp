@@ -12,8 +12,35 @@ namespace {
 struct StoreCommand {
   std::string directory;
   Event event;
+  Expectation expect;
   std::optional<Format> format;
 };
+
+/// As `--expect` takes it; nothing for another text.
+std::optional<Expectation> expectation_argument(std::string_view text) {
+  if (text == "any")
+    return Expectation::any();
+  if (text == "no_context")
+    return Expectation::no_context();
+  if (text == "exists")
+    return Expectation::exists();
+  constexpr std::string_view exactly = "exactly:";
+  if (!text.starts_with(exactly))
+    return std::nullopt;
+  text.remove_prefix(exactly.size());
+  Sequence sequence = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), sequence);
+  if (error != std::errc() || end != text.data() + text.size())
+    return std::nullopt;
+  return Expectation::exactly(sequence);
+}
+
+/// What a script needs to decide anew; the error itself goes to standard error.
+Status print_current(const StoreCommand& command, const Conflict& conflict, Streams& streams) {
+  Rows rows(streams.out, chosen_format(command.format, streams.out), {{"context_id"}, {"current_sequence"}});
+  WEIR_TRY(rows.add(std::vector<Value>{conflict.context_id, conflict.current}));
+  return rows.flush();
+}
 
 Result<Timestamp> timestamp_argument(std::string_view text) {
   std::int64_t ms = 0;
@@ -54,13 +81,15 @@ Result<ExitCode> store(const StoreCommand& command, Streams& streams) {
   auto engine = Engine::open(command.directory);
   if (!engine)
     return std::move(engine).error();
-  const auto receipt = engine->store(std::move(event));
+  const auto receipt = engine->store(std::move(event), {.expect = command.expect});
+  if (receipt.code() == Errc::sequence_conflict)
+    WEIR_TRY(print_current(command, receipt.error().conflicts.front(), streams));
   if (!receipt)
     return receipt.error();
   Rows rows(streams.out, chosen_format(command.format, streams.out),
-            {{"context_id"}, {"sequence"}, {"position"}, {"durability"}});
+            {{"context_id"}, {"sequence"}, {"position"}, {"durability"}, {"duplicate"}});
   WEIR_TRY(rows.add(std::vector<Value>{command.event.context_id, receipt->sequence, receipt->position,
-                                       to_string(receipt->durability)}));
+                                       to_string(receipt->durability), receipt->duplicate}));
   WEIR_TRY(rows.flush());
   return close_after(*engine, ExitCode::success);
 }
@@ -81,7 +110,22 @@ void add_store(CLI::App& program, Action& chosen) {
   app.add_option("--payload", options->event.payload, "The payload, a JSON object; - reads it from standard input")
       ->required()
       ->type_name("JSON");
-  app.add_option("--event-id", options->event.event_id, "An id of the event")->check(not_empty)->type_name("ID");
+  app.add_option(
+         "--event-id", options->event.event_id,
+         "An id of the event, unique in its context for ever: storing the event again answers the first receipt")
+      ->check(not_empty)
+      ->type_name("ID");
+  const auto set_expectation = [options](const std::string& text) {
+    const auto expect = expectation_argument(text);
+    if (!expect)
+      throw CLI::ValidationError("--expect", "must be any, no_context, exists or exactly:N");
+    options->expect = *expect;
+  };
+  app.add_option_function<std::string>(
+         "--expect", set_expectation,
+         "Store only if this holds of the context: any, no_context, exists, exactly:N (its "
+         "last sequence); otherwise print its last sequence, and exit with 1")
+      ->type_name("WHAT");
   const auto set_time = [options](const std::string& text) {
     const auto time = timestamp_argument(text);
     if (!time)

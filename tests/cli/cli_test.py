@@ -184,6 +184,29 @@ class Store(Cli):
         rows = list(csv.DictReader(io.StringIO(self.store("--format", "csv")[0])))
         self.assertEqual(rows[0]["sequence"], "3")
 
+    def test_an_expectation_that_fails_prints_the_current_sequence_and_exits_with_1(self):
+        self.store("--expect", "no_context")
+        self.store("--expect", "exactly:1")
+        self.store("--expect", "exists")
+        for wrong in ("no_context", "exactly:0", "exactly:2", "exactly:4"):
+            with self.subTest(wrong):
+                out, _ = self.store("--expect", wrong, code=1, errors="sequence_conflict.*sequence 3.*expected")
+                self.assertEqual(json.loads(out), {"context_id": "order-1", "current_sequence": 3})
+        out, _ = self.store("--expect", "exists", context="order-2", code=1, errors="sequence_conflict.*no event")
+        self.assertEqual(json.loads(out), {"context_id": "order-2", "current_sequence": 0})
+        for wrong in ("", "exactly", "exactly:", "exactly:-1", "exactly:1x", "none"):
+            with self.subTest(wrong):
+                self.store("--expect", wrong, code=2, errors="--expect")
+        self.assertEqual(len(self.rows("replay", self.data, "order-1")), 3)
+
+    def test_an_event_id_makes_a_store_safe_to_repeat(self):
+        first = json.loads(self.store("--event-id", "e-1", "--expect", "no_context")[0])
+        again = json.loads(self.store("--event-id", "e-1", "--expect", "no_context")[0])
+        self.assertEqual((first.pop("duplicate"), again.pop("duplicate")), (False, True))
+        self.assertEqual(first, again)
+        self.store("--event-id", "e-1", payload="{}", code=1, errors="event_id_conflict.*e-1")
+        self.assertEqual(len(self.rows("replay", self.data, "order-1")), 1)
+
     def test_every_field_comes_back(self):
         self.store("--event-id", "e-1", "--timestamp", "2024-02-29T12:00:00+02:00", "--metadata", '{"by":"me"}')
         self.store("--timestamp", "-1", payload="-", stdin='  {"total": 1.50,\n "x": "ä"}\n')
