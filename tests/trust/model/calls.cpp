@@ -49,9 +49,9 @@ Result<Receipt> CallsUnderWay::Call::wait() const {
   return *called_back->receipt;
 }
 
-void CallsUnderWay::make(Engine& engine, Reference::Events events, Manner manner, std::optional<Durability> durability,
-                         Timestamp now, std::uint64_t decoration) {
-  const std::string context = events.front().event.context_id;
+void CallsUnderWay::make(Engine& engine, const std::string& context, Reference::Events events, const Wish& wish,
+                         Timestamp now, Sequence at_least, std::uint64_t decoration) {
+  const auto& [manner, durability, expect] = wish;
   std::vector<Event> sent;
   for (test::KnownEvent& known : events) {
     const test::StoredEvent& event = known.event;
@@ -67,13 +67,16 @@ void CallsUnderWay::make(Engine& engine, Reference::Events events, Manner manner
   }
   Call call;
   call.shard = engine.shard_of(context);
+  call.context = context;
+  call.expect = expect;
+  call.at_least = std::max(at_least, acknowledged(context));
   call.durability = durability.value_or(engine.options().durability);
   call.now = now;
   // While an earlier call of the shard is unanswered its inbox may be full; without one it cannot be.
   const bool busy = std::any_of(calls_.begin(), calls_.end(),
                                 [&](const Call& other) { return other.shard == call.shard && !other.ready(); });
   call.may_be_refused = busy && manner != Manner::waiting;
-  const StoreOptions options{durability, std::nullopt};
+  const StoreOptions options{durability, std::nullopt, expect};
   const bool single = sent.size() == 1 && decoration % 5 != 0;
   switch (manner) {
   case Manner::waiting:
@@ -114,7 +117,7 @@ void CallsUnderWay::mark_crash() {
 Sequence CallsUnderWay::acknowledged(const std::string& context) const {
   Sequence last = 0;
   for (const Call& call : calls_) {
-    if (call.events.front().event.context_id != context || !call.ready())
+    if (call.context != context || !call.ready())
       continue;
     if (const auto receipt = call.wait(); receipt.ok())
       last = std::max(last, receipt->last_sequence());
@@ -122,16 +125,36 @@ Sequence CallsUnderWay::acknowledged(const std::string& context) const {
   return last;
 }
 
+void CallsUnderWay::judge(Reference& reference, const Call& call, const Result<Receipt>& answer) {
+  if (answer.ok() && call.events.empty())
+    reference.judged(call.context, call.expect, answer->last_sequence(), call.at_least, nullptr);
+  else if (answer.ok())
+    reference.duplicate(call.shard, call.events, *answer, call.too_late ? Durability::buffered : answer->durability);
+  else if (answer.code() == Errc::event_id_conflict)
+    reference.id_conflict(call.events, answer.error());
+  else
+    reference.judged(call.context, call.expect, answer.error().conflicts.at(0).current, call.at_least, &answer.error());
+}
+
 std::size_t CallsUnderWay::settle(Reference& reference, bool closing) {
   std::vector<Call> calls;
   calls.swap(calls_);
   std::vector<std::pair<Receipt, std::size_t>> stored;
+  std::vector<std::pair<Result<Receipt>, std::size_t>> others; // nothing was stored for them
+  std::size_t refused = 0;
   for (std::size_t i = 0; i < calls.size(); ++i) {
     const auto answer = calls[i].wait();
-    if (answer.ok())
+    if (answer.ok() && answer->durability < calls[i].durability)
+      throw Mismatch(format("{} sequence {}: acknowledged as {}, asked for {}", calls[i].context, answer->sequence,
+                            weir::to_string(answer->durability), weir::to_string(calls[i].durability)));
+    if (answer.ok() && answer->events != 0 && !answer->duplicate)
       stored.emplace_back(*answer, i);
-    else if (!(calls[i].may_be_refused && answer.code() == Errc::overloaded) &&
-             !(closing && answer.code() == Errc::closing))
+    else if (answer.ok() || answer.code() == Errc::sequence_conflict || answer.code() == Errc::event_id_conflict)
+      others.emplace_back(answer, i);
+    else if ((calls[i].may_be_refused && answer.code() == Errc::overloaded) ||
+             (closing && answer.code() == Errc::closing))
+      ++refused;
+    else
       throw Mismatch("a store was refused: " + to_string(answer.error()));
   }
   std::sort(stored.begin(), stored.end(),
@@ -139,18 +162,19 @@ std::size_t CallsUnderWay::settle(Reference& reference, bool closing) {
   std::map<std::string, std::size_t> latest; // the call made last, by context
   for (const auto& [receipt, i] : stored) {
     Call& call = calls[i];
-    const std::string& context = call.events.front().event.context_id;
-    const auto [entry, first] = latest.try_emplace(context, i);
+    const auto [entry, first] = latest.try_emplace(call.context, i);
     if (!first && entry->second > i)
-      throw Mismatch(format("{} sequence {}: overtook a call made before it", context, receipt.sequence));
+      throw Mismatch(format("{} sequence {}: overtook a call made before it", call.context, receipt.sequence));
     entry->second = i;
-    if (receipt.durability < call.durability)
-      throw Mismatch(format("{} sequence {}: acknowledged as {}, asked for {}", context, receipt.sequence,
-                            weir::to_string(receipt.durability), weir::to_string(call.durability)));
+    if (!call.expect.holds(receipt.sequence - 1))
+      throw Mismatch(format("{} sequence {}: stored, though {} was expected", call.context, receipt.sequence,
+                            weir::to_string(call.expect)));
     const Durability safe_as = call.too_late ? Durability::buffered : receipt.durability;
     reference.stored(call.shard, std::move(call.events), receipt, safe_as, call.now);
   }
-  return calls.size() - stored.size();
+  for (const auto& [answer, i] : others)
+    judge(reference, calls[i], answer);
+  return refused;
 }
 
 } // namespace weir::trust

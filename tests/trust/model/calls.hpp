@@ -23,9 +23,15 @@ enum class Manner : std::uint8_t { waiting, ticket, callback, refusable };
 
 class CallsUnderWay {
 public:
-  /// Makes one call of `events`, all of one context, and remembers it. `now` is the clock's time.
-  void make(Engine& engine, Reference::Events events, Manner manner, std::optional<Durability> durability,
-            Timestamp now, std::uint64_t decoration);
+  struct Wish {
+    Manner manner = Manner::waiting;
+    std::optional<Durability> durability{};
+    Expectation expect{};
+  };
+  /// Makes one call of `events`, all of `context`, and remembers it. `now` is the clock's time, `at_least` the
+  /// context's length as far as it is settled.
+  void make(Engine& engine, const std::string& context, Reference::Events events, const Wish& wish, Timestamp now,
+            Sequence at_least, std::uint64_t decoration);
   /// Waits for all answers and tells the reference. Throws Mismatch for an answer that may not be. `closing`: the
   /// engine was closed meanwhile, so calls may have been refused. Returns how many calls were refused.
   std::size_t settle(Reference& reference, bool closing = false);
@@ -45,7 +51,10 @@ private:
   };
   struct Call {
     ShardId shard = 0;
+    std::string context;
     Reference::Events events;
+    Expectation expect;
+    Sequence at_least = 0;                 ///< Of the context had been acknowledged when the call was made.
     std::optional<Result<Receipt>> answer; ///< Of a call that waited.
     std::optional<Ticket> ticket;
     std::shared_ptr<Answer> called_back;
@@ -57,6 +66,8 @@ private:
     [[nodiscard]] bool ready() const;
     [[nodiscard]] Result<Receipt> wait() const;
   };
+  static void judge(Reference& reference, const Call& call, const Result<Receipt>& answer);
+
   std::vector<Call> calls_;
 };
 

@@ -16,10 +16,12 @@ struct Weight {
 };
 
 constexpr std::array<Weight, kind_count> weights = {{
-    {Kind::store, "store", 310},
+    {Kind::store, "store", 270},
     {Kind::store_batch, "store_batch", 50},
     {Kind::burst, "burst", 70},
     {Kind::try_store, "try_store", 50},
+    {Kind::retry, "retry", 30},
+    {Kind::check, "check", 10},
     {Kind::wait, "wait", 40},
     {Kind::replay, "replay", 260},
     {Kind::push, "push", 20},

@@ -125,6 +125,7 @@ std::uint64_t find_planted(std::uint64_t run_seed) {
       {"a power cut that loses nothing", Mistake::power_cuts_lose_nothing},
       {"a bound of a backward replay", Mistake::backward_from_excluded},
       {"a count that forgets its condition", Mistake::uncounted_condition},
+      {"event ids that are forgotten", Mistake::ids_are_forgotten},
   };
   for (const auto& [what, mistake] : mistakes)
     find_in_sequences(run_seed, mistake, what);

@@ -19,6 +19,9 @@ void Reference::stored(ShardId shard_id, Events events, const Receipt& receipt, 
     throw Mismatch(format("{}: expected sequence {}", who, context.size() + 1));
   if (!shard.calls.empty() && receipt.position < shard.calls.back().position + shard.calls.back().events)
     throw Mismatch(format("{}: the shard's positions had come to {}", who, shard.calls.back().position));
+  for (const test::KnownEvent& known : events)
+    if (find_id(name, known.event.event_id) != nullptr)
+      throw Mismatch(format("{}: id '{}' was stored a second time", who, known.event.event_id));
   shard.recorded_at_max = std::max(shard.recorded_at_max, now);
   position_max_ = std::max(position_max_, receipt.last_position());
   for (std::size_t i = 0; i < events.size(); ++i) {

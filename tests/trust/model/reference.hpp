@@ -5,8 +5,10 @@
 #pragma once
 
 #include <weir/event.hpp>
+#include <weir/expectation.hpp>
 #include <weir/query.hpp>
 #include <weir/replay_options.hpp>
+#include <weir/result.hpp>
 
 #include "tests/engine/query/random_data.hpp"
 
@@ -27,7 +29,13 @@ struct Mismatch : std::runtime_error {
 };
 
 /// Planted into the reference to see that a difference is found, and shrunk.
-enum class Mistake : std::uint8_t { none, power_cuts_lose_nothing, backward_from_excluded, uncounted_condition };
+enum class Mistake : std::uint8_t {
+  none,
+  power_cuts_lose_nothing,
+  backward_from_excluded,
+  uncounted_condition,
+  ids_are_forgotten,
+};
 
 enum class Crash : std::uint8_t { power_cut, kill };
 
@@ -42,6 +50,14 @@ public:
   /// One call that was stored, in the order of positions. `safe_as`: what its caller was told before the crash that
   /// follows, if one does.
   void stored(ShardId shard, Events events, const Receipt& receipt, Durability safe_as, Timestamp now);
+  /// A call that was stored before, and must have been as it is now.
+  void duplicate(ShardId shard, const Events& events, const Receipt& receipt, Durability safe_as);
+  /// A call that was refused for its ids, and had to be.
+  void id_conflict(const Events& events, const Error& error) const;
+  /// A call whose expectation was found to fail, or (without an error) a check whose expectation held when the context
+  /// had come to `current`. Of the context `at_least` had been acknowledged before the call was made.
+  void judged(const std::string& context, Expectation expect, Sequence current, Sequence at_least,
+              const Error* error) const;
   /// All there is survives a crash: after a flush, a clean close, a recovery.
   void all_safe();
   /// After a crash `lengths` events are left of each context: throws unless that is whole calls, a beginning of each
@@ -55,8 +71,14 @@ public:
                                                              const ReplayOptions& options) const;
   [[nodiscard]] std::vector<std::vector<Value>> query(Query query) const;
   [[nodiscard]] Position position_max() const { return position_max_; }
+  /// The events of some call that is stored; none if there is no call.
+  [[nodiscard]] Events some_call(test::Random& random) const;
 
 private:
+  [[nodiscard]] const test::StoredEvent* find_id(const std::string& context, const std::string& event_id) const;
+  /// Whether `events` stand at `first` and behind it, as one call stores them.
+  [[nodiscard]] bool stands_at(const Events& events, Sequence first) const;
+
   struct Call {
     std::string context;
     Sequence first = 0, last = 0;

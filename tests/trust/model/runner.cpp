@@ -32,6 +32,8 @@ void Tally::add(const Tally& other) noexcept {
   calls += other.calls;
   events += other.events;
   refused += other.refused;
+  retries += other.retries;
+  checks += other.checks;
   replays += other.replays;
   queries += other.queries;
   rows += other.rows;
@@ -45,10 +47,20 @@ void Tally::add(const Tally& other) noexcept {
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> Tally::figures() const {
-  return {{"store_calls", calls},      {"events_stored", events}, {"calls_refused", refused},
-          {"replays", replays},        {"queries", queries},      {"query_rows", rows},
-          {"bad_inputs", bad_inputs},  {"flushes", flushes},      {"segments_flushed", segments_flushed},
-          {"merges", segments_merged}, {"reopens", reopens},      {"power_cuts", power_cuts},
+  return {{"store_calls", calls},
+          {"events_stored", events},
+          {"calls_refused", refused},
+          {"retries", retries},
+          {"checks", checks},
+          {"replays", replays},
+          {"queries", queries},
+          {"query_rows", rows},
+          {"bad_inputs", bad_inputs},
+          {"flushes", flushes},
+          {"segments_flushed", segments_flushed},
+          {"merges", segments_merged},
+          {"reopens", reopens},
+          {"power_cuts", power_cuts},
           {"process_kills", kills}};
 }
 
@@ -104,6 +116,8 @@ void Runner::play(const Operation& operation) {
       store(1 + pick(random_, 10) / 8, pick(random_, 2) == 0 ? Manner::ticket : Manner::callback);
     break;
   case Kind::try_store: store(1, Manner::refusable); break;
+  case Kind::retry: retry(); break;
+  case Kind::check: check(); break;
   case Kind::wait: settle(); break;
   case Kind::replay: replay(); break;
   case Kind::push: push(); break;
@@ -149,6 +163,12 @@ Reference::Events Runner::random_call(std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     test::KnownEvent& known = events.emplace_back(test::random_event(random_));
     known.event.context_id = context;
+    // Mostly a new id; at times one that may be taken, by an event with other content.
+    if (!known.event.event_id.empty() && pick(random_, 20) != 0)
+      known.event.event_id = "new-" + std::to_string(++ids_);
+    for (std::size_t before = 0; before < i; ++before)
+      if (events[before].event.event_id == known.event.event_id)
+        known.event.event_id.clear(); // twice in one call is bad input
     if (pick(random_, 4) == 0)
       known.event.timestamp = Reference::no_timestamp;
     std::string pad(pick(random_, pick(random_, 10) == 0 ? payload_bytes_max_ : 16), ' ');
@@ -164,21 +184,62 @@ std::optional<Durability> Runner::random_durability() {
   return kind == 3 ? std::nullopt : std::optional(static_cast<Durability>(kind));
 }
 
-void Runner::store(std::size_t count, Manner manner) {
-  const auto durability = random_durability();
-  Reference::Events events = random_call(count);
-  note(format("{}: {} events of {}, {}",
-              manner == Manner::waiting     ? "store"
-              : manner == Manner::refusable ? "try_store"
-                                            : "store_async",
-              events.size(), events.front().event.context_id,
-              durability ? weir::to_string(*durability) : "default durability"));
+Expectation Runner::random_expectation(const std::string& context) {
+  switch (pick(random_, 4)) {
+  case 0: return Expectation::no_context();
+  case 1: return Expectation::exists();
+  default: return Expectation::exactly(reference_->length(context) + pick(random_, 4) / 2);
+  }
+}
+
+void Runner::make_call(const std::string& context, Reference::Events events, CallsUnderWay::Wish wish) {
+  wish.durability = random_durability();
+  note(format("{}: {} events of {}, {}, expects {}",
+              wish.manner == Manner::waiting     ? "store"
+              : wish.manner == Manner::refusable ? "try_store"
+                                                 : "store_async",
+              events.size(), context, wish.durability ? weir::to_string(*wish.durability) : "default durability",
+              to_string(wish.expect)));
   tally_.events += events.size();
   ++tally_.calls;
   const bool alone = calls_.empty();
-  calls_.make(*engine_, std::move(events), manner, durability, clock_->now(), random_());
-  if (alone && manner == Manner::waiting)
+  calls_.make(*engine_, context, std::move(events), wish, clock_->now(), reference_->length(context), random_());
+  if (alone && wish.manner == Manner::waiting)
     settle();
+}
+
+void Runner::store(std::size_t count, Manner manner) {
+  Reference::Events events = random_call(count);
+  const std::string context = events.front().event.context_id;
+  const Expectation expect = pick(random_, 8) == 0 ? random_expectation(context) : Expectation::any();
+  make_call(context, std::move(events), {.manner = manner, .expect = expect});
+}
+
+void Runner::retry() {
+  Reference::Events events = reference_->some_call(random_);
+  if (events.empty())
+    return;
+  ++tally_.retries;
+  for (test::KnownEvent& known : events)
+    if (pick(random_, 2) == 0)
+      known.event.timestamp = Reference::no_timestamp;
+  if (pick(random_, 5) == 0) { // another event under the same id
+    test::KnownEvent& changed = events[pick(random_, events.size())];
+    changed.event.payload.insert(1, format("\"changed-{}\":0,", ++ids_));
+  }
+  if (events.size() > 1 && pick(random_, 4) == 0)
+    events.resize(1 + pick(random_, events.size() - 1));
+  const Manner manner = pick(random_, 3) == 0 ? Manner::ticket : Manner::waiting;
+  const std::string context = events.front().event.context_id;
+  const Expectation expect = pick(random_, 4) == 0 ? random_expectation(context) : Expectation::any();
+  make_call(context, std::move(events), {.manner = manner, .expect = expect});
+}
+
+void Runner::check() {
+  ++tally_.checks;
+  const std::string context = random_context();
+  const Expectation expect = random_expectation(context);
+  make_call(context, {}, {.manner = pick(random_, 2) == 0 ? Manner::ticket : Manner::waiting, .expect = expect});
 }
 
 void Runner::flush() {

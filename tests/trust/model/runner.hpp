@@ -27,8 +27,9 @@ namespace weir::trust {
 
 /// What was played, in figures that can be added up.
 struct Tally {
-  std::uint64_t operations = 0, calls = 0, events = 0, refused = 0, replays = 0, queries = 0, rows = 0, bad_inputs = 0,
-                flushes = 0, reopens = 0, power_cuts = 0, kills = 0, segments_flushed = 0, segments_merged = 0;
+  std::uint64_t operations = 0, calls = 0, events = 0, refused = 0, retries = 0, checks = 0, replays = 0, queries = 0,
+                rows = 0, bad_inputs = 0, flushes = 0, reopens = 0, power_cuts = 0, kills = 0, segments_flushed = 0,
+                segments_merged = 0;
   void add(const Tally& other) noexcept;
   [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> figures() const;
 };
@@ -64,7 +65,11 @@ private:
   void check_replay(const std::string& context, const ReplayOptions& options,
                     const std::vector<const test::StoredEvent*>& expected);
 
+  Expectation random_expectation(const std::string& context);
   void store(std::size_t events, Manner manner);
+  void make_call(const std::string& context, Reference::Events events, CallsUnderWay::Wish wish);
+  void retry();
+  void check();
   void replay();
   void push();
   void query();
@@ -82,6 +87,7 @@ private:
   test::Random random_; ///< Of the operation being played.
   std::size_t contexts_ = 0;
   std::size_t payload_bytes_max_ = 0;
+  std::uint64_t ids_ = 0; ///< Given so far.
 
   test::SimulatedDisk disk_;
   std::shared_ptr<io::ManualClock> clock_;
