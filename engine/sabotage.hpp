@@ -69,6 +69,11 @@ enum class Sabotage : std::uint8_t {
   hide_passive_memtables,
   show_stores_late,
   route_by_whole_id,
+  // What a repeated or conditional store is told.
+  forget_event_ids,
+  overlook_ids_on_their_way,
+  believe_expectations,
+  answer_duplicate_before_sync,
   count ///< Not one of them.
 };
 

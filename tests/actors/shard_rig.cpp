@@ -186,12 +186,23 @@ void ShardRig::start_flush() {
 const ShardRig::Call& ShardRig::store(const std::string& context_id, Durability durability, std::uint64_t sender,
                                       std::uint32_t events) {
   const std::string payload = "{\"life\":" + std::to_string(life_) + ",\"call\":" + std::to_string(calls.size()) + "}";
-  Call& call = calls.emplace_back(Call{context_id, durability, events, payload, std::nullopt});
+  return store_events(context_id, std::vector<Event>(events, Event{.event_type = "stored", .payload = payload}),
+                      durability, sender);
+}
+
+const ShardRig::Call& ShardRig::store_events(const std::string& context_id, const std::vector<Event>& events,
+                                             Durability durability, std::uint64_t sender, Expectation expect) {
+  const auto count = static_cast<std::uint32_t>(events.size());
+  Call& call = calls.emplace_back(
+      Call{context_id, durability, count, events.empty() ? "" : events.front().payload, std::nullopt});
   auto command = std::make_unique<StoreCommand>();
   command->context_id = context_id;
-  encode_call(context_id, std::vector<Event>(events, Event{.event_type = "stored", .payload = payload}),
-              command->encoded);
-  command->events = events;
+  if (!events.empty())
+    encode_call(context_id, events, command->encoded);
+  command->events = count;
+  command->expect = expect;
+  command->id_hashes = *hash_event_ids(context_id, events, parts.directory_seed);
+  command->ids_checked_to = ids_excluded_to(*table().segments(), context_id, events);
   command->durability = durability;
   command->sender = sender;
   command->done = Completion([this, &call](Result<Receipt> result) {

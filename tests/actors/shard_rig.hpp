@@ -71,6 +71,11 @@ public:
   const Call& store(const std::string& context_id, Durability durability = Durability::synced, std::uint64_t sender = 0,
                     std::uint32_t events = 1);
 
+  /// The same with these events and with an expectation.
+  const Call& store_events(const std::string& context_id, const std::vector<Event>& events,
+                           Durability durability = Durability::synced, std::uint64_t sender = 0,
+                           Expectation expect = {});
+
   /// Delivers the oldest message to the pump. False if there is none.
   bool deliver();
   /// One message or job, as `random` chooses. False if there is nothing to do.

@@ -50,9 +50,10 @@ TEST_CASE("engine: a retry answers the first receipt: in memory, in a segment, a
   SimulatedDisk disk(SimulatedDisk::CatalogKind::sqlite);
   std::map<std::string, Receipt> first;
   const auto retry_all = [&](Engine& engine) {
-    for (const auto& [id, receipt] : first) {
+    for (const auto& each : first) {
+      const std::string& id = each.first;
       CAPTURE(id);
-      is_retry_of(stored(engine, payment("a", id)), receipt);
+      is_retry_of(stored(engine, payment("a", id)), each.second);
       CHECK(engine.store(payment("a", id, 2)).code() == Errc::event_id_conflict);
     }
   };

@@ -100,6 +100,13 @@ constexpr std::array texts = {
                  "an acknowledged store is visible only with the next one"},
     SabotageText{Sabotage::route_by_whole_id, "route_by_whole_id",
                  "contexts with one text in braces go to different shards"},
+    SabotageText{Sabotage::forget_event_ids, "forget_event_ids",
+                 "event ids in memtables and new segments are forgotten"},
+    SabotageText{Sabotage::overlook_ids_on_their_way, "overlook_ids_on_their_way",
+                 "two calls with one event id that are under way together are both stored"},
+    SabotageText{Sabotage::believe_expectations, "believe_expectations", "every expectation is taken to hold"},
+    SabotageText{Sabotage::answer_duplicate_before_sync, "answer_duplicate_before_sync",
+                 "a retry is told that its event is synced before it is"},
 };
 static_assert(texts.size() + 1 == static_cast<std::size_t>(Sabotage::count), "every sabotage has its text");
 static_assert([] {

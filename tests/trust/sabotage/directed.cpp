@@ -81,6 +81,10 @@ constexpr std::array table = {
     Directed{Sabotage::hide_passive_memtables, cases("engine", "shard table: events move*")},
     Directed{Sabotage::show_stores_late, failures("first_store")},
     Directed{Sabotage::route_by_whole_id, cases("engine", "router: contexts with one text*")},
+    Directed{Sabotage::forget_event_ids, cases("actors", "shard pump: a retry answers the first receipt*")},
+    Directed{Sabotage::overlook_ids_on_their_way, cases("engine", "shard state: an id on its way*")},
+    Directed{Sabotage::believe_expectations, cases("engine", "shard state: of calls that expect*")},
+    Directed{Sabotage::answer_duplicate_before_sync, cases("actors", "shard pump: a retry of an unsynced event*")},
 };
 static_assert(table.size() + 1 == static_cast<std::size_t>(Sabotage::count), "every mistake has its test");
 static_assert([] {
