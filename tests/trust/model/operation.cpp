@@ -20,8 +20,6 @@ constexpr std::array<Weight, kind_count> weights = {{
     {Kind::store_batch, "store_batch", 50},
     {Kind::burst, "burst", 70},
     {Kind::try_store, "try_store", 50},
-    {Kind::retry, "retry", 30},
-    {Kind::check, "check", 10},
     {Kind::wait, "wait", 40},
     {Kind::replay, "replay", 260},
     {Kind::push, "push", 20},
@@ -33,6 +31,8 @@ constexpr std::array<Weight, kind_count> weights = {{
     {Kind::reopen, "reopen", 1},
     {Kind::power_cut, "power_cut", 2},
     {Kind::kill, "kill", 1},
+    {Kind::retry, "retry", 30},
+    {Kind::check, "check", 10},
 }};
 
 constexpr std::size_t shares_total = [] {

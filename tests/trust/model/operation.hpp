@@ -19,8 +19,6 @@ enum class Kind : std::uint8_t {
   store_batch, ///< Several events of a context, waiting.
   burst,       ///< Several calls without waiting.
   try_store,   ///< One call that may be refused.
-  retry,       ///< An earlier call again, mostly as it was.
-  check,       ///< An expectation without events.
   wait,        ///< For all answers.
   replay,      ///< Pulled, while stores may be under way.
   push,        ///< Pushed under credit.
@@ -32,6 +30,8 @@ enum class Kind : std::uint8_t {
   reopen,
   power_cut, ///< What was not synced is lost, kept or torn.
   kill,      ///< What was written stays.
+  retry,     ///< An earlier call again, mostly as it was.
+  check,     ///< An expectation without events.
 };
 inline constexpr std::size_t kind_count = 17;
 [[nodiscard]] std::string_view to_string(Kind kind) noexcept;
