@@ -9,9 +9,11 @@
 #include <atomic>
 #include <deque>
 #include <exception>
+#include <map>
 #include <optional>
 #include <semaphore>
 #include <thread>
+#include <utility>
 
 using namespace weir;
 using namespace weir::trust;
@@ -161,6 +163,29 @@ void write(Engine& engine, std::uint32_t writer) {
   }
 }
 
+/// Stores again what earlier lives have stored with an event id: each call must be known, at its place.
+void retry(Engine& engine) {
+  constexpr std::size_t contexts = 10, calls = 20;
+  Dice dice(orders.seed - orders.life);
+  std::map<CallId, std::pair<Sequence, Position>> known;
+  for (std::size_t i = 0; i < contexts; ++i)
+    replay(engine, kill_context_name(static_cast<std::uint32_t>(dice.below(kill_contexts))), 1,
+           [&](const EventView& event) {
+             const EventOrigin origin = origin_of(event.payload);
+             if (!event.event_id.empty() && known.size() < calls)
+               known[origin.call] = {event.sequence - origin.index, event.position - origin.index};
+           });
+  for (const auto& [id, place] : known) {
+    Call call = make_call(orders.seed, id);
+    const auto receipt = engine.store(kill_context_name(call.context), std::move(call.events), with(call.durability));
+    if (!receipt)
+      give_up("a retry: " + to_string(receipt.error()));
+    if (!receipt->duplicate || receipt->sequence != place.first || receipt->position != place.second)
+      give_up(format("a retry of call {}-{}-{} was stored as sequence {} at position {}, and before as {} at {}",
+                     id.life, id.writer, id.number, receipt->sequence, receipt->position, place.first, place.second));
+  }
+}
+
 /// Replays while others store: what is there is dense, in order, and whole calls.
 void read(const Engine& engine) {
   Dice dice(orders.seed + orders.life);
@@ -203,6 +228,7 @@ void run() {
     ::pause();
   if (orders.early)
     write_early(*engine);
+  retry(*engine);
   std::vector<std::thread> threads;
   for (std::uint32_t writer = 0; writer < writers; ++writer)
     threads.emplace_back([&, writer] { write(*engine, writer); });
