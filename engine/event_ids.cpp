@@ -92,23 +92,11 @@ Result<Found> find_ids(const ShardView& view, std::span<const IdQuestion* const>
   return found;
 }
 
+/// Some events from `first` on, at least one if there is one, at most `count`.
 Result<EventBatch> read(const ShardView& view, std::string_view context_id, Sequence first, std::size_t count) {
   EventBatch batch;
-  const SequenceRange range{first, first + count - 1, false};
-  for (bool more = true; more && batch.size() < count;) {
-    // Each step reads one source at most to its end, so what is left begins behind what is there.
-    SequenceRange rest = range;
-    rest.from += batch.size();
-    EventBatch step;
-    const auto read = read_context(view, context_id, rest, {count - batch.size(), limits::call_bytes_max}, step);
-    if (!read)
-      return read.error();
-    more = *read && !step.empty();
-    for (const EventView& event : step)
-      batch.add(event);
-    batch.adopt_pins(std::move(step));
-  }
-  return batch;
+  const auto more = read_context(view, context_id, {first, first + count - 1, false}, {count, 1 * MiB}, batch);
+  return more ? Result<EventBatch>(std::move(batch)) : Result<EventBatch>(more.error());
 }
 
 bool same_event(const IdQuestion::Asked& asked, const EventView& stored, std::string& scratch) {
@@ -128,17 +116,24 @@ Result<std::optional<Receipt>> first_receipt(const ShardView& view, const IdQues
       return Answer{};
     first = at->second - i;
   }
-  const auto batch = read(view, question.context_id, first, question.events.size());
-  if (!batch)
-    return batch.error();
-  if (batch->size() != question.events.size())
-    return Answer{};
+  // Compared as they are read: what is stored there may be far larger than the call.
+  Position position = 0;
   std::string scratch;
-  for (std::size_t i = 0; i < batch->size(); ++i)
-    if ((*batch)[i].position != (*batch)[0].position + i || !same_event(question.events[i], (*batch)[i], scratch))
+  for (std::size_t i = 0; i < question.events.size();) {
+    const auto some = read(view, question.context_id, first + i, question.events.size() - i);
+    if (!some)
+      return some.error();
+    if (some->empty())
       return Answer{};
+    for (const EventView& stored : *some) {
+      position = i == 0 ? stored.position : position;
+      if (stored.position != position + i || !same_event(question.events[i], stored, scratch))
+        return Answer{};
+      ++i;
+    }
+  }
   return Answer{
-      Receipt{first, (*batch)[0].position, static_cast<std::uint32_t>(batch->size()), Durability::buffered, true}};
+      Receipt{first, position, static_cast<std::uint32_t>(question.events.size()), Durability::buffered, true}};
 }
 
 /// The conflict, with the receipt of each id that is taken; or why it cannot be told.
@@ -152,7 +147,7 @@ Error conflict(const ShardView& view, const IdQuestion& question, const Found& f
   for (const IdQuestion::Asked& asked : question.events) {
     const auto at = asked.event_id.empty() ? found.end() : found.find(asked.event_id);
     if (at == found.end()) {
-      ++without;
+      without += asked.event_id.empty() ? 0 : 1;
       continue;
     }
     const auto stored = read(view, question.context_id, at->second, 1);
@@ -168,10 +163,10 @@ Error conflict(const ShardView& view, const IdQuestion& question, const Found& f
     conflicts.push_back({question.context_id, asked.event_id, *current,
                          Receipt{at->second, (*stored)[0].position, 1, Durability::buffered, true}});
   }
-  Error error = fail(Errc::event_id_conflict,
-                     without == 0 ? format("stored before with other content, or in other calls: event_id {}", names)
-                                  : format("only some events of the call were stored before: event_id {}", names),
-                     question.context_id);
+  const std::string_view what = question.events.size() == 1 ? "another event has the event_id"
+                                : without == 0              ? "stored before, but not as this call: event_id"
+                                               : "only some events of the call were stored before: event_id";
+  Error error = fail(Errc::event_id_conflict, format("{} {}", what, names), question.context_id);
   error.conflicts = std::move(conflicts);
   return error;
 }

@@ -190,9 +190,9 @@ class Store(Cli):
         self.store("--expect", "exists")
         for wrong in ("no_context", "exactly:0", "exactly:2", "exactly:4"):
             with self.subTest(wrong):
-                out, _ = self.store("--expect", wrong, code=1, errors="sequence_conflict.*sequence 3.*expected")
+                out, _ = self.store("--expect", wrong, code=1, errors="has come to sequence 3, expected.*order-1")
                 self.assertEqual(json.loads(out), {"context_id": "order-1", "current_sequence": 3})
-        out, _ = self.store("--expect", "exists", context="order-2", code=1, errors="sequence_conflict.*no event")
+        out, _ = self.store("--expect", "exists", context="order-2", code=1, errors="has no event, expected")
         self.assertEqual(json.loads(out), {"context_id": "order-2", "current_sequence": 0})
         for wrong in ("", "exactly", "exactly:", "exactly:-1", "exactly:1x", "none"):
             with self.subTest(wrong):
@@ -204,7 +204,7 @@ class Store(Cli):
         again = json.loads(self.store("--event-id", "e-1", "--expect", "no_context")[0])
         self.assertEqual((first.pop("duplicate"), again.pop("duplicate")), (False, True))
         self.assertEqual(first, again)
-        self.store("--event-id", "e-1", payload="{}", code=1, errors="event_id_conflict.*e-1")
+        self.store("--event-id", "e-1", payload="{}", code=1, errors="another event has the event_id e-1 .sequence 1.")
         self.assertEqual(len(self.rows("replay", self.data, "order-1")), 1)
 
     def test_every_field_comes_back(self):
