@@ -7,6 +7,7 @@
 #include "wal/reader.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -178,6 +179,31 @@ void check_goes_on(PlainEngine& engine, const Ledger& ledger, const Shown& befor
   }
 }
 
+/// Makes every call with event ids again: what is there answers its place, what is not is stored.
+void check_retries(PlainEngine& engine, const Ledger& ledger, const CallSet& there) {
+  for (std::size_t number = 0; number < ledger.calls().size(); ++number) {
+    const StoredCall& call = ledger.calls()[number];
+    if (!call.ids)
+      continue;
+    const Rows before = replay(engine.shard(call.shard).table->view(), call.context_id);
+    std::optional<Result<Receipt>> answer;
+    engine.submit(ledger.again(number, Durability::synced,
+                               Completion([&answer](Result<Receipt> told) { answer = std::move(told); })));
+    engine.settle();
+    const std::string name = "call " + std::to_string(number) + " of " + call.context_id;
+    need(answer.has_value(), "I11: a retry of " + name + " is not answered");
+    const Receipt receipt = must(*answer, "I11: a retry of " + name);
+    need(receipt.duplicate == there[number], "I11: " + name + " is taken for another");
+    const auto first = std::find_if(before.begin(), before.end(),
+                                    [&](const Row& row) { return row.payload == call.payloads.front(); });
+    if (there[number])
+      need(first != before.end() && receipt.sequence == first->sequence && receipt.position == first->position,
+           "I11: a retry of " + name + " answers another place");
+    else
+      need(receipt.sequence == before.size() + 1, "I11: a retry of the lost " + name + " has another sequence");
+  }
+}
+
 } // namespace
 
 void check_context(const std::string& context_id, const Rows& rows, const Ledger& ledger, CallSet& found) {
@@ -264,6 +290,7 @@ CallSet judge(io::MemoryFileSystem& image, const EngineOptions& options, const L
   need(again.hash == shown.hash, "I7: opening again shows something else");
   check_same_files(files, data_files(*second, *after));
   check_goes_on(*second, ledger, again);
+  check_retries(*second, ledger, again.calls);
   must(second->close(), "I9: closing");
   second.reset();
   need(after->open_files() == 0, "I10: files stay open after close");

@@ -15,7 +15,6 @@ std::vector<Event> Ledger::send(const std::string& context_id, ShardId shard, un
   StoredCall& noted = calls_.emplace_back();
   noted.context_id = context_id;
   noted.shard = shard;
-  std::vector<Event> all;
   for (unsigned i = 0; i < events; ++i) {
     std::string payload =
         "{\"from\":\"" + name_ + "\",\"call\":" + std::to_string(number) + ",\"event\":" + std::to_string(i);
@@ -30,9 +29,31 @@ std::vector<Event> Ledger::send(const std::string& context_id, ShardId shard, un
       payload += '"';
     }
     noted.payloads.push_back(payload + "}");
-    all.push_back(Event{.event_type = "stored", .payload = noted.payloads.back()});
   }
-  return all;
+  return events_of(number);
+}
+
+std::vector<Event> Ledger::events_of(std::size_t number) const {
+  const StoredCall& call = calls_[number];
+  std::vector<Event> events;
+  for (const std::string& payload : call.payloads) {
+    Event& event = events.emplace_back(Event{.event_type = "stored", .payload = payload});
+    if (call.ids)
+      event.event_id = name_ + "-" + std::to_string(number) + "-" + std::to_string(events.size());
+  }
+  return events;
+}
+
+StorePtr Ledger::again(std::size_t number, Durability durability, Completion done) const {
+  const std::vector<Event> events = events_of(number);
+  auto command = std::make_unique<StoreCommand>();
+  command->context_id = calls_[number].context_id;
+  encode_call(command->context_id, events, command->encoded);
+  command->events = static_cast<std::uint32_t>(events.size());
+  command->durability = durability;
+  command->sender = calls_max + number;
+  command->done = std::move(done);
+  return command;
 }
 
 void Ledger::answered(std::size_t number, Result<Receipt> answer) {
@@ -41,14 +62,11 @@ void Ledger::answered(std::size_t number, Result<Receipt> answer) {
 }
 
 StorePtr Ledger::call(const std::string& context_id, ShardId shard, Durability durability, unsigned events,
-                      std::size_t bytes) {
+                      std::size_t bytes, bool ids) {
   const std::size_t number = calls_.size();
-  const std::vector<Event> all = send(context_id, shard, events, bytes);
-  auto command = std::make_unique<StoreCommand>();
-  command->context_id = context_id;
-  encode_call(context_id, all, command->encoded);
-  command->events = events;
-  command->durability = durability;
+  static_cast<void>(send(context_id, shard, events, bytes));
+  calls_[number].ids = ids;
+  StorePtr command = again(number, durability, {});
   command->sender = number;
   command->done = Completion([this, number, life = std::weak_ptr<bool>(alive_)](Result<Receipt> answer) {
     if (!life.expired())

@@ -27,6 +27,7 @@ struct StoredCall {
   std::string context_id;
   ShardId shard = 0;
   std::vector<std::string> payloads; ///< Of its events.
+  bool ids = false;                  ///< Its events have ids.
   std::optional<Result<Receipt>> answer;
   unsigned answers = 0;
 
@@ -40,8 +41,10 @@ public:
 
   /// Notes a call of `events` events with payloads of about `bytes` bytes and returns the command to submit. Answers
   /// that come after end_life() do not count: nobody was there any more to hear them.
-  StorePtr call(const std::string& context_id, ShardId shard, Durability durability, unsigned events,
-                std::size_t bytes);
+  StorePtr call(const std::string& context_id, ShardId shard, Durability durability, unsigned events, std::size_t bytes,
+                bool ids = false);
+  /// Call `number` once more, answered to `done`: no call of its own.
+  [[nodiscard]] StorePtr again(std::size_t number, Durability durability, Completion done) const;
   /// The same for a call that is not sent as a command: whoever sends these events tells answered(). The call's number
   /// is the length of calls() before.
   std::vector<Event> send(const std::string& context_id, ShardId shard, unsigned events, std::size_t bytes);
@@ -64,6 +67,8 @@ public:
   [[nodiscard]] const std::deque<StoredCall>& calls() const noexcept { return calls_; }
 
 private:
+  [[nodiscard]] std::vector<Event> events_of(std::size_t number) const;
+
   std::string name_;
   std::deque<StoredCall> calls_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

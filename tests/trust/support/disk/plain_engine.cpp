@@ -2,6 +2,7 @@
 
 #include "actors/engine_open.hpp"
 #include "actors/merge.hpp"
+#include "engine/event_ids.hpp"
 #include "segments/compaction_plan.hpp"
 
 #include <sqlite3.h>
@@ -98,6 +99,10 @@ PlainEngine::~PlainEngine() {
 }
 
 void PlainEngine::submit(StorePtr command) {
+  const std::uint64_t context_hash = hash64(command->context_id, parts.directory_seed);
+  for (const IdQuestion::Asked& event : id_question(command->encoded, 0).events)
+    if (!event.event_id.empty())
+      command->id_hashes.push_back(event_id_hash(context_hash, event.event_id));
   ShardParts& to = shard(parts.router->shard_of(command->context_id));
   if (const auto failure = to.failure()) {
     command->done(*failure);

@@ -34,6 +34,22 @@ void Life::store_now(const std::string& context_id, unsigned events, std::size_t
   settle();
 }
 
+void Life::store_once(const std::string& context_id, unsigned events, std::size_t bytes, Durability durability) {
+  const ShardId shard = engine_->parts.router->shard_of(context_id);
+  engine_->submit(ledger_.call(context_id, shard, durability, events, bytes, true));
+}
+
+void Life::retry(std::size_t number, Durability durability) {
+  const auto told = [this, number](const Result<Receipt>& answer) {
+    if (!answer || !answer->duplicate)
+      return;
+    ++retries_known_;
+    if (answer->durability == Durability::synced)
+      ledger_.vouch_for(CallSet().set(number));
+  };
+  engine_->submit(ledger_.again(number, durability, Completion(told)));
+}
+
 void Life::flush(ShardId shard) {
   static_cast<void>(engine_->flush(shard));
 }
@@ -281,6 +297,27 @@ void no_byte_left(Life& life) {
   life.store_now(life.context(0, 0));
 }
 
+/// The first call of the ledger is that of begun(). Calls are retried while they are on their way, in memory, during a
+/// flush, and from a segment.
+void retries(Life& life) {
+  for (unsigned i = 0; i < 4; ++i) {
+    life.store_once(life.context(0, i % 2), 1 + i % 2, 60, i % 2 == 0 ? Durability::synced : Durability::written);
+    life.retry(1 + i);
+    life.steps(3);
+  }
+  life.settle();
+  life.flush();
+  for (std::size_t call = 1; call <= 4; ++call) {
+    life.retry(call);
+    life.steps(4);
+  }
+  life.settle();
+  life.store_once(life.context(0, 0));
+  life.retry(2);
+  life.retry(5);
+  life.settle();
+}
+
 bool all_acknowledged(Life& life) {
   const auto& calls = life.ledger().calls();
   return std::all_of(calls.begin(), calls.end(), [](const StoredCall& call) { return call.acknowledged(); });
@@ -309,6 +346,10 @@ bool recycled(Life& life) {
 
 bool merged(Life& life) {
   return all_acknowledged(life) && life.engine()->merged && life.engine()->shard(0).compactions.load() != 0;
+}
+
+bool retried(Life& life) {
+  return flushed<1>(life) && life.retries_known() == 10;
 }
 
 bool closed(Life& life) {
@@ -362,6 +403,12 @@ constexpr std::array all_workloads{
              .run = reopen_after_crash,
              .reached = went_on,
              .by_chance = true},
+    Workload{.name = "retries",
+             .prepare = begun,
+             .run = retries,
+             .reached = retried,
+             .by_chance = true,
+             .calls_may_fail = false},
     Workload{.name = "batch_of_1024",
              .prepare = begun,
              .run = batch_of_1024,

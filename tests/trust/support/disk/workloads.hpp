@@ -34,6 +34,11 @@ public:
   /// Stores, and runs until the answer is there.
   void store_now(const std::string& context_id, unsigned events = 1, std::size_t bytes = 60,
                  Durability durability = Durability::synced);
+  /// The same with event ids.
+  void store_once(const std::string& context_id, unsigned events = 1, std::size_t bytes = 60,
+                  Durability durability = Durability::synced);
+  /// Call `number` again. Whatever the answer is, it is not that of the first one.
+  void retry(std::size_t number, Durability durability = Durability::synced);
   void flush(ShardId shard = 0);
   void flush_now(ShardId shard = 0);
   void merge_now(ShardId shard = 0);
@@ -54,10 +59,13 @@ public:
   [[nodiscard]] Ledger& ledger() noexcept { return ledger_; }
   [[nodiscard]] PlainEngine* engine() noexcept { return engine_.get(); }
   [[nodiscard]] const EngineOptions& options() const noexcept { return options_; }
+  /// Retries that were told that they are some.
+  [[nodiscard]] unsigned retries_known() const noexcept { return retries_known_; }
 
 private:
   EngineOptions options_;
   Ledger ledger_;
+  unsigned retries_known_ = 0;
   std::unique_ptr<io::Random> random_;
   std::unique_ptr<io::MemoryFileSystem> fs_;
   std::unique_ptr<PlainEngine> engine_;
@@ -70,6 +78,7 @@ struct Workload {
   void (*run)(Life&);
   bool (*reached)(Life&);        ///< Whether it did what it is for, when nothing failed.
   bool by_chance = false;        ///< Another seed makes it another one.
+  bool calls_may_fail = true;    ///< A refused call is not made again: the ledger knows it by its place.
   bool crash_in_recovery = true; ///< Small enough for a second crash at every call of the recovery.
 };
 
