@@ -138,9 +138,10 @@ TEST_CASE("shard pump: a new id in a context with segments needs no look-up once
   rig.settle();
   const std::uint64_t before = rig.shard().lookups;
   const std::uint64_t reads = rig.fs().counters().of(io::Operation::read);
-  for (int i = 0; i < 500; ++i)
+  for (int i = 0; i < 500; ++i) {
     rig.store_events("a", {with_id("new-" + std::to_string(i))});
-  rig.settle();
+    rig.settle();
+  }
   CHECK(rig.read("a").size() == 504);
   CHECK(rig.shard().lookups - before <= 30); // false positives of three filters
   CHECK(rig.fs().counters().of(io::Operation::read) - reads <= 200);

@@ -135,7 +135,7 @@ TEST_CASE("engine: what a conflict tells of has been stored: it waits for the gr
   REQUIRE(engine.store("a", {plain()}).ok());
   disk.fs().set_hook([&](const io::Call& call) -> std::optional<Error> {
     if (call.operation == io::Operation::write && call.path.ends_with(".wal") && call.offset != 0)
-      return fail(Errc::io_error, "made to fail", std::string(call.path));
+      return fail(Errc::disk_full, "made to fail", std::string(call.path)); // which heals
     return std::nullopt;
   });
   // Whichever groups they end up in: the second store is lost, and nobody was told that it was there.
