@@ -26,6 +26,9 @@ constexpr std::chrono::microseconds pause_from{500};
 // gathers.
 constexpr std::size_t stream_from = 16;
 constexpr std::chrono::microseconds stream_pause{50};
+// So many failed expectations at most wait for the receipt of their context's last event; further ones are told
+// without it.
+constexpr std::size_t conflicts_reading_max = 1'024;
 
 } // namespace
 
@@ -179,8 +182,8 @@ void ShardLog::answer(std::vector<Submission>& done, bool synced) {
       for (const Submission::Answer& each : submission.answers)
         events += each.receipt.events;
       events_stored_.fetch_add(events, std::memory_order_relaxed); // before the answers: who has one finds it counted
-      // What a verdict rests on came before its group, so it may be safer than what is stored in the group.
-      const bool all_synced = writer_->synced_record() == writer_->last_record();
+      // A verdict may rest on its own group; if nothing is stored in that, on what came before, which may be safer.
+      const bool all_synced = submission.records->records() == 0 && writer_->synced_record() == writer_->last_record();
       const Durability rests_on = all_synced ? Durability::synced : submission.strongest;
       std::vector<StorePtr> conflicts;
       for (Submission::Answer& each : submission.answers) {
@@ -205,7 +208,7 @@ void ShardLog::answer(std::vector<Submission>& done, bool synced) {
     parts_.pause(stream_pause);
 }
 
-void ShardLog::answer_verdict(StorePtr command, Durability reached, std::vector<StorePtr>& conflicts) const {
+void ShardLog::answer_verdict(StorePtr command, Durability reached, std::vector<StorePtr>& conflicts) {
   const std::unique_ptr<Result<Receipt>> verdict = std::move(command->verdict);
   if (verdict->ok()) {
     (*verdict)->durability = reached;
@@ -216,7 +219,9 @@ void ShardLog::answer_verdict(StorePtr command, Durability reached, std::vector<
   for (Conflict& conflict : error.conflicts)
     if (conflict.receipt)
       conflict.receipt->durability = reached;
-  if (error.code == Errc::sequence_conflict && error.conflicts.front().current != 0 && parts_.post_read) {
+  if (error.code == Errc::sequence_conflict && error.conflicts.front().current != 0 && parts_.post_read &&
+      conflicts_reading_.load() + conflicts.size() < conflicts_reading_max) {
+    command->encoded = {};
     command->verdict = std::make_unique<Result<Receipt>>(std::move(error));
     conflicts.push_back(std::move(command));
     return;
@@ -224,9 +229,11 @@ void ShardLog::answer_verdict(StorePtr command, Durability reached, std::vector<
   command->done(std::move(error));
 }
 
-void ShardLog::answer_conflicts(std::vector<StorePtr> conflicts, Durability reached) const {
-  parts_.post_read([&table = parts_.table, conflicts = std::move(conflicts), reached] {
-    const ShardView view = table.view();
+void ShardLog::answer_conflicts(std::vector<StorePtr> conflicts, Durability reached) {
+  conflicts_reading_.fetch_add(conflicts.size());
+  parts_.post_read([this, conflicts = std::move(conflicts), reached] {
+    conflicts_reading_.fetch_sub(conflicts.size());
+    const ShardView view = parts_.table.view();
     const RingLater blocked_callers;
     for (const StorePtr& command : conflicts) {
       Error error = std::move(*command->verdict).error();

@@ -111,8 +111,8 @@ private:
   Status sync();
   void apply(Submission& submission, std::uint64_t first_record);
   void answer(std::vector<Submission>& done, bool synced);
-  void answer_verdict(StorePtr command, Durability reached, std::vector<StorePtr>& conflicts) const;
-  void answer_conflicts(std::vector<StorePtr> conflicts, Durability reached) const;
+  void answer_verdict(StorePtr command, Durability reached, std::vector<StorePtr>& conflicts);
+  void answer_conflicts(std::vector<StorePtr> conflicts, Durability reached);
   void refuse(Submission& submission, const Error& why);
   void fail_shard(const Error& why);
   void stop(Error why);
@@ -142,6 +142,7 @@ private:
   std::atomic<std::uint64_t> applied_group_{0};
   std::atomic<std::uint64_t> events_stored_{0}, groups_{0}, syncs_{0};
   std::atomic<bool> preparing_spare_{false};
+  std::atomic<std::size_t> conflicts_reading_{0};
 
   // Inside the lane only:
   std::uint64_t epoch_ = 1;

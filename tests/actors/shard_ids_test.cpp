@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -205,6 +206,51 @@ TEST_CASE("shard pump: a failed expectation whose last event cannot be read is t
   REQUIRE(refused.code() == Errc::sequence_conflict);
   CHECK(refused.answer->error().conflicts[0].current == 1);
   CHECK_FALSE(refused.answer->error().conflicts[0].receipt.has_value());
+}
+
+TEST_CASE("shard pump: a check is no safer than the buffered events of its own group that it rests on") {
+  ShardRig rig;
+  rig.store("warm");
+  rig.settle();
+  const auto& stored = rig.store_events("a", {with_id("x")}, Durability::buffered);
+  const auto& check = rig.store_events("a", {}, Durability::buffered, 0, Expectation::exists());
+  rig.settle();
+  REQUIRE(stored.acknowledged());
+  REQUIRE(check.acknowledged());
+  CHECK((*check.answer)->durability == Durability::buffered);
+  const auto& sure = rig.store_events("a", {}, synced, 0, Expectation::exists());
+  rig.settle();
+  REQUIRE(sure.acknowledged());
+  CHECK((*sure.answer)->durability == synced);
+}
+
+TEST_CASE("shard pump: however many expectations fail at once, few wait for a receipt, and all are answered") {
+  ShardRig rig;
+  rig.store("a");
+  rig.settle();
+  flush(rig);
+  constexpr std::size_t calls = 3'000;
+  std::vector<const ShardRig::Call*> checks;
+  for (std::size_t i = 0; i < calls; ++i) {
+    checks.push_back(&rig.store_events("a", {}, synced, i, Expectation::no_context()));
+    while (i % 500 == 499 && (rig.deliver() || rig.executor->run_one())) { // no look-up ends meanwhile
+    }
+  }
+  const auto told = [&] {
+    return std::count_if(checks.begin(), checks.end(), [](const auto* check) { return check->answer.has_value(); });
+  };
+  CHECK(told() >= 1'500);
+  CHECK(told() < 3'000);
+  rig.settle();
+  std::size_t with_receipt = 0;
+  for (const auto* check : checks) {
+    REQUIRE(check->code() == Errc::sequence_conflict);
+    const Conflict& conflict = check->answer->error().conflicts.front();
+    CHECK(conflict.current == 1);
+    with_receipt += conflict.receipt ? 1 : 0;
+  }
+  CHECK(with_receipt >= 1'000);
+  CHECK(with_receipt <= 1'024);
 }
 
 TEST_CASE("shard pump: in any order of steps and write failures, ids are stored once and conflicts tell the truth") {
