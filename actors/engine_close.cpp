@@ -85,6 +85,8 @@ Status EngineCore::close(std::chrono::milliseconds timeout_ms) {
   } else {
     stop_threads();
   }
+  if (parts_.snapshots)
+    parts_.snapshots->close();
   kill_point("close.before_catalog");
   if (parts_.catalog)
     if (const Status closed = parts_.catalog->close(); !closed && sealed)

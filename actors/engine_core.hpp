@@ -53,6 +53,12 @@ public:
 
   Result<ReplayCursor> replay(std::string_view context_id, ReplayOptions options);
   Result<QueryResult> query(const Query& query, const QueryRun& run);
+  /// See Engine; defined in engine_snapshots.cpp.
+  Status save_snapshot(std::string_view context_id, Sequence sequence, std::string_view state,
+                       std::string_view schema_tag);
+  /// The newest snapshot with this tag, if there is one that still stands on its event.
+  Result<std::optional<SnapshotRow>> load_snapshot(std::string_view context_id, std::string_view schema_tag);
+  Status drop_snapshot(std::string_view context_id);
   /// Runs on a read thread when the engine is open; dropped unrun when it is not.
   void post_read(Job job);
   [[nodiscard]] std::shared_ptr<io::Lane> make_read_lane();
@@ -77,6 +83,8 @@ private:
   void stop_threads();
   [[nodiscard]] Result<ShardView> view(ShardId shard) const;
   Result<std::vector<ShardView>> views(bool allow_partial) const;
+  void make_snapshots();
+  Result<std::optional<Position>> position_of(std::string_view context_id, Sequence sequence) const;
   [[nodiscard]] std::chrono::steady_clock::time_point now() const; ///< What a close() counts by.
   bool drain(std::chrono::steady_clock::time_point deadline);
   bool flush_large_shards(std::chrono::steady_clock::time_point deadline);

@@ -5,6 +5,7 @@
 #include "engine/io/posix_file_system.hpp"
 #include "engine/io/quarantine.hpp"
 #include "engine/kill_point.hpp"
+#include "engine/sqlite/database_files.hpp"
 #include "engine/text.hpp"
 #include "segments/catalog.hpp"
 #include "segments/segment_files.hpp"
@@ -33,28 +34,11 @@ Result<bool> holds_data(io::FileSystem& fs) {
   return false;
 }
 
-/// SQLite opens names as it finds them: it would wait for the other end of a pipe, and write through a second name.
-Status check_catalog_files(io::FileSystem& fs) {
-  for (const char* ending : {"", "-wal", "-journal", "-shm"}) {
-    const std::string path = catalog_file + ending;
-    const auto info = fs.stat(path);
-    if (info.code() == Errc::not_found)
-      continue;
-    if (!info)
-      return info.error();
-    if (info->kind != io::EntryKind::file)
-      return fail(Errc::io_error, "cannot open: it is not a regular file", path);
-    if (info->link_count != 1)
-      return fail(Errc::io_error, format("cannot open: the file has {} names (hard links)", info->link_count), path);
-  }
-  return {};
-}
-
 } // namespace
 
 Result<std::unique_ptr<CatalogStore>> open_sqlite_catalog(io::FileSystem& fs, bool create, std::uint32_t shards,
                                                           std::uint64_t directory_seed) {
-  WEIR_TRY(check_catalog_files(fs));
+  WEIR_TRY(sqlite::check_files(fs, catalog_file));
   const auto there = fs.stat(catalog_file);
   if (!there && there.code() != Errc::not_found)
     return there.error();
@@ -261,6 +245,7 @@ Result<std::shared_ptr<EngineCore>> EngineCore::open(EngineSeams seams, EngineOp
   const auto began = seams.clock->steady_now();
   if (Status opened = open_directory(core->parts_, std::move(seams)); !opened)
     return std::move(opened).error();
+  core->make_snapshots();
   core->start_actors();
   kill_point("open.after_actors");
   core->door_.open();

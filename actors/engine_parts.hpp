@@ -16,6 +16,7 @@
 #include "engine/shard_inbox.hpp"
 #include "engine/shard_router.hpp"
 #include "engine/shard_table.hpp"
+#include "engine/snapshots/snapshots.hpp"
 #include "segments/block_cache.hpp"
 
 #include <weir/options.hpp>
@@ -94,6 +95,7 @@ struct EngineParts {
   std::unique_ptr<io::IoExecutor> executor;
   /// Look-ups of cold contexts have threads of their own: stores wait for them, and a query may keep every read thread.
   std::unique_ptr<io::IoExecutor> lookups;
+  std::unique_ptr<Snapshots> snapshots; ///< Has a lane of its own once it is used.
   std::shared_ptr<io::Lane> flush_lane;
   std::shared_ptr<io::Lane> files_lane;
   std::shared_ptr<io::Lane> compaction_lane;

@@ -18,6 +18,7 @@
 #include <weir/replay_options.hpp>
 #include <weir/replay_stream.hpp>
 #include <weir/result.hpp>
+#include <weir/snapshots.hpp>
 #include <weir/stats.hpp>
 #include <weir/ticket.hpp>
 
@@ -104,6 +105,23 @@ public:
   Result<ReplaySubscription> replay(std::string_view context_id, ReplayOptions options,
                                     std::function<void(const EventBatch&)> on_batch, std::function<void(Status)> on_end,
                                     std::uint64_t credit = 1) const;
+
+  /// Keeps `state`, the caller's fold over the context's events up to `sequence`, in the place of the context's last
+  /// snapshot; one of a later event stays. It is a cache, not stored data: it may be gone after a power cut, and is
+  /// dropped when anything about it is in doubt. `schema_tag` (1-128 bytes) names the meaning of the bytes: load() with
+  /// another tag finds nothing. Waits for the disk. Errors: `invalid_argument`, `too_large`
+  /// (EngineOptions::snapshot_bytes_max), `not_found` (the context has no event `sequence`), `disk_full`, `io_error`,
+  /// `corruption` (of that event), `shard_failed`, `closing`.
+  Status save_snapshot(std::string_view context_id, Sequence sequence, std::string_view state,
+                       std::string_view schema_tag);
+  /// The context's snapshot with this tag, if there is one that still stands on the event it was made at, and the
+  /// events after it, up to `options.to`. Never believed against the events: missing or damaged snapshots, and those of
+  /// events that a crash took away, mean that the replay begins at the first event. Errors: as replay();
+  /// `invalid_argument` where `options` leaves out the beginning or goes backward.
+  Result<LoadedContext> load(std::string_view context_id, std::string_view schema_tag,
+                             ReplayOptions options = {}) const;
+  /// Forgets the context's snapshot; none is no error.
+  Status drop_snapshot(std::string_view context_id);
 
   /// Runs a query over all shards. Errors: `parse_error` (with line and column), `invalid_argument`,
   /// `deadline_exceeded`, `cancelled`, `too_large` (result beyond its memory bound), `shard_failed`, `corruption`,

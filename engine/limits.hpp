@@ -17,8 +17,11 @@ namespace limits {
 inline constexpr std::size_t context_id_bytes_max = 512;
 inline constexpr std::size_t event_type_bytes_max = 128;
 inline constexpr std::size_t event_id_bytes_max = 128;
-inline constexpr std::size_t payload_bytes_default_max = 1 * MiB; ///< EngineOptions::payload_bytes_max may raise it.
-inline constexpr std::size_t payload_bytes_max = 16 * MiB;        ///< ... up to here.
+inline constexpr std::size_t payload_bytes_default_max = 1 * MiB;  ///< EngineOptions::payload_bytes_max may raise it.
+inline constexpr std::size_t payload_bytes_max = 16 * MiB;         ///< ... up to here.
+inline constexpr std::size_t snapshot_bytes_default_max = 4 * MiB; ///< EngineOptions::snapshot_bytes_max may raise it.
+inline constexpr std::size_t snapshot_bytes_max = 64 * MiB;        ///< ... up to here.
+inline constexpr std::size_t schema_tag_bytes_max = 128;
 inline constexpr std::size_t metadata_bytes_max = 64 * KiB;
 inline constexpr std::size_t json_depth_max = 64;
 inline constexpr std::size_t json_members_max = 10'000; ///< Object members plus array elements of one document.

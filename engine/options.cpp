@@ -40,6 +40,7 @@ Status EngineOptions::validate() const {
   WEIR_TRY(in_range("inbox_bytes_max", inbox_bytes_max, 1, 1024 * MiB));
   WEIR_TRY(in_range("inbox_parked_max", inbox_parked_max, 0, 1'000'000));
   WEIR_TRY(in_range("payload_bytes_max", payload_bytes_max, 2, limits::payload_bytes_max));
+  WEIR_TRY(in_range("snapshot_bytes_max", snapshot_bytes_max, 1, limits::snapshot_bytes_max));
   WEIR_TRY(in_range("disk_reserve_bytes", disk_reserve_bytes, 0, 1024 * 1024 * MiB));
   WEIR_TRY(in_range("read_threads", read_threads, 0, 256));
   WEIR_TRY(in_range("zone_rows", zone_rows, 16, 65'536));

@@ -54,6 +54,8 @@ struct EngineOptions {
 
   /// Largest payload accepted, up to 16 MiB.
   std::size_t payload_bytes_max = limits::payload_bytes_default_max;
+  /// Largest state that save_snapshot() takes, up to 64 MiB.
+  std::size_t snapshot_bytes_max = limits::snapshot_bytes_default_max;
   /// Free disk space below which stores are refused with `disk_full`, so that logs and segments can always be finished.
   std::uint64_t disk_reserve_bytes = 64 * MiB;
 

@@ -74,6 +74,11 @@ enum class Sabotage : std::uint8_t {
   overlook_ids_on_their_way,
   believe_expectations,
   answer_duplicate_before_sync,
+  // What snapshots are believed by.
+  ignore_snapshot_checksum,
+  ignore_snapshot_schema_tag,
+  believe_snapshot_of_lost_events,
+  older_snapshot_replaces_newer,
   count ///< Not one of them.
 };
 

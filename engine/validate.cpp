@@ -51,19 +51,6 @@ std::size_t find_control(std::string_view text) {
   return std::string_view::npos;
 }
 
-Status validate_name(std::string_view name, std::string_view text, std::size_t bytes_max) {
-  if (text.empty())
-    return fail(Errc::invalid_argument, format("{} is empty", name), std::string(name));
-  if (text.size() > bytes_max)
-    return fail(Errc::too_large, format("{} has {} bytes, at most {} are allowed", name, text.size(), bytes_max),
-                std::string(name));
-  if (const std::size_t at = find_invalid_utf8(text); at != std::string_view::npos)
-    return fail(Errc::invalid_argument, format("{} is not valid UTF-8", name), format("{} byte {}", name, at));
-  if (const std::size_t at = find_control(text); at != std::string_view::npos)
-    return fail(Errc::invalid_argument, format("{} holds a control character", name), format("{} byte {}", name, at));
-  return {};
-}
-
 void trim_in_place(std::string& text) {
   const std::string_view trimmed = json::trim(text);
   if (trimmed.size() == text.size())
@@ -119,6 +106,19 @@ std::size_t find_invalid_utf8(std::string_view text) noexcept {
     i += bytes;
   }
   return std::string_view::npos;
+}
+
+Status validate_name(std::string_view name, std::string_view text, std::size_t bytes_max) {
+  if (text.empty())
+    return fail(Errc::invalid_argument, format("{} is empty", name), std::string(name));
+  if (text.size() > bytes_max)
+    return fail(Errc::too_large, format("{} has {} bytes, at most {} are allowed", name, text.size(), bytes_max),
+                std::string(name));
+  if (const std::size_t at = find_invalid_utf8(text); at != std::string_view::npos)
+    return fail(Errc::invalid_argument, format("{} is not valid UTF-8", name), format("{} byte {}", name, at));
+  if (const std::size_t at = find_control(text); at != std::string_view::npos)
+    return fail(Errc::invalid_argument, format("{} holds a control character", name), format("{} byte {}", name, at));
+  return {};
 }
 
 Status validate_context_id(std::string_view context_id) {

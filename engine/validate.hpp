@@ -19,6 +19,9 @@ namespace weir {
   return find_invalid_utf8(text) == std::string_view::npos;
 }
 
+/// 1 to `bytes_max` bytes of UTF-8 without control characters. `name` is what messages call it. Errors as below.
+Status validate_name(std::string_view name, std::string_view text, std::size_t bytes_max);
+
 /// 1-512 bytes of UTF-8 without control characters (U+0000-U+001F, U+007F-U+009F). Errors: `invalid_argument`,
 /// `too_large`; the message names the limit and the offending byte's place.
 Status validate_context_id(std::string_view context_id);

@@ -27,7 +27,8 @@ Status move_to_quarantine(FileSystem& fs, const std::string& path) {
   // The new name first: after a crash the file is in both places rather than in none.
   WEIR_TRY(fs.sync_directory(quarantine_directory));
   WEIR_TRY(fs.sync_directory(""));
-  return fs.sync_directory(path.substr(0, path.find_last_of('/')));
+  const std::size_t slash = path.find_last_of('/');
+  return slash == std::string::npos ? Status() : fs.sync_directory(path.substr(0, slash));
 }
 
 } // namespace weir::io

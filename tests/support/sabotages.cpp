@@ -107,6 +107,14 @@ constexpr std::array texts = {
     SabotageText{Sabotage::believe_expectations, "believe_expectations", "every expectation is taken to hold"},
     SabotageText{Sabotage::answer_duplicate_before_sync, "answer_duplicate_before_sync",
                  "a retry is told that its event is synced before it is"},
+    SabotageText{Sabotage::ignore_snapshot_checksum, "ignore_snapshot_checksum",
+                 "a snapshot is believed whatever its checksums say"},
+    SabotageText{Sabotage::ignore_snapshot_schema_tag, "ignore_snapshot_schema_tag",
+                 "a snapshot is given to code that cannot read it"},
+    SabotageText{Sabotage::believe_snapshot_of_lost_events, "believe_snapshot_of_lost_events",
+                 "a snapshot is believed though a crash took its events"},
+    SabotageText{Sabotage::older_snapshot_replaces_newer, "older_snapshot_replaces_newer",
+                 "of two snapshots the one saved last stays, not the newer one"},
 };
 static_assert(texts.size() + 1 == static_cast<std::size_t>(Sabotage::count), "every sabotage has its text");
 static_assert([] {

@@ -85,6 +85,10 @@ constexpr std::array table = {
     Directed{Sabotage::overlook_ids_on_their_way, cases("engine", "shard state: an id on its way*")},
     Directed{Sabotage::believe_expectations, cases("engine", "shard state: of calls that expect*")},
     Directed{Sabotage::answer_duplicate_before_sync, cases("actors", "shard pump: a retry of an unsynced event*")},
+    Directed{Sabotage::ignore_snapshot_checksum, cases("engine", "snapshot file: whichever byte*")},
+    Directed{Sabotage::ignore_snapshot_schema_tag, cases("engine", "snapshot file: a state comes back*")},
+    Directed{Sabotage::believe_snapshot_of_lost_events, cases("api", "snapshots: one of events that a crash*")},
+    Directed{Sabotage::older_snapshot_replaces_newer, cases("engine", "snapshot file: an older snapshot*")},
 };
 static_assert(table.size() + 1 == static_cast<std::size_t>(Sabotage::count), "every mistake has its test");
 static_assert([] {
@@ -102,7 +106,7 @@ struct Program {
 constexpr std::array programs = {
     Program{"engine", WEIR_TESTS_ENGINE, false},     Program{"wal", WEIR_TESTS_WAL, false},
     Program{"segments", WEIR_TESTS_SEGMENTS, false}, Program{"actors", WEIR_TESTS_ACTORS, false},
-    Program{"damage", WEIR_TRUST_DAMAGE, true},
+    Program{"api", WEIR_TESTS_API, false},           Program{"damage", WEIR_TRUST_DAMAGE, true},
 };
 
 const Workload& workload_called(std::string_view name) {
