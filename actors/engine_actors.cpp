@@ -67,8 +67,9 @@ void EngineCore::start_actors() {
         .reset = [turns = shard.turns.get()](
                      std::uint64_t epoch) { turns->tell([epoch](ShardPump& pump) { pump.renumber(epoch); }); },
         .failed =
-            [&shard](const Error& why) {
+            [this, &shard](const Error& why) {
               shard.fail(why);
+              parts_.queue->end(why);
               shard.turns->tell([why](ShardPump& pump) { pump.stop(why); });
             },
         .frozen = [flusher = actors_->flusher,

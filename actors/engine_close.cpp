@@ -65,6 +65,8 @@ Status EngineCore::close(std::chrono::milliseconds timeout_ms) {
   const auto deadline = now() + timeout_ms;
   closing_.store(true);
   kill_point("close.begin");
+  if (parts_.queue)
+    parts_.queue->end(fail(Errc::closing, "the engine is closing"));
   parts_.closing.store(true); // what a merge has written is dropped: its inputs are live
   bool in_time = true;
   Status sealed;

@@ -116,6 +116,11 @@ Result<ReplayCursor> EngineCore::replay(std::string_view context_id, ReplayOptio
                       std::string(context_id), std::move(options));
 }
 
+Result<QueueCursor> EngineCore::subscribe(SubscribeOptions options) {
+  WEIR_TRY(options.validate());
+  return QueueCursor::open(std::shared_ptr<EventQueue>(shared_from_this(), parts_.queue.get()), std::move(options));
+}
+
 void EngineCore::post_read(Job job) {
   if (const Door::Inside inside(door_); inside)
     parts_.executor->post_read(std::move(job));

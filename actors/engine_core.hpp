@@ -9,6 +9,7 @@
 #include "actors/engine_open.hpp"
 #include "actors/engine_parts.hpp"
 #include "engine/door.hpp"
+#include "engine/event_queue/queue_cursor.hpp"
 
 #include <weir/options.hpp>
 #include <weir/query.hpp>
@@ -52,6 +53,7 @@ public:
               std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt);
 
   Result<ReplayCursor> replay(std::string_view context_id, ReplayOptions options);
+  Result<QueueCursor> subscribe(SubscribeOptions options);
   Result<QueryResult> query(const Query& query, const QueryRun& run);
   /// See Engine; defined in engine_snapshots.cpp.
   Status save_snapshot(std::string_view context_id, Sequence sequence, std::string_view state,

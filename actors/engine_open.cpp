@@ -140,7 +140,7 @@ Status open_shard(EngineParts& parts, const CatalogState& state, const ShardReco
   shard.log = std::make_unique<ShardLog>(
       record.shard, options, memtable_bytes_max,
       ShardLog::Parts{parts.executor->make_lane(io::LaneKind::dedicated, format("weir-log-{}", record.shard)),
-                      parts.files_lane, *shard.table, *parts.guard, *parts.clock, pause,
+                      parts.files_lane, *shard.table, *parts.guard, *parts.watermark, *parts.clock, pause,
                       [&parts](Job job) { parts.lookups->post_read(std::move(job)); }},
       std::move(writer));
   shard.inbox = std::make_unique<ShardInbox>(
@@ -234,6 +234,7 @@ Status open_directory(EngineParts& parts, EngineSeams seams) {
   }
   kill_point("open.after_reserve");
   parts.positions = std::make_unique<PositionSource>(first, reserved);
+  parts.watermark = std::make_unique<Watermark>(*parts.positions, state->shard_count);
   return open_shards(parts, *state, seams.pause);
 }
 
@@ -246,6 +247,9 @@ Result<std::shared_ptr<EngineCore>> EngineCore::open(EngineSeams seams, EngineOp
   if (Status opened = open_directory(core->parts_, std::move(seams)); !opened)
     return std::move(opened).error();
   core->make_snapshots();
+  core->parts_.queue = std::make_unique<EventQueue>(
+      *core->parts_.watermark, [raw = core.get()] { return raw->views(false); }, core->parts_.pinned,
+      core->parts_.options.catch_up_bytes);
   core->start_actors();
   kill_point("open.after_actors");
   core->door_.open();

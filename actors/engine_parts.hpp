@@ -7,6 +7,7 @@
 
 #include "actors/shard_log.hpp"
 #include "engine/disk_guard.hpp"
+#include "engine/event_queue/event_queue.hpp"
 #include "engine/io/clock.hpp"
 #include "engine/io/executor.hpp"
 #include "engine/io/file_system.hpp"
@@ -88,8 +89,10 @@ struct EngineParts {
   std::unique_ptr<UnsealedBudget> unsealed;
   std::unique_ptr<DiskGuard> guard;
   std::unique_ptr<PositionSource> positions;
+  std::unique_ptr<Watermark> watermark; ///< Of the event queue.
   std::unique_ptr<ShardRouter> router;
   std::shared_ptr<PinnedBudget> pinned;
+  std::unique_ptr<EventQueue> queue; ///< Set before the actors live.
   HealthBoard health;
   std::vector<std::unique_ptr<ShardParts>> shards;
   std::unique_ptr<io::IoExecutor> executor;

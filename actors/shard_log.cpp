@@ -163,6 +163,14 @@ void ShardLog::make_room(const Submission& submission) {
   in_flight_.fetch_sub(1);
 }
 
+// What left the log is there for good or gone for good: the event queue may show it, or pass over it.
+void ShardLog::settle() {
+  const bool safe = !failed_ && !unlogged_ && !torn_ && writer_->synced_record() == writer_->last_record();
+  if (!safe && !sabotaged(Sabotage::settle_before_sync))
+    return;
+  parts_.watermark.settle(shard_, applied_group());
+}
+
 void ShardLog::tell_progress() {
   if (wanted_.exchange(false))
     events_.progress();
@@ -174,6 +182,8 @@ void ShardLog::answer(std::vector<Submission>& done, bool synced) {
   for (const Submission& submission : done)
     make_room(submission);
   tell_progress();
+  if (synced || sabotaged(Sabotage::settle_before_sync)) // else a group may be on its way into the log only now
+    settle();
   {
     const RingLater blocked_callers;
     for (Submission& submission : done) {
@@ -264,6 +274,7 @@ void ShardLog::write_failed(Error why, Submission& submission, bool applied) {
   if (why.code == Errc::disk_full)
     parts_.guard.hit_full();
   ++epoch_;
+  torn_ = true;
   lost_ = why;
   // Groups written before are whole: they get their sync, then the log goes on in a new file behind them.
   if (writer_->synced_record() < writer_->last_record())
@@ -299,6 +310,8 @@ void ShardLog::go_on() {
     });
     return;
   }
+  torn_ = false;
+  settle();
   events_.reset(epoch_);
 }
 
@@ -318,6 +331,7 @@ void ShardLog::give_up(Error why) {
   parts_.lane->post([this, why = std::move(why)]() mutable {
     if (!failed_ && writer_->synced_record() < writer_->last_record())
       (void)sync(); // nobody will any more
+    settle();
     stop(std::move(why));
   });
 }
@@ -356,8 +370,10 @@ void ShardLog::after_work() {
       sync_timer_ = false;
       if (!failed_ && writer_->synced_record() < writer_->last_record())
         (void)sync(); // a failure has failed the shard
+      settle();
     });
   }
+  settle();
   const bool space = parts_.guard.free_bytes() >= parts_.guard.reserve_bytes() + wal_file_bytes_;
   if (space && writer_->wants_spare() && !preparing_spare_.exchange(true))
     parts_.files_lane->post([this] {
@@ -403,6 +419,7 @@ void ShardLog::close(UniqueFunction<void(Status)> done) {
       return;
     }
     Status closed = sync();
+    settle();
     if (closed)
       closed = writer_->seal();
     if (closed && unlogged_)

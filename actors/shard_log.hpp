@@ -9,6 +9,7 @@
 #pragma once
 
 #include "engine/disk_guard.hpp"
+#include "engine/event_queue/watermark.hpp"
 #include "engine/io/clock.hpp"
 #include "engine/io/executor.hpp"
 #include "engine/shard_table.hpp"
@@ -60,6 +61,7 @@ public:
     std::shared_ptr<io::Lane> files_lane; ///< Where spare files are prepared.
     ShardTable& table;
     DiskGuard& guard;
+    Watermark& watermark;
     const io::Clock& clock;
     std::function<void(std::chrono::nanoseconds)> pause{}; ///< Lets answered writers come back together.
     std::function<void(Job)> post_read{};                  ///< Has a look-up thread do what reads segments.
@@ -117,6 +119,7 @@ private:
   void fail_shard(const Error& why);
   void stop(Error why);
   void make_room(const Submission& submission);
+  void settle();
   void tell_progress();
   void freeze();
   void freeze_if_full();
@@ -148,6 +151,7 @@ private:
   std::uint64_t epoch_ = 1;
   Error lost_;            // why the last epoch ended
   bool unlogged_ = false; // acknowledged events are in no log, and not in a segment yet
+  bool torn_ = false;     // a failed write may have left a whole record behind what counts
   std::optional<Error> failed_;
   bool sync_timer_ = false;
   bool space_timer_ = false;

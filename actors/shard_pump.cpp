@@ -1,6 +1,7 @@
 #include "actors/shard_pump.hpp"
 
 #include "engine/event_codec.hpp"
+#include "engine/sabotage.hpp"
 #include "engine/text.hpp"
 
 #include <algorithm>
@@ -134,11 +135,17 @@ void ShardPump::form() {
 }
 
 bool ShardPump::submit() {
+  if (!sabotaged(Sabotage::publish_floor_after_draw))
+    parts_.watermark->publish(shard_.id, group_); // before the draw: the event queue waits for what it gives
   const auto first_position = parts_.positions->draw(formed_->events);
+  if (sabotaged(Sabotage::publish_floor_after_draw))
+    parts_.watermark->publish(shard_.id, group_);
   if (parts_.positions->runs_low() || !first_position)
     parts_.reserve_positions();
-  if (!first_position)
+  if (!first_position) {
+    parts_.watermark->abandon(shard_.id, group_);
     return false;
+  }
   shard_.recorded_at_max = std::max(shard_.recorded_at_max, parts_.clock->now());
   Submission submission;
   submission.group = group_;

@@ -3,6 +3,8 @@
 #include "actors/engine_core.hpp"
 #include "engine/bell.hpp"
 #include "engine/callback_scope.hpp"
+#include "engine/event_queue/pulled_queue.hpp"
+#include "engine/event_queue/pushed_queue.hpp"
 #include "engine/io/helping_hand.hpp"
 #include "engine/replay_pump.hpp"
 #include "engine/text.hpp"
@@ -197,6 +199,28 @@ Result<ReplaySubscription> Engine::replay(std::string_view context_id, ReplayOpt
   return ReplaySubscription(ReplayPump::start(
       std::move(lane), std::move(*cursor),
       [alive, call = std::move(on_batch)](const EventBatch& batch) { guarded(alive, [&] { call(batch); }); },
+      [alive, call = std::move(on_end)](Status status) { guarded(alive, [&] { call(std::move(status)); }); }, credit));
+}
+
+Result<Subscription> Engine::subscribe(SubscribeOptions options) const {
+  auto cursor = core_->subscribe(std::move(options));
+  if (!cursor)
+    return std::move(cursor).error();
+  return Subscription(std::make_unique<PulledQueue>(std::move(*cursor)));
+}
+
+Result<PushSubscription> Engine::subscribe(SubscribeOptions options, PushSubscription::OnBatch on_batch,
+                                           PushSubscription::OnEnd on_end, std::uint64_t credit) const {
+  auto cursor = core_->subscribe(std::move(options));
+  if (!cursor)
+    return std::move(cursor).error();
+  auto lane = core_->make_read_lane();
+  if (!lane)
+    return fail(Errc::closing, "the engine is closing");
+  const auto alive = [weak = std::weak_ptr(core_)] { return weak.lock(); };
+  return PushSubscription(PushedQueue::start(
+      std::move(lane), std::move(*cursor),
+      [alive, call = std::move(on_batch)](QueueBatch&& batch) { guarded(alive, [&] { call(batch); }); },
       [alive, call = std::move(on_end)](Status status) { guarded(alive, [&] { call(std::move(status)); }); }, credit));
 }
 

@@ -20,6 +20,7 @@
 #include <weir/result.hpp>
 #include <weir/snapshots.hpp>
 #include <weir/stats.hpp>
+#include <weir/subscription.hpp>
 #include <weir/ticket.hpp>
 
 #include <atomic>
@@ -122,6 +123,16 @@ public:
                              ReplayOptions options = {}) const;
   /// Forgets the context's snapshot; none is no error.
   Status drop_snapshot(std::string_view context_id);
+
+  /// The event queue: every synced event of every context in position order, from where the options say, and then what
+  /// is stored later. Errors: `invalid_argument`, `shard_failed` if a shard could not be opened, `closing`; with a time
+  /// to start from also `corruption` and `io_error`.
+  Result<Subscription> subscribe(SubscribeOptions options = {}) const;
+  /// The same, pushed: `on_batch` is called with at most one batch for each credit given (`credit` at first, more with
+  /// PushSubscription::request), and only while there is something to tell; then `on_end` once, with success at the end
+  /// of the subscription, or with the error.
+  Result<PushSubscription> subscribe(SubscribeOptions options, PushSubscription::OnBatch on_batch,
+                                     PushSubscription::OnEnd on_end, std::uint64_t credit = 1) const;
 
   /// Runs a query over all shards. Errors: `parse_error` (with line and column), `invalid_argument`,
   /// `deadline_exceeded`, `cancelled`, `too_large` (result beyond its memory bound), `shard_failed`, `corruption`,

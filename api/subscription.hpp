@@ -11,9 +11,10 @@
 //   auto events = engine.subscribe({.from = weir::QueueStart::at(checkpoint), .types = {"OrderPlaced"}});
 //   while (true) {
 //     auto batch = events->next();                       // waits until there is something
-//     if (!batch || batch->ended) break;                 // `closing`, `cancelled`, `shard_failed`, ...
+//     if (!batch) break;                                 // `closing`, `cancelled`, `shard_failed`, ...
 //     for (const weir::EventView& event : batch->events) project(event);
 //     save_checkpoint(batch->next);
+//     if (batch->ended) break;                           // never without a limit while `follow` is on
 //   }
 #pragma once
 
@@ -55,19 +56,23 @@ public:
 
 private:
   friend class Engine;
-  explicit Subscription(std::shared_ptr<PulledQueue> queue);
-  std::shared_ptr<PulledQueue> queue_;
+  explicit Subscription(std::unique_ptr<PulledQueue> queue);
+  std::unique_ptr<PulledQueue> queue_;
 };
 
-/// Dropping it lets the subscription run on, as long as there is credit.
+/// Dropping it cancels the subscription.
 class PushSubscription {
 public:
   using OnBatch = std::function<void(const QueueBatch&)>;
   using OnEnd = std::function<void(Status)>;
 
+  PushSubscription(PushSubscription&&) noexcept;
+  PushSubscription& operator=(PushSubscription&&) noexcept;
+  ~PushSubscription();
+
   /// Lets `batches` more batches be pushed.
   void request(std::uint64_t batches);
-  /// No callback starts after this returns, except one that is running now; on_end then gets `cancelled`.
+  /// No batch is pushed after this returns, except one that is running now; on_end then gets `cancelled`.
   void cancel();
 
 private:

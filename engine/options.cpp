@@ -35,6 +35,7 @@ Status EngineOptions::validate() const {
   WEIR_TRY(in_range("segment_bytes_max", segment_bytes_max, 0, 4096 * MiB));
   WEIR_TRY(in_range("block_cache_bytes", block_cache_bytes, 0, 1024 * 1024 * MiB));
   WEIR_TRY(in_range("pinned_bytes_max", pinned_bytes_max, 1 * MiB, 1024 * 1024 * MiB));
+  WEIR_TRY(in_range("catch_up_bytes", catch_up_bytes, 0, 1024 * 1024 * MiB));
   WEIR_TRY(in_range("context_cache_entries", context_cache_entries, 1, 1'000'000'000));
   WEIR_TRY(in_range("inbox_commands_max", inbox_commands_max, 1, 1'000'000));
   WEIR_TRY(in_range("inbox_bytes_max", inbox_bytes_max, 1, 1024 * MiB));

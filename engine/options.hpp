@@ -42,6 +42,9 @@ struct EngineOptions {
   std::uint64_t block_cache_bytes = 64 * MiB;
   /// Blocks that live replay batches may keep in memory beyond the cache; past it `next()` answers `overloaded`.
   std::uint64_t pinned_bytes_max = 32 * MiB;
+  /// Segments that subscribers of the event queue have decoded in advance, over all of them. Where it does not suffice
+  /// for a segment of each shard, segments are read several times. A subscriber always gets 1 MiB for each shard.
+  std::uint64_t catch_up_bytes = 256 * MiB;
   /// Contexts per shard whose last sequence is remembered; others are looked up in segments when they are stored to
   /// again (about 100 bytes each).
   std::size_t context_cache_entries = 65'536;

@@ -9,6 +9,8 @@
 #include <weir/event.hpp>
 #include <weir/result.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -96,6 +98,48 @@ public:
   [[nodiscard]] virtual EventView row(std::uint32_t i) const = 0;
 };
 
+/// A selection of positions of one segment.
+struct PositionRange {
+  Position from = 0;        ///< Inclusive.
+  Position to = UINT64_MAX; ///< Exclusive.
+  bool backward = false;    ///< Where bounds cut it short, the upper end is wanted.
+};
+
+/// Events of one segment that follow each other in position order, decoded. Keeps what its views point into.
+class PositionRun {
+public:
+  /// `rows` in any order, alive as long as one of `owners`; `order`: their numbers by ascending position. `bytes`: how
+  /// much memory all of it takes, about.
+  PositionRun(std::span<const EventView> rows, std::vector<std::uint32_t> order,
+              std::vector<std::shared_ptr<const void>> owners, std::uint64_t bytes)
+      : rows_(rows), order_(std::move(order)), owners_(std::move(owners)), bytes_(bytes) {}
+
+  [[nodiscard]] std::size_t size() const noexcept { return order_.size(); }
+  /// Event `i` in position order.
+  [[nodiscard]] const EventView& operator[](std::size_t i) const noexcept { return rows_[order_[i]]; }
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
+  /// Asks for the memory of event `i`, if there is one, and of its payload: events lie about, and who reads them in
+  /// order would wait for each.
+  void prefetch(std::size_t i) const noexcept {
+    constexpr std::size_t strings_later = 4;
+    if (i + strings_later < order_.size()) {
+      const auto* const row = reinterpret_cast<const char*>(&(*this)[i + strings_later]);
+      __builtin_prefetch(row);
+      __builtin_prefetch(row + 64);
+      __builtin_prefetch(row + sizeof(EventView) - 1);
+    }
+    if (i < order_.size())
+      for (std::size_t at = 0; at < std::min<std::size_t>((*this)[i].payload.size(), 320); at += 64)
+        __builtin_prefetch((*this)[i].payload.data() + at);
+  }
+
+private:
+  std::span<const EventView> rows_;
+  std::vector<std::uint32_t> order_;
+  std::vector<std::shared_ptr<const void>> owners_;
+  std::uint64_t bytes_;
+};
+
 /// One immutable segment. Footers are read on first use, so every call may do I/O and may answer `corruption` (with
 /// file and offset) or `io_error`.
 class SegmentReader {
@@ -114,6 +158,10 @@ public:
                                 std::span<Sequence> sequences) const = 0;
   /// True: certainly no event of the context here has this id, and memory alone could tell. Never does I/O.
   [[nodiscard]] virtual bool excludes_event_id(std::string_view context_id, std::string_view event_id) const = 0;
+  /// Events within the positions of `range`, lower positions first: those at its beginning (backward: at its end) that
+  /// fit into `bounds`, of which `bytes_max` means memory here. At least one if there is one.
+  virtual Result<std::shared_ptr<const PositionRun>> read_positions(const PositionRange& range,
+                                                                    const ReadBounds& bounds) const = 0;
   /// Event types of this segment; the index is the bit in ZoneMeta::type_bits.
   virtual Result<std::span<const std::string>> types() const = 0;
   virtual Result<std::span<const ZoneMeta>> zones() const = 0;

@@ -39,7 +39,8 @@ public:
   [[nodiscard]] Position next_reservation() const noexcept { return reserved_.load(std::memory_order_relaxed) + block; }
   /// The catalog has committed the reservation.
   void reserved(Position until) noexcept { reserved_.store(until, std::memory_order_release); }
-  [[nodiscard]] Position next() const noexcept { return next_.load(std::memory_order_relaxed); }
+  /// Whoever reads it sees all that happened before the positions below it were drawn.
+  [[nodiscard]] Position next() const noexcept { return next_.load(std::memory_order_acquire); }
 
 private:
   std::atomic<Position> next_;

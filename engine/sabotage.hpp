@@ -79,6 +79,11 @@ enum class Sabotage : std::uint8_t {
   ignore_snapshot_schema_tag,
   believe_snapshot_of_lost_events,
   older_snapshot_replaces_newer,
+  // What subscribers see.
+  settle_before_sync,
+  publish_floor_after_draw,
+  ignore_watermark,
+  checkpoint_skips_held_back,
   count ///< Not one of them.
 };
 

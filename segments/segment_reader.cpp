@@ -4,6 +4,7 @@
 #include "engine/sabotage.hpp"
 #include "engine/text.hpp"
 #include "segments/bytes.hpp"
+#include "segments/position_run.hpp"
 #include "segments/row_run.hpp"
 #include "segments/zone_rows.hpp"
 #include "segments/zone_slice.hpp"
@@ -294,6 +295,14 @@ Result<std::shared_ptr<const ZoneRows>> SegmentFileReader::read_zone(std::size_t
   if (zone >= (**footer)->zones.size())
     return fail(Errc::invalid_argument, format("zone {} of {}", zone, (**footer)->zones.size()), source_.path());
   return read_zone_rows(source_, **footer, zone, columns);
+}
+
+Result<std::shared_ptr<const PositionRun>> SegmentFileReader::read_positions(const PositionRange& range,
+                                                                             const ReadBounds& bounds) const {
+  auto footer = this->footer();
+  if (!footer)
+    return std::move(footer).error();
+  return read_position_run(source_, **footer, range, bounds);
 }
 
 Status SegmentFileReader::verify() const {

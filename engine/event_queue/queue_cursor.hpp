@@ -10,7 +10,8 @@
 #include <weir/subscribe_options.hpp>
 
 #include "engine/event_queue/event_queue.hpp"
-#include "engine/ports.hpp"
+#include "engine/event_queue/queue_filter.hpp"
+#include "engine/event_queue/shard_ahead.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -20,25 +21,41 @@ namespace weir {
 
 class QueueCursor {
 public:
+  /// A read ends after so many events at the latest, though the filter may have dropped them all.
+  static constexpr std::uint64_t scan_events_max = 65'536;
+
   /// Finds out where to begin, which may read segments for a time. Precondition: options.validate() is ok. Errors: as
   /// read().
   static Result<QueueCursor> open(std::shared_ptr<EventQueue> queue, SubscribeOptions options);
-  QueueCursor(QueueCursor&&) noexcept;
-  QueueCursor& operator=(QueueCursor&&) noexcept;
-  ~QueueCursor();
 
-  /// What is there. Without events and caught up: nothing, wait for EventQueue::wait(next()). Without events and not
-  /// caught up: the filter has dropped many events, or this is the end. Errors: `closing`, `shard_failed` (caught up,
-  /// and a shard has failed), `overloaded`, `corruption`, `io_error`.
+  /// What is there. Without events and caught up: nothing; wait for EventQueue::wait(next()) and read again. Without
+  /// events, neither caught up nor at the end: the filter has dropped many. Errors: `closing`; what EventQueue::ended()
+  /// says, once nothing else is left; `corruption`, `io_error`.
   Result<QueueBatch> read();
   /// The checkpoint: where the next read goes on.
-  [[nodiscard]] Position next() const noexcept;
-  [[nodiscard]] const std::shared_ptr<EventQueue>& queue() const noexcept;
+  [[nodiscard]] Position next() const noexcept { return next_; }
+  [[nodiscard]] EventQueue& queue() const noexcept { return *queue_; }
 
 private:
-  class State;
-  explicit QueueCursor(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  struct Reading;
+
+  QueueCursor(std::shared_ptr<EventQueue> queue, SubscribeOptions options, QueueFilter filter);
+  Status begin();
+  Status renew(std::size_t events_max);
+  [[nodiscard]] bool is_exhausted(const Reading& reading) const;
+  Status merge(Reading& reading);
+  Status take_from(std::size_t shard, Position limit, Reading& reading);
+
+  std::shared_ptr<EventQueue> queue_;
+  SubscribeOptions options_;
+  QueueFilter filter_;
+  std::vector<ShardAhead> shards_;
+  std::vector<const EventView*> heads_; // by shard; null: it has none
+  Position next_ = 0;
+  Position end_ = UINT64_MAX; ///< Forward: the subscription ends below it.
+  std::uint64_t left_;        ///< Of the limit.
+  bool caught_up_ = false;
+  bool ended_ = false;
 };
 
 } // namespace weir

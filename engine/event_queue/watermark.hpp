@@ -5,8 +5,9 @@
 // from then on, and has not settled yet, is below. Below the least floor everything that was ever drawn is synced and
 // shown to readers, or will never be.
 // Owner: the engine. Threading: any thread; publish, abandon and settle of one shard may race. Reading takes no lock.
-// Invariants: now() never goes back; whoever waits is woken once and by notification. Writers pay a short mutex of
-// their own shard and, while nobody waits, one look at a counter.
+// Invariants: what lies below a value that now() had is complete for ever, though a later value may be lower for a
+// moment (a shard that looked at the counter, and was slow to say so). Whoever waits is woken once and by notification.
+// Writers pay a short mutex of their own shard and, while nobody waits, one look at a counter.
 #pragma once
 
 #include <weir/event.hpp>
@@ -58,11 +59,11 @@ public:
     Position beyond_ = 0;
     UniqueFunction<void()> wake_;
   };
-  /// Calls `wake` once, as soon as now() is above `beyond` or wake_all() was called; at once if now() is above it
-  /// already. In the thread that brought it about, with a mutex held: it must be short and use no watermark.
+  /// Calls `wake` once, as soon as now() is above `beyond` or end() was called; at once if that is so already. In the
+  /// thread that brought it about, with a mutex held: it must be short and use no watermark.
   void wait(Waiter& waiter, Position beyond, UniqueFunction<void()> wake);
-  /// Wakes everybody who waits: something else than a position has changed.
-  void wake_all();
+  /// Wakes everybody who waits, and whoever waits later at once: there may be nothing more to wait for.
+  void end();
 
 private:
   static constexpr Position none = UINT64_MAX;
@@ -76,8 +77,8 @@ private:
     std::atomic<Position> floor{none};
   };
 
-  void store_floor(Shard& shard);
-  void wake_waiting(bool all);
+  static void store_floor(Shard& shard);
+  void wake_waiting();
 
   const PositionSource& positions_;
   std::unique_ptr<Shard[]> shards_;
@@ -85,6 +86,7 @@ private:
   std::atomic<std::size_t> waiting_{0};
   std::mutex waiters_mutex_;
   std::vector<Waiter*> waiters_;
+  bool ended_ = false;
 };
 
 } // namespace weir

@@ -91,6 +91,7 @@ ShardRig::ShardRig(EngineOptions options, Remains remains, int life) : life_(lif
   const Position first = catalog_->state().positions_reserved;
   REQUIRE(catalog_->reserve_positions(first + PositionSource::block).ok());
   parts.positions = std::make_unique<PositionSource>(first, first + PositionSource::block);
+  parts.watermark = std::make_unique<Watermark>(*parts.positions, 1);
   parts.poke_all = [this] { shard_->wake(); };
   parts.relieve = [this] {
     if (table().flush_queue().size() == 0)
@@ -141,7 +142,8 @@ void ShardRig::open(const CatalogState& state) {
   shard_->log =
       std::make_unique<ShardLog>(0, parts.options, 192 * KiB,
                                  ShardLog::Parts{parts.executor->make_lane(io::LaneKind::dedicated, "log"),
-                                                 parts.files_lane, *shard_->table, *parts.guard, *parts.clock, nullptr,
+                                                 parts.files_lane, *shard_->table, *parts.guard, *parts.watermark,
+                                                 *parts.clock, nullptr,
                                                  [this](Job job) { parts.lookups->post_read(std::move(job)); }},
                                  std::move(writer));
   shard_->wake = [this] { post([this] { pump->pump(); }); };

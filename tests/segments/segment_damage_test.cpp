@@ -43,6 +43,15 @@ bool reads_right_or_fails(const SegmentReader& reader, const Rows& rows) {
     const auto replayed = replay(reader, last, {}, {});
     judge(replayed, replayed.ok() && *replayed == expected_replay(rows, last, {}));
   }
+  for (const bool backward : {false, true}) {
+    const auto run = reader.read_positions({.from = 0, .to = UINT64_MAX, .backward = backward}, {});
+    Rows in_order;
+    for (std::size_t i = 0; run.ok() && i < (*run)->size(); ++i)
+      in_order.push_back(Row::of((**run)[i]));
+    Rows expected = rows;
+    std::sort(expected.begin(), expected.end(), [](const Row& a, const Row& b) { return a.position < b.position; });
+    judge(run, run.ok() && in_order == expected);
+  }
   const auto missing = reader.find_context("order-nobody");
   judge(missing, missing.ok() && !missing->has_value());
   return honest;

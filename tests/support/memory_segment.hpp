@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
@@ -36,6 +37,31 @@ struct OwnedEvent {
   Position position;
   Timestamp recorded_at, timestamp;
 };
+
+/// What read_positions() answers for a segment that holds `events`, which `owner` keeps alive.
+[[nodiscard]] inline std::shared_ptr<const PositionRun> run_of(std::vector<EventView> events,
+                                                               std::shared_ptr<const void> owner,
+                                                               const PositionRange& range, const ReadBounds& bounds) {
+  const auto outside = [&](const EventView& event) {
+    return event.position < range.from || event.position >= range.to;
+  };
+  events.erase(std::remove_if(events.begin(), events.end(), outside), events.end());
+  std::sort(events.begin(), events.end(),
+            [](const EventView& a, const EventView& b) { return a.position < b.position; });
+  if (range.backward)
+    std::reverse(events.begin(), events.end());
+  std::size_t bytes = 0, count = 0;
+  while (count < events.size() && count < bounds.events_max && (count == 0 || bytes < bounds.bytes_max))
+    bytes += sizeof(EventView) + events[count++].payload.size();
+  events.resize(count);
+  auto rows = std::make_shared<const std::vector<EventView>>(std::move(events));
+  std::vector<std::uint32_t> order(count);
+  std::iota(order.begin(), order.end(), 0u);
+  if (range.backward)
+    std::reverse(order.begin(), order.end());
+  return std::make_shared<const PositionRun>(*rows, std::move(order),
+                                             std::vector<std::shared_ptr<const void>>{rows, std::move(owner)}, bytes);
+}
 
 /// Only what reading one context needs; zones are for tests of real segments. Immutable but for `fail_with`.
 class MemorySegment final : public SegmentReader {
@@ -102,6 +128,16 @@ public:
     return found == rows_->end() || std::none_of(found->second.begin(), found->second.end(),
                                                  [&](const OwnedEvent& event) { return event.event_id == event_id; });
   }
+  Result<std::shared_ptr<const PositionRun>> read_positions(const PositionRange& range,
+                                                            const ReadBounds& bounds) const override {
+    if (fail_with)
+      return *fail_with;
+    std::vector<EventView> all;
+    for (const auto& [context, events] : *rows_)
+      for (const OwnedEvent& event : events)
+        all.push_back(event.view());
+    return run_of(std::move(all), rows_, range, bounds);
+  }
   Result<std::span<const std::string>> types() const override { return fail(Errc::unsupported, "no columns here"); }
   Result<std::span<const ZoneMeta>> zones() const override { return fail(Errc::unsupported, "no columns here"); }
   Result<std::shared_ptr<const ZoneRows>> read_zone(std::size_t, ColumnSet) const override {
@@ -114,6 +150,8 @@ private:
 
   void add(const EventView& event) {
     (*rows_)[std::string(event.context_id)].emplace_back(event);
+    meta_.position_min = meta_.event_count == 0 ? event.position : std::min(meta_.position_min, event.position);
+    meta_.position_max = std::max(meta_.position_max, event.position);
     ++meta_.event_count;
     meta_.position_max = std::max(meta_.position_max, event.position);
     meta_.recorded_at_max = std::max(meta_.recorded_at_max, event.recorded_at);

@@ -115,6 +115,13 @@ constexpr std::array texts = {
                  "a snapshot is believed though a crash took its events"},
     SabotageText{Sabotage::older_snapshot_replaces_newer, "older_snapshot_replaces_newer",
                  "of two snapshots the one saved last stays, not the newer one"},
+    SabotageText{Sabotage::settle_before_sync, "settle_before_sync", "the event queue shows what is not synced yet"},
+    SabotageText{Sabotage::publish_floor_after_draw, "publish_floor_after_draw",
+                 "a shard says that it is about to draw positions when it has drawn them"},
+    SabotageText{Sabotage::ignore_watermark, "ignore_watermark",
+                 "the event queue goes past positions that are still under way"},
+    SabotageText{Sabotage::checkpoint_skips_held_back, "checkpoint_skips_held_back",
+                 "a checkpoint lies behind an event that is held back"},
 };
 static_assert(texts.size() + 1 == static_cast<std::size_t>(Sabotage::count), "every sabotage has its text");
 static_assert([] {

@@ -1,6 +1,7 @@
 #include "tests/engine/query/fake_shard.hpp"
 
 #include "tests/support/calls.hpp"
+#include "tests/support/memory_segment.hpp"
 
 #include <algorithm>
 #include <tuple>
@@ -91,6 +92,16 @@ Result<bool> FakeSegment::read_context(std::string_view context_id, const Sequen
       out.add(event.view());
   }
   return false;
+}
+
+Result<std::shared_ptr<const PositionRun>> FakeSegment::read_positions(const PositionRange& range,
+                                                                       const ReadBounds& bounds) const {
+  if (on_read)
+    WEIR_TRY(on_read());
+  std::vector<EventView> all;
+  for (const StoredEvent& event : events_)
+    all.push_back(event.view());
+  return run_of(std::move(all), nullptr, range, bounds);
 }
 
 Result<std::span<const std::string>> FakeSegment::types() const {

@@ -1,0 +1,246 @@
+#include "engine/event_queue/queue_cursor.hpp"
+
+#include "engine/sabotage.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace weir {
+
+namespace {
+
+std::size_t bytes_of(const EventView& event) {
+  return event.context_id.size() + event.event_type.size() + event.event_id.size() + event.metadata.size() +
+         event.payload.size();
+}
+
+/// The first position of the shard whose event was recorded at `time` or later, or UINT64_MAX.
+Result<Position> first_position_since(const ShardView& view, Timestamp time) {
+  for (const auto& segment : *view.segments) {
+    if (segment->meta().recorded_at_max < time)
+      continue;
+    const auto zones = segment->zones();
+    if (!zones)
+      return zones.error();
+    Position first = UINT64_MAX;
+    for (std::size_t i = 0; i < zones->size(); ++i) {
+      const ZoneMeta& zone = (*zones)[i];
+      if (zone.recorded_at_max < time || zone.position_min >= first)
+        continue;
+      if (zone.recorded_at_min >= time) {
+        first = zone.position_min;
+        continue;
+      }
+      const auto rows = segment->read_zone(i, column_position | column_recorded_at);
+      if (!rows)
+        return rows.error();
+      for (std::uint32_t row = 0; row < (*rows)->rows(); ++row)
+        if (const EventView event = (*rows)->row(row); event.recorded_at >= time)
+          first = std::min(first, event.position);
+    }
+    return first;
+  }
+  for (const MemtableView& memtable : view.memtables)
+    for (std::uint64_t row = 0; row < memtable.rows(); ++row)
+      if (const EventView event = memtable.row(row); event.recorded_at >= time)
+        return event.position;
+  return Position{UINT64_MAX};
+}
+
+} // namespace
+
+/// What one read() has got so far. The cursor itself moves only when all of it went well.
+struct QueueCursor::Reading {
+  QueueBatch batch;
+  Position next = 0;
+  Position end = 0;  ///< Forward: the watermark, or where the subscription ends.
+  Position mark = 0; ///< The watermark.
+  std::uint64_t left = 0;
+  std::uint64_t scanned = 0;
+  bool full = false;
+  bool cut_short = false; ///< By an error that the next read will meet again.
+};
+
+QueueCursor::QueueCursor(std::shared_ptr<EventQueue> queue, SubscribeOptions options, QueueFilter filter)
+    : queue_(std::move(queue)), options_(std::move(options)), filter_(std::move(filter)),
+      left_(options_.limit == 0 ? UINT64_MAX : options_.limit) {
+}
+
+Result<QueueCursor> QueueCursor::open(std::shared_ptr<EventQueue> queue, SubscribeOptions options) {
+  auto filter = QueueFilter::make(options);
+  if (!filter)
+    return std::move(filter).error();
+  QueueCursor cursor(std::move(queue), std::move(options), std::move(*filter));
+  WEIR_TRY(cursor.begin());
+  return cursor;
+}
+
+Status QueueCursor::begin() {
+  const Position mark = queue_->watermark();
+  auto views = queue_->views(); // also tells whether there is a queue at all
+  if (!views)
+    return std::move(views).error();
+  for (std::size_t i = 0; i < views->size(); ++i)
+    shards_.emplace_back(*queue_, views->size(), options_.backward);
+  heads_.resize(shards_.size());
+  if (!options_.backward && !options_.follow)
+    end_ = mark;
+  switch (options_.from.kind()) {
+  case QueueStart::Kind::oldest: next_ = options_.backward ? mark : 0; break;
+  case QueueStart::Kind::now: next_ = mark; break;
+  case QueueStart::Kind::position:
+    next_ = options_.backward ? std::min(mark, options_.from.position()) : options_.from.position();
+    break;
+  case QueueStart::Kind::time:
+    next_ = options_.backward ? 0 : mark;
+    for (const ShardView& view : *views) {
+      const auto first = first_position_since(view, options_.from.time());
+      if (!first)
+        return first.error();
+      next_ = options_.backward ? std::max(next_, std::min(*first, mark)) : std::min(next_, *first);
+    }
+    break;
+  }
+  return {};
+}
+
+Status QueueCursor::renew(std::size_t events_max) {
+  auto views = queue_->views();
+  if (!views)
+    return std::move(views).error();
+  for (std::size_t i = 0; i < shards_.size(); ++i)
+    shards_[i].renew(std::move((*views)[i]), events_max);
+  return {};
+}
+
+Result<QueueBatch> QueueCursor::read() {
+  Reading reading;
+  reading.next = next_;
+  reading.left = left_;
+  const auto over = queue_->ended(); // before the watermark: once it is known, the watermark is final
+  // Before the views: what is below it is in all of them.
+  reading.mark = queue_->watermark();
+  reading.end = options_.backward ? 0 : std::min(reading.mark, end_);
+  if (!options_.backward && sabotaged(Sabotage::ignore_watermark))
+    reading.end = end_;
+  reading.batch.ended = ended_;
+  reading.batch.next = next_;
+  if (ended_)
+    return std::move(reading.batch);
+  const bool bounded = filter_.passes_all() && options_.limit != 0;
+  Status read = renew(bounded ? static_cast<std::size_t>(std::min<std::uint64_t>(left_, SIZE_MAX)) : SIZE_MAX);
+  if (read)
+    read = merge(reading);
+  if (!read && reading.next != next_) {
+    reading.cut_short = true; // what was read before is good
+    read = {};
+  }
+  const bool exhausted = read && !reading.cut_short && is_exhausted(reading);
+  for (ShardAhead& shard : shards_)
+    read && !reading.cut_short ? shard.let_go() : shard.forget();
+  if (!read)
+    return std::move(read).error();
+  QueueBatch& batch = reading.batch;
+  if (exhausted)
+    reading.next = options_.backward ? 0 : std::max(reading.next, reading.end);
+  if (exhausted && sabotaged(Sabotage::checkpoint_skips_held_back))
+    reading.next = std::max(reading.next, reading.end + 1);
+  batch.ended = reading.left == 0 || (exhausted && (options_.backward || reading.next >= end_));
+  batch.caught_up = exhausted || batch.ended;
+  batch.fell_behind = caught_up_ && !batch.caught_up;
+  batch.next = reading.next;
+  if (over && exhausted && !batch.ended && batch.events.empty() && caught_up_)
+    return *over;
+  next_ = reading.next;
+  left_ = reading.left;
+  caught_up_ = batch.caught_up;
+  ended_ = batch.ended;
+  if (!batch.events.empty())
+    batch.events.pin(PinnedBudget::pin(queue_->pinned(), batch.events.pinned_bytes()));
+  return std::move(batch);
+}
+
+bool QueueCursor::is_exhausted(const Reading& reading) const {
+  return std::none_of(heads_.begin(), heads_.end(), [&](const EventView* head) {
+    return head != nullptr && (options_.backward || head->position < reading.end);
+  });
+}
+
+Status QueueCursor::merge(Reading& reading) {
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    auto head = shards_[i].peek(reading.next);
+    if (!head)
+      return std::move(head).error();
+    heads_[i] = *head;
+  }
+  const auto before = [backward = options_.backward](const EventView* a, const EventView* b) {
+    return b == nullptr || (a != nullptr && (backward ? a->position > b->position : a->position < b->position));
+  };
+  while (!reading.full) {
+    // The shard with the next event, and where it has to give way to another one.
+    std::size_t first = 0;
+    const EventView* other = nullptr;
+    for (std::size_t i = 1; i < heads_.size(); ++i) {
+      if (heads_[i] != nullptr && before(heads_[i], heads_[first])) {
+        other = heads_[first];
+        first = i;
+      } else if (heads_[i] != nullptr && before(heads_[i], other)) {
+        other = heads_[i];
+      }
+    }
+    if (heads_[first] == nullptr || (!options_.backward && heads_[first]->position >= reading.end))
+      return {};
+    Position limit = reading.end;
+    if (other != nullptr)
+      limit = options_.backward ? other->position : std::min(limit, other->position);
+    WEIR_TRY(take_from(first, limit, reading));
+  }
+  return {};
+}
+
+Status QueueCursor::take_from(std::size_t number, Position limit, Reading& reading) {
+  ShardAhead& shard = shards_[number];
+  EventBatch& events = reading.batch.events;
+  const bool all = filter_.passes_all();
+  const void* pinned = nullptr;
+  while (const EventView* event = heads_[number]) {
+    if (options_.backward ? event->position < limit : event->position >= limit)
+      return {};
+    bool wanted = all;
+    if (!all) {
+      auto passes = filter_.passes(*event);
+      if (!passes)
+        return std::move(passes).error();
+      wanted = *passes;
+    }
+    if (wanted) {
+      if (!events.empty() && events.bytes() + bytes_of(*event) > options_.batch_bytes_max) {
+        reading.full = true;
+        return {};
+      }
+      if (pinned != shard.owner().get()) {
+        events.pin(shard.owner());
+        pinned = shard.owner().get();
+      }
+      events.add(*event);
+      --reading.left;
+    }
+    reading.next = options_.backward ? event->position : event->position + 1;
+    shard.pop();
+    if (reading.left == 0) {
+      reading.full = true;
+      return {};
+    }
+    auto head = shard.peek(reading.next);
+    if (!head)
+      return std::move(head).error();
+    heads_[number] = *head;
+    if (events.size() >= options_.batch_events_max || ++reading.scanned >= scan_events_max) {
+      reading.full = true;
+      return {};
+    }
+  }
+  return {};
+}
+
+} // namespace weir

@@ -1,0 +1,66 @@
+// One shard's next events in position order, read ahead of the merge.
+//
+// Purpose: gives a cursor the shard's events one after the other, wherever they are: a stretch decoded from a segment,
+// which may serve many batches, or some rows of a memtable, which serve one. Owner: a QueueCursor; one thread.
+// Invariants: positions of a view's sources ascend from source to source, so one of them at a time is enough; what is
+// held of segments is counted in the queue's catch-up budget.
+#pragma once
+
+#include "engine/event_queue/event_queue.hpp"
+#include "engine/ports.hpp"
+#include "engine/shard_view.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+namespace weir {
+
+class ShardAhead {
+public:
+  ShardAhead(const EventQueue& queue, std::size_t shards, bool backward)
+      : queue_(&queue), shards_(shards), backward_(backward) {}
+
+  /// Goes on with a fresh view, of which no more than `events_max` events will be wanted.
+  void renew(ShardView view, std::size_t events_max);
+  /// The next event at `from` or above it (backward: below it), or null. Precondition: `from` never turns back, but for
+  /// a forget(). Errors: `corruption`, `io_error`.
+  Result<const EventView*> peek(Position from);
+  /// Behind the event that was peeked at.
+  void pop() noexcept {
+    --left_;
+    if (run_ != nullptr && !backward_)
+      run_->prefetch(run_->size() - left_ + prefetch_ahead);
+  }
+  /// Keeps the event peeked at alive.
+  [[nodiscard]] const std::shared_ptr<const void>& owner() const noexcept { return owner_; }
+  /// The view is used no longer. What was read from a segment and not popped is kept.
+  void let_go();
+  /// Drops everything read ahead.
+  void forget();
+
+private:
+  static constexpr std::size_t prefetch_ahead = 6;
+
+  Status read_segment(const SegmentReader& segment, Position from);
+  void read_memtable(const MemtableView& memtable, std::uint64_t first, std::uint64_t count);
+  Status find(Position from);
+  [[nodiscard]] std::uint64_t grant() const;
+  [[nodiscard]] const EventView* next() const noexcept {
+    const std::size_t size = run_ != nullptr ? run_->size() : rows_.size();
+    const std::size_t i = backward_ ? left_ - 1 : size - left_;
+    return run_ != nullptr ? &(*run_)[i] : &rows_[i];
+  }
+
+  const EventQueue* queue_;
+  std::size_t shards_;
+  bool backward_;
+  ShardView view_;
+  std::size_t events_max_ = 0;
+  const PositionRun* run_ = nullptr; ///< Of a segment; null: the rows are a memtable's.
+  std::vector<EventView> rows_;
+  std::shared_ptr<const void> owner_;
+  std::size_t left_ = 0; ///< Of run or rows; going backward the first ones.
+};
+
+} // namespace weir

@@ -1,0 +1,134 @@
+#include "tests/segments/segment_fixture.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string>
+
+using namespace weir;
+using namespace weir::segments;
+using namespace weir::segments::test;
+
+namespace {
+
+Rows by_position(Rows rows, const PositionRange& range) {
+  rows.erase(std::remove_if(rows.begin(), rows.end(),
+                            [&](const Row& row) { return row.position < range.from || row.position >= range.to; }),
+             rows.end());
+  std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.position < b.position; });
+  return rows;
+}
+
+Rows rows_of(const PositionRun& run) {
+  Rows rows;
+  for (std::size_t i = 0; i < run.size(); ++i) {
+    run.prefetch(i);
+    rows.push_back(Row::of(run[i]));
+  }
+  return rows;
+}
+
+std::uint64_t text_bytes(const Rows& rows) {
+  std::uint64_t bytes = 0;
+  for (const Row& row : rows)
+    bytes += row.event_id.size() + row.metadata.size() + row.payload.size();
+  return bytes;
+}
+
+} // namespace
+
+TEST_CASE("position run: any range of random segments gives its rows in position order") {
+  const auto seed = std::random_device{}();
+  CAPTURE(seed);
+  std::mt19937_64 random(seed);
+  for (int round = 0; round < 40; ++round) {
+    RowShape shape;
+    shape.contexts = 1 + random() % 60;
+    shape.events_per_context_max = 1 + random() % 60;
+    shape.payload_bytes_max = 2 + random() % 3'000;
+    shape.ids = random() % 2 == 0;
+    shape.metadata = random() % 2 == 0;
+    const Rows rows = random_rows(random, shape);
+    SegmentDirectory directory(
+        {.directory_seed = 7, .zone_rows = static_cast<std::uint32_t>(16 << random() % 5), .filter_bits_per_key = 10},
+        random() % 2 == 0 ? 0 : 64 * MiB);
+    const auto reader = directory.open(directory.write(rows));
+    const Rows all = by_position(rows, {});
+    const auto everything = reader->read_positions({}, {SIZE_MAX, 1u << 30});
+    REQUIRE(everything.ok());
+    CHECK(rows_of(**everything) == all);
+    for (int range_number = 0; range_number < 12; ++range_number) {
+      PositionRange range;
+      if (random() % 4 != 0)
+        range.from = all[random() % all.size()].position + random() % 2;
+      if (random() % 4 != 0)
+        range.to = all[random() % all.size()].position + random() % 2;
+      range.backward = random() % 2 == 0;
+      if (range.from > range.to)
+        std::swap(range.from, range.to);
+      const ReadBounds bounds{random() % 3 == 0 ? SIZE_MAX : 1 + random() % 100, 1 + random() % 100'000};
+      const Rows expected = by_position(rows, range);
+      const auto run = reader->read_positions(range, bounds);
+      REQUIRE(run.ok());
+      const Rows got = rows_of(**run);
+      REQUIRE(got.size() <= std::min(expected.size(), bounds.events_max));
+      CHECK(got.empty() == expected.empty());
+      const auto begin = range.backward ? expected.end() - static_cast<std::ptrdiff_t>(got.size()) : expected.begin();
+      CHECK(Rows(begin, begin + static_cast<std::ptrdiff_t>(got.size())) == got);
+      if (got.size() > 1)
+        CHECK(text_bytes(got) + got.size() * sizeof(EventView) <= bounds.bytes_max);
+    }
+  }
+}
+
+TEST_CASE("position run: bounds of memory hold, though one stretch of the segment is much larger than the average") {
+  std::mt19937_64 random(7);
+  Rows rows;
+  for (std::size_t context = 0; context < 10; ++context)
+    for (Sequence sequence = 1; sequence <= 100; ++sequence) {
+      Row row;
+      row.context_id = "c" + std::to_string(context);
+      row.sequence = sequence;
+      row.position = sequence * 10 + context;
+      row.event_type = "t";
+      row.payload = sequence > 90
+                        ? "{\"x\":\"" + random_text(random, 20'000, "0123456789abcdefghijklmnopqrstuvwxyz") + "\"}"
+                        : "{}";
+      rows.push_back(std::move(row));
+    }
+  SegmentDirectory directory;
+  const auto reader = directory.open(directory.write(rows));
+  for (const bool backward : {false, true}) {
+    Rows seen;
+    PositionRange range;
+    range.backward = backward;
+    std::uint64_t most = 0;
+    while (true) {
+      const auto run = reader->read_positions(range, {SIZE_MAX, 512 * 1024});
+      REQUIRE(run.ok());
+      if ((*run)->size() == 0)
+        break;
+      const Rows got = rows_of(**run);
+      most = std::max(most, (*run)->bytes());
+      seen.insert(backward ? seen.begin() : seen.end(), got.begin(), got.end());
+      (backward ? range.to : range.from) = backward ? got.front().position : got.back().position + 1;
+    }
+    CHECK(seen == by_position(rows, {}));
+    CHECK(most <= 1024 * 1024);
+  }
+}
+
+TEST_CASE("position run: a segment of one event has no permutation") {
+  Row row;
+  row.context_id = "only";
+  row.sequence = 1;
+  row.position = 77;
+  row.event_type = "t";
+  row.payload = "{}";
+  SegmentDirectory directory;
+  const auto reader = directory.open(directory.write({row}));
+  CHECK(rows_of(**reader->read_positions({}, {})) == Rows{row});
+  CHECK(rows_of(**reader->read_positions({78, UINT64_MAX, false}, {})).empty());
+  CHECK(rows_of(**reader->read_positions({0, 77, true}, {})).empty());
+  CHECK(rows_of(**reader->read_positions({77, 78, true}, {})) == Rows{row});
+}
