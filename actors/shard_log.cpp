@@ -42,6 +42,8 @@ ShardLog::ShardLog(ShardId shard, const EngineOptions& options, std::uint64_t me
 }
 
 void ShardLog::submit(Submission submission) {
+  if (sabotaged(Sabotage::settle_before_sync))
+    parts_.watermark.settle(shard_, submission.group);
   in_flight_.fetch_add(1);
   bool schedule = false;
   {
@@ -165,8 +167,7 @@ void ShardLog::make_room(const Submission& submission) {
 
 // What left the log is there for good or gone for good: the event queue may show it, or pass over it.
 void ShardLog::settle() {
-  const bool safe = !failed_ && !unlogged_ && !torn_ && writer_->synced_record() == writer_->last_record();
-  if (!safe && !sabotaged(Sabotage::settle_before_sync))
+  if (failed_ || unlogged_ || torn_ || writer_->synced_record() != writer_->last_record())
     return;
   parts_.watermark.settle(shard_, applied_group());
 }
@@ -182,7 +183,7 @@ void ShardLog::answer(std::vector<Submission>& done, bool synced) {
   for (const Submission& submission : done)
     make_room(submission);
   tell_progress();
-  if (synced || sabotaged(Sabotage::settle_before_sync)) // else a group may be on its way into the log only now
+  if (synced) // else a group may be on its way into the log only now
     settle();
   {
     const RingLater blocked_callers;
