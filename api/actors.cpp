@@ -1,7 +1,12 @@
 #include <weir/actors.hpp>
 
 #include "actors/engine_core.hpp"
+#include "engine/event_queue/pushed_queue.hpp"
 
+#include <atomic>
+#include <deque>
+#include <mutex>
+#include <optional>
 #include <utility>
 
 namespace weir {
@@ -68,6 +73,101 @@ private:
   const std::shared_ptr<ReplayCursor> cursor_;
 };
 
+// The requests of one subscriber, and the subscription that answers them. Its callbacks know it weakly: whoever drops
+// it ends the subscription.
+class Credits : public std::enable_shared_from_this<Credits> {
+public:
+  ~Credits() {
+    if (pushed_)
+      pushed_->cancel();
+  }
+
+  /// In the lane, because finding out where to begin may read segments.
+  void open(const std::shared_ptr<io::Lane>& lane, const std::weak_ptr<EngineCore>& core, SubscribeOptions options) {
+    const auto alive = core.lock();
+    auto cursor = alive ? alive->subscribe(std::move(options)) : Result<QueueCursor>(closing());
+    if (!cursor)
+      return end(std::move(cursor).error());
+    std::unique_lock lock(mutex_);
+    const auto weak = weak_from_this();
+    pushed_ = PushedQueue::start(
+        lane, std::move(*cursor),
+        [weak](QueueBatch&& batch) {
+          if (const auto credits = weak.lock())
+            credits->answer(std::make_shared<QueueBatch>(std::move(batch)));
+        },
+        [weak](Status status) {
+          if (const auto credits = weak.lock())
+            credits->end(std::move(status));
+        },
+        waiting_.size());
+  }
+
+  void add(Reply reply) {
+    std::shared_ptr<PushedQueue> pushed;
+    {
+      const std::lock_guard lock(mutex_);
+      if (ended_)
+        return answer_end(reply);
+      waiting_.push_back(std::move(reply));
+      pushed = pushed_;
+    }
+    if (pushed)
+      pushed->request(1);
+  }
+
+private:
+  void answer(QueueBatchPtr batch) {
+    std::unique_lock lock(mutex_);
+    Reply reply = std::move(waiting_.front());
+    waiting_.pop_front();
+    lock.unlock();
+    reply(caf::make_message(std::move(batch)));
+  }
+
+  void end(Status status) {
+    const std::lock_guard lock(mutex_);
+    ended_ = std::move(status);
+    for (Reply& reply : waiting_)
+      answer_end(reply);
+    waiting_.clear();
+  }
+
+  void answer_end(Reply& reply) const {
+    if (!*ended_)
+      return reply.fail(ended_->error());
+    auto batch = std::make_shared<QueueBatch>();
+    batch->ended = true;
+    reply(caf::make_message(QueueBatchPtr(std::move(batch))));
+  }
+
+  std::mutex mutex_;
+  std::deque<Reply> waiting_;
+  std::shared_ptr<PushedQueue> pushed_;
+  std::optional<Status> ended_;
+};
+
+class Subscriber final : public caf::event_based_actor {
+public:
+  Subscriber(caf::actor_config& config, std::shared_ptr<Credits> credits)
+      : caf::event_based_actor(config), credits_(std::move(credits)) {}
+
+  caf::behavior make_behavior() override {
+    return {[this](detach_atom) { quit(); }};
+  }
+  void on_exit() override { left_.store(true); }
+
+  void enqueue(caf::mailbox_element_ptr what, caf::execution_unit* unit) override {
+    if (!what->content().match_elements<next_atom>() || left_.load())
+      return caf::event_based_actor::enqueue(std::move(what), unit);
+    credits_->add(Reply(*what));
+  }
+
+private:
+  const std::shared_ptr<Credits> credits_;
+  std::atomic<bool> left_{false};
+};
+
 // Stands for the engine in the service's system. Requests are admitted in enqueue(), that is in the sender's thread: a
 // mailbox of ours in between would have no bound.
 class Ingress final : public caf::event_based_actor {
@@ -92,6 +192,8 @@ public:
       query(*what, content.get_as<std::string>(1));
     } else if (content.match_elements<replay_atom, std::string, ReplayOptions>()) {
       replay(*what, content.get_as<std::string>(1), content.get_as<ReplayOptions>(2));
+    } else if (content.match_elements<subscribe_atom, SubscribeOptions>()) {
+      subscribe(*what, content.get_as<SubscribeOptions>(1));
     } else if (content.match_elements<flush_atom>()) {
       flush(*what);
     } else {
@@ -156,6 +258,20 @@ private:
       return reply.fail(closing());
     const caf::actor replayer = home_system().spawn<Replayer, caf::hidden>(std::move(lane), std::move(*cursor));
     reply(caf::make_message(caf::actor_cast<ReplayActor>(replayer)));
+  }
+
+  void subscribe(const caf::mailbox_element& request, const SubscribeOptions& options) {
+    Reply reply(request);
+    if (const Status valid = options.validate(); !valid)
+      return reply.fail(valid.error());
+    const auto core = core_.lock();
+    auto lane = core ? core->make_read_lane() : nullptr;
+    if (!lane)
+      return reply.fail(closing());
+    const auto credits = std::make_shared<Credits>();
+    lane->post([credits, lane, weak = core_, options] { credits->open(lane, weak, options); });
+    const caf::actor handle = home_system().spawn<Subscriber, caf::hidden>(credits);
+    reply(caf::make_message(caf::actor_cast<SubscriptionActor>(handle)));
   }
 
   void flush(const caf::mailbox_element& request) {

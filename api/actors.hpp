@@ -1,5 +1,5 @@
-// weir for services built on CAF: Store, Query, Replay and Flush as typed messages. The one public header that needs
-// CAF.
+// weir for services built on CAF: Store, Query, Replay, Subscribe and Flush as typed messages. The one public header
+// that needs CAF.
 //
 // Purpose: spawn_engine_actor() puts an actor into *your* actor system that stands for the engine. Requests are
 // admitted in the sender's own thread, so a full shard parks or refuses that sender's calls and holds up nobody else;
@@ -26,6 +26,7 @@ using EventList = std::vector<Event>;
 using ConflictList = std::vector<Conflict>;
 using EventBatchPtr = std::shared_ptr<const EventBatch>;
 using QueryResultPtr = std::shared_ptr<const QueryResult>;
+using QueueBatchPtr = std::shared_ptr<const QueueBatch>;
 
 } // namespace weir
 
@@ -33,6 +34,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(weir, caf::first_custom_type_id)
 CAF_ADD_ATOM(weir, weir, store_atom, "store")
 CAF_ADD_ATOM(weir, weir, query_atom, "query")
 CAF_ADD_ATOM(weir, weir, replay_atom, "replay")
+CAF_ADD_ATOM(weir, weir, subscribe_atom, "subscribe")
 CAF_ADD_ATOM(weir, weir, next_atom, "next")
 CAF_ADD_ATOM(weir, weir, flush_atom, "flush")
 CAF_ADD_ATOM(weir, weir, detach_atom, "detach")
@@ -46,6 +48,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::ConflictList)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::Receipt)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::ReplayOptions)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::EventBatchPtr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::SubscribeOptions)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::QueueBatchPtr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::QueryResultPtr)
 CAF_ERROR_CODE_ENUM(weir::Errc, "weir")
 
@@ -68,6 +72,14 @@ using ReplayActor = caf::typed_actor<
     // Ends the actor; the last handle to go does the same.
     detail::Message<detach_atom>::Returns<void>>;
 
+/// One subscription of the event queue: each request is a credit for one batch, answered once there is something to
+/// tell; several may be outstanding and are answered in order.
+using SubscriptionActor = caf::typed_actor<
+    // The next piece of the queue (see QueueBatch). After the end: empty batches that say so.
+    detail::Message<next_atom>::Returns<QueueBatchPtr>,
+    // Ends the actor; the last handle to go does the same.
+    detail::Message<detach_atom>::Returns<void>>;
+
 /// The engine, as an actor of your system. Errors are caf::error of category "weir"; see to_error.
 using EngineActor = caf::typed_actor<
     // Stores one event with the engine's durability.
@@ -79,6 +91,8 @@ using EngineActor = caf::typed_actor<
     detail::Message<query_atom, std::string>::Returns<QueryResultPtr>,
     // Opens a replay of one context; the answer is an actor in your system.
     detail::Message<replay_atom, std::string, ReplayOptions>::Returns<ReplayActor>,
+    // Opens a subscription of the event queue; the answer is an actor in your system.
+    detail::Message<subscribe_atom, SubscribeOptions>::Returns<SubscriptionActor>,
     // Answers once everything acknowledged before is in segments.
     detail::Message<flush_atom>::Returns<void>,
     // Ends the actor, not the engine.

@@ -72,6 +72,7 @@ void add_init(CLI::App& program, Action& chosen);
 void add_store(CLI::App& program, Action& chosen);
 void add_import(CLI::App& program, Action& chosen);
 void add_replay(CLI::App& program, Action& chosen);
+void add_tail(CLI::App& program, Action& chosen);
 void add_query(CLI::App& program, Action& chosen);
 void add_flush(CLI::App& program, Action& chosen);
 void add_stats(CLI::App& program, Action& chosen);

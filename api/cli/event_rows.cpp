@@ -50,4 +50,11 @@ std::vector<EventField> replay_fields(Format format) {
   return {context_id, event_type, sequence, position, timestamp, recorded_at, event_id, metadata, payload};
 }
 
+std::vector<EventField> queue_fields(Format format) {
+  using enum EventField;
+  if (format == Format::table)
+    return {position, context_id, event_type, timestamp, payload};
+  return replay_fields(format);
+}
+
 } // namespace weir::cli

@@ -26,5 +26,7 @@ enum class EventField : std::uint8_t {
 
 /// What is shown of events of one context. Programs get every field; people get what fits a line.
 [[nodiscard]] std::vector<EventField> replay_fields(Format format);
+/// The same of events of all contexts.
+[[nodiscard]] std::vector<EventField> queue_fields(Format format);
 
 } // namespace weir::cli

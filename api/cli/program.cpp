@@ -7,7 +7,7 @@
 namespace weir::cli {
 namespace {
 
-constexpr auto add_commands = {add_init,  add_store, add_import, add_replay, add_query,
+constexpr auto add_commands = {add_init,  add_store, add_import, add_replay, add_tail, add_query,
                                add_flush, add_stats, add_verify, add_salvage};
 
 /// What to type for help with what went wrong.

@@ -83,7 +83,7 @@ class Cli(unittest.TestCase):
 
 
 class Usage(Cli):
-    COMMANDS = ["init", "store", "import", "replay", "query", "flush", "stats", "verify", "salvage"]
+    COMMANDS = ["init", "store", "import", "replay", "tail", "query", "flush", "stats", "verify", "salvage"]
 
     def test_help_lists_every_command_and_each_shows_an_example(self):
         out, _ = self.weir("--help")
@@ -108,6 +108,8 @@ class Usage(Cli):
                  ["store", self.data, "--context", "c", "--type", "t", "--payload", "{}", "--event-id", ""],
                  ["replay", self.data], ["replay", self.data, "c", "--from", "x"],
                  ["replay", self.data, "c", "--limit", "0"], ["replay", self.data, "c", "--to", "18446744073709551616"],
+                 ["tail"], ["tail", self.data, "--from", "x"], ["tail", self.data, "--limit", "0"],
+                 ["tail", self.data, "--where", "payload.n >"], ["tail", self.data, "--where", "payload.n > 1 COUNT"],
                  ["query", self.data, "QUERY *", "--format", "xml"], ["stats", self.data, "--wrong"]]
         for case in cases:
             with self.subTest(case):
@@ -329,6 +331,53 @@ class Import(Cli):
                 self.assertEqual(process.returncode, 1)
                 self.assertRegex(err.decode(), r"^imported 3 events in .*\nweir: interrupted \(standard input\)\n$")
                 self.assertEqual(len(self.rows("replay", data, "c")), 3)
+
+
+class Tail(Cli):
+    def setUp(self):
+        super().setUp()
+        self.import_lines(*(json.dumps({"context_id": f"c-{n % 3}", "event_type": "even" if n % 2 == 0 else "odd",
+                                        "timestamp": n, "payload": {"n": n}}) for n in range(1, 31)))
+
+    def numbers(self, *options):
+        return [row["payload"]["n"] for row in self.rows("tail", self.data, *options)]
+
+    def test_the_last_events_of_all_contexts_in_the_order_they_were_stored(self):
+        self.assertEqual(self.numbers("--limit", "30"), list(range(1, 31)))
+        self.assertEqual(self.numbers(), list(range(21, 31)))
+        self.assertEqual(self.numbers("--limit", "3"), [28, 29, 30])
+        self.weir("flush", self.data)
+        self.assertEqual(self.numbers("--limit", "3"), [28, 29, 30])
+        self.assertEqual(self.numbers("--limit", "100"), list(range(1, 31)))
+
+    def test_filters(self):
+        self.assertEqual(self.numbers("--limit", "2", "--type", "odd"), [27, 29])
+        self.assertEqual(self.numbers("--limit", "2", "--context-prefix", "c-1"), [25, 28])
+        self.assertEqual(self.numbers("--where", "payload.n < 4"), [1, 2, 3])
+        self.assertEqual(self.numbers("--type", "even", "--context-prefix", "c-2", "--where", "payload.n > 10"),
+                         [14, 20, 26])
+        self.assertEqual(self.numbers("--type", "none"), [])
+
+    def test_from_a_position(self):
+        rows = self.rows("tail", self.data, "--limit", "30")
+        position = str(rows[9]["position"])
+        self.assertEqual(self.numbers("--from", position), list(range(10, 31)))
+        self.assertEqual(self.numbers("--from", position, "--limit", "2", "--type", "odd"), [11, 13])
+        self.assertEqual(self.numbers("--from", "0", "--limit", "2"), [1, 2])
+        self.assertEqual(self.numbers("--from", str(rows[-1]["position"] + 1)), [])
+
+    def test_an_empty_directory_and_one_that_is_not_there(self):
+        empty = self.path("empty")
+        self.weir("init", empty)
+        self.assertEqual(self.rows("tail", empty), [])
+        self.weir("tail", self.path("nowhere"), code=1, errors="nowhere")
+
+    def test_formats(self):
+        table = self.weir("tail", self.data, "--limit", "1", "--format", "table")[0]
+        self.assertIn("position", table)
+        self.assertIn("c-0", table)
+        rows = list(csv.DictReader(io.StringIO(self.weir("tail", self.data, "--format", "csv")[0], newline="")))
+        self.assertEqual(len(rows), 10)
 
 
 class Replay(Cli):
