@@ -70,6 +70,15 @@ public:
   virtual void settle() {}
   /// All events of one context, oldest first. Many threads at once.
   virtual void replay(std::string_view context_id, const Visit& visit) = 0;
+  /// Whether scan() works.
+  [[nodiscard]] virtual bool scans() const { return false; }
+  /// All events there are in the order they were stored. Precondition: scans().
+  virtual void scan(const Visit& /*visit*/) {}
+  /// Stores the rows of `source`, `per_second` of them, while a subscriber listens; for each event the time from the
+  /// answer to its store to the subscriber (0 if that was sooner), one after the other. Returns how many there were.
+  virtual std::size_t follow(const RowSource& /*source*/, unsigned /*per_second*/, const Acknowledge& /*heard*/) {
+    return 0;
+  }
   /// Counts all events there are, and their checksum.
   virtual Tally tally() = 0;
   /// How many events the query is true for; nothing if the store knows no queries. The first call may build what the

@@ -90,6 +90,8 @@ std::vector<Goal> judge(const Results& results, const Plan& plan, double payload
   judge.ratio("replay/warm-segments/flushed", "lmdb", at_least, 1.5);
   judge.ratio("replay/warm-segments/flushed", "lmdb", at_most, 1, "p50");
   judge.ratio("replay/cold/flushed", "rocksdb", at_least, 1.3);
+  judge.ratio("queue/catch-up-warm/flushed", "sqlite-rowid", at_least, 2.5);
+  judge.ratio("queue/catch-up-cold/flushed", "sqlite-rowid", at_least, 2.5);
   judge.absolute("reopen/after-kill/synced", at_most, 60, "ms");
   judge.absolute("reopen/clean/flushed", at_most, 20, "ms");
   if (plan.long_events > 0) {

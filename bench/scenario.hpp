@@ -57,6 +57,9 @@ std::vector<Scenario> histories(const Plan& plan);
 /// Stores and replays at once, and one shard overloaded.
 std::vector<Scenario> mixed_loads();
 
+/// Everything in the order of storing, and how soon a subscriber hears of what is new.
+std::vector<Scenario> event_queues();
+
 /// What a new process finds in the job's directory.
 [[nodiscard]] Tally found_after_reopen(const Job& job, unsigned shards);
 

@@ -135,6 +135,20 @@ public:
     replay_.reset();
   }
 
+  void scan(const Visit& visit) {
+    std::vector<std::string> contexts;
+    Statement names(connection_.get(), "SELECT id, name FROM contexts");
+    while (names.step()) {
+      contexts.resize(std::max(contexts.size(), static_cast<std::size_t>(names.integer(0)) + 1));
+      contexts[static_cast<std::size_t>(names.integer(0))] = names.bytes(1);
+    }
+    Statement events(connection_.get(), "SELECT context, type, timestamp, payload, sequence, position, recorded_at "
+                                        "FROM events ORDER BY position");
+    while (events.step())
+      visit(Row{contexts.at(static_cast<std::size_t>(events.integer(0))), type_name(events.integer(1)), events.bytes(3),
+                events.integer(2)});
+  }
+
   Tally tally() {
     // The order of the tables is given: events as they lie, each with a look at its names.
     Statement events(connection_.get(), "SELECT c.name, e.type, e.timestamp, e.payload FROM events e CROSS JOIN "
@@ -336,6 +350,10 @@ public:
     const std::lock_guard lock(readers_mutex_);
     readers_.push_back(std::move(reader));
   }
+
+  [[nodiscard]] bool scans() const override { return layout_.schema == rowid_schema; }
+
+  void scan(const Visit& visit) override { Reader(path_).scan(visit); }
 
   Tally tally() override { return Reader(path_).tally(); }
 

@@ -139,6 +139,65 @@ public:
     }
   }
 
+  [[nodiscard]] bool scans() const override { return true; }
+
+  void scan(const Visit& visit) override {
+    auto events = must(engine_->subscribe({.follow = false}));
+    while (true) {
+      const auto batch = events.next();
+      if (!batch)
+        throw std::runtime_error("weir: " + to_string(batch.error()));
+      for (const auto& event : batch->events)
+        visit(row_of(event));
+      if (batch->ended)
+        return;
+    }
+  }
+
+  std::size_t follow(const RowSource& source, unsigned per_second, const Acknowledge& heard) override {
+    using namespace std::chrono;
+    struct Times {
+      Clock::time_point answered{}, heard{};
+    };
+    std::vector<Times> times; // by place in the source, which the metadata carries
+    std::vector<Row> rows;
+    for (Row row; source(row);)
+      rows.push_back(row);
+    times.resize(rows.size());
+    std::size_t seen = 0;
+    auto events = must(engine_->subscribe({.from = QueueStart::now()}));
+    std::thread subscriber([&] {
+      while (seen < rows.size()) {
+        const auto batch = events.next();
+        if (!batch)
+          return;
+        const auto now = Clock::now();
+        for (const auto& event : batch->events)
+          times[std::stoull(std::string(event.event_id))].heard = now;
+        seen += batch->events.size();
+      }
+    });
+    const auto started = Clock::now();
+    const Acknowledge nothing = [](std::uint64_t) {};
+    Window& window = new_window(4'096, nothing);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      std::this_thread::sleep_until(started + nanoseconds(i * 1'000'000'000 / per_second));
+      Event event = event_of(rows[i]);
+      event.event_id = std::to_string(i);
+      window.enter();
+      engine_->store_async(std::move(event), [&times, &window, i](const Result<Receipt>& receipt) {
+        const auto now = Clock::now();
+        times[i].answered = now;
+        window.leave(receipt, now);
+      });
+    }
+    window.finish();
+    subscriber.join();
+    for (const Times& time : times)
+      heard(static_cast<std::uint64_t>(std::max(nanoseconds(0), nanoseconds(time.heard - time.answered)).count()));
+    return seen;
+  }
+
   Tally tally() override {
     const auto contexts = must(engine_->query("QUERY * COUNT BY context_id"));
     Tally tally;
