@@ -55,6 +55,11 @@ struct EventView {
   std::string_view event_id;
   std::string_view metadata;
   std::string_view payload;
+
+  /// Of all fields of variable length.
+  [[nodiscard]] std::size_t bytes() const noexcept {
+    return context_id.size() + event_type.size() + event_id.size() + metadata.size() + payload.size();
+  }
 };
 
 /// The answer to a store call. A call of n events gets the sequences `sequence ... sequence + n - 1` and the positions
@@ -96,8 +101,7 @@ public:
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
   void add(const EventView& event) {
-    bytes_ += event.context_id.size() + event.event_type.size() + event.event_id.size() + event.metadata.size() +
-              event.payload.size();
+    bytes_ += event.bytes();
     events_.push_back(event);
   }
   /// Makes room for `events` more.

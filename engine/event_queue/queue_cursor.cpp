@@ -9,11 +9,6 @@ namespace weir {
 
 namespace {
 
-std::size_t bytes_of(const EventView& event) {
-  return event.context_id.size() + event.event_type.size() + event.event_id.size() + event.metadata.size() +
-         event.payload.size();
-}
-
 /// The first position of the shard whose event was recorded at `time` or later, or UINT64_MAX.
 Result<Position> first_position_since(const ShardView& view, Timestamp time) {
   for (const auto& segment : *view.segments) {
@@ -214,7 +209,7 @@ Status QueueCursor::take_from(std::size_t number, Position limit, Reading& readi
       wanted = *passes;
     }
     if (wanted) {
-      if (!events.empty() && events.bytes() + bytes_of(*event) > options_.batch_bytes_max) {
+      if (!events.empty() && events.bytes() + event->bytes() > options_.batch_bytes_max) {
         reading.full = true;
         return {};
       }

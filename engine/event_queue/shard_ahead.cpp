@@ -10,6 +10,7 @@ namespace weir {
 namespace {
 
 constexpr std::uint64_t memtable_rows_ahead = 256;
+constexpr std::size_t memtable_bytes_ahead = 256 * KiB;
 // What a reader gets although others hold all there is.
 constexpr std::uint64_t grant_bytes_min = 1 * MiB;
 
@@ -85,9 +86,23 @@ Status ShardAhead::find(Position from) {
 }
 
 void ShardAhead::read_memtable(const MemtableView& memtable, std::uint64_t first, std::uint64_t count) {
-  for (std::uint64_t i = 0; i < count; ++i)
-    rows_.push_back(memtable.row(first + i));
-  owner_ = memtable.memtable();
+  std::size_t bytes = 0;
+  for (std::uint64_t i = 0; i < count && (i == 0 || bytes < memtable_bytes_ahead); ++i) {
+    rows_.push_back(memtable.row(backward_ ? first + count - 1 - i : first + i));
+    bytes += rows_.back().bytes();
+  }
+  if (backward_)
+    std::reverse(rows_.begin(), rows_.end());
+  // Copied: a batch that is kept would keep all of the memtable, which nobody counts once it is flushed.
+  const auto texts = std::make_shared_for_overwrite<char[]>(bytes);
+  char* at = texts.get();
+  for (EventView& row : rows_)
+    for (std::string_view* text : {&row.context_id, &row.event_type, &row.event_id, &row.metadata, &row.payload}) {
+      std::copy(text->begin(), text->end(), at);
+      *text = {at, text->size()};
+      at += text->size();
+    }
+  owner_ = texts;
   left_ = rows_.size();
 }
 

@@ -11,6 +11,7 @@
 #include "engine/shard_view.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 

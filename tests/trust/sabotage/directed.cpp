@@ -89,6 +89,10 @@ constexpr std::array table = {
     Directed{Sabotage::ignore_snapshot_schema_tag, cases("engine", "snapshot file: a state comes back*")},
     Directed{Sabotage::believe_snapshot_of_lost_events, cases("api", "snapshots: one of events that a crash*")},
     Directed{Sabotage::older_snapshot_replaces_newer, cases("engine", "snapshot file: an older snapshot*")},
+    Directed{Sabotage::settle_before_sync, images("durabilities")},
+    Directed{Sabotage::publish_floor_after_draw, cases("actors", "shard watermark: a synced store*")},
+    Directed{Sabotage::ignore_watermark, cases("engine", "queue cursor: nothing at the watermark*")},
+    Directed{Sabotage::checkpoint_skips_held_back, cases("engine", "queue cursor: nothing at the watermark*")},
 };
 static_assert(table.size() + 1 == static_cast<std::size_t>(Sabotage::count), "every mistake has its test");
 static_assert([] {

@@ -1,5 +1,6 @@
 #include "trust/support/disk/judge.hpp"
 
+#include "engine/event_queue/queue_cursor.hpp"
 #include "engine/hash.hpp"
 #include "engine/query/executor.hpp"
 #include "segments/segment_files.hpp"
@@ -153,6 +154,33 @@ void check_same_files(const std::map<std::string, std::uint64_t>& before,
     need(before.contains(path), "I7: opening again makes " + path);
 }
 
+/// The event queue gives what replays give; below a subscriber's checkpoint, what that subscriber has seen.
+void check_queue(PlainEngine& engine, const Ledger& ledger) {
+  std::map<Position, std::string> stored, queued;
+  for (const StoredCall& call : ledger.calls())
+    for (const Row& row : replay(engine.shard(call.shard).table->view(), call.context_id))
+      stored[row.position] = row.payload;
+  auto cursor = must(QueueCursor::open(std::shared_ptr<EventQueue>(std::shared_ptr<void>(), engine.parts.queue.get()),
+                                       {.follow = false}),
+                     "I12: opening the event queue");
+  for (bool more = true; more;) {
+    const QueueBatch batch = must(cursor.read(), "I12: reading the event queue");
+    for (const EventView& event : batch.events) {
+      need(queued.empty() || event.position > queued.rbegin()->first, "I12: the event queue is out of order");
+      queued[event.position] = event.payload;
+    }
+    more = !batch.ended;
+  }
+  need(queued == stored, "I12: the event queue gives other events than replays");
+  const auto behind = stored.lower_bound(ledger.checkpoint());
+  for (auto event = stored.begin(); event != behind; ++event)
+    need(ledger.seen().contains(event->first),
+         "I12: behind what a subscriber has seen there is " + event->second.substr(0, 60));
+  for (const auto& [position, payload] : ledger.seen())
+    need(stored.contains(position) && stored[position] == payload,
+         "I12: a subscriber has seen what is not there: " + payload.substr(0, 60));
+}
+
 /// Stores one event into every shard, in an old context if there is one, and finds it again.
 void check_goes_on(PlainEngine& engine, const Ledger& ledger, const Shown& before) {
   Ledger probes("probe");
@@ -277,6 +305,7 @@ CallSet judge(io::MemoryFileSystem& image, const EngineOptions& options, const L
   image.set_hook({});
   const Shown shown = read_all(*first, ledger);
   check_promises(shown.calls, ledger, judgement.process_only);
+  check_queue(*first, ledger);
   check_files(*first);
   const auto files = data_files(*first, image);
   // What readers saw must outlast the machine, too.

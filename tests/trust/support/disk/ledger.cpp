@@ -96,6 +96,13 @@ void Ledger::begin_life(const CallSet& shown) {
       calls_[i].answer.reset();
 }
 
+void Ledger::seen(Position position, std::string_view payload) {
+  seen_.emplace(position, payload);
+  for (std::size_t i = 0; i < calls_.size(); ++i)
+    if (std::find(calls_[i].payloads.begin(), calls_[i].payloads.end(), payload) != calls_[i].payloads.end())
+      safe_.set(i);
+}
+
 CallSet Ledger::must_be_seen() const {
   CallSet calls = safe_;
   for (std::size_t i = life_began_; i < calls_.size(); ++i)

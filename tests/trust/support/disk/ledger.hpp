@@ -12,9 +12,11 @@
 #include <bitset>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weir::trust {
@@ -57,6 +59,12 @@ public:
   void begin_life(const CallSet& shown);
   /// These are durable, whatever their receipts say.
   void vouch_for(const CallSet& calls) { safe_ |= calls; }
+  /// A subscriber has seen the event with this payload: it is durable, and so is its position.
+  void seen(Position position, std::string_view payload);
+  /// ... and all that it will ever see below this one.
+  void seen_up_to(Position checkpoint) { checkpoint_ = checkpoint; }
+  [[nodiscard]] Position checkpoint() const noexcept { return checkpoint_; }
+  [[nodiscard]] const std::map<Position, std::string>& seen() const noexcept { return seen_; }
   /// The first call of this life.
   [[nodiscard]] std::size_t life_began() const noexcept { return life_began_; }
 
@@ -73,6 +81,8 @@ private:
   std::deque<StoredCall> calls_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::size_t life_began_ = 0;
+  std::map<Position, std::string> seen_;
+  Position checkpoint_ = 0;
   CallSet safe_; // promised by an earlier life
 };
 

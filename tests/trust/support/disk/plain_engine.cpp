@@ -61,6 +61,9 @@ void PlainEngine::start() {
   };
   parts.relieve = [this] { relieve(); };
   parts.segments_changed = [] {};
+  parts.queue = std::make_unique<EventQueue>(
+      *parts.watermark, [this]() -> Result<std::vector<ShardView>> { return views(); }, parts.pinned,
+      parts.options.catch_up_bytes);
   shards_.resize(parts.shards.size());
   for (ShardId i = 0; i < parts.shards.size(); ++i) {
     ShardParts& shard = *parts.shards[i];
@@ -74,8 +77,9 @@ void PlainEngine::start() {
         .reset = [this, &mine](std::uint64_t epoch) { post([&mine, epoch] { mine.pump->renumber(epoch); }); },
         .failed =
             [this, &mine, &shard](const Error& why) {
-              post([&mine, &shard, why] {
+              post([this, &mine, &shard, why] {
                 shard.fail(why);
+                parts.queue->end(why);
                 mine.pump->stop(why);
               });
             },
@@ -147,16 +151,22 @@ bool PlainEngine::deliver() {
   return true;
 }
 
+bool PlainEngine::stepped(bool done) {
+  if (done && after_step)
+    after_step();
+  return done;
+}
+
 bool PlainEngine::step(io::Random& random) {
   switch (random.next() % 4) {
-  case 0: return lookups_->run_one(random) || deliver() || executor_->run_one(random);
-  case 1: return executor_->run_one(random) || deliver() || lookups_->run_one(random);
-  default: return deliver() || executor_->run_one(random) || lookups_->run_one(random);
+  case 0: return stepped(lookups_->run_one(random) || deliver() || executor_->run_one(random));
+  case 1: return stepped(executor_->run_one(random) || deliver() || lookups_->run_one(random));
+  default: return stepped(deliver() || executor_->run_one(random) || lookups_->run_one(random));
   }
 }
 
 void PlainEngine::settle() {
-  while (deliver() || executor_->run_one() || lookups_->run_one()) {
+  while (stepped(deliver() || executor_->run_one() || lookups_->run_one())) {
   }
 }
 

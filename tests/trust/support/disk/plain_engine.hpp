@@ -52,6 +52,8 @@ public:
   [[nodiscard]] ShardParts& shard(ShardId number) { return *parts.shards[number]; }
 
   EngineParts parts;
+  /// Called after each message or job; may be empty.
+  std::function<void()> after_step;
   bool merged = false; ///< The last merge that has ended did so well.
 
 private:
@@ -60,6 +62,7 @@ private:
   void start_flush(ShardId shard);
   void relieve();
   bool deliver();
+  bool stepped(bool done);
   void post(std::function<void()> message) { messages_.push_back(std::move(message)); }
 
   struct PerShard {

@@ -5,6 +5,7 @@
 // as it can.
 #pragma once
 
+#include "engine/event_queue/queue_cursor.hpp"
 #include "engine/io/memory_file_system.hpp"
 #include "engine/io/random.hpp"
 #include "trust/support/disk/ledger.hpp"
@@ -16,6 +17,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -63,12 +65,17 @@ public:
   [[nodiscard]] unsigned retries_known() const noexcept { return retries_known_; }
 
 private:
+  void subscribe();
+  void observe();
+  void end_engine();
+
   EngineOptions options_;
   Ledger ledger_;
   unsigned retries_known_ = 0;
   std::unique_ptr<io::Random> random_;
   std::unique_ptr<io::MemoryFileSystem> fs_;
   std::unique_ptr<PlainEngine> engine_;
+  std::optional<QueueCursor> subscriber_; ///< Reads the event queue after each step, from life to life.
 };
 
 struct Workload {
