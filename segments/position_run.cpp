@@ -92,6 +92,8 @@ public:
     for (std::size_t i = 1; i < order_.size(); ++i)
       if (rows[order_[i]].position <= rows[order_[i - 1]].position)
         return order_damaged();
+    if (!rows.empty() && (rows[order_.front()].position < range.from || rows[order_.back()].position >= range.to))
+      return order_damaged();
     const std::uint64_t bytes = kept_bytes_ + texts_->bytes() + rows.size() * (sizeof(EventView) + sizeof(order_[0]));
     owners_.push_back(std::move(rows_));
     owners_.push_back(std::move(texts_));

@@ -4,6 +4,7 @@
 
 #include "segments/segment_reader.hpp"
 
+#include <algorithm>
 #include <map>
 #include <span>
 
@@ -75,6 +76,23 @@ bool replay(const SegmentReader& reader, const std::string& context, bool whole,
   return true;
 }
 
+/// In position order, a few at a time.
+bool by_position(const SegmentReader& reader, bool whole, Lines& lines) {
+  PositionRange range;
+  while (true) {
+    const auto run = reader.read_positions(range, {.events_max = 7, .bytes_max = 4'096});
+    if (!taken(run, whole))
+      return false;
+    for (std::size_t i = 0; i < (*run)->size(); ++i) {
+      require((**run)[i].position >= range.from, "positions ascend");
+      lines.push_back(line_of((**run)[i]));
+      range.from = (**run)[i].position + 1;
+    }
+    if ((*run)->size() == 0 || range.from == 0)
+      return true;
+  }
+}
+
 void repair(std::string& input, Random&) {
   repair_segment(input);
 }
@@ -105,6 +123,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Lines lines;
   std::map<std::string, Lines> by_context;
   const bool scanned = scan(**reader, whole, lines, by_context);
+  if (Lines in_order; by_position(**reader, whole, in_order) && scanned && whole) {
+    Lines sorted = lines;
+    std::sort(sorted.begin(), sorted.end());
+    std::sort(in_order.begin(), in_order.end());
+    require(in_order == sorted, "the position order gives what a scan gives");
+  }
   by_context.try_emplace("nobody");
   for (const auto& [context, expected] : by_context) {
     Lines forward, backward;
