@@ -218,37 +218,9 @@ TEST_CASE("queue cursor: an error leaves it where it is, and what was read befor
 }
 
 TEST_CASE("queue cursor: a segment without the events that the catalog promises is corruption") {
-  class Liar final : public SegmentReader {
-  public:
-    explicit Liar(std::shared_ptr<FakeSegment> honest) : honest_(std::move(honest)), meta_(honest_->meta()) {
-      meta_.position_max += 10;
-    }
-    [[nodiscard]] const SegmentMeta& meta() const noexcept override { return meta_; }
-    Result<std::optional<ContextRange>> find_context(std::string_view id) const override {
-      return honest_->find_context(id);
-    }
-    Result<bool> read_context(std::string_view id, const SequenceRange& range, const ReadBounds& bounds,
-                              EventBatch& out) const override {
-      return honest_->read_context(id, range, bounds, out);
-    }
-    Result<std::shared_ptr<const PositionRun>> read_positions(const PositionRange& range,
-                                                              const ReadBounds& bounds) const override {
-      return honest_->read_positions(range, bounds);
-    }
-    Result<std::span<const std::string>> types() const override { return honest_->types(); }
-    Result<std::span<const ZoneMeta>> zones() const override { return honest_->zones(); }
-    Result<std::shared_ptr<const ZoneRows>> read_zone(std::size_t zone, ColumnSet columns) const override {
-      return honest_->read_zone(zone, columns);
-    }
-    Status verify() const override { return {}; }
-
-  private:
-    std::shared_ptr<FakeSegment> honest_;
-    SegmentMeta meta_;
-  };
   Shards shards(1);
-  shards.views[0].segments = std::make_shared<const SegmentList>(
-      SegmentList{std::make_shared<Liar>(std::make_shared<FakeSegment>(events({0, 1}), 4))});
+  shards.add_segment(0, events({0, 1}));
+  shards.fakes[0]->promise_up_to(10);
   shards.draw_until(20);
   QueueCursor cursor = shards.cursor({});
   CHECK(positions_of(read(cursor)) == Positions{0, 1});
