@@ -140,7 +140,7 @@ Result<QueueBatch> QueueCursor::read() {
     reading.next = options_.backward ? 0 : std::max(reading.next, reading.end);
   if (exhausted && sabotaged(Sabotage::checkpoint_skips_held_back))
     reading.next = std::max(reading.next, reading.end + 1);
-  batch.ended = reading.left == 0 || (exhausted && (options_.backward || reading.next >= end_));
+  batch.ended = reading.left == 0 || (exhausted && (options_.backward || (!options_.follow && reading.next >= end_)));
   batch.caught_up = exhausted || batch.ended;
   batch.fell_behind = caught_up_ && !batch.caught_up;
   batch.next = reading.next;
