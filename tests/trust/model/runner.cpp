@@ -293,6 +293,8 @@ void Runner::crash(Crash kind) {
                                  : pick(random_, 2) == 0 ? io::CrashPolicy::lose_unsynced()
                                                          : io::CrashPolicy::random_subset(random_());
   note(kind == Crash::kill ? "kill" : "power cut");
+  Position checkpoint = 0;
+  const auto seen = read_queue(checkpoint); // by a subscriber that outlives the engine
   calls_.mark_crash();
   test::SimulatedDisk image = disk_.crash_image(policy);
   count_background();
@@ -325,6 +327,10 @@ void Runner::crash(Crash kind) {
     }
   }
   reference_->crashed(kind, lengths);
+  Position later = 0;
+  auto queued = read_queue(later);
+  queued.erase(queued.lower_bound(checkpoint), queued.end());
+  expect(queued == seen, "below its checkpoint the event queue is not what a subscriber had seen before the crash");
   for (ShardId shard = 0; shard < events_at_open_.size(); ++shard)
     events_at_open_[shard] = reference_->events_of(shard);
 }
@@ -333,6 +339,7 @@ void Runner::check_everything() {
   settle();
   for (const auto& [context, events] : reference_->contexts())
     check_replay(context, {}, reference_->replay(context, {}));
+  check_queue();
 }
 
 void Runner::finish() {

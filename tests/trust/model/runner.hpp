@@ -80,6 +80,9 @@ private:
   void reopen();
   void crash(Crash kind);
   void check_everything();
+  /// All that the event queue gives now, by position; `checkpoint` is where it would go on.
+  std::map<Position, std::string> read_queue(Position& checkpoint);
+  void check_queue();
   void count_background();
 
   Mistake mistake_;
