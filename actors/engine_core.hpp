@@ -47,6 +47,8 @@ public:
   /// Errors: see validate_call.
   Result<StorePtr> make_command(std::string_view context_id, std::span<Event> events,
                                 std::optional<Durability> durability, Expectation expect) const;
+  /// The same for several contexts that are kept together; otherwise `unsupported`.
+  Result<StorePtr> make_command(std::span<ContextEvents> contexts, std::optional<Durability> durability) const;
   /// Sends a command to its shard. Whatever happens, its completion is answered exactly once.
   void submit(StorePtr command, WhenFull when_full,
               std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt);

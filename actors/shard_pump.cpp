@@ -127,7 +127,7 @@ void ShardPump::form() {
   for (const ShardState::Numbered& call : formed.calls) {
     if (call.command->verdict)
       continue;
-    formed.events += call.command->events;
+    formed.events += call.command->all_events();
     formed.bytes += call.command->bytes();
   }
   formed_ = std::move(formed);
@@ -158,16 +158,36 @@ bool ShardPump::submit() {
       submission.answers.push_back({std::move(call.command), {}});
       continue;
     }
-    const CallNumbers numbers{call.first_sequence, position, shard_.recorded_at_max};
-    number_call(command.encoded, numbers,
-                submission.records->add_uninitialized(numbered_call_bytes(command.bytes(), numbers)));
-    const Receipt receipt{call.first_sequence, position, command.events, command.durability, false};
-    position += command.events;
+    if (!command.more.empty()) {
+      add_several(command, *submission.records, position);
+    } else {
+      const CallNumbers numbers{call.first_sequence, position, shard_.recorded_at_max};
+      number_call(command.encoded, numbers,
+                  submission.records->add_uninitialized(numbered_call_bytes(command.encoded.size(), numbers)));
+    }
+    const std::uint32_t events = command.all_events();
+    const Receipt receipt{call.first_sequence, position, events, command.durability, false};
+    position += events;
     submission.answers.push_back({std::move(call.command), receipt});
   }
   formed_.reset();
   shard_.log->submit(std::move(submission));
   return true;
+}
+
+/// One record for all contexts, which is there as a whole or not at all.
+void ShardPump::add_several(const StoreCommand& command, wal::Group& records, Position position) const {
+  std::vector<NumberedCall> calls;
+  std::size_t part = 0;
+  command.for_each_part([&](const std::string&, std::string_view encoded, std::uint32_t events, auto&&) {
+    Receipt& receipt = (*command.receipts)[part++];
+    if (events == 0)
+      return;
+    receipt.position = position;
+    calls.push_back({encoded, {receipt.sequence, position, shard_.recorded_at_max}});
+    position += events;
+  });
+  write_record(calls, records.add_uninitialized(record_bytes(calls)));
 }
 
 void ShardPump::refuse_if_positions_are_blocked() {

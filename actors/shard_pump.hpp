@@ -46,6 +46,7 @@ private:
   bool memory_is_short();
   void form();
   bool submit(); // false: no positions yet
+  void add_several(const StoreCommand& command, wal::Group& records, Position position) const;
   void refuse_if_positions_are_blocked();
   void refuse_all(const Error& why); // what was taken from the inbox
   void refuse_everything();          // once stopped: what is still in the inbox as well

@@ -7,6 +7,7 @@
 
 #include "engine/hash.hpp"
 #include "engine/shard_view.hpp"
+#include "engine/store_command.hpp"
 
 #include <weir/event.hpp>
 #include <weir/result.hpp>
@@ -33,19 +34,23 @@ struct IdQuestion {
     Hash128 content;
     std::optional<Timestamp> timestamp; ///< Only if the caller gave one.
   };
-  std::string context_id;
-  std::vector<Asked> events;
+  /// Of one context. If any of a call's parts has ids, then all that have events do.
+  struct Part {
+    std::string context_id;
+    std::vector<Asked> events;
+  };
+  std::vector<Part> parts;
   std::uint64_t number = 0; ///< The asker's own.
 };
 
-/// `encoded` came from encode_call.
-[[nodiscard]] IdQuestion id_question(std::string_view encoded, std::uint64_t number);
+[[nodiscard]] IdQuestion id_question(const StoreCommand& command, std::uint64_t number);
 
 struct IdAnswer {
   std::uint64_t number = 0; ///< Of the question.
   /// Nothing: no event with a position up to `checked_to` has one of the ids. Otherwise the receipt of the first store,
   /// or `event_id_conflict`; or why the answer cannot be had.
   std::optional<Result<Receipt>> verdict;
+  std::vector<Receipt> receipts{}; ///< Of a call for several contexts whose verdict is a receipt: one for each.
   Position checked_to = 0;
 };
 

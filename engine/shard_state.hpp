@@ -72,8 +72,8 @@ public:
   [[nodiscard]] std::size_t ready() const noexcept { return ready_.size(); }
 
   struct Numbered {
-    StorePtr command; ///< With a verdict: nothing of it is stored.
-    Sequence first_sequence = 0;
+    StorePtr command; ///< With a verdict: nothing of it is stored. Its receipts, if it has some, have their sequences.
+    Sequence first_sequence = 0; ///< In its first context.
   };
   /// Takes ready commands, in order, up to the bounds (but at least one if there is one), judges and numbers them as
   /// group `group`; groups count up from 1.
@@ -89,15 +89,23 @@ public:
 
 private:
   using Entry = ContextCache::Entry;
+  // The entries of a call's contexts, in their order; null: not known. One stays while its `ready` is not 0.
+  struct Entries {
+    Entry* first = nullptr;
+    std::vector<Entry*> more{};
+    [[nodiscard]] bool known() const noexcept;
+    void pin() const noexcept;
+    void unpin() const noexcept;
+  };
   struct Ready {
     StorePtr command;
-    Entry* entry; // stays while its `ready` is not 0
+    Entries entries;
   };
   struct Held {
     StorePtr command;
     enum class Ids : std::uint8_t { nothing, wanted, asked, wait_for_group } ids = Ids::nothing;
     std::uint64_t question = 0; // its number, when asked
-    Entry* entry = nullptr;     // stays while this waits, or look-ups of context and ids could chase each other
+    Entries entries{};          // stay while this waits, or look-ups of contexts and ids could chase each other
   };
   enum class IdState : std::uint8_t { decided, on_their_way, unknown };
   struct GroupIds {
@@ -112,10 +120,13 @@ private:
   Entry* find(std::string_view context_id) { return cache_.find(context_id, cache_.hash(context_id)); }
   Entry& remember(std::string_view context_id, std::uint64_t hash, Sequence last);
   void accept_one(StorePtr command, std::uint64_t hash, const MemoryLookup& lookup);
-  void make_ready(StorePtr command, Entry& entry);
+  Entry* find_or_remember(std::string_view context_id, std::uint64_t hash, const MemoryLookup& lookup);
+  void find_unknown(const StoreCommand& command, Entries& entries);
+  void make_ready(StorePtr command, Entries entries);
   [[nodiscard]] bool overtakes(const StoreCommand& command) const;
-  [[nodiscard]] IdState id_state(const StoreCommand& command, const Entry* entry) const;
-  void hold(Held held, Entry* entry);
+  [[nodiscard]] IdState id_state(const StoreCommand& command, const Entries& entries) const;
+  void hold(Held held);
+  static void judge(StoreCommand& command, const Entries& entries);
   void look_at_held();
   void forget_held();
 

@@ -40,14 +40,14 @@ public:
   ShardTable(ShardId shard, std::uint64_t hash_seed, UnsealedBudget& budget, SegmentList segments);
   ~ShardTable();
 
-  /// Adds the calls of one logged group and shows them to readers.
-  void apply(std::shared_ptr<const void> owner, std::span<const std::string_view> calls, std::uint64_t first_record,
+  /// Adds the records of one logged group and shows them to readers.
+  void apply(std::shared_ptr<const void> owner, std::span<const std::string_view> records, std::uint64_t first_record,
              std::uint64_t owner_bytes);
-  /// As apply, for calls a log was found to hold. `corruption` names the record that is malformed or does not go on
+  /// As apply, for records a log was found to hold. `corruption` names the record that is malformed or does not go on
   /// where its context ends in the memtables; against segments that is checked when the context is read, so that
   /// opening reads none. After an error the table is good for nothing.
-  Status recover(std::shared_ptr<const void> owner, std::span<const std::string_view> calls, std::uint64_t first_record,
-                 std::uint64_t owner_bytes);
+  Status recover(std::shared_ptr<const void> owner, std::span<const std::string_view> records,
+                 std::uint64_t first_record, std::uint64_t owner_bytes);
   /// See Memtable::set_last_record; for the active one.
   void set_last_record(std::uint64_t record) noexcept { active_->set_last_record(record); }
   /// Bytes of the active memtable. Any thread.

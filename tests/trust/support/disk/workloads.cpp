@@ -39,6 +39,12 @@ void Life::store_once(const std::string& context_id, unsigned events, std::size_
   engine_->submit(ledger_.call(context_id, shard, durability, events, bytes, true));
 }
 
+void Life::store_together(const std::string& one, const std::string& other, unsigned events, std::size_t bytes,
+                          Durability durability) {
+  const ShardId shard = engine_->parts.router->shard_of(one);
+  engine_->submit(ledger_.together(one, other, shard, durability, events, bytes, true));
+}
+
 void Life::retry(std::size_t number, Durability durability) {
   const auto told = [this, number](const Result<Receipt>& answer) {
     if (!answer || !answer->duplicate)
@@ -318,6 +324,22 @@ void retries(Life& life) {
   life.settle();
 }
 
+/// Calls for two contexts, alone and among others, small and larger than a block, into both a memtable and a segment.
+void together(Life& life) {
+  for (unsigned i = 0; i < 3; ++i) {
+    life.store_together(life.context(0, i), life.context(0, i + 1), 1 + i, i == 1 ? 5'000 : 60,
+                        i == 2 ? Durability::written : Durability::synced);
+    life.store(life.context(0, i));
+    life.steps(2 * i);
+  }
+  life.settle();
+  life.flush();
+  life.store_together(life.context(0, 1), life.context(0, 2));
+  life.steps(4);
+  life.store_together(life.context(0, 3), life.context(0, 0), 2);
+  life.settle();
+}
+
 bool all_acknowledged(Life& life) {
   const auto& calls = life.ledger().calls();
   return std::all_of(calls.begin(), calls.end(), [](const StoredCall& call) { return call.acknowledged(); });
@@ -409,6 +431,7 @@ constexpr std::array all_workloads{
              .reached = retried,
              .by_chance = true,
              .calls_may_fail = false},
+    Workload{.name = "together", .prepare = begun, .run = together, .reached = flushed<1>, .by_chance = true},
     Workload{.name = "batch_of_1024",
              .prepare = begun,
              .run = batch_of_1024,
