@@ -1,4 +1,5 @@
 #include "actors/engine_core.hpp"
+#include "engine/condition.hpp"
 #include "engine/shard_router.hpp"
 #include "engine/text.hpp"
 
@@ -39,8 +40,22 @@ void append(StoreCommand& whole, StoreCommand& part) {
 
 } // namespace
 
-Result<StorePtr> EngineCore::make_command(std::span<ContextEvents> contexts,
-                                          std::optional<Durability> durability) const {
+Status EngineCore::add_condition(StoreCommand& command, const FailIf& fail_if) {
+  WEIR_TRY(validate_fail_if(fail_if));
+  if (placement_key(command.context_id) != fail_if.group)
+    return fail(
+        Errc::unsupported,
+        format("a condition sees what is kept together with the events stored: context {} is not of group {}, as "
+               "order-{{{}}} is",
+               command.context_id, fail_if.group, fail_if.group),
+        "fail_if");
+  command.fail_if = std::make_unique<FailIf>(fail_if);
+  command.looked_to = fail_if.after;
+  return {};
+}
+
+Result<StorePtr> EngineCore::make_command(std::span<ContextEvents> contexts, std::optional<Durability> durability,
+                                          const std::optional<FailIf>& fail_if) const {
   if (contexts.empty() || contexts.size() > limits::call_contexts_max)
     return fail(contexts.empty() ? Errc::invalid_argument : Errc::too_large,
                 format("a call for {} contexts, 1 to {} are allowed", contexts.size(), limits::call_contexts_max));
@@ -71,6 +86,8 @@ Result<StorePtr> EngineCore::make_command(std::span<ContextEvents> contexts,
     if (whole->bytes() > limits::call_bytes_max)
       return fail(Errc::too_large, format("a call of more than {} bytes", limits::call_bytes_max));
   }
+  if (fail_if)
+    WEIR_TRY(add_condition(*whole, *fail_if));
   if (!whole->more.empty())
     whole->receipts = std::make_shared<std::vector<Receipt>>();
   return whole;

@@ -219,7 +219,7 @@ void ShardLog::answer_verdict(StorePtr command, Durability reached, std::vector<
       conflict.receipt->durability = reached;
   const bool has_last = std::any_of(error.conflicts.begin(), error.conflicts.end(),
                                     [](const Conflict& conflict) { return conflict.current != 0; });
-  if (error.code == Errc::sequence_conflict && has_last && parts_.post_read &&
+  if ((error.code == Errc::sequence_conflict || error.code == Errc::condition_failed) && has_last && parts_.post_read &&
       conflicts_reading_.load() + conflicts.size() < conflicts_reading_max) {
     command->encoded = {};
     command->more = {};

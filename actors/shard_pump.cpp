@@ -14,6 +14,9 @@ void prefetch(std::string_view bytes) {
     __builtin_prefetch(bytes.data() + at);
 }
 
+/// A condition that concerns more events is judged by a look-up thread first.
+constexpr std::uint64_t rows_looked_at_max = 1'024;
+
 } // namespace
 
 ShardPump::ShardPump(EngineParts& parts, ShardParts& shard, Resolved resolved)
@@ -21,9 +24,20 @@ ShardPump::ShardPump(EngineParts& parts, ShardParts& shard, Resolved resolved)
       state_({.cache_entries_max = parts.options.context_cache_entries,
               .held_max = 2 * limits::group_commands_max,
               .cache_hash_seed = parts.directory_seed,
-              .rules_out_ids = [table = shard.table.get()](const StoreCommand& command) {
-                return table->rules_out_event_ids(command.id_hashes, command.ids_checked_to);
-              }}) {
+              .rules_out_ids =
+                  [table = shard.table.get()](const StoreCommand& command) {
+                    return table->rules_out_event_ids(command.id_hashes, command.ids_checked_to);
+                  },
+              .memory_tells =
+                  [table = shard.table.get()](const StoreCommand& command) {
+                    // Once a look-up has seen the rest, what came since is little, or the shard would never get ahead.
+                    const bool looked_up = command.looked_to != command.fail_if->after;
+                    return table->holds_in_memory(command.looked_to, looked_up ? UINT64_MAX : rows_looked_at_max);
+                  },
+              .match_in_memory =
+                  [table = shard.table.get()](const StoreCommand& command) {
+                    return table->first_match_in_memtables(*command.fail_if, command.looked_to);
+                  }}) {
 }
 
 std::optional<Sequence> ShardPump::in_memory(std::string_view context_id) const {
@@ -56,7 +70,8 @@ void ShardPump::move_on() {
       take();
       if (state_.ready() == 0 || refuse_if_disk_is_low() || memory_is_short())
         break;
-      form();
+      if (!form())
+        break;
     }
     if (!submit()) {
       refuse_if_positions_are_blocked();
@@ -121,9 +136,12 @@ bool ShardPump::memory_is_short() {
   return true;
 }
 
-void ShardPump::form() {
+bool ShardPump::form() {
   Formed formed;
-  formed.calls = state_.form_group(limits::group_commands_max, limits::group_bytes_max, ++group_);
+  formed.calls = state_.form_group(limits::group_commands_max, limits::group_bytes_max, group_ + 1);
+  if (formed.calls.empty())
+    return false;
+  ++group_;
   for (const ShardState::Numbered& call : formed.calls) {
     if (call.command->verdict)
       continue;
@@ -131,6 +149,7 @@ void ShardPump::form() {
     formed.bytes += call.command->bytes();
   }
   formed_ = std::move(formed);
+  return true;
 }
 
 bool ShardPump::submit() {

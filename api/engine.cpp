@@ -65,7 +65,7 @@ template <class Core, class F> void guarded(Core&& core, F&& call) {
 
 void send(EngineCore& core, std::string_view context_id, std::span<Event> events, const StoreOptions& options,
           Completion done, WhenFull when_full, Deadline deadline = std::nullopt, Waiter* waiter = nullptr) {
-  auto command = core.make_command(context_id, events, options.durability, options.expect);
+  auto command = core.make_command(context_id, events, options.durability, options.expect, options.fail_if);
   if (!command) {
     done(std::move(command).error());
     return;
@@ -81,7 +81,7 @@ using Receipts = Result<std::vector<Receipt>>;
 void send(EngineCore& core, std::span<ContextEvents> contexts, const StoreOptions& options,
           UniqueFunction<void(Receipts)> done, WhenFull when_full, Deadline deadline = std::nullopt) {
   auto command = options.expect == Expectation::any()
-                     ? core.make_command(contexts, options.durability)
+                     ? core.make_command(contexts, options.durability, options.fail_if)
                      : fail(Errc::invalid_argument, "a call for several contexts has an expectation for each of them");
   if (!command) {
     const CallbackScope inside;

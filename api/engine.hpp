@@ -11,6 +11,7 @@
 
 #include <weir/event.hpp>
 #include <weir/expectation.hpp>
+#include <weir/fail_if.hpp>
 #include <weir/limits.hpp>
 #include <weir/options.hpp>
 #include <weir/query.hpp>
@@ -45,6 +46,10 @@ struct StoreOptions {
   /// context's last sequence and the receipt of the event that has it (Error::conflicts). A call without events only
   /// checks.
   Expectation expect{};
+  /// Nothing is stored if this group has such an event: the error is `condition_failed`, with the first of them in
+  /// Error::conflicts. The group must be that of the contexts stored to, otherwise `unsupported`. Judged behind event
+  /// ids and expectations. A call without events only checks.
+  std::optional<FailIf> fail_if{};
 };
 
 struct QueryOptions {

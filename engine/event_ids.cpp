@@ -1,6 +1,7 @@
 #include "engine/event_ids.hpp"
 
 #include "engine/check.hpp"
+#include "engine/condition.hpp"
 #include "engine/content_hash.hpp"
 #include "engine/event_codec.hpp"
 #include "engine/text.hpp"
@@ -55,7 +56,9 @@ std::vector<IdQuestion::Asked> asked_events(std::string_view encoded) {
 } // namespace
 
 IdQuestion id_question(const StoreCommand& command, std::uint64_t number) {
-  IdQuestion question{{}, number};
+  IdQuestion question{{}, number, std::nullopt, command.looked_to};
+  if (command.fail_if)
+    question.fail_if = *command.fail_if;
   question.parts.reserve(1 + command.more.size());
   command.for_each_part([&](const std::string& context_id, std::string_view encoded, std::uint32_t events, auto&&) {
     question.parts.push_back({context_id, events == 0 ? std::vector<IdQuestion::Asked>{} : asked_events(encoded)});
@@ -229,8 +232,15 @@ Error conflict(const ShardView& view, const IdQuestion& question, const FoundOfP
 IdAnswer judge(const ShardView& view, const IdQuestion& question, const FoundOfParts& found) {
   IdAnswer answer{question.number, {}, {}, 0};
   const bool some = std::any_of(found.begin(), found.end(), [](const Found* each) { return !each->empty(); });
-  if (!some)
+  if (!some) {
+    auto match = question.fail_if ? first_match(view, *question.fail_if, question.looked_to)
+                                  : Result<std::optional<Match>>(std::nullopt);
+    if (!match)
+      answer.verdict = std::move(match).error();
+    else if (*match)
+      answer.verdict = condition_failed(**match);
     return answer;
+  }
   auto receipts = first_receipts(view, question, found);
   if (!receipts)
     answer.verdict = std::move(receipts).error();

@@ -40,15 +40,17 @@ struct IdQuestion {
     std::vector<Asked> events;
   };
   std::vector<Part> parts;
-  std::uint64_t number = 0; ///< The asker's own.
+  std::uint64_t number = 0;        ///< The asker's own.
+  std::optional<FailIf> fail_if{}; ///< Looked at if no id is found.
+  Position looked_to = 0;          ///< Behind this position.
 };
 
 [[nodiscard]] IdQuestion id_question(const StoreCommand& command, std::uint64_t number);
 
 struct IdAnswer {
   std::uint64_t number = 0; ///< Of the question.
-  /// Nothing: no event with a position up to `checked_to` has one of the ids. Otherwise the receipt of the first store,
-  /// or `event_id_conflict`; or why the answer cannot be had.
+  /// Nothing: no event with a position up to `checked_to` has one of the ids, or fails the condition. Otherwise the
+  /// receipt of the first store, `event_id_conflict` or `condition_failed`; or why the answer cannot be had.
   std::optional<Result<Receipt>> verdict;
   std::vector<Receipt> receipts{}; ///< Of a call for several contexts whose verdict is a receipt: one for each.
   Position checked_to = 0;

@@ -111,6 +111,8 @@ public:
   [[nodiscard]] std::uint64_t rows() const noexcept { return rows_; }
   /// Row `number` (0 ... rows()-1) in position order. Views live as long as the memtable.
   [[nodiscard]] EventView row(std::uint64_t number) const;
+  /// The first row with a position above `after`; rows() if there is none.
+  [[nodiscard]] std::uint64_t first_row_behind(Position after) const;
   /// First and last visible sequence of the context (`first_row` is meaningless here), or nothing.
   [[nodiscard]] std::optional<ContextRange> find_context(std::string_view context_id) const;
   /// Sequence of the context's event with this id, 0 if it has none here.

@@ -33,6 +33,20 @@ EventView MemtableView::row(std::uint64_t number) const {
   return view_of(*memtable_->row(number));
 }
 
+std::uint64_t MemtableView::first_row_behind(Position after) const {
+  std::uint64_t first = 0;
+  for (std::uint64_t count = rows_; count != 0;) { // rows are in position order
+    const std::uint64_t half = count / 2;
+    if (memtable_->row(first + half)->position <= after) {
+      first += half + 1;
+      count -= half + 1;
+    } else {
+      count = half;
+    }
+  }
+  return first;
+}
+
 std::span<const Memtable::Row* const> MemtableView::rows_of(const Memtable::Context& context) const {
   std::uint32_t count = context.count.load(std::memory_order_acquire);
   const Memtable::Rows* rows = context.rows.load(std::memory_order_acquire);

@@ -74,6 +74,7 @@ enum class Sabotage : std::uint8_t {
   overlook_ids_on_their_way,
   believe_expectations,
   answer_duplicate_before_sync,
+  overlook_own_group,
   count ///< Not one of them.
 };
 

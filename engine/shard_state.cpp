@@ -67,7 +67,11 @@ bool ShardState::overtakes(const StoreCommand& command) const {
 }
 
 ShardState::IdState ShardState::id_state(const StoreCommand& command, const Entries& entries) const {
-  if (command.id_hashes.empty() || command.verdict)
+  if (command.verdict)
+    return IdState::decided;
+  if (command.fail_if && options_.memory_tells && !options_.memory_tells(command))
+    return IdState::unknown;
+  if (command.id_hashes.empty())
     return IdState::decided;
   for (const std::uint64_t hash : command.id_hashes)
     if (ids_on_their_way_.contains(hash) && !sabotaged(Sabotage::overlook_ids_on_their_way))
@@ -210,6 +214,7 @@ void ShardState::resolved(Answers answers) {
     held.ids = Held::Ids::nothing;
     asked_events_ -= held.command->all_events();
     held.command->ids_checked_to = std::max(held.command->ids_checked_to, answer->second->checked_to);
+    held.command->looked_to = std::max(held.command->looked_to, answer->second->checked_to);
     if (answer->second->verdict) {
       held.command->verdict = std::make_unique<Result<Receipt>>(*std::move(answer->second->verdict));
       if (held.command->receipts)
@@ -289,9 +294,12 @@ std::vector<ShardState::Numbered> ShardState::form_group(std::size_t commands_ma
   std::vector<Numbered> numbered;
   GroupIds ids{group, {}};
   std::size_t bytes = 0;
+  Turn turn = Turn::now;
   while (!ready_.empty() && numbered.size() < commands_max) {
     StorePtr& command = ready_.front().command;
     if (!numbered.empty() && bytes + command->bytes() > bytes_max)
+      break;
+    if (command->fail_if && !command->verdict && (turn = turn_of(*command, numbered)) != Turn::now)
       break;
     bytes_ -= command->bytes();
     Entries& entries = ready_.front().entries;
@@ -304,6 +312,8 @@ std::vector<ShardState::Numbered> ShardState::form_group(std::size_t commands_ma
     if (!command->verdict) {
       ids.hashes.insert(ids.hashes.end(), command->id_hashes.begin(), command->id_hashes.end());
       judge(*command, entries);
+      if (command->fail_if)
+        judge_condition(*command, numbered);
     }
     if (command->verdict) {
       numbered.push_back({std::move(command), 0});
@@ -319,7 +329,35 @@ std::vector<ShardState::Numbered> ShardState::form_group(std::size_t commands_ma
   }
   if (!ids.hashes.empty())
     group_ids_.push_back(std::move(ids));
+  if (!numbered.empty())
+    formed_ = group;
+  condition_waits_ = turn == Turn::later;
+  if (turn == Turn::look_up) // a flush came between: it waits again, and so does who must not overtake it
+    accept(take_all(), [](std::string_view) { return std::optional<Sequence>(); });
   return numbered;
+}
+
+/// A condition is judged when nothing is in flight, or behind calls of its own group: those can be looked at.
+ShardState::Turn ShardState::turn_of(const StoreCommand& command, const std::vector<Numbered>& before) const {
+  if (applied_ < formed_)
+    return Turn::later;
+  // Looking at the calls before costs as many steps for each condition: few are judged in one group.
+  constexpr std::ptrdiff_t conditions_max = 64;
+  if (std::count_if(before.begin(), before.end(),
+                    [](const Numbered& each) { return each.command->fail_if != nullptr; }) >= conditions_max)
+    return Turn::later;
+  return options_.memory_tells && !options_.memory_tells(command) ? Turn::look_up : Turn::now;
+}
+
+void ShardState::judge_condition(StoreCommand& command, const std::vector<Numbered>& before) const {
+  if (command.verdict && !(*command.verdict).ok())
+    return; // its expectation failed
+  std::optional<Match> match = options_.match_in_memory ? options_.match_in_memory(command) : std::nullopt;
+  for (std::size_t i = 0; !match && i < before.size() && !sabotaged(Sabotage::overlook_own_group); ++i)
+    if (!before[i].command->verdict)
+      match = first_match(*before[i].command, before[i].first_sequence, *command.fail_if);
+  if (match)
+    command.verdict = std::make_unique<Result<Receipt>>(condition_failed(*match));
 }
 
 void ShardState::applied(std::uint64_t group) {
@@ -360,6 +398,7 @@ std::vector<StorePtr> ShardState::take_all() {
   pending_.clear();
   wanted_.clear();
   asked_events_ = 0;
+  condition_waits_ = false;
   ++round_;
   return all;
 }

@@ -170,6 +170,23 @@ bool ShardTable::rules_out_event_ids(std::span<const std::uint64_t> hashes, Posi
          std::none_of(passive_.begin(), passive_.end(), [&](const auto& memtable) { return holds(*memtable); });
 }
 
+bool ShardTable::holds_in_memory(Position after, std::uint64_t rows_max) const {
+  const ShardView now = view();
+  if (!now.segments->empty() && now.segments->back()->meta().position_max > after)
+    return false;
+  std::uint64_t rows = 0;
+  for (const MemtableView& memtable : now.memtables)
+    rows += memtable.rows() - memtable.first_row_behind(after);
+  return rows <= rows_max;
+}
+
+std::optional<Match> ShardTable::first_match_in_memtables(const FailIf& condition, Position after) const {
+  for (const MemtableView& memtable : view().memtables)
+    if (auto match = first_match(memtable, condition, after))
+      return match;
+  return std::nullopt;
+}
+
 std::shared_ptr<const SegmentList> ShardTable::segments() const {
   const std::lock_guard lock(mutex_);
   return segments_;

@@ -7,6 +7,7 @@
 // a view is a prefix.
 #pragma once
 
+#include "engine/condition.hpp"
 #include "engine/flush_queue.hpp"
 #include "engine/shard_view.hpp"
 
@@ -71,6 +72,10 @@ public:
   /// Whether certainly no event with a position above `checked_to` has an id with one of these hashes: none in the
   /// memtables, and no segment reaches so far.
   [[nodiscard]] bool rules_out_event_ids(std::span<const std::uint64_t> hashes, Position checked_to) const;
+  /// Whether the memtables have all events behind `after`, and at most `rows_max` of them.
+  [[nodiscard]] bool holds_in_memory(Position after, std::uint64_t rows_max) const;
+  /// The first event in the memtables behind `after` that the condition speaks of.
+  [[nodiscard]] std::optional<Match> first_match_in_memtables(const FailIf& condition, Position after) const;
   [[nodiscard]] std::shared_ptr<const SegmentList> segments() const;
   /// Largest `recorded_at` among the segments.
   [[nodiscard]] Timestamp recorded_at_max() const;

@@ -8,6 +8,7 @@
 
 #include <weir/event.hpp>
 #include <weir/expectation.hpp>
+#include <weir/fail_if.hpp>
 #include <weir/result.hpp>
 
 #include "engine/bell.hpp"
@@ -81,6 +82,8 @@ struct StoreCommand {
   std::shared_ptr<std::vector<Receipt>> receipts;
   std::vector<std::uint64_t> id_hashes; ///< See hash_event_ids; of all contexts.
   Position ids_checked_to = 0;          ///< No event with a position up to here has one of the ids.
+  std::unique_ptr<FailIf> fail_if;      ///< If the call has a condition. It is judged behind what it expects.
+  Position looked_to = 0;               ///< No event up to here makes the condition fail; at first FailIf::after.
   /// Once it is decided that nothing of the call is stored: its answer, due in its turn.
   std::unique_ptr<Result<Receipt>> verdict;
   /// Who sends: calls of one sender to one shard keep their order. Any number that is the sender's own.

@@ -107,6 +107,8 @@ constexpr std::array texts = {
     SabotageText{Sabotage::believe_expectations, "believe_expectations", "every expectation is taken to hold"},
     SabotageText{Sabotage::answer_duplicate_before_sync, "answer_duplicate_before_sync",
                  "a retry is told that its event is synced before it is"},
+    SabotageText{Sabotage::overlook_own_group, "overlook_own_group",
+                 "a condition does not see the calls before it in its own group"},
 };
 static_assert(texts.size() + 1 == static_cast<std::size_t>(Sabotage::count), "every sabotage has its text");
 static_assert([] {
