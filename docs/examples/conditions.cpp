@@ -58,6 +58,20 @@ bool book(weir::Engine& engine, const std::string& flight, int count) {
   }
 }
 
+// A name may be taken once, whichever accounts there are.
+bool register_name(weir::Engine& engine, const std::string& account, const std::string& name) {
+  weir::Event registered{.event_type = "registered", .payload = "{}", .metadata = R"({"tags": [")" + name + R"("]})"};
+  // Stored only if no account has registered the name.
+  auto receipt = engine.store("{accounts}-" + account, {registered},
+                              {.fail_if = weir::FailIf{.group = "accounts", .types = {"registered"}, .tags = {name}}});
+  if (receipt)
+    return true;
+  if (receipt.code() != weir::Errc::condition_failed)
+    give_up(receipt.error());
+  std::cout << name << " is taken by " << receipt.error().conflicts[0].context_id << '\n';
+  return false;
+}
+
 // Moves a seat to a later flight of the same day, or does nothing at all.
 void rebook(weir::Engine& engine) {
   // Flights of one day have the same text in braces, so they are kept together.
@@ -119,6 +133,8 @@ int main(int argc, char** argv) {
     give_up(check.error());
   std::cout << "flight-1 has come to " << check->last_sequence() << '\n';
 
+  if (!register_name(engine, "7", "ada") || register_name(engine, "8", "ada"))
+    return 1;
   rebook(engine);
   pay(engine);
 }

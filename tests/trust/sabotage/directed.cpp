@@ -84,8 +84,8 @@ constexpr std::array table = {
     Directed{Sabotage::forget_event_ids, cases("actors", "shard pump: a retry answers the first receipt*")},
     Directed{Sabotage::overlook_ids_on_their_way, cases("engine", "shard state: an id on its way*")},
     Directed{Sabotage::believe_expectations, cases("engine", "shard state: of calls that expect*")},
-    Directed{Sabotage::overlook_own_group, cases("engine", "shard state: a condition sees*")},
     Directed{Sabotage::answer_duplicate_before_sync, cases("actors", "shard pump: a retry of an unsynced event*")},
+    Directed{Sabotage::overlook_own_group, cases("engine", "shard state: a condition sees*")},
 };
 static_assert(table.size() + 1 == static_cast<std::size_t>(Sabotage::count), "every mistake has its test");
 static_assert([] {
