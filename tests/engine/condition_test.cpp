@@ -1,8 +1,7 @@
 #include "engine/condition.hpp"
 #include "engine/event_codec.hpp"
 #include "engine/json/json.hpp"
-#include "tests/support/calls.hpp"
-#include "tests/support/memory_segment.hpp"
+#include "tests/engine/query/fake_shard.hpp"
 #include "tests/support/why.hpp"
 
 #include <doctest/doctest.h>
@@ -16,40 +15,12 @@ namespace weir {
 
 namespace {
 
-using test::MemorySegment;
-
 Event event(const std::string& type, const std::string& metadata = "") {
   return {.event_type = type, .payload = "{}", .metadata = metadata};
 }
 
-struct Stored {
-  std::string context;
-  Event event;
-  Sequence sequence;
-  Position position;
-};
-
-std::shared_ptr<Memtable> memtable_of(const std::vector<Stored>& events) {
-  const auto memtable = std::make_shared<Memtable>(1);
-  std::vector<std::string> encoded;
-  for (const Stored& each : events)
-    encoded.push_back(test::encoded_call(each.context, std::vector<Event>{each.event},
-                                         {each.sequence, each.position, test::at_us(50)}));
-  test::apply_calls(*memtable, std::move(encoded));
-  memtable->publish();
-  return memtable;
-}
-
-ShardView view_of(const std::vector<std::vector<Stored>>& segments, const std::vector<Stored>& memtable) {
-  ShardView view;
-  auto list = std::make_shared<SegmentList>();
-  for (const auto& segment : segments) {
-    const auto sorted = MemtableView(memtable_of(segment)).sorted();
-    list->push_back(std::make_shared<MemorySegment>(*sorted));
-  }
-  view.segments = std::move(list);
-  view.memtables.emplace_back(memtable_of(memtable));
-  return view;
+test::StoredEvent at(const std::string& context, const Event& event, Sequence sequence, Position position) {
+  return {context, sequence, position, {}, {}, event.event_type, event.event_id, event.metadata, event.payload};
 }
 
 std::string found(const ShardView& view, const FailIf& condition) {
@@ -84,9 +55,12 @@ TEST_CASE("tags: the strings of metadata.tags, wherever that stands and however 
 TEST_CASE("condition: the first event of the group behind a position, of one of the types, with all the tags") {
   const std::string both = R"({"tags":["a","b"]})", one = R"({"tags":["a"]})";
   // Segments are sorted by context: what is first by position is not first there.
-  const ShardView view = view_of({{{"z-{1}", event("x", one), 1, 10}, {"a-{1}", event("y", both), 1, 11}},
-                                  {{"z-{1}", event("y", both), 2, 20}, {"a-{1}", event("y", both), 2, 21}}},
-                                 {{"b-{2}", event("x", both), 1, 30}, {"c-{1}", event("x", both), 1, 31}});
+  const auto older = std::make_shared<test::FakeSegment>(
+      std::vector{at("a-{1}", event("y", both), 1, 11), at("z-{1}", event("x", one), 1, 10)}, 1);
+  const auto newer = std::make_shared<test::FakeSegment>(
+      std::vector{at("a-{1}", event("y", both), 2, 21), at("z-{1}", event("y", both), 2, 20)}, 1);
+  const ShardView view = test::make_view({older, newer}, {test::make_memtable({at("b-{2}", event("x", both), 1, 30),
+                                                                               at("c-{1}", event("x", both), 1, 31)})});
   CHECK(found(view, {.group = "1"}) == "z-{1} 1");
   CHECK(found(view, {.group = "1", .types = {"y"}}) == "a-{1} 1");
   CHECK(found(view, {.group = "1", .types = {"y"}, .after = 11}) == "z-{1} 2");
@@ -99,6 +73,17 @@ TEST_CASE("condition: the first event of the group behind a position, of one of 
   CHECK(found(view, {.group = "1", .types = {"none"}}) == "nothing");
   CHECK(found(view, {.group = "1", .tags = {"a", "none"}}) == "nothing");
   CHECK(found(view, {.group = "z-{1}"}) == "nothing"); // an id is no group
+  // Read is what may matter: nothing up to the position, no other type, metadata for tags alone.
+  older->reads.clear();
+  newer->reads.clear();
+  CHECK(found(view, {.group = "1", .types = {"x"}, .after = 20}) == "c-{1} 1");
+  CHECK(older->reads.empty());
+  CHECK(newer->reads.empty());
+  CHECK(found(view, {.group = "1", .types = {"y"}, .after = 20}) == "a-{1} 2");
+  REQUIRE(newer->reads.size() == 1);
+  CHECK((newer->reads[0].columns & column_metadata) == 0);
+  newer->on_read = [] { return fail(Errc::corruption, "damaged"); };
+  CHECK(first_match(view, {.group = "1", .types = {"y"}, .after = 20}, 20).code() == Errc::corruption);
 }
 
 TEST_CASE("condition: a call on its way is seen with the sequences it has got") {

@@ -98,6 +98,7 @@ TEST_CASE("shard state: a condition that memory cannot judge is looked up, again
   CHECK(asked.ids[0].fail_if->group == "1");
   CHECK(asked.ids[0].looked_to == 10);
   ShardState::Answers answers{asked.round, {}, {}};
+  answers.last_sequences.emplace_back("b", Sequence{0}); // asked for meanwhile
   answers.ids.push_back({asked.ids[0].number, std::nullopt, {}, 50});
   in_memory = true;
   state.resolved(std::move(answers));
