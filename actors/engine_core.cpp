@@ -23,7 +23,8 @@ Error closing_error() {
 } // namespace
 
 Result<StorePtr> EngineCore::make_command(std::string_view context_id, std::span<Event> events,
-                                          std::optional<Durability> durability, Expectation expect) const {
+                                          std::optional<Durability> durability, Expectation expect,
+                                          const std::optional<FailIf>& fail_if) const {
   const Durability wanted = durability.value_or(parts_.options.durability);
   if (wanted != Durability::buffered && wanted != Durability::written && wanted != Durability::synced)
     return fail(Errc::invalid_argument,
@@ -35,7 +36,9 @@ Result<StorePtr> EngineCore::make_command(std::string_view context_id, std::span
   auto command = std::make_unique<StoreCommand>();
   command->context_id = context_id;
   command->expect = expect;
-  if (events.empty() && expect != Expectation::any()) {
+  if (fail_if)
+    WEIR_TRY(add_condition(*command, *fail_if));
+  if (events.empty() && (expect != Expectation::any() || fail_if)) {
     WEIR_TRY(validate_context_id(context_id));
     command->durability = wanted;
     return command;

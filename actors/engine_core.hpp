@@ -44,10 +44,14 @@ public:
   static Result<std::shared_ptr<EngineCore>> open(EngineSeams seams, EngineOptions options);
   ~EngineCore();
 
-  /// Validates and encodes one call; an event's own context_id may be empty. Without events it must expect something.
-  /// Errors: see validate_call.
+  /// Validates and encodes one call; an event's own context_id may be empty. Without events it must expect something,
+  /// or have a condition, whose group must be that of the context; otherwise `unsupported`. Errors: see validate_call.
   Result<StorePtr> make_command(std::string_view context_id, std::span<Event> events,
-                                std::optional<Durability> durability, Expectation expect) const;
+                                std::optional<Durability> durability, Expectation expect,
+                                const std::optional<FailIf>& fail_if = {}) const;
+  /// The same for several contexts that are kept together; otherwise `unsupported`.
+  Result<StorePtr> make_command(std::span<ContextEvents> contexts, std::optional<Durability> durability,
+                                const std::optional<FailIf>& fail_if = {}) const;
   /// Sends a command to its shard. Whatever happens, its completion is answered exactly once.
   void submit(StorePtr command, WhenFull when_full,
               std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt);
@@ -77,6 +81,7 @@ public:
   Status close(std::chrono::milliseconds timeout_ms);
 
 private:
+  static Status add_condition(StoreCommand& command, const FailIf& fail_if);
   struct ActorSide;
 
   EngineCore();

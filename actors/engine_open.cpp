@@ -107,13 +107,18 @@ Status open_shard(EngineParts& parts, const CatalogState& state, const ShardReco
   shard.table = std::make_unique<ShardTable>(record.shard, parts.directory_seed, *parts.unsealed, std::move(readers));
   shard.recorded_at_max = shard.table->recorded_at_max();
 
-  const auto visit = [&](std::uint64_t first_record, std::span<const std::string_view> calls,
+  const auto visit = [&](std::uint64_t first_record, std::span<const std::string_view> records,
                          std::shared_ptr<const void> owner, std::uint64_t owner_bytes) -> Status {
-    WEIR_TRY(shard.table->recover(std::move(owner), calls, first_record, owner_bytes));
-    for (const std::string_view call : calls) {
-      const CallHeader header = CallReader::open(call)->header();
-      shard.recorded_at_max = std::max(shard.recorded_at_max, header.recorded_at);
-      parts.recovered_events += header.events;
+    WEIR_TRY(shard.table->recover(std::move(owner), records, first_record, owner_bytes));
+    std::vector<std::string_view> calls;
+    for (const std::string_view body : records) {
+      calls.clear();
+      WEIR_TRY(split_record(body, calls));
+      for (const std::string_view call : calls) {
+        const CallHeader header = CallReader::open(call)->header();
+        shard.recorded_at_max = std::max(shard.recorded_at_max, header.recorded_at);
+        parts.recovered_events += header.events;
+      }
     }
     if (shard.table->active_bytes() >= memtable_bytes_max)
       shard.table->freeze();

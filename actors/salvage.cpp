@@ -265,7 +265,7 @@ private:
   Status add_logs(ShardId id, ShardSalvage& shard) {
     const auto visit = [&](std::string_view body) -> Status {
       // The body is as it was written; if it makes no sense all the same, it is no call.
-      if (const Status added = shard.add_call(body); !added)
+      if (const Status added = shard.add_record(body); !added)
         lost(added.error());
       return {};
     };

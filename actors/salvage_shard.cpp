@@ -31,6 +31,14 @@ void ShardSalvage::add_segment(std::unique_ptr<segments::SegmentSalvage> segment
   sources_.push_back(std::move(source));
 }
 
+Status ShardSalvage::add_record(std::string_view record) {
+  std::vector<std::string_view> calls;
+  WEIR_TRY(split_record(record, calls));
+  for (const std::string_view call : calls)
+    WEIR_TRY(add_call(call));
+  return {};
+}
+
 Status ShardSalvage::add_call(std::string_view call) {
   auto reader = CallReader::open(call);
   if (!reader)

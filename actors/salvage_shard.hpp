@@ -22,12 +22,13 @@ public:
 
   /// `live`: the catalog lists it, or there is no catalog to say so. Live ones are added oldest first.
   void add_segment(std::unique_ptr<segments::SegmentSalvage> segment, bool live);
-  /// The events of one call from a log.
-  Status add_call(std::string_view call);
+  /// The events of one record of a log.
+  Status add_record(std::string_view record);
   /// Hands everything to the sink.
   Status run();
 
 private:
+  Status add_call(std::string_view call);
   struct Source {
     std::unique_ptr<segments::SegmentSalvage> segment;
     bool live = false;

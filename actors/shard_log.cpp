@@ -202,8 +202,7 @@ void ShardLog::answer(std::vector<Submission>& done, bool synced) {
           answer_verdict(std::move(each.command), rests_on, conflicts);
           continue;
         }
-        each.receipt.durability = submission.strongest;
-        each.command->done(each.receipt);
+        each.command->answer(each.receipt, submission.strongest);
       }
       if (!conflicts.empty())
         answer_conflicts(std::move(conflicts), rests_on);
@@ -222,17 +221,19 @@ void ShardLog::answer(std::vector<Submission>& done, bool synced) {
 void ShardLog::answer_verdict(StorePtr command, Durability reached, std::vector<StorePtr>& conflicts) {
   const std::unique_ptr<Result<Receipt>> verdict = std::move(command->verdict);
   if (verdict->ok()) {
-    (*verdict)->durability = reached;
-    command->done(std::move(*verdict));
+    command->answer(**verdict, reached);
     return;
   }
   Error error = std::move(*verdict).error();
   for (Conflict& conflict : error.conflicts)
     if (conflict.receipt)
       conflict.receipt->durability = reached;
-  if (error.code == Errc::sequence_conflict && error.conflicts.front().current != 0 && parts_.post_read &&
+  const bool has_last = std::any_of(error.conflicts.begin(), error.conflicts.end(),
+                                    [](const Conflict& conflict) { return conflict.current != 0; });
+  if ((error.code == Errc::sequence_conflict || error.code == Errc::condition_failed) && has_last && parts_.post_read &&
       conflicts_reading_.load() + conflicts.size() < conflicts_reading_max) {
     command->encoded = {};
+    command->more = {};
     command->verdict = std::make_unique<Result<Receipt>>(std::move(error));
     conflicts.push_back(std::move(command));
     return;
@@ -249,6 +250,8 @@ void ShardLog::answer_conflicts(std::vector<StorePtr> conflicts, Durability reac
     for (const StorePtr& command : conflicts) {
       Error error = std::move(*command->verdict).error();
       for (Conflict& conflict : error.conflicts) {
+        if (conflict.current == 0)
+          continue;
         EventBatch last;
         const auto read =
             read_context(view, conflict.context_id, {conflict.current, conflict.current, false}, {}, last);

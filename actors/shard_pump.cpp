@@ -15,6 +15,9 @@ void prefetch(std::string_view bytes) {
     __builtin_prefetch(bytes.data() + at);
 }
 
+/// A condition that concerns more events is judged by a look-up thread first.
+constexpr std::uint64_t rows_looked_at_max = 1'024;
+
 } // namespace
 
 ShardPump::ShardPump(EngineParts& parts, ShardParts& shard, Resolved resolved)
@@ -22,9 +25,20 @@ ShardPump::ShardPump(EngineParts& parts, ShardParts& shard, Resolved resolved)
       state_({.cache_entries_max = parts.options.context_cache_entries,
               .held_max = 2 * limits::group_commands_max,
               .cache_hash_seed = parts.directory_seed,
-              .rules_out_ids = [table = shard.table.get()](const StoreCommand& command) {
-                return table->rules_out_event_ids(command.id_hashes, command.ids_checked_to);
-              }}) {
+              .rules_out_ids =
+                  [table = shard.table.get()](const StoreCommand& command) {
+                    return table->rules_out_event_ids(command.id_hashes, command.ids_checked_to);
+                  },
+              .memory_tells =
+                  [table = shard.table.get()](const StoreCommand& command) {
+                    // Once a look-up has seen the rest, what came since is little, or the shard would never get ahead.
+                    const bool looked_up = command.looked_to != command.fail_if->after;
+                    return table->holds_in_memory(command.looked_to, looked_up ? UINT64_MAX : rows_looked_at_max);
+                  },
+              .match_in_memory =
+                  [table = shard.table.get()](const StoreCommand& command) {
+                    return table->first_match_in_memtables(*command.fail_if, command.looked_to);
+                  }}) {
 }
 
 std::optional<Sequence> ShardPump::in_memory(std::string_view context_id) const {
@@ -57,7 +71,8 @@ void ShardPump::move_on() {
       take();
       if (state_.ready() == 0 || refuse_if_disk_is_low() || memory_is_short())
         break;
-      form();
+      if (!form())
+        break;
     }
     if (!submit()) {
       refuse_if_positions_are_blocked();
@@ -122,16 +137,20 @@ bool ShardPump::memory_is_short() {
   return true;
 }
 
-void ShardPump::form() {
+bool ShardPump::form() {
   Formed formed;
-  formed.calls = state_.form_group(limits::group_commands_max, limits::group_bytes_max, ++group_);
+  formed.calls = state_.form_group(limits::group_commands_max, limits::group_bytes_max, group_ + 1);
+  if (formed.calls.empty())
+    return false;
+  ++group_;
   for (const ShardState::Numbered& call : formed.calls) {
     if (call.command->verdict)
       continue;
-    formed.events += call.command->events;
+    formed.events += call.command->all_events();
     formed.bytes += call.command->bytes();
   }
   formed_ = std::move(formed);
+  return true;
 }
 
 bool ShardPump::submit() {
@@ -165,16 +184,36 @@ bool ShardPump::submit() {
       submission.answers.push_back({std::move(call.command), {}});
       continue;
     }
-    const CallNumbers numbers{call.first_sequence, position, shard_.recorded_at_max};
-    number_call(command.encoded, numbers,
-                submission.records->add_uninitialized(numbered_call_bytes(command.bytes(), numbers)));
-    const Receipt receipt{call.first_sequence, position, command.events, command.durability, false};
-    position += command.events;
+    if (!command.more.empty()) {
+      add_several(command, *submission.records, position);
+    } else {
+      const CallNumbers numbers{call.first_sequence, position, shard_.recorded_at_max};
+      number_call(command.encoded, numbers,
+                  submission.records->add_uninitialized(numbered_call_bytes(command.encoded.size(), numbers)));
+    }
+    const std::uint32_t events = command.all_events();
+    const Receipt receipt{call.first_sequence, position, events, command.durability, false};
+    position += events;
     submission.answers.push_back({std::move(call.command), receipt});
   }
   formed_.reset();
   shard_.log->submit(std::move(submission));
   return true;
+}
+
+/// One record for all contexts, which is there as a whole or not at all.
+void ShardPump::add_several(const StoreCommand& command, wal::Group& records, Position position) const {
+  std::vector<NumberedCall> calls;
+  std::size_t part = 0;
+  command.for_each_part([&](const std::string&, std::string_view encoded, std::uint32_t events, auto&&) {
+    Receipt& receipt = (*command.receipts)[part++];
+    if (events == 0)
+      return;
+    receipt.position = position;
+    calls.push_back({encoded, {receipt.sequence, position, shard_.recorded_at_max}});
+    position += events;
+  });
+  write_record(calls, records.add_uninitialized(record_bytes(calls)));
 }
 
 void ShardPump::refuse_if_positions_are_blocked() {

@@ -44,8 +44,9 @@ private:
   void start_lookups();
   bool refuse_if_disk_is_low();
   bool memory_is_short();
-  void form();
+  bool form();   // false: what is ready waits for groups in flight, or for a look-up
   bool submit(); // false: no positions yet
+  void add_several(const StoreCommand& command, wal::Group& records, Position position) const;
   void refuse_if_positions_are_blocked();
   void refuse_all(const Error& why); // what was taken from the inbox
   void refuse_everything();          // once stopped: what is still in the inbox as well

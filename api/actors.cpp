@@ -212,7 +212,7 @@ private:
     const auto core = core_.lock();
     if (!core)
       return reply.fail(closing());
-    auto command = core->make_command(context_id, events, options.durability, options.expect);
+    auto command = core->make_command(context_id, events, options.durability, options.expect, options.fail_if);
     if (!command)
       return reply.fail(command.error());
     // The upper half keeps actors apart from threads; a message without a sender has no order to keep.

@@ -8,11 +8,13 @@
 #include "engine/io/helping_hand.hpp"
 #include "engine/replay_pump.hpp"
 #include "engine/text.hpp"
+#include "engine/unique_function.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <exception>
+#include <future>
 #include <mutex>
 #include <span>
 
@@ -27,6 +29,15 @@ std::uint64_t this_thread_sender() {
   static std::atomic<std::uint64_t> next{1};
   thread_local const std::uint64_t mine = next.fetch_add(1);
   return mine;
+}
+
+Error blocking_in_callback() {
+  return fail(Errc::invalid_argument,
+              "a blocking store from inside a callback of an engine would wait for itself; use store_async");
+}
+
+Error no_answer_in_time() {
+  return fail(Errc::deadline_exceeded, "no answer in time; the events were admitted and may still be stored");
 }
 
 // "For ever" is not to wrap around when it is added to a clock.
@@ -56,7 +67,7 @@ template <class Core, class F> void guarded(Core&& core, F&& call) {
 
 void send(EngineCore& core, std::string_view context_id, std::span<Event> events, const StoreOptions& options,
           Completion done, WhenFull when_full, Deadline deadline = std::nullopt, Waiter* waiter = nullptr) {
-  auto command = core.make_command(context_id, events, options.durability, options.expect);
+  auto command = core.make_command(context_id, events, options.durability, options.expect, options.fail_if);
   if (!command) {
     done(std::move(command).error());
     return;
@@ -64,6 +75,29 @@ void send(EngineCore& core, std::string_view context_id, std::span<Event> events
   (*command)->sender = this_thread_sender();
   (*command)->done = std::move(done);
   (*command)->waiter = waiter;
+  core.submit(std::move(*command), when_full, deadline);
+}
+
+using Receipts = Result<std::vector<Receipt>>;
+
+void send(EngineCore& core, std::span<ContextEvents> contexts, const StoreOptions& options,
+          UniqueFunction<void(Receipts)> done, WhenFull when_full, Deadline deadline = std::nullopt) {
+  auto command = options.expect == Expectation::any()
+                     ? core.make_command(contexts, options.durability, options.fail_if)
+                     : fail(Errc::invalid_argument, "a call for several contexts has an expectation for each of them");
+  if (!command) {
+    const CallbackScope inside;
+    done(std::move(command).error());
+    return;
+  }
+  (*command)->sender = this_thread_sender();
+  (*command)->done =
+      Completion([done = std::move(done), receipts = (*command)->receipts](Result<Receipt> result) mutable {
+        if (!result)
+          done(std::move(result).error());
+        else
+          done(receipts ? std::move(*receipts) : std::vector<Receipt>{*result});
+      });
   core.submit(std::move(*command), when_full, deadline);
 }
 
@@ -116,11 +150,33 @@ Result<Receipt> Engine::store(std::string_view context_id, std::vector<Event> ev
   return store_waiting(context_id, events, options);
 }
 
+Result<std::vector<Receipt>> Engine::store(std::vector<ContextEvents> contexts, const StoreOptions& options) {
+  if (CallbackScope::active())
+    return blocking_in_callback();
+  const Deadline deadline = deadline_of(options);
+  const auto answer = std::make_shared<std::promise<Receipts>>(); // it may come after the caller has left
+  auto answered = answer->get_future();
+  send(
+      *core_, contexts, options, [answer](Receipts receipts) { answer->set_value(std::move(receipts)); },
+      WhenFull::wait, deadline);
+  if (deadline && answered.wait_until(*deadline) != std::future_status::ready)
+    return no_answer_in_time();
+  return answered.get();
+}
+
+void Engine::store_async(std::vector<ContextEvents> contexts, SeveralCallback done, const StoreOptions& options) {
+  send(
+      *core_, contexts, options,
+      [core = core_.get(), done = std::move(done)](Receipts receipts) {
+        guarded([core] { return core; }, [&] { done(std::move(receipts)); });
+      },
+      WhenFull::park);
+}
+
 Result<Receipt> Engine::store_waiting(std::string_view context_id, std::span<Event> events,
                                       const StoreOptions& options) {
   if (CallbackScope::active())
-    return fail(Errc::invalid_argument, "a blocking store from inside a callback of an engine would wait for itself; "
-                                        "use store_async");
+    return blocking_in_callback();
   const Deadline deadline = deadline_of(options);
   if (!deadline) {
     Waiter waiter;
@@ -138,7 +194,7 @@ Result<Receipt> Engine::store_waiting(std::string_view context_id, std::span<Eve
        Completion([state](Result<Receipt> result) { state->set(std::move(result)); }), WhenFull::wait, deadline);
   std::unique_lock lock(state->mutex);
   if (!state->answered.wait_until(lock, *deadline, [&] { return state->answer.has_value(); }))
-    return fail(Errc::deadline_exceeded, "no answer in time; the events were admitted and may still be stored");
+    return no_answer_in_time();
   return std::move(*state->answer);
 }
 

@@ -11,6 +11,7 @@
 
 #include <weir/event.hpp>
 #include <weir/expectation.hpp>
+#include <weir/fail_if.hpp>
 #include <weir/limits.hpp>
 #include <weir/options.hpp>
 #include <weir/query.hpp>
@@ -47,6 +48,10 @@ struct StoreOptions {
   /// context's last sequence and the receipt of the event that has it (Error::conflicts). A call without events only
   /// checks.
   Expectation expect{};
+  /// Nothing is stored if this group has such an event: the error is `condition_failed`, with the first of them in
+  /// Error::conflicts. The group must be that of the contexts stored to, otherwise `unsupported`. Judged behind event
+  /// ids and expectations. A call without events only checks.
+  std::optional<FailIf> fail_if{};
 };
 
 struct QueryOptions {
@@ -60,6 +65,7 @@ struct QueryOptions {
 class Engine {
 public:
   using StoreCallback = std::function<void(Result<Receipt>)>;
+  using SeveralCallback = std::function<void(Result<std::vector<Receipt>>)>;
 
   /// Opens `directory`, creating it if the options allow, and reads back what a crash left in the write-ahead logs.
   /// Errors: `invalid_argument` (an option, a path that is no directory, a directory others may write to), `not_found`,
@@ -84,6 +90,13 @@ public:
   /// otherwise `event_id_conflict`.
   Result<Receipt> store(std::string_view context_id, std::vector<Event> events, const StoreOptions& options = {});
 
+  /// Stores to up to 64 contexts in one call, all or nothing, and answers one receipt for each, in their order. The ids
+  /// of the contexts must have the same text in braces, as "order-{42}" and "invoice-{42}" do: otherwise `unsupported`.
+  /// Each context has an expectation of its own (that of `options` must be any); if some fail, `sequence_conflict`
+  /// names all of them. One without events is only checked. If one context's events have ids, those of every one must:
+  /// then the call is a duplicate as a whole, or an `event_id_conflict`.
+  Result<std::vector<Receipt>> store(std::vector<ContextEvents> contexts, const StoreOptions& options = {});
+
   /// As store, without waiting: a full shard parks the call and answers later; beyond `inbox_parked_max` parked calls
   /// the answer is `overloaded`. The ticket may be dropped. Calls of one thread to one context are stored in call
   /// order.
@@ -93,6 +106,7 @@ public:
   void store_async(Event event, StoreCallback done, const StoreOptions& options = {});
   void store_async(std::string_view context_id, std::vector<Event> events, StoreCallback done,
                    const StoreOptions& options = {});
+  void store_async(std::vector<ContextEvents> contexts, SeveralCallback done, const StoreOptions& options = {});
 
   /// As store_async, but a full shard answers `overloaded` at once.
   Ticket try_store(Event event, const StoreOptions& options = {});

@@ -86,6 +86,11 @@ std::vector<Goal> judge(const Results& results, const Plan& plan, double payload
   judge.absolute("ingest/1-thread/buffered", at_most, 1.5, "us CPU per event", "cpu");
   judge.absolute("ingest/1-thread/buffered", at_most, 1.7, "x payload", "device", payload_bytes_per_event);
   judge.lines("ingest/2-threads-4-shards/buffered", "ingest/1-thread/buffered", at_least, 1.6);
+  judge.lines("ingest/with-ids/buffered", "ingest/1-thread/buffered", at_least, 0.8);
+  judge.lines("ingest/exactly/buffered", "ingest/1-thread/buffered", at_least, 0.8);
+  judge.lines("ingest/second-import/buffered", "ingest/with-ids/buffered", at_least, 0.8);
+  judge.lines("ingest/async-256-with-ids/synced", "ingest/async-256/synced", at_least, 0.8);
+  judge.lines("ingest/async-256-exactly/synced", "ingest/async-256/synced", at_least, 0.8);
   judge.absolute("size/at-rest/flushed", at_most, 0.45, "x payload", "", payload_bytes_per_event);
   judge.ratio("replay/warm-segments/flushed", "lmdb", at_least, 1.5);
   judge.ratio("replay/warm-segments/flushed", "lmdb", at_most, 1, "p50");

@@ -52,6 +52,8 @@ struct Scenario {
 
 /// Durable ingest, time-boxed.
 std::vector<Scenario> durable_ingest();
+/// Ingest with event ids and expectations: weir alone.
+std::vector<Scenario> guarded_ingest();
 /// Buffered ingest, size, replay and reopen, on one store after another.
 std::vector<Scenario> histories(const Plan& plan);
 /// Stores and replays at once, and one shard overloaded.

@@ -29,7 +29,12 @@ Event event_of(const Row& row) {
   return {.context_id = std::string(row.context_id),
           .event_type = std::string(row.event_type),
           .payload = std::string(row.payload),
-          .timestamp = Timestamp{std::chrono::microseconds{row.timestamp_us}}};
+          .timestamp = Timestamp{std::chrono::microseconds{row.timestamp_us}},
+          .event_id = std::string(row.event_id)};
+}
+
+StoreOptions options_of(const Row& row) {
+  return {.expect = row.expected_last ? Expectation::exactly(*row.expected_last) : Expectation::any()};
 }
 
 Row row_of(const EventView& event) {
@@ -95,15 +100,16 @@ public:
     engine_.emplace(must(Engine::open(settings.directory, options)));
   }
 
-  void append(const Row& row) override { must(engine_->store(event_of(row))); }
+  void append(const Row& row) override { must(engine_->store(event_of(row), options_of(row))); }
 
   void append_stream(const RowSource& source, std::size_t in_flight, const Acknowledge& acknowledge) override {
     Window& window = new_window(in_flight, acknowledge);
     for (Row row; source(row);) {
       window.enter();
-      engine_->store_async(event_of(row), [&window, start = Clock::now()](const Result<Receipt>& receipt) {
-        window.leave(receipt, start);
-      });
+      engine_->store_async(
+          event_of(row),
+          [&window, start = Clock::now()](const Result<Receipt>& receipt) { window.leave(receipt, start); },
+          options_of(row));
     }
     window.finish();
   }

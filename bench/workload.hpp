@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 namespace weir::bench {
@@ -27,6 +28,8 @@ struct Row {
   std::string_view event_type;
   std::string_view payload;
   std::int64_t timestamp_us = 0;
+  std::string_view event_id{};                  ///< Of guarded ingest alone; empty: none.
+  std::optional<std::uint64_t> expected_last{}; ///< Of guarded ingest alone: the context's last sequence.
 };
 
 class Workload {

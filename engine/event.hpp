@@ -80,9 +80,12 @@ struct Receipt {
 /// Why a call was refused that asked for something else than what is stored.
 struct Conflict {
   std::string context_id{};
-  std::string event_id{}; ///< Of `event_id_conflict`: the id that is taken. Otherwise empty.
-  Sequence current = 0;   ///< Last sequence of the context, 0 if it has no event.
-  /// Of the event that has the id, or of the context's last one. Nothing if there is none, or if it could not be read.
+  /// Of `event_id_conflict`: the id that is taken. Of `condition_failed`: that of the event, if it has one.
+  std::string event_id{};
+  /// Last sequence of the context, 0 if it has no event. Of `condition_failed`: the sequence of the event.
+  Sequence current = 0;
+  /// Of the event that has the id or fails the condition, or of the context's last one. Nothing if there is none, or if
+  /// it could not be read.
   std::optional<Receipt> receipt{};
 
   friend bool operator==(const Conflict&, const Conflict&) = default;

@@ -67,6 +67,52 @@ void number_call(std::string_view encoded, const CallNumbers& numbers, char* out
   std::memcpy(out, encoded.data(), encoded.size());
 }
 
+std::size_t record_bytes(std::span<const NumberedCall> calls) {
+  if (calls.size() == 1)
+    return numbered_call_bytes(calls.front().encoded.size(), calls.front().numbers);
+  std::size_t sum = 1 + varint_bytes(calls.size());
+  for (const NumberedCall& call : calls) {
+    const std::size_t bytes = numbered_call_bytes(call.encoded.size(), call.numbers);
+    sum += varint_bytes(bytes) + bytes;
+  }
+  return sum;
+}
+
+void write_record(std::span<const NumberedCall> calls, char* out) {
+  if (calls.size() == 1)
+    return number_call(calls.front().encoded, calls.front().numbers, out);
+  *out++ = 0;
+  out = put_varint(out, calls.size());
+  for (const NumberedCall& call : calls) {
+    const std::size_t bytes = numbered_call_bytes(call.encoded.size(), call.numbers);
+    out = put_varint(out, bytes);
+    number_call(call.encoded, call.numbers, out);
+    out += bytes;
+  }
+}
+
+Status split_record(std::string_view record, std::vector<std::string_view>& calls) {
+  if (!has_several_calls(record)) {
+    calls.push_back(record);
+    return {};
+  }
+  const char* at = record.data() + 1;
+  const char* const end = record.data() + record.size();
+  std::uint64_t count = 0;
+  if (!take_varint(at, end, count) || count < 2)
+    return fail(Errc::corruption, "a stored record of several calls has no number of them");
+  for (std::uint64_t i = 0; i < count; ++i) {
+    std::uint64_t bytes = 0;
+    if (!take_varint(at, end, bytes) || bytes == 0 || bytes > left(at, end) || *at == 0)
+      return fail(Errc::corruption, "a stored record of several calls ends inside one of them");
+    calls.emplace_back(at, bytes);
+    at += bytes;
+  }
+  if (at != end)
+    return fail(Errc::corruption, "a stored record is longer than its calls");
+  return {};
+}
+
 Result<CallReader> CallReader::open(std::string_view call) {
   CallReader reader;
   CallHeader& header = reader.header_;

@@ -9,6 +9,9 @@
 //   event := 2 * type_bytes + has_timestamp v | id_bytes v | metadata_bytes v | payload_bytes v
 //            | timestamp i64 (us), if has_timestamp | event_type | event_id | metadata | payload
 // An event without a timestamp happened when it was recorded.
+// A call for several contexts is one record all the same, as many calls as it has contexts with events:
+//   record  := call | several
+//   several := 0 | calls v | (call_bytes v | call){calls}, at least two; the first byte of a call is not 0
 #pragma once
 
 #include "engine/varint.hpp"
@@ -21,6 +24,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace weir {
 
@@ -44,6 +48,23 @@ void encode_call(std::string_view context_id, std::span<const Event> events, std
 }
 /// Writes the whole call, numbered_call_bytes() bytes, to `out`. Precondition: `encoded` came from encode_call.
 void number_call(std::string_view encoded, const CallNumbers& numbers, char* out);
+
+/// One context's share of a call for several.
+struct NumberedCall {
+  std::string_view encoded; ///< From encode_call.
+  CallNumbers numbers;
+};
+/// Bytes of the record of these calls: of one call, or of several.
+[[nodiscard]] std::size_t record_bytes(std::span<const NumberedCall> calls);
+/// Writes the record, record_bytes() bytes, to `out`. Precondition: at least one call.
+void write_record(std::span<const NumberedCall> calls, char* out);
+
+/// Whether the record is of several calls.
+[[nodiscard]] inline bool has_several_calls(std::string_view record) noexcept {
+  return !record.empty() && record.front() == 0;
+}
+/// Appends the calls of the record to `calls`. `corruption` if it is one of several calls and does not fit.
+Status split_record(std::string_view record, std::vector<std::string_view>& calls);
 
 /// The fixed part of a call.
 struct CallHeader {

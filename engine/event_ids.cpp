@@ -1,6 +1,7 @@
 #include "engine/event_ids.hpp"
 
 #include "engine/check.hpp"
+#include "engine/condition.hpp"
 #include "engine/content_hash.hpp"
 #include "engine/event_codec.hpp"
 #include "engine/text.hpp"
@@ -33,21 +34,36 @@ Result<std::vector<std::uint64_t>> hash_event_ids(std::string_view context_id, s
   return hashes;
 }
 
-IdQuestion id_question(std::string_view encoded, std::uint64_t number) {
+namespace {
+
+std::vector<IdQuestion::Asked> asked_events(std::string_view encoded) {
   auto call = CallReader::open_unnumbered(encoded);
   WEIR_CHECK(call.ok());
-  IdQuestion question{std::string(call->header().context_id), {}, number};
-  question.events.reserve(call->header().events);
+  std::vector<IdQuestion::Asked> asked;
+  asked.reserve(call->header().events);
   std::string scratch;
   EventView event;
   for (;;) {
     const auto more = call->next(event);
     WEIR_CHECK(more.ok());
     if (!*more)
-      return question;
-    question.events.push_back({std::string(event.event_id), content_hash(event, scratch),
-                               call->has_timestamp() ? std::optional(event.timestamp) : std::nullopt});
+      return asked;
+    asked.push_back({std::string(event.event_id), content_hash(event, scratch),
+                     call->has_timestamp() ? std::optional(event.timestamp) : std::nullopt});
   }
+}
+
+} // namespace
+
+IdQuestion id_question(const StoreCommand& command, std::uint64_t number) {
+  IdQuestion question{{}, number, std::nullopt, command.looked_to};
+  if (command.fail_if)
+    question.fail_if = *command.fail_if;
+  question.parts.reserve(1 + command.more.size());
+  command.for_each_part([&](const std::string& context_id, std::string_view encoded, std::uint32_t events, auto&&) {
+    question.parts.push_back({context_id, events == 0 ? std::vector<IdQuestion::Asked>{} : asked_events(encoded)});
+  });
+  return question;
 }
 
 Position ids_excluded_to(const SegmentList& segments, std::string_view context_id, std::span<const Event> events) {
@@ -69,13 +85,13 @@ namespace {
 
 using Found = std::unordered_map<std::string_view, Sequence>;
 
-/// Where the ids of these questions, all of one context, are. Newest first: what is asked for is mostly a retry.
-Result<Found> find_ids(const ShardView& view, std::span<const IdQuestion* const> questions) {
-  const std::string& context_id = questions.front()->context_id;
+/// Where the ids of these parts, all of one context, are. Newest first: what is asked for is mostly a retry.
+Result<Found> find_ids(const ShardView& view, std::string_view context_id,
+                       std::span<const IdQuestion::Part* const> parts) {
   std::vector<std::string_view> ids;
   std::unordered_set<std::string_view> seen;
-  for (const IdQuestion* question : questions)
-    for (const IdQuestion::Asked& asked : question->events)
+  for (const IdQuestion::Part* part : parts)
+    for (const IdQuestion::Asked& asked : part->events)
       if (!asked.event_id.empty() && seen.insert(asked.event_id).second)
         ids.emplace_back(asked.event_id);
   std::vector<Sequence> sequences(ids.size(), 0);
@@ -104,14 +120,14 @@ bool same_event(const IdQuestion::Asked& asked, const EventView& stored, std::st
          (!asked.timestamp || *asked.timestamp == stored.timestamp);
 }
 
-/// The receipt of the call's first store, if what is stored is the call; nothing if it is something else.
-Result<std::optional<Receipt>> first_receipt(const ShardView& view, const IdQuestion& question, const Found& found) {
+/// The receipt of the part's first store, if what is stored is the part; nothing if it is something else.
+Result<std::optional<Receipt>> first_receipt(const ShardView& view, const IdQuestion::Part& part, const Found& found) {
   using Answer = std::optional<Receipt>;
   Sequence first = 0;
-  for (std::size_t i = 0; i < question.events.size(); ++i) {
-    if (question.events[i].event_id.empty())
+  for (std::size_t i = 0; i < part.events.size(); ++i) {
+    if (part.events[i].event_id.empty())
       continue;
-    const auto at = found.find(question.events[i].event_id);
+    const auto at = found.find(part.events[i].event_id);
     if (at == found.end() || at->second <= i || (first != 0 && at->second != first + i))
       return Answer{};
     first = at->second - i;
@@ -119,89 +135,162 @@ Result<std::optional<Receipt>> first_receipt(const ShardView& view, const IdQues
   // Compared as they are read: what is stored there may be far larger than the call.
   Position position = 0;
   std::string scratch;
-  for (std::size_t i = 0; i < question.events.size();) {
-    const auto some = read(view, question.context_id, first + i, question.events.size() - i);
+  for (std::size_t i = 0; i < part.events.size();) {
+    const auto some = read(view, part.context_id, first + i, part.events.size() - i);
     if (!some)
       return some.error();
     if (some->empty())
       return Answer{};
     for (const EventView& stored : *some) {
       position = i == 0 ? stored.position : position;
-      if (stored.position != position + i || !same_event(question.events[i], stored, scratch))
+      if (stored.position != position + i || !same_event(part.events[i], stored, scratch))
         return Answer{};
       ++i;
     }
   }
-  return Answer{
-      Receipt{first, position, static_cast<std::uint32_t>(question.events.size()), Durability::buffered, true}};
+  return Answer{Receipt{first, position, static_cast<std::uint32_t>(part.events.size()), Durability::buffered, true}};
+}
+
+/// What was found of each part's ids, in the order of the parts.
+using FoundOfParts = std::vector<const Found*>;
+
+/// The receipts of the call's first store, one for each part, if what is stored is the call; none if it is something
+/// else: one call's events have positions one behind the other.
+Result<std::vector<Receipt>> first_receipts(const ShardView& view, const IdQuestion& question,
+                                            const FoundOfParts& found) {
+  std::vector<Receipt> receipts;
+  Position next = 0;
+  for (std::size_t i = 0; i < question.parts.size(); ++i) {
+    const IdQuestion::Part& part = question.parts[i];
+    if (part.events.empty()) {
+      const auto last = last_sequence(view, part.context_id);
+      if (!last)
+        return last.error();
+      receipts.push_back({*last + 1, 0, 0, Durability::buffered, true});
+      continue;
+    }
+    const auto receipt = first_receipt(view, part, *found[i]);
+    if (!receipt)
+      return receipt.error();
+    if (!*receipt || (next != 0 && (*receipt)->position != next))
+      return std::vector<Receipt>{};
+    next = (*receipt)->last_position() + 1;
+    receipts.push_back(**receipt);
+  }
+  return receipts;
+}
+
+/// A call's receipt, of those of its parts.
+Receipt whole(const std::vector<Receipt>& receipts) {
+  Receipt all = receipts.front();
+  for (std::size_t i = 1; i < receipts.size(); ++i) {
+    all.position = all.position == 0 ? receipts[i].position : all.position;
+    all.events += receipts[i].events;
+  }
+  return all;
 }
 
 /// The conflict, with the receipt of each id that is taken; or why it cannot be told.
-Error conflict(const ShardView& view, const IdQuestion& question, const Found& found) {
-  const auto current = last_sequence(view, question.context_id);
-  if (!current)
-    return current.error();
+Error conflict(const ShardView& view, const IdQuestion& question, const FoundOfParts& found) {
   std::vector<Conflict> conflicts;
-  std::size_t without = 0;
+  std::size_t events = 0, without = 0;
   std::string names;
-  for (const IdQuestion::Asked& asked : question.events) {
-    const auto at = asked.event_id.empty() ? found.end() : found.find(asked.event_id);
-    if (at == found.end()) {
-      without += asked.event_id.empty() ? 0 : 1;
-      continue;
+  for (std::size_t i = 0; i < question.parts.size(); ++i) {
+    const IdQuestion::Part& part = question.parts[i];
+    const auto current = last_sequence(view, part.context_id);
+    if (!current)
+      return current.error();
+    events += part.events.size();
+    for (const IdQuestion::Asked& asked : part.events) {
+      const auto at = asked.event_id.empty() ? found[i]->end() : found[i]->find(asked.event_id);
+      if (at == found[i]->end()) {
+        without += asked.event_id.empty() ? 0 : 1;
+        continue;
+      }
+      const auto stored = read(view, part.context_id, at->second, 1);
+      if (!stored)
+        return stored.error();
+      if (stored->empty())
+        return fail(Errc::corruption, format("sequence {} of the context is missing", at->second), part.context_id);
+      constexpr std::size_t named_max = 8;
+      if (conflicts.size() < named_max)
+        names += format("{}{} (sequence {})", names.empty() ? "" : ", ", asked.event_id, at->second);
+      else if (conflicts.size() == named_max)
+        names += ", ...";
+      conflicts.push_back({part.context_id, asked.event_id, *current,
+                           Receipt{at->second, (*stored)[0].position, 1, Durability::buffered, true}});
     }
-    const auto stored = read(view, question.context_id, at->second, 1);
-    if (!stored)
-      return stored.error();
-    if (stored->empty())
-      return fail(Errc::corruption, format("sequence {} of the context is missing", at->second), question.context_id);
-    constexpr std::size_t named_max = 8;
-    if (conflicts.size() < named_max)
-      names += format("{}{} (sequence {})", names.empty() ? "" : ", ", asked.event_id, at->second);
-    else if (conflicts.size() == named_max)
-      names += ", ...";
-    conflicts.push_back({question.context_id, asked.event_id, *current,
-                         Receipt{at->second, (*stored)[0].position, 1, Durability::buffered, true}});
   }
-  const std::string_view what = question.events.size() == 1 ? "another event has the event_id"
-                                : without == 0              ? "stored before, but not as this call: event_id"
+  const std::string_view what = events == 1    ? "another event has the event_id"
+                                : without == 0 ? "stored before, but not as this call: event_id"
                                                : "only some events of the call were stored before: event_id";
-  Error error = fail(Errc::event_id_conflict, format("{} {}", what, names), question.context_id);
+  Error error = fail(Errc::event_id_conflict, format("{} {}", what, names), conflicts.front().context_id);
   error.conflicts = std::move(conflicts);
   return error;
 }
 
-Result<std::optional<Result<Receipt>>> judge(const ShardView& view, const IdQuestion& question, const Found& found) {
-  using Verdict = std::optional<Result<Receipt>>;
-  if (std::none_of(question.events.begin(), question.events.end(),
-                   [&](const IdQuestion::Asked& asked) { return found.contains(asked.event_id); }))
-    return Verdict{};
-  auto receipt = first_receipt(view, question, found);
-  if (!receipt)
-    return std::move(receipt).error();
-  if (*receipt)
-    return Verdict{**receipt};
-  return Verdict{conflict(view, question, found)};
+IdAnswer judge(const ShardView& view, const IdQuestion& question, const FoundOfParts& found) {
+  IdAnswer answer{question.number, {}, {}, 0};
+  const bool some = std::any_of(found.begin(), found.end(), [](const Found* each) { return !each->empty(); });
+  if (!some) {
+    auto match = question.fail_if ? first_match(view, *question.fail_if, question.looked_to)
+                                  : Result<std::optional<Match>>(std::nullopt);
+    if (!match)
+      answer.verdict = std::move(match).error();
+    else if (*match)
+      answer.verdict = condition_failed(**match);
+    return answer;
+  }
+  auto receipts = first_receipts(view, question, found);
+  if (!receipts)
+    answer.verdict = std::move(receipts).error();
+  else if (receipts->empty())
+    answer.verdict = conflict(view, question, found);
+  else
+    answer.verdict = whole(*receipts);
+  if (receipts && question.parts.size() > 1)
+    answer.receipts = *std::move(receipts);
+  return answer;
+}
+
+/// What was found in a context, of the ids that one part has.
+Found of_part(const Found& all, const IdQuestion::Part& part) {
+  Found found;
+  for (const IdQuestion::Asked& asked : part.events)
+    if (const auto at = asked.event_id.empty() ? all.end() : all.find(asked.event_id); at != all.end())
+      found.insert(*at);
+  return found;
 }
 
 } // namespace
 
 std::vector<IdAnswer> answer_id_questions(const ShardView& view, std::span<const IdQuestion> questions) {
-  std::unordered_map<std::string_view, std::vector<const IdQuestion*>> by_context;
+  std::unordered_map<std::string_view, std::vector<const IdQuestion::Part*>> by_context;
   for (const IdQuestion& question : questions)
-    by_context[question.context_id].push_back(&question);
+    for (const IdQuestion::Part& part : question.parts)
+      by_context[part.context_id].push_back(&part);
+  std::unordered_map<std::string_view, Result<Found>> found;
+  for (const auto& [context_id, parts] : by_context)
+    found.emplace(context_id, find_ids(view, context_id, parts));
   const Position checked_to = last_position(view);
   std::vector<IdAnswer> answers;
   answers.reserve(questions.size());
-  for (const auto& [context_id, asked] : by_context) {
-    const auto found = find_ids(view, asked);
-    for (const IdQuestion* question : asked) {
-      auto verdict = found ? judge(view, *question, *found) : found.error();
-      if (verdict)
-        answers.push_back({question->number, *std::move(verdict), checked_to});
+  for (const IdQuestion& question : questions) {
+    std::vector<Found> of_parts;
+    const Error* failed = nullptr;
+    for (const IdQuestion::Part& part : question.parts) {
+      const Result<Found>& all = found.at(part.context_id);
+      if (!all)
+        failed = failed == nullptr ? &all.error() : failed;
       else
-        answers.push_back({question->number, Result<Receipt>(std::move(verdict).error()), checked_to});
+        of_parts.push_back(of_part(*all, part));
     }
+    FoundOfParts pointers;
+    for (const Found& each : of_parts)
+      pointers.push_back(&each);
+    answers.push_back(failed != nullptr ? IdAnswer{question.number, Result<Receipt>(*failed), {}, 0}
+                                        : judge(view, question, pointers));
+    answers.back().checked_to = checked_to;
   }
   return answers;
 }

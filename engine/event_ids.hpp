@@ -7,6 +7,7 @@
 
 #include "engine/hash.hpp"
 #include "engine/shard_view.hpp"
+#include "engine/store_command.hpp"
 
 #include <weir/event.hpp>
 #include <weir/result.hpp>
@@ -33,19 +34,25 @@ struct IdQuestion {
     Hash128 content;
     std::optional<Timestamp> timestamp; ///< Only if the caller gave one.
   };
-  std::string context_id;
-  std::vector<Asked> events;
-  std::uint64_t number = 0; ///< The asker's own.
+  /// Of one context. If any of a call's parts has ids, then all that have events do.
+  struct Part {
+    std::string context_id;
+    std::vector<Asked> events;
+  };
+  std::vector<Part> parts;
+  std::uint64_t number = 0;        ///< The asker's own.
+  std::optional<FailIf> fail_if{}; ///< Looked at if no id is found.
+  Position looked_to = 0;          ///< Behind this position.
 };
 
-/// `encoded` came from encode_call.
-[[nodiscard]] IdQuestion id_question(std::string_view encoded, std::uint64_t number);
+[[nodiscard]] IdQuestion id_question(const StoreCommand& command, std::uint64_t number);
 
 struct IdAnswer {
   std::uint64_t number = 0; ///< Of the question.
-  /// Nothing: no event with a position up to `checked_to` has one of the ids. Otherwise the receipt of the first store,
-  /// or `event_id_conflict`; or why the answer cannot be had.
+  /// Nothing: no event with a position up to `checked_to` has one of the ids, or fails the condition. Otherwise the
+  /// receipt of the first store, `event_id_conflict` or `condition_failed`; or why the answer cannot be had.
   std::optional<Result<Receipt>> verdict;
+  std::vector<Receipt> receipts{}; ///< Of a call for several contexts whose verdict is a receipt: one for each.
   Position checked_to = 0;
 };
 

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace weir {
 
@@ -44,6 +45,13 @@ private:
   constexpr Expectation(Kind kind, Sequence sequence) noexcept : kind_(kind), sequence_(sequence) {}
   Kind kind_ = Kind::any;
   Sequence sequence_ = 0;
+};
+
+/// One context's share of a call that stores to several. Without events it only checks.
+struct ContextEvents {
+  std::string context_id{};
+  std::vector<Event> events{}; ///< Each one's context_id is this or empty.
+  Expectation expect{};
 };
 
 /// "any", "no_context", "exists", "exactly 5".

@@ -23,10 +23,14 @@ inline constexpr std::size_t snapshot_bytes_default_max = 4 * MiB; ///< EngineOp
 inline constexpr std::size_t snapshot_bytes_max = 64 * MiB;        ///< ... up to here.
 inline constexpr std::size_t schema_tag_bytes_max = 128;
 inline constexpr std::size_t metadata_bytes_max = 64 * KiB;
+inline constexpr std::size_t event_tags_max = 16;      ///< Strings of `metadata.tags`.
+inline constexpr std::size_t event_tag_bytes_max = 64; ///< Of each of them.
+inline constexpr std::size_t condition_types_max = 16; ///< Of FailIf.
 inline constexpr std::size_t json_depth_max = 64;
 inline constexpr std::size_t json_members_max = 10'000; ///< Object members plus array elements of one document.
 inline constexpr std::size_t json_number_chars_max = 64;
 inline constexpr std::size_t call_events_max = 1'024;   ///< Events of one store call.
+inline constexpr std::size_t call_contexts_max = 64;    ///< Contexts of one store call.
 inline constexpr std::size_t call_bytes_max = 20 * MiB; ///< Over all fields of one store call.
 inline constexpr std::uint32_t shards_max = 64;
 inline constexpr int year_min = 1;
@@ -37,8 +41,9 @@ inline constexpr std::size_t query_depth_max = 64; ///< Nesting of a WHERE expre
 inline constexpr std::size_t group_commands_max = 1'024; ///< Calls of one commit group.
 inline constexpr std::size_t group_bytes_max = 4 * MiB;  ///< A single larger call forms a group of its own.
 
-/// Upper bound of the encoding of one call: fields plus fixed headers for every event.
-inline constexpr std::size_t encoded_call_bytes_max = call_bytes_max + call_events_max * 64 + 4 * KiB;
+/// Upper bound of the encoding of one call: fields plus fixed headers for every event and context.
+inline constexpr std::size_t encoded_call_bytes_max =
+    call_bytes_max + call_events_max * 64 + call_contexts_max * (context_id_bytes_max + 64) + 4 * KiB;
 
 static_assert(payload_bytes_default_max <= payload_bytes_max);
 static_assert(payload_bytes_max + metadata_bytes_max + context_id_bytes_max + event_type_bytes_max +

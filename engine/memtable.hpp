@@ -27,6 +27,7 @@
 namespace weir {
 
 class CallReader;
+struct CallHeader;
 
 class Memtable {
 public:
@@ -35,16 +36,16 @@ public:
   Memtable(const Memtable&) = delete;
   Memtable& operator=(const Memtable&) = delete;
 
-  /// Adds the events of the encoded calls in `calls`, whose bytes (`owner_bytes` in all) `owner` keeps alive.
-  /// Precondition: numbered, valid, and continuing the sequences of their contexts. `first_record` is the WAL record of
-  /// the first call.
-  void apply(std::shared_ptr<const void> owner, std::span<const std::string_view> calls, std::uint64_t first_record,
+  /// Adds the events of the calls in `records`, whose bytes (`owner_bytes` in all) `owner` keeps alive.
+  /// Precondition: numbered, valid, and continuing the sequences of their contexts. `first_record` is the number of the
+  /// first record.
+  void apply(std::shared_ptr<const void> owner, std::span<const std::string_view> records, std::uint64_t first_record,
              std::uint64_t owner_bytes);
   /// The last sequence of a context outside this memtable, if it is known.
   using LastElsewhere = std::function<std::optional<Sequence>(std::string_view context_id)>;
-  /// As apply, for calls from a log, which are well-formed but may not continue their contexts: applies those before
-  /// the first such call and returns how many. `last` is asked for contexts that are new here.
-  std::size_t apply_while_dense(std::shared_ptr<const void> owner, std::span<const std::string_view> calls,
+  /// As apply, for records of a log, which are well-formed but may not continue their contexts: applies those before
+  /// the first such record and returns how many. `last` is asked for contexts that are new here.
+  std::size_t apply_while_dense(std::shared_ptr<const void> owner, std::span<const std::string_view> records,
                                 std::uint64_t first_record, std::uint64_t owner_bytes, const LastElsewhere& last);
   /// What is applied is logged up to `record`. For a group that was shown before it was written, and so was applied
   /// under a number it may not have got. Precondition: not frozen.
@@ -76,7 +77,11 @@ private:
   const Context* find(std::string_view context_id, std::uint64_t hash) const noexcept;
   static void insert(Table& table, Context& context, std::uint64_t hash) noexcept;
   Context* find_or_add(std::string_view context_id, std::uint64_t hash);
-  bool add_call(CallReader& call, std::uint64_t context_hash, const LastElsewhere& last);
+  /// Whether a call goes on where its context ends.
+  [[nodiscard]] static bool continues(const Context& context, const CallHeader& header, const LastElsewhere& last);
+  void add_events(Context& context, CallReader& call, std::uint64_t context_hash);
+  std::size_t add_calls(std::span<const std::string_view> calls, const LastElsewhere& last);
+  bool add_several(std::string_view record, const LastElsewhere& last);
   void grow_table();
   void add_row(Context& context, const EventView& event);
 
@@ -106,6 +111,8 @@ public:
   [[nodiscard]] std::uint64_t rows() const noexcept { return rows_; }
   /// Row `number` (0 ... rows()-1) in position order. Views live as long as the memtable.
   [[nodiscard]] EventView row(std::uint64_t number) const;
+  /// The first row with a position above `after`; rows() if there is none.
+  [[nodiscard]] std::uint64_t first_row_behind(Position after) const;
   /// First and last visible sequence of the context (`first_row` is meaningless here), or nothing.
   [[nodiscard]] std::optional<ContextRange> find_context(std::string_view context_id) const;
   /// Sequence of the context's event with this id, 0 if it has none here.

@@ -84,6 +84,7 @@ enum class Sabotage : std::uint8_t {
   publish_floor_after_draw,
   ignore_watermark,
   checkpoint_skips_held_back,
+  overlook_own_group,
   count ///< Not one of them.
 };
 

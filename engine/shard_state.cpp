@@ -32,48 +32,79 @@ ShardState::Entry& ShardState::remember(std::string_view context_id, std::uint64
   return entry;
 }
 
-void ShardState::make_ready(StorePtr command, Entry& entry) {
+bool ShardState::Entries::known() const noexcept {
+  return first != nullptr && std::find(more.begin(), more.end(), nullptr) == more.end();
+}
+
+void ShardState::Entries::pin() const noexcept {
+  if (first != nullptr)
+    ++first->ready;
+  for (Entry* const entry : more)
+    if (entry != nullptr)
+      ++entry->ready;
+}
+
+void ShardState::Entries::unpin() const noexcept {
+  if (first != nullptr)
+    --first->ready;
+  for (Entry* const entry : more)
+    if (entry != nullptr)
+      --entry->ready;
+}
+
+void ShardState::make_ready(StorePtr command, Entries entries) {
   if (!command->verdict)
     for (const std::uint64_t hash : command->id_hashes)
       ids_on_their_way_.insert(hash);
-  ++entry.ready;
-  ready_.push_back({std::move(command), &entry});
+  entries.pin();
+  ready_.push_back({std::move(command), std::move(entries)});
 }
 
 bool ShardState::overtakes(const StoreCommand& command) const {
-  return held_contexts_.contains(command.context_id) || held_senders_.contains(command.sender);
+  return held_contexts_.contains(command.context_id) || held_senders_.contains(command.sender) ||
+         std::any_of(command.more.begin(), command.more.end(),
+                     [&](const StorePart& part) { return held_contexts_.contains(part.context_id); });
 }
 
-ShardState::IdState ShardState::id_state(const StoreCommand& command, const Entry* entry) const {
-  if (command.id_hashes.empty() || command.verdict)
+ShardState::IdState ShardState::id_state(const StoreCommand& command, const Entries& entries) const {
+  if (command.verdict)
+    return IdState::decided;
+  if (command.fail_if && options_.memory_tells && !options_.memory_tells(command))
+    return IdState::unknown;
+  if (command.id_hashes.empty())
     return IdState::decided;
   for (const std::uint64_t hash : command.id_hashes)
     if (ids_on_their_way_.contains(hash) && !sabotaged(Sabotage::overlook_ids_on_their_way))
       return IdState::on_their_way;
-  if ((entry != nullptr && entry->last == 0) || !options_.rules_out_ids || options_.rules_out_ids(command))
+  const auto empty = [](const Entry* entry) { return entry != nullptr && entry->last == 0; };
+  if ((empty(entries.first) && std::all_of(entries.more.begin(), entries.more.end(), empty)) ||
+      !options_.rules_out_ids || options_.rules_out_ids(command))
     return IdState::decided;
   return IdState::unknown;
 }
 
 /// Also what only waits for its sender is looked up now: so all is known by the time its turn comes.
-void ShardState::hold(Held held, Entry* entry) {
-  const std::string& context_id = held.command->context_id;
-  if (entry == nullptr && pending_.insert(context_id).second)
-    wanted_.push_back(context_id);
+void ShardState::hold(Held held) {
+  const StoreCommand& command = *held.command;
   if (held.ids != Held::Ids::asked) {
-    switch (id_state(*held.command, entry)) {
+    switch (id_state(command, held.entries)) {
     case IdState::decided: held.ids = Held::Ids::nothing; break;
     case IdState::on_their_way: held.ids = Held::Ids::wait_for_group; break;
     case IdState::unknown: held.ids = Held::Ids::wanted; break;
     }
   }
-  held.entry = entry;
-  if (entry != nullptr)
-    ++entry->ready;
+  const auto want = [this](const std::string& context_id, const Entry* entry) {
+    if (entry == nullptr && pending_.insert(context_id).second)
+      wanted_.push_back(context_id);
+    ++held_contexts_[context_id];
+  };
+  want(command.context_id, held.entries.first);
+  for (std::size_t i = 0; i < command.more.size(); ++i)
+    want(command.more[i].context_id, held.entries.more[i]);
+  held.entries.pin();
   id_waiters_ += held.ids == Held::Ids::wait_for_group ? 1 : 0;
   ids_wanted_ += held.ids == Held::Ids::wanted ? 1 : 0;
-  ++held_contexts_[context_id];
-  ++held_senders_[held.command->sender];
+  ++held_senders_[command.sender];
   held_.push_back(std::move(held));
 }
 
@@ -95,19 +126,42 @@ void ShardState::accept(std::vector<StorePtr>&& commands, const MemoryLookup& lo
   commands.clear();
 }
 
+ShardState::Entry* ShardState::find_or_remember(std::string_view context_id, std::uint64_t hash,
+                                                const MemoryLookup& lookup) {
+  if (Entry* const entry = cache_.find(context_id, hash))
+    return entry;
+  const auto last = lookup(context_id);
+  return last ? &remember(context_id, hash, *last) : nullptr;
+}
+
 void ShardState::accept_one(StorePtr command, std::uint64_t hash, const MemoryLookup& lookup) {
   bytes_ += command->bytes();
-  Entry* entry = cache_.find(command->context_id, hash);
+  Entries entries;
   if (held_.empty() || !overtakes(*command)) {
-    if (entry == nullptr)
-      if (const auto last = lookup(command->context_id))
-        entry = &remember(command->context_id, hash, *last);
-    if (entry != nullptr && id_state(*command, entry) == IdState::decided) {
-      make_ready(std::move(command), *entry);
+    entries.first = find_or_remember(command->context_id, hash, lookup);
+    for (const StorePart& part : command->more) {
+      entries.pin(); // or remembering the next would drop those before
+      Entry* const entry = find_or_remember(part.context_id, cache_.hash(part.context_id), lookup);
+      entries.unpin();
+      entries.more.push_back(entry);
+    }
+    if (entries.known() && id_state(*command, entries) == IdState::decided) {
+      make_ready(std::move(command), std::move(entries));
       return;
     }
+  } else {
+    find_unknown(*command, entries);
   }
-  hold({std::move(command)}, entry);
+  hold({std::move(command), Held::Ids::nothing, 0, std::move(entries)});
+}
+
+void ShardState::find_unknown(const StoreCommand& command, Entries& entries) {
+  if (entries.first == nullptr)
+    entries.first = find(command.context_id);
+  entries.more.resize(command.more.size(), nullptr);
+  for (std::size_t i = 0; i < command.more.size(); ++i)
+    if (entries.more[i] == nullptr)
+      entries.more[i] = find(command.more[i].context_id);
 }
 
 ShardState::Lookups ShardState::take_lookups() {
@@ -118,8 +172,8 @@ ShardState::Lookups ShardState::take_lookups() {
     --ids_wanted_;
     held->ids = Held::Ids::asked;
     held->question = ++questions_;
-    asked_events_ += held->command->events;
-    lookups.ids.push_back(id_question(held->command->encoded, held->question));
+    asked_events_ += held->command->all_events();
+    lookups.ids.push_back(id_question(*held->command, held->question));
   }
   return lookups;
 }
@@ -142,20 +196,30 @@ void ShardState::resolved(Answers answers) {
   for (IdAnswer& answer : answers.ids)
     by_question.emplace(answer.number, &answer);
   for (Held& held : held_) {
-    if (const auto failure = failed.find(held.command->context_id); failure != failed.end()) {
+    const Error* failure = nullptr;
+    if (!failed.empty())
+      held.command->for_each_part([&](const std::string& context_id, auto&&...) {
+        if (const auto found = failed.find(context_id); failure == nullptr && found != failed.end())
+          failure = found->second;
+      });
+    if (failure != nullptr) {
       bytes_ -= held.command->bytes();
-      asked_events_ -= held.ids == Held::Ids::asked ? held.command->events : 0;
-      std::exchange(held.command, nullptr)->done(*failure->second);
+      asked_events_ -= held.ids == Held::Ids::asked ? held.command->all_events() : 0;
+      std::exchange(held.command, nullptr)->done(*failure);
       continue;
     }
     const auto answer = held.ids == Held::Ids::asked ? by_question.find(held.question) : by_question.end();
     if (answer == by_question.end())
       continue;
     held.ids = Held::Ids::nothing;
-    asked_events_ -= held.command->events;
+    asked_events_ -= held.command->all_events();
     held.command->ids_checked_to = std::max(held.command->ids_checked_to, answer->second->checked_to);
-    if (answer->second->verdict)
+    held.command->looked_to = std::max(held.command->looked_to, answer->second->checked_to);
+    if (answer->second->verdict) {
       held.command->verdict = std::make_unique<Result<Receipt>>(*std::move(answer->second->verdict));
+      if (held.command->receipts)
+        *held.command->receipts = std::move(answer->second->receipts);
+    }
   }
   look_at_held();
   for (const std::string_view context_id : pinned)
@@ -168,68 +232,132 @@ void ShardState::look_at_held() {
   std::deque<Held> before = std::exchange(held_, {});
   forget_held();
   for (Held& held : before) {
-    if (held.entry != nullptr)
-      --held.entry->ready;
+    held.entries.unpin();
     if (!held.command)
       continue; // answered
-    Entry* const entry = held.entry != nullptr ? held.entry : find(held.command->context_id);
-    const bool known = entry != nullptr && held.ids != Held::Ids::asked;
-    if (known && !overtakes(*held.command) && id_state(*held.command, entry) == IdState::decided)
-      make_ready(std::move(held.command), *entry);
+    find_unknown(*held.command, held.entries);
+    const bool known = held.entries.known() && held.ids != Held::Ids::asked;
+    if (known && !overtakes(*held.command) && id_state(*held.command, held.entries) == IdState::decided)
+      make_ready(std::move(held.command), std::move(held.entries));
     else
-      hold(std::move(held), entry);
+      hold(std::move(held));
   }
 }
 
 namespace {
 
-/// Decides calls that store nothing, with all groups before in mind.
-void judge(StoreCommand& command, Sequence last) {
-  if (!command.expect.holds(last) && !sabotaged(Sabotage::believe_expectations)) {
-    Error error = fail(
-        Errc::sequence_conflict,
-        last == 0 ? format("the context has no event, expected was: {}", to_string(command.expect))
-                  : format("the context has come to sequence {}, expected was: {}", last, to_string(command.expect)),
-        command.context_id);
-    error.conflicts.push_back({command.context_id, {}, last, std::nullopt});
-    command.verdict = std::make_unique<Result<Receipt>>(std::move(error));
-  } else if (command.events == 0) {
-    command.verdict = std::make_unique<Result<Receipt>>(Receipt{last + 1, 0, 0, command.durability, false});
-  }
+Error conflict_of(std::vector<Conflict> conflicts, const Expectation& expect, std::size_t contexts) {
+  const Conflict& first = conflicts.front();
+  std::string message = first.current == 0 ? format("the context has no event, expected was: {}", to_string(expect))
+                                           : format("the context has come to sequence {}, expected was: {}",
+                                                    first.current, to_string(expect));
+  if (contexts > 1)
+    message = format("{} of {} contexts are not as expected; {}", conflicts.size(), contexts, message);
+  Error error = fail(Errc::sequence_conflict, std::move(message), first.context_id);
+  error.conflicts = std::move(conflicts);
+  return error;
 }
 
 } // namespace
+
+/// Decides calls that store nothing, with all groups before in mind.
+void ShardState::judge(StoreCommand& command, const Entries& entries) {
+  std::vector<Conflict> conflicts;
+  const Expectation* expected = nullptr; // of the first conflict
+  const auto look = [&](const std::string& context_id, const Expectation& expect, const Entry& entry) {
+    if (expect.holds(entry.last) || sabotaged(Sabotage::believe_expectations))
+      return;
+    expected = conflicts.empty() ? &expect : expected;
+    conflicts.push_back({context_id, {}, entry.last, std::nullopt});
+  };
+  look(command.context_id, command.expect, *entries.first);
+  for (std::size_t i = 0; i < command.more.size(); ++i)
+    look(command.more[i].context_id, command.more[i].expect, *entries.more[i]);
+  if (!conflicts.empty()) {
+    command.verdict =
+        std::make_unique<Result<Receipt>>(conflict_of(std::move(conflicts), *expected, 1 + command.more.size()));
+    return;
+  }
+  if (command.receipts) {
+    command.receipts->clear();
+    command.receipts->push_back({entries.first->last + 1, 0, command.events, command.durability, false});
+    for (std::size_t i = 0; i < command.more.size(); ++i)
+      command.receipts->push_back({entries.more[i]->last + 1, 0, command.more[i].events, command.durability, false});
+  }
+  if (command.all_events() == 0)
+    command.verdict =
+        std::make_unique<Result<Receipt>>(Receipt{entries.first->last + 1, 0, 0, command.durability, false});
+}
 
 std::vector<ShardState::Numbered> ShardState::form_group(std::size_t commands_max, std::size_t bytes_max,
                                                          std::uint64_t group) {
   std::vector<Numbered> numbered;
   GroupIds ids{group, {}};
   std::size_t bytes = 0;
+  Turn turn = Turn::now;
   while (!ready_.empty() && numbered.size() < commands_max) {
     StorePtr& command = ready_.front().command;
     if (!numbered.empty() && bytes + command->bytes() > bytes_max)
       break;
+    if (command->fail_if && !command->verdict && (turn = turn_of(*command, numbered)) != Turn::now)
+      break;
     bytes_ -= command->bytes();
-    Entry& entry = *ready_.front().entry;
+    Entries& entries = ready_.front().entries;
+    Entry& entry = *entries.first;
     WEIR_CHECK(entry.ready != 0);
-    --entry.ready;
+    entries.unpin();
     entry.group = group;
+    for (Entry* const other : entries.more)
+      other->group = group;
     if (!command->verdict) {
       ids.hashes.insert(ids.hashes.end(), command->id_hashes.begin(), command->id_hashes.end());
-      judge(*command, entry.last);
+      judge(*command, entries);
+      if (command->fail_if)
+        judge_condition(*command, numbered);
     }
     if (command->verdict) {
       numbered.push_back({std::move(command), 0});
     } else {
       bytes += command->bytes();
       numbered.push_back({std::move(command), entry.last + 1});
-      entry.last += numbered.back().command->events;
+      const StoreCommand& stored = *numbered.back().command;
+      entry.last += stored.events;
+      for (std::size_t i = 0; i < stored.more.size(); ++i)
+        entries.more[i]->last += stored.more[i].events;
     }
     ready_.pop_front();
   }
   if (!ids.hashes.empty())
     group_ids_.push_back(std::move(ids));
+  if (!numbered.empty())
+    formed_ = group;
+  condition_waits_ = turn == Turn::later;
+  if (turn == Turn::look_up) // a flush came between: it waits again, and so does who must not overtake it
+    accept(take_all(), [](std::string_view) { return std::optional<Sequence>(); });
   return numbered;
+}
+
+/// A condition is judged when nothing is in flight, or behind calls of its own group: those can be looked at.
+ShardState::Turn ShardState::turn_of(const StoreCommand& command, const std::vector<Numbered>& before) const {
+  if (applied_ < formed_)
+    return Turn::later;
+  // Looking at the calls before costs as many steps for each condition: few are judged in one group.
+  constexpr std::ptrdiff_t conditions_max = 64;
+  if (std::count_if(before.begin(), before.end(),
+                    [](const Numbered& each) { return each.command->fail_if != nullptr; }) >= conditions_max)
+    return Turn::later;
+  return options_.memory_tells && !options_.memory_tells(command) ? Turn::look_up : Turn::now;
+}
+
+void ShardState::judge_condition(StoreCommand& command, const std::vector<Numbered>& before) const {
+  if (command.verdict && !(*command.verdict).ok())
+    return; // its expectation failed
+  std::optional<Match> match = options_.match_in_memory ? options_.match_in_memory(command) : std::nullopt;
+  for (std::size_t i = 0; !match && i < before.size() && !sabotaged(Sabotage::overlook_own_group); ++i)
+    if (!before[i].command->verdict)
+      match = first_match(*before[i].command, before[i].first_sequence, *command.fail_if);
+  if (match)
+    command.verdict = std::make_unique<Result<Receipt>>(condition_failed(*match));
 }
 
 void ShardState::applied(std::uint64_t group) {
@@ -270,6 +398,7 @@ std::vector<StorePtr> ShardState::take_all() {
   pending_.clear();
   wanted_.clear();
   asked_events_ = 0;
+  condition_waits_ = false;
   ++round_;
   return all;
 }

@@ -9,6 +9,7 @@
 // at most once; commands held are bounded by what the shard drains (room()).
 #pragma once
 
+#include "engine/condition.hpp"
 #include "engine/context_cache.hpp"
 #include "engine/event_ids.hpp"
 #include "engine/id_set.hpp"
@@ -40,6 +41,10 @@ public:
     /// Says from memory alone that no event that is applied has one of the command's ids; false: they must be looked
     /// up. Empty: there are no ids.
     std::function<bool(const StoreCommand&)> rules_out_ids{};
+    /// Whether memory alone can tell, and soon, if one of the applied events behind a command's `looked_to` fails its
+    /// condition; if so, match_in_memory says which is the first. Empty: nothing is applied.
+    std::function<bool(const StoreCommand&)> memory_tells{};
+    std::function<std::optional<Match>(const StoreCommand&)> match_in_memory{};
   };
   explicit ShardState(Options options);
 
@@ -72,16 +77,18 @@ public:
   [[nodiscard]] std::size_t ready() const noexcept { return ready_.size(); }
 
   struct Numbered {
-    StorePtr command; ///< With a verdict: nothing of it is stored.
-    Sequence first_sequence = 0;
+    StorePtr command; ///< With a verdict: nothing of it is stored. Its receipts, if it has some, have their sequences.
+    Sequence first_sequence = 0; ///< In its first context.
   };
   /// Takes ready commands, in order, up to the bounds (but at least one if there is one), judges and numbers them as
-  /// group `group`; groups count up from 1.
+  /// group `group`; groups count up from 1. None if the first has a condition and groups are in flight: what it must
+  /// not overlook may be in them. Then waits_for_groups().
   std::vector<Numbered> form_group(std::size_t commands_max, std::size_t bytes_max, std::uint64_t group);
   /// Group `group` and all before it are visible to look-ups, or were refused.
   void applied(std::uint64_t group);
-  /// Some call waits for one with the same event id, which is on its way: applied() will move it on.
-  [[nodiscard]] bool waits_for_groups() const noexcept { return id_waiters_ != 0; }
+  /// Some call waits for one with the same event id, which is on its way, or for a condition's turn: applied() will
+  /// move it on.
+  [[nodiscard]] bool waits_for_groups() const noexcept { return id_waiters_ != 0 || condition_waits_; }
   /// The groups after the last applied one were lost: forgets every number given, and looks them up again.
   void rollback(const MemoryLookup& lookup);
   /// Takes every command held, unanswered, in order (the shard has failed or closes).
@@ -89,15 +96,23 @@ public:
 
 private:
   using Entry = ContextCache::Entry;
+  // The entries of a call's contexts, in their order; null: not known. One stays while its `ready` is not 0.
+  struct Entries {
+    Entry* first = nullptr;
+    std::vector<Entry*> more{};
+    [[nodiscard]] bool known() const noexcept;
+    void pin() const noexcept;
+    void unpin() const noexcept;
+  };
   struct Ready {
     StorePtr command;
-    Entry* entry; // stays while its `ready` is not 0
+    Entries entries;
   };
   struct Held {
     StorePtr command;
     enum class Ids : std::uint8_t { nothing, wanted, asked, wait_for_group } ids = Ids::nothing;
     std::uint64_t question = 0; // its number, when asked
-    Entry* entry = nullptr;     // stays while this waits, or look-ups of context and ids could chase each other
+    Entries entries{};          // stay while this waits, or look-ups of contexts and ids could chase each other
   };
   enum class IdState : std::uint8_t { decided, on_their_way, unknown };
   struct GroupIds {
@@ -112,10 +127,16 @@ private:
   Entry* find(std::string_view context_id) { return cache_.find(context_id, cache_.hash(context_id)); }
   Entry& remember(std::string_view context_id, std::uint64_t hash, Sequence last);
   void accept_one(StorePtr command, std::uint64_t hash, const MemoryLookup& lookup);
-  void make_ready(StorePtr command, Entry& entry);
+  Entry* find_or_remember(std::string_view context_id, std::uint64_t hash, const MemoryLookup& lookup);
+  void find_unknown(const StoreCommand& command, Entries& entries);
+  void make_ready(StorePtr command, Entries entries);
   [[nodiscard]] bool overtakes(const StoreCommand& command) const;
-  [[nodiscard]] IdState id_state(const StoreCommand& command, const Entry* entry) const;
-  void hold(Held held, Entry* entry);
+  [[nodiscard]] IdState id_state(const StoreCommand& command, const Entries& entries) const;
+  void hold(Held held);
+  static void judge(StoreCommand& command, const Entries& entries);
+  enum class Turn : std::uint8_t { now, later, look_up };
+  [[nodiscard]] Turn turn_of(const StoreCommand& command, const std::vector<Numbered>& before) const;
+  void judge_condition(StoreCommand& command, const std::vector<Numbered>& before) const;
   void look_at_held();
   void forget_held();
 
@@ -136,6 +157,8 @@ private:
   std::uint64_t questions_ = 0;
   std::uint64_t round_ = 0;
   std::uint64_t applied_ = 0;
+  std::uint64_t formed_ = 0; // the last group
+  bool condition_waits_ = false;
 };
 
 } // namespace weir

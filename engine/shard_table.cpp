@@ -21,38 +21,51 @@ ShardTable::~ShardTable() {
   budget_.remove(bytes);
 }
 
-void ShardTable::apply(std::shared_ptr<const void> owner, std::span<const std::string_view> calls,
+void ShardTable::apply(std::shared_ptr<const void> owner, std::span<const std::string_view> records,
                        std::uint64_t first_record, std::uint64_t owner_bytes) {
   // Only this lane replaces active_, so reading the pointer needs no lock here.
   if (sabotaged(Sabotage::show_stores_late))
     active_->publish();
-  active_->apply(std::move(owner), calls, first_record, owner_bytes);
+  active_->apply(std::move(owner), records, first_record, owner_bytes);
   show_applied();
 }
 
-Status ShardTable::recover(std::shared_ptr<const void> owner, std::span<const std::string_view> calls,
+Status ShardTable::recover(std::shared_ptr<const void> owner, std::span<const std::string_view> records,
                            std::uint64_t first_record, std::uint64_t owner_bytes) {
   const auto damaged = [&](std::size_t i, Errc code, const std::string& what) {
     return fail(code, what, format("shard {} log record {}", shard_, first_record + i));
   };
-  for (std::size_t i = 0; i < calls.size(); ++i) {
-    auto reader = CallReader::open(calls[i]);
-    if (!reader)
-      return damaged(i, reader.code(), reader.error().message);
-    EventView event;
-    auto more = reader->next(event);
-    while (more && *more)
-      more = reader->next(event);
-    if (!more)
-      return damaged(i, more.code(), more.error().message);
+  std::vector<std::string_view> calls;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    calls.clear();
+    if (const Status split = split_record(records[i], calls); !split)
+      return damaged(i, split.code(), split.error().message);
+    for (const std::string_view call : calls) {
+      auto reader = CallReader::open(call);
+      if (!reader)
+        return damaged(i, reader.code(), reader.error().message);
+      EventView event;
+      auto more = reader->next(event);
+      while (more && *more)
+        more = reader->next(event);
+      if (!more)
+        return damaged(i, more.code(), more.error().message);
+    }
   }
   // Sees the passive memtables, and of the active one what is shown: contexts that are asked for are in none of it.
   const auto last = [this](std::string_view context_id) { return last_sequence_in_memtables(context_id); };
-  const std::size_t dense = active_->apply_while_dense(std::move(owner), calls, first_record, owner_bytes, last);
+  const std::size_t dense = active_->apply_while_dense(std::move(owner), records, first_record, owner_bytes, last);
   show_applied();
-  if (dense == calls.size())
+  if (dense == records.size())
     return {};
-  const CallHeader bad = CallReader::open(calls[dense])->header();
+  calls.clear();
+  WEIR_TRY(split_record(records[dense], calls));
+  CallHeader bad;
+  for (const std::string_view call : calls) {
+    bad = CallReader::open(call)->header();
+    if (last_sequence_in_memtables(bad.context_id).value_or(0) + 1 != bad.first_sequence)
+      break;
+  }
   return damaged(dense, Errc::corruption,
                  format("context {} goes on with sequence {} after {}", bad.context_id, bad.first_sequence,
                         last_sequence_in_memtables(bad.context_id).value_or(0)));
@@ -155,6 +168,23 @@ bool ShardTable::rules_out_event_ids(std::span<const std::uint64_t> hashes, Posi
   };
   return !holds(*active_) &&
          std::none_of(passive_.begin(), passive_.end(), [&](const auto& memtable) { return holds(*memtable); });
+}
+
+bool ShardTable::holds_in_memory(Position after, std::uint64_t rows_max) const {
+  const ShardView now = view();
+  if (!now.segments->empty() && now.segments->back()->meta().position_max > after)
+    return false;
+  std::uint64_t rows = 0;
+  for (const MemtableView& memtable : now.memtables)
+    rows += memtable.rows() - memtable.first_row_behind(after);
+  return rows <= rows_max;
+}
+
+std::optional<Match> ShardTable::first_match_in_memtables(const FailIf& condition, Position after) const {
+  for (const MemtableView& memtable : view().memtables)
+    if (auto match = first_match(memtable, condition, after))
+      return match;
+  return std::nullopt;
 }
 
 std::shared_ptr<const SegmentList> ShardTable::segments() const {

@@ -7,6 +7,7 @@
 // a view is a prefix.
 #pragma once
 
+#include "engine/condition.hpp"
 #include "engine/flush_queue.hpp"
 #include "engine/shard_view.hpp"
 
@@ -40,14 +41,14 @@ public:
   ShardTable(ShardId shard, std::uint64_t hash_seed, UnsealedBudget& budget, SegmentList segments);
   ~ShardTable();
 
-  /// Adds the calls of one logged group and shows them to readers.
-  void apply(std::shared_ptr<const void> owner, std::span<const std::string_view> calls, std::uint64_t first_record,
+  /// Adds the records of one logged group and shows them to readers.
+  void apply(std::shared_ptr<const void> owner, std::span<const std::string_view> records, std::uint64_t first_record,
              std::uint64_t owner_bytes);
-  /// As apply, for calls a log was found to hold. `corruption` names the record that is malformed or does not go on
+  /// As apply, for records a log was found to hold. `corruption` names the record that is malformed or does not go on
   /// where its context ends in the memtables; against segments that is checked when the context is read, so that
   /// opening reads none. After an error the table is good for nothing.
-  Status recover(std::shared_ptr<const void> owner, std::span<const std::string_view> calls, std::uint64_t first_record,
-                 std::uint64_t owner_bytes);
+  Status recover(std::shared_ptr<const void> owner, std::span<const std::string_view> records,
+                 std::uint64_t first_record, std::uint64_t owner_bytes);
   /// See Memtable::set_last_record; for the active one.
   void set_last_record(std::uint64_t record) noexcept { active_->set_last_record(record); }
   /// Bytes of the active memtable. Any thread.
@@ -71,6 +72,10 @@ public:
   /// Whether certainly no event with a position above `checked_to` has an id with one of these hashes: none in the
   /// memtables, and no segment reaches so far.
   [[nodiscard]] bool rules_out_event_ids(std::span<const std::uint64_t> hashes, Position checked_to) const;
+  /// Whether the memtables have all events behind `after`, and at most `rows_max` of them.
+  [[nodiscard]] bool holds_in_memory(Position after, std::uint64_t rows_max) const;
+  /// The first event in the memtables behind `after` that the condition speaks of.
+  [[nodiscard]] std::optional<Match> first_match_in_memtables(const FailIf& condition, Position after) const;
   [[nodiscard]] std::shared_ptr<const SegmentList> segments() const;
   /// Largest `recorded_at` among the segments.
   [[nodiscard]] Timestamp recorded_at_max() const;

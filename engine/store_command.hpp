@@ -8,6 +8,7 @@
 
 #include <weir/event.hpp>
 #include <weir/expectation.hpp>
+#include <weir/fail_if.hpp>
 #include <weir/result.hpp>
 
 #include "engine/bell.hpp"
@@ -60,14 +61,29 @@ private:
   Function answer_;
 };
 
+/// What a call for several contexts says of one of them.
+struct StorePart {
+  std::string context_id;
+  std::string encoded;      ///< As StoreCommand::encoded.
+  std::uint32_t events = 0; ///< None: only `expect` is checked.
+  Expectation expect;
+};
+
 struct StoreCommand {
   std::string context_id;
   std::string encoded;      ///< encode_call, numbers not filled in yet; empty without events.
   std::uint32_t events = 0; ///< None: only `expect` is checked.
   Durability durability = Durability::synced;
   Expectation expect;
-  std::vector<std::uint64_t> id_hashes; ///< See hash_event_ids.
+  /// Further contexts, if the call has several. What stands above is of the first; events with sequences to give come
+  /// in this order.
+  std::vector<StorePart> more;
+  /// Of a call for several contexts: one for each, filled in before `done` is told of success.
+  std::shared_ptr<std::vector<Receipt>> receipts;
+  std::vector<std::uint64_t> id_hashes; ///< See hash_event_ids; of all contexts.
   Position ids_checked_to = 0;          ///< No event with a position up to here has one of the ids.
+  std::unique_ptr<FailIf> fail_if;      ///< If the call has a condition. It is judged behind what it expects.
+  Position looked_to = 0;               ///< No event up to here makes the condition fail; at first FailIf::after.
   /// Once it is decided that nothing of the call is stored: its answer, due in its turn.
   std::unique_ptr<Result<Receipt>> verdict;
   /// Who sends: calls of one sender to one shard keep their order. Any number that is the sender's own.
@@ -75,7 +91,33 @@ struct StoreCommand {
   Completion done;
   Waiter* waiter = nullptr; ///< Of a thread that blocks until `done`; is told on admission which bell will ring.
 
-  [[nodiscard]] std::size_t bytes() const noexcept { return encoded.size(); }
+  [[nodiscard]] std::size_t bytes() const noexcept {
+    std::size_t sum = encoded.size();
+    for (const StorePart& part : more)
+      sum += part.encoded.size();
+    return sum;
+  }
+  /// Of all contexts.
+  [[nodiscard]] std::uint32_t all_events() const noexcept {
+    std::uint32_t sum = events;
+    for (const StorePart& part : more)
+      sum += part.events;
+    return sum;
+  }
+  /// Calls `visit(context_id, encoded, events, expect)` for each context, in order.
+  template <class Visit> void for_each_part(Visit&& visit) const {
+    visit(context_id, encoded, events, expect);
+    for (const StorePart& part : more)
+      visit(part.context_id, part.encoded, part.events, part.expect);
+  }
+  /// Answers success. `durability`: what was reached.
+  void answer(Receipt receipt, Durability reached) {
+    receipt.durability = reached;
+    if (receipts)
+      for (Receipt& each : *receipts)
+        each.durability = reached;
+    done(receipt);
+  }
 };
 
 /// Commands go from queue to queue and are not moved about themselves.

@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
+#include <vector>
 
 namespace weir {
 
@@ -67,6 +69,23 @@ Status validate_document(std::string_view name, const std::string& text, std::si
   return json::validate_object(text, name);
 }
 
+Status validate_tags(std::string_view metadata) {
+  thread_local std::vector<std::string> tags;
+  if (!json::read_tags(metadata, tags))
+    return fail(Errc::invalid_argument, "metadata.tags is no array of strings", "metadata");
+  if (tags.size() > limits::event_tags_max)
+    return fail(Errc::too_large,
+                format("metadata.tags has {} tags, at most {} are allowed", tags.size(), limits::event_tags_max),
+                "metadata");
+  for (const std::string& tag : tags)
+    if (tag.empty() || tag.size() > limits::event_tag_bytes_max)
+      return fail(
+          tag.empty() ? Errc::invalid_argument : Errc::too_large,
+          format("metadata.tags has a tag of {} bytes, 1 to {} are allowed", tag.size(), limits::event_tag_bytes_max),
+          "metadata");
+  return {};
+}
+
 Status validate_event(std::string_view context_id, Event& event, std::size_t payload_bytes_max) {
   if (!event.context_id.empty() && event.context_id != context_id)
     return fail(Errc::invalid_argument, "context_id differs from that of the call", "context_id");
@@ -81,6 +100,7 @@ Status validate_event(std::string_view context_id, Event& event, std::size_t pay
   if (!event.metadata.empty()) {
     trim_in_place(event.metadata);
     WEIR_TRY(validate_document("metadata", event.metadata, limits::metadata_bytes_max));
+    WEIR_TRY(validate_tags(event.metadata));
   }
   trim_in_place(event.payload);
   return validate_document("payload", event.payload, payload_bytes_max);

@@ -79,11 +79,11 @@ Status FileReader::read_header(ShardId shard, std::uint64_t directory_seed, std:
   const FileHeader& header = **read;
 
   if (header.check == check_of(header, identity_, 0)) {
-    if (header.version != format_version)
-      return fail(
-          Errc::incompatible,
-          weir::format("log format {} is not known to this version, which reads {}", header.version, format_version),
-          place(path_, 0));
+    if (header.version < format_version_min || header.version > format_version)
+      return fail(Errc::incompatible,
+                  weir::format("log format {} is not known to this version, which reads {} to {}", header.version,
+                               format_version_min, format_version),
+                  place(path_, 0));
     if (header.shard != shard || header.number != number || header.first_record == 0 ||
         header.predecessor_last_record >= header.first_record || header.file_bytes < data_offset)
       return {};

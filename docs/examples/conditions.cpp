@@ -5,6 +5,7 @@
 #include <iostream>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace {
 
@@ -57,6 +58,41 @@ bool book(weir::Engine& engine, const std::string& flight, int count) {
   }
 }
 
+// A name may be taken once, whichever accounts there are.
+bool register_name(weir::Engine& engine, const std::string& account, const std::string& name) {
+  weir::Event registered{.event_type = "registered", .payload = "{}", .metadata = R"({"tags": [")" + name + R"("]})"};
+  // Stored only if no account has registered the name.
+  auto receipt = engine.store("{accounts}-" + account, {registered},
+                              {.fail_if = weir::FailIf{.group = "accounts", .types = {"registered"}, .tags = {name}}});
+  if (receipt)
+    return true;
+  if (receipt.code() != weir::Errc::condition_failed)
+    give_up(receipt.error());
+  std::cout << name << " is taken by " << receipt.error().conflicts[0].context_id << '\n';
+  return false;
+}
+
+// Moves a seat to a later flight of the same day, or does nothing at all.
+void rebook(weir::Engine& engine) {
+  // Flights of one day have the same text in braces, so they are kept together.
+  if (auto opened = engine.store("flight-3-{july-1}", {seats(1, "booked")}); !opened)
+    give_up(opened.error());
+  std::vector<weir::ContextEvents> both{
+      {"flight-3-{july-1}", {seats(1, "cancelled")}, weir::Expectation::exists()},
+      {"flight-4-{july-1}", {seats(1, "booked")}, weir::Expectation::no_context()},
+  };
+  auto receipts = engine.store(both);
+  if (receipts)
+    std::cout << "moved, as " << (*receipts)[0].sequence << " and " << (*receipts)[1].sequence << '\n';
+  else if (receipts.code() != weir::Errc::sequence_conflict)
+    give_up(receipts.error());
+
+  // The second time one of the two expectations fails, and it is named.
+  receipts = engine.store(both);
+  for (const weir::Conflict& conflict : receipts.error().conflicts)
+    std::cout << conflict.context_id << " has come to " << conflict.current << '\n';
+}
+
 void pay(weir::Engine& engine) {
   weir::Event paid{.context_id = "order-42", .event_type = "paid", .payload = R"({"cents": 1200})"};
   paid.event_id = "payment-7"; // chosen by whoever asks for the payment, and kept for every attempt
@@ -97,5 +133,8 @@ int main(int argc, char** argv) {
     give_up(check.error());
   std::cout << "flight-1 has come to " << check->last_sequence() << '\n';
 
+  if (!register_name(engine, "7", "ada") || register_name(engine, "8", "ada"))
+    return 1;
+  rebook(engine);
   pay(engine);
 }

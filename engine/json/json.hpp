@@ -43,6 +43,10 @@ using Path = std::vector<std::string>;
 /// that fit int64 come as int64, larger ones that fit uint64 as uint64, anything else as double.
 Status find_paths(std::string_view document, std::span<const Path> paths, std::vector<Scalar>& out);
 
+/// Puts the strings of the member "tags" of `metadata` (valid JSON) into `tags`; none if there is no such member. False
+/// if that is anything but an array of strings.
+[[nodiscard]] bool read_tags(std::string_view metadata, std::vector<std::string>& tags);
+
 /// One line of an import file:
 /// {"context_id","event_type","timestamp"?,"event_id"?,"metadata"?,"payload"}, keys in any order. payload and metadata
 /// are raw slices of the line. timestamp: RFC 3339 text or integer milliseconds. Unknown or repeated keys, wrong types

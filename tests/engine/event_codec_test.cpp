@@ -228,4 +228,49 @@ TEST_CASE("event codec: random damage is corruption or another well-formed call,
   CHECK(refused > 1'000);
 }
 
+TEST_CASE("event codec: calls for several contexts are one record, which splits into them and into nothing else") {
+  std::vector<std::string> encoded(3);
+  for (std::size_t i = 0; i < encoded.size(); ++i)
+    encode_call("context-" + std::to_string(i), std::vector<Event>(i + 1, {.event_type = "t", .payload = "{}"}),
+                encoded[i]);
+  std::vector<NumberedCall> calls;
+  for (std::size_t i = 0; i < encoded.size(); ++i)
+    calls.push_back({encoded[i], {100 * i + 1, 1'000 + i, at_us(7)}});
+  std::string record(record_bytes(calls), '\0');
+  write_record(calls, record.data());
+  CHECK(has_several_calls(record));
+  std::vector<std::string_view> split;
+  REQUIRE(split_record(record, split).ok());
+  REQUIRE(split.size() == 3);
+  for (std::size_t i = 0; i < split.size(); ++i) {
+    const auto header = CallReader::open(split[i])->header();
+    CHECK(header.context_id == "context-" + std::to_string(i));
+    CHECK(header.first_sequence == 100 * i + 1);
+    CHECK(header.first_position == 1'000 + i);
+    CHECK(header.events == i + 1);
+  }
+  // A call by itself is its own record.
+  const std::span<const NumberedCall> one(calls.data(), 1);
+  std::string alone(record_bytes(one), '\0');
+  write_record(one, alone.data());
+  CHECK_FALSE(has_several_calls(alone));
+  CHECK(alone == split[0]);
+  std::vector<std::string_view> itself;
+  REQUIRE(split_record(alone, itself).ok());
+  CHECK(itself == std::vector<std::string_view>{alone});
+
+  const auto broken = [](const std::string& bytes) {
+    const auto exact = std::make_unique<char[]>(bytes.size()); // a sanitizer sees what lies beyond
+    std::copy(bytes.begin(), bytes.end(), exact.get());
+    std::vector<std::string_view> calls_of;
+    return split_record({exact.get(), bytes.size()}, calls_of).code() == Errc::corruption;
+  };
+  for (std::size_t size = 1; size < record.size(); ++size)
+    CHECK(broken(record.substr(0, size)));
+  CHECK(broken(record + "x"));
+  CHECK(broken(std::string("\0\0", 2)));
+  CHECK(broken(std::string("\0\1", 2) + static_cast<char>(alone.size()) + alone));
+  CHECK(broken(std::string("\0\2\0\0", 4)));
+}
+
 } // namespace weir

@@ -55,14 +55,38 @@ ShardView view_of(const std::vector<Stored>& segment, const std::vector<Stored>&
   return view;
 }
 
-IdAnswer ask(const ShardView& view, const std::string& context, const Events& events) {
-  std::string encoded;
-  encode_call(context, events, encoded);
-  const std::vector<IdQuestion> questions{id_question(encoded, 9)};
+IdAnswer ask(const ShardView& view, const StoreCommand& command) {
+  const std::vector<IdQuestion> questions{id_question(command, 9)};
   auto answers = answer_id_questions(view, questions);
   REQUIRE(answers.size() == 1);
   CHECK(answers[0].number == 9);
   return std::move(answers[0]);
+}
+
+IdAnswer ask(const ShardView& view, const std::string& context, const Events& events) {
+  StoreCommand command;
+  command.context_id = context;
+  encode_call(context, events, command.encoded);
+  command.events = static_cast<std::uint32_t>(events.size());
+  return ask(view, command);
+}
+
+IdAnswer ask(const ShardView& view, const std::vector<std::pair<std::string, Events>>& parts) {
+  StoreCommand command;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const auto& [context, events] = parts[i];
+    StorePart part{context, {}, static_cast<std::uint32_t>(events.size()), {}};
+    if (!events.empty())
+      encode_call(context, events, part.encoded);
+    if (i != 0) {
+      command.more.push_back(std::move(part));
+      continue;
+    }
+    command.context_id = part.context_id;
+    command.encoded = part.encoded;
+    command.events = part.events;
+  }
+  return ask(view, command);
 }
 
 Receipt duplicate(const IdAnswer& answer) {
@@ -182,6 +206,30 @@ TEST_CASE("event ids: the same id twice in one call is refused before anything i
   REQUIRE(hashes.ok());
   CHECK(hashes->size() == 2);
   CHECK(*hashes != *hash_event_ids("b", fine, 1));
+}
+
+TEST_CASE("event ids: a call for several contexts is a duplicate as a whole, or a conflict that names all") {
+  const Events two{with_id("x"), with_id("y")}, one{with_id("z")};
+  const ShardView view =
+      view_of({{"a", two, 1, 10}, {"b", one, 1, 12}, {"d", {with_id("p")}, 1, 13}}, {{"c", {with_id("q")}, 1, 20}});
+  const auto again = ask(view, {{"a", two}, {"c", {}}, {"b", one}});
+  CHECK(duplicate(again) == Receipt{1, 10, 3, Durability::buffered, true});
+  REQUIRE(again.receipts.size() == 3);
+  CHECK(again.receipts[0] == Receipt{1, 10, 2, Durability::buffered, true});
+  CHECK(again.receipts[1] == Receipt{2, 0, 0, Durability::buffered, true});
+  CHECK(again.receipts[2] == Receipt{1, 12, 1, Durability::buffered, true});
+  CHECK_FALSE(ask(view, {{"a", {with_id("new")}}, {"b", {with_id("new")}}}).verdict.has_value());
+  // Stored, but by two calls; in another order; a part of it new.
+  const Error apart = conflict(ask(view, {{"b", one}, {"c", {with_id("q")}}}));
+  REQUIRE(apart.conflicts.size() == 2);
+  CHECK(apart.conflicts[0].context_id == "b");
+  CHECK(apart.conflicts[0].receipt == Receipt{1, 12, 1, Durability::buffered, true});
+  CHECK(apart.conflicts[1].context_id == "c");
+  CHECK(conflict(ask(view, {{"b", one}, {"a", two}})).conflicts.size() == 3);
+  const Error mixed = conflict(ask(view, {{"a", two}, {"b", {with_id("new")}}}));
+  REQUIRE(mixed.conflicts.size() == 2);
+  CHECK(mixed.conflicts[0].context_id == "a");
+  CHECK(conflict(ask(view, {{"a", two}, {"b", {with_id("z", 1)}}})).conflicts.size() == 3);
 }
 
 } // namespace weir

@@ -1,3 +1,4 @@
+#include "engine/event_codec.hpp"
 #include "engine/memtable.hpp"
 #include "tests/support/calls.hpp"
 #include "tests/support/memory_segment.hpp"
@@ -269,6 +270,37 @@ TEST_CASE("memtable: readers see prefixes of whole calls while the writer applie
   CHECK(MemtableView(memtable).rows() == position - 1);
   for (std::uint64_t i = 0; i < contexts; ++i)
     REQUIRE(MemtableView(memtable).find_context("c" + std::to_string(i)).has_value());
+}
+
+TEST_CASE("memtable: a record of several calls is applied as a whole, or not at all if one context does not go on") {
+  const auto record_of = [](Sequence a, Sequence b, Position position) {
+    std::vector<std::string> encoded(2);
+    encode_call("a", std::vector<Event>(2, {.event_type = "t", .payload = "{}"}), encoded[0]);
+    encode_call("b", std::vector<Event>(1, {.event_type = "t", .payload = "{}", .event_id = "x"}), encoded[1]);
+    const std::vector<NumberedCall> calls{{encoded[0], {a, position, test::at_us(1)}},
+                                          {encoded[1], {b, position + 2, test::at_us(1)}}};
+    std::string record(record_bytes(calls), '\0');
+    write_record(calls, record.data());
+    return record;
+  };
+  const auto records = std::make_shared<std::vector<std::string>>();
+  records->push_back(encoded_call("a", 1, 1, 10, test::at_us(1)));
+  records->push_back(record_of(2, 7, 11));
+  records->push_back(encoded_call("b", 8, 1, 14, test::at_us(1)));
+  records->push_back(record_of(4, 10, 15)); // b has only come to 8
+  const auto memtable = std::make_shared<Memtable>(5);
+  const std::vector<std::string_view> bodies(records->begin(), records->end());
+  CHECK(memtable->apply_while_dense(records, bodies, 3, 1'000, {}) == 3);
+  memtable->publish();
+  CHECK(memtable->first_record() == 3);
+  CHECK(memtable->last_record() == 5);
+  const MemtableView view(memtable);
+  REQUIRE(view.rows() == 5);
+  for (std::uint64_t row = 0; row < view.rows(); ++row)
+    CHECK(view.row(row).position == 10 + row);
+  CHECK(view.find_context("a")->last_sequence == 3);
+  CHECK(view.find_context("b")->last_sequence == 8);
+  CHECK(view.find_event_id("b", "x") == 7);
 }
 
 } // namespace weir

@@ -35,6 +35,14 @@ StorePtr call(const std::string& context, const std::vector<std::string>& ids, s
   return command;
 }
 
+/// One call of these, each of one context.
+StorePtr together(StorePtr first, StorePtr other) {
+  first->id_hashes.insert(first->id_hashes.end(), other->id_hashes.begin(), other->id_hashes.end());
+  first->more.push_back({other->context_id, other->encoded, other->events, other->expect});
+  first->receipts = std::make_shared<std::vector<Receipt>>();
+  return first;
+}
+
 StorePtr check(const std::string& context, Expectation expect) {
   auto command = std::make_unique<StoreCommand>();
   command->context_id = context;
@@ -72,22 +80,23 @@ struct Applied {
     return [this](const StoreCommand& command) {
       if (unsure)
         return command.ids_checked_to != 0;
-      const IdQuestion question = id_question(command.encoded, 0);
-      return std::none_of(question.events.begin(), question.events.end(), [&](const IdQuestion::Asked& asked) {
-        return ids.contains({question.context_id, asked.event_id});
-      });
+      return !knows(id_question(command, 0));
     };
+  }
+  [[nodiscard]] bool knows(const IdQuestion& question) const {
+    for (const IdQuestion::Part& part : question.parts)
+      for (const IdQuestion::Asked& asked : part.events)
+        if (ids.contains({part.context_id, asked.event_id}))
+          return true;
+    return false;
   }
   [[nodiscard]] ShardState::Answers answer(const ShardState::Lookups& asked) const {
     ShardState::Answers answers{asked.round, {}, {}};
     for (const std::string& context : asked.contexts)
       answers.last_sequences.emplace_back(context, Sequence{10});
     for (const IdQuestion& question : asked.ids) {
-      const bool known = std::any_of(question.events.begin(), question.events.end(), [&](const auto& each) {
-        return ids.contains({question.context_id, each.event_id});
-      });
-      answers.ids.push_back({question.number, std::nullopt, 50});
-      if (known)
+      answers.ids.push_back({question.number, std::nullopt, {}, 50});
+      if (knows(question))
         answers.ids.back().verdict = Receipt{7, 70, 1, Durability::buffered, true};
     }
     return answers;
@@ -143,7 +152,7 @@ TEST_CASE("shard state: an id on its way makes the next call with it wait, and w
   CHECK_FALSE(state.waits_for_groups());
   const auto asked = state.take_lookups();
   REQUIRE(asked.ids.size() == 1);
-  CHECK(asked.ids[0].context_id == "a");
+  CHECK(asked.ids[0].parts.front().context_id == "a");
   state.resolved(applied.answer(asked));
   CHECK(formed(state, 2) == "a=7 b2 b3 ");
 }
@@ -201,6 +210,58 @@ TEST_CASE("shard state: questions that wait for their answers are bounded in eve
   CHECK(state.take_lookups().ids.size() == 1);
 }
 
+TEST_CASE("shard state: a call for several contexts waits for each of them, and gets numbers in all or in none") {
+  ShardState state({.cache_entries_max = 1}); // what waits is kept all the same
+  const ShardState::MemoryLookup cold = [](std::string_view) { return std::optional<Sequence>(); };
+  std::vector<StorePtr> commands;
+  commands.push_back(together(call("a", {"", ""}, 1), call("b", {""}, 1, Expectation::exactly(10))));
+  commands.push_back(call("b", {""}, 2));
+  commands.push_back(
+      together(call("c", {""}, 3, Expectation::exactly(10)), call("b", {""}, 3, Expectation::exactly(11))));
+  commands.push_back(call("c", {""}, 4));
+  state.accept(std::move(commands), cold);
+  CHECK(state.ready() == 0);
+  auto asked = state.take_lookups();
+  CHECK(asked.contexts == std::vector<std::string>{"a", "b", "c"});
+  ShardState::Answers some{asked.round, {}, {}};
+  some.last_sequences.emplace_back("a", Sequence{10});
+  state.resolved(std::move(some));
+  CHECK(state.ready() == 0); // b is not known
+  ShardState::Answers rest{asked.round, {}, {}};
+  rest.last_sequences.emplace_back("b", Sequence{10});
+  rest.last_sequences.emplace_back("c", Sequence{10});
+  state.resolved(std::move(rest));
+  auto group = state.form_group(1'000, 1u << 20, 1);
+  REQUIRE(group.size() == 4);
+  REQUIRE_FALSE(group[0].command->verdict);
+  CHECK(group[0].first_sequence == 11);
+  REQUIRE(group[0].command->receipts->size() == 2);
+  CHECK((*group[0].command->receipts)[0].sequence == 11);
+  CHECK((*group[0].command->receipts)[1].sequence == 11);
+  CHECK(group[1].first_sequence == 12);
+  REQUIRE(group[2].command->verdict);
+  REQUIRE(group[2].command->verdict->code() == Errc::sequence_conflict);
+  CHECK(group[2].command->verdict->error().conflicts == std::vector<Conflict>{{"b", {}, 12, std::nullopt}});
+  CHECK(group[3].first_sequence == 11); // the refused call took no number in c either
+}
+
+TEST_CASE("shard state: a call for several contexts fails if one of them cannot be looked up") {
+  ShardState state({.cache_entries_max = 8});
+  std::vector<StorePtr> commands;
+  commands.push_back(together(call("a", {""}, 1), call("b", {""}, 1)));
+  commands.push_back(call("a", {""}, 2));
+  std::optional<Errc> told;
+  commands[0]->done = Completion([&](const Result<Receipt>& result) { told = result.code(); });
+  state.accept(std::move(commands), [](std::string_view) { return std::optional<Sequence>(); });
+  const auto asked = state.take_lookups();
+  ShardState::Answers answers{asked.round, {}, {}};
+  answers.last_sequences.emplace_back("a", Sequence{3});
+  answers.last_sequences.emplace_back("b", fail(Errc::io_error, "damaged"));
+  state.resolved(std::move(answers));
+  CHECK(told == Errc::io_error);
+  CHECK(formed(state, 1) == "a4 ");
+}
+
 TEST_CASE("shard state: a look-up of ids that fails is its call's answer, and nobody else's") {
   Applied applied;
   applied.unsure = true;
@@ -212,7 +273,7 @@ TEST_CASE("shard state: a look-up of ids that fails is its call's answer, and no
   const auto asked = state.take_lookups();
   REQUIRE(asked.ids.size() == 1);
   ShardState::Answers answers{asked.round, {}, {}};
-  answers.ids.push_back({asked.ids[0].number, Result<Receipt>(fail(Errc::corruption, "damaged")), 0});
+  answers.ids.push_back({asked.ids[0].number, Result<Receipt>(fail(Errc::corruption, "damaged")), {}, 0});
   state.resolved(std::move(answers));
   CHECK(formed(state, 2) == "a! a2 ");
 }
@@ -290,10 +351,16 @@ private:
   bool rules_out(const StoreCommand& command) {
     if (!in_memory_ && command.ids_checked_to < applied_position_)
       return false;
-    const Context& context = applied_[command.context_id];
-    const IdQuestion question = id_question(command.encoded, 0);
-    return std::none_of(question.events.begin(), question.events.end(),
-                        [&](const IdQuestion::Asked& asked) { return context.ids.contains(asked.event_id); });
+    return find(applied_, id_question(command, 0)) == 0;
+  }
+  /// The sequence of one of the question's ids, 0 if none is there.
+  static Sequence find(Contexts& contexts, const IdQuestion& question) {
+    for (const IdQuestion::Part& part : question.parts)
+      for (const IdQuestion::Asked& asked : part.events)
+        if (const auto found = contexts[part.context_id].ids.find(asked.event_id);
+            found != contexts[part.context_id].ids.end())
+          return found->second;
+    return 0;
   }
   ShardState::MemoryLookup memory() {
     return [this](std::string_view id) -> std::optional<Sequence> {
@@ -303,20 +370,27 @@ private:
   void accept() {
     std::vector<StorePtr> commands;
     for (auto count = std::min<std::size_t>(random_() % 6, state_.room()); count != 0; --count) {
-      const std::string context(1, static_cast<char>('a' + random_() % 3));
-      std::vector<std::string> ids;
-      const std::uint64_t first = random_() % 40;
-      for (std::uint64_t i = 0; i <= random_() % 3; ++i)
-        ids.push_back(std::to_string(first + i));
-      Expectation expect;
-      if (random_() % 3 == 0)
-        expect = Expectation::exactly(applied_[context].last + random_() % 3);
-      auto each = call(context, ids, random_() % 4, expect);
+      const std::uint64_t context = random_() % 3;
+      const std::uint64_t sender = random_() % 4;
+      StorePtr each = any_call(context, sender);
+      if (random_() % 4 == 0)
+        each = together(std::move(each), any_call((context + 1) % 3, sender));
       each->done = Completion([this](Result<Receipt>) { --open_; });
       ++open_;
       commands.push_back(std::move(each));
     }
     state_.accept(std::move(commands), memory());
+  }
+  StorePtr any_call(std::uint64_t number, std::uint64_t sender) {
+    const std::string context(1, static_cast<char>('a' + number));
+    std::vector<std::string> ids;
+    const std::uint64_t first = random_() % 40;
+    for (std::uint64_t i = 0; i <= random_() % 3; ++i)
+      ids.push_back(std::to_string(first + i));
+    Expectation expect;
+    if (random_() % 3 == 0)
+      expect = Expectation::exactly(applied_[context].last + random_() % 3);
+    return call(context, ids, sender, expect);
   }
   void ask() {
     auto asked = state_.take_lookups();
@@ -331,11 +405,9 @@ private:
       for (const std::string& name : job.asked.contexts)
         job.answers.last_sequences.emplace_back(name, applied_[name].last);
       for (const IdQuestion& question : job.asked.ids) {
-        const Context& context = applied_[question.context_id];
-        job.answers.ids.push_back({question.number, std::nullopt, applied_position_});
-        for (const IdQuestion::Asked& asked : question.events)
-          if (const auto found = context.ids.find(asked.event_id); found != context.ids.end())
-            job.answers.ids.back().verdict = Receipt{found->second, 1, 1, Durability::buffered, true};
+        job.answers.ids.push_back({question.number, std::nullopt, {}, applied_position_});
+        if (const Sequence found = find(applied_, question))
+          job.answers.ids.back().verdict = Receipt{found, 1, 1, Durability::buffered, true};
       }
       return true;
     }
@@ -355,25 +427,35 @@ private:
       return;
     Contexts now = in_flight_.empty() ? applied_ : in_flight_.back().second;
     for (auto& each : state_.form_group(random_() % 5 + 1, 1u << 20, ++group_)) {
-      Context& context = now[each.command->context_id];
-      const IdQuestion question = id_question(each.command->encoded, 0);
+      const IdQuestion question = id_question(*each.command, 0);
       const auto& verdict = each.command->verdict;
       if (verdict && verdict->ok()) { // of an event that is applied, never of one that may still be lost
         REQUIRE((*verdict)->duplicate);
-        const auto& ids = applied_[each.command->context_id].ids;
-        REQUIRE(std::any_of(ids.begin(), ids.end(), [&](const auto& id) { return id.second == (*verdict)->sequence; }));
+        REQUIRE(find(applied_, question) != 0);
         continue;
       }
-      for (const IdQuestion::Asked& asked : question.events)
-        REQUIRE_FALSE(context.ids.contains(asked.event_id));
-      REQUIRE(each.command->expect.holds(context.last) == !verdict);
+      REQUIRE(find(now, question) == 0);
+      std::vector<std::pair<std::string, Sequence>> failing;
+      each.command->for_each_part([&](const std::string& context, auto&&, auto&&, const Expectation& expect) {
+        if (!expect.holds(now[context].last))
+          failing.emplace_back(context, now[context].last);
+      });
+      REQUIRE(failing.empty() == !verdict);
       if (verdict) {
-        REQUIRE(verdict->error().conflicts.front().current == context.last);
+        std::vector<std::pair<std::string, Sequence>> told;
+        for (const Conflict& conflict : verdict->error().conflicts)
+          told.emplace_back(conflict.context_id, conflict.current);
+        REQUIRE(told == failing);
         continue;
       }
-      REQUIRE(each.first_sequence == context.last + 1);
-      for (const IdQuestion::Asked& asked : question.events)
-        context.ids.emplace(asked.event_id, ++context.last);
+      REQUIRE(each.first_sequence == now[each.command->context_id].last + 1);
+      for (std::size_t i = 0; i < question.parts.size(); ++i) {
+        Context& context = now[question.parts[i].context_id];
+        if (each.command->receipts)
+          REQUIRE((*each.command->receipts)[i].sequence == context.last + 1);
+        for (const IdQuestion::Asked& asked : question.parts[i].events)
+          context.ids.emplace(asked.event_id, ++context.last);
+      }
     }
     in_flight_.emplace_back(group_, std::move(now));
   }

@@ -122,6 +122,8 @@ constexpr std::array texts = {
                  "the event queue goes past positions that are still under way"},
     SabotageText{Sabotage::checkpoint_skips_held_back, "checkpoint_skips_held_back",
                  "a checkpoint lies behind an event that is held back"},
+    SabotageText{Sabotage::overlook_own_group, "overlook_own_group",
+                 "a condition does not see the calls before it in its own group"},
 };
 static_assert(texts.size() + 1 == static_cast<std::size_t>(Sabotage::count), "every sabotage has its text");
 static_assert([] {

@@ -29,8 +29,8 @@ std::vector<std::byte> from_hex(std::string_view text) {
   return bytes;
 }
 
-constexpr std::string_view example_header = "5745495257414c00020000000000000001000000000000000000000000000000"
-                                            "0000000000000000010000000000000000200000000000000efbb642f88b5ea8";
+constexpr std::string_view example_header = "5745495257414c00030000000000000001000000000000000000000000000000"
+                                            "0000000000000000010000000000000000200000000000008d2d92db395a4536";
 constexpr std::string_view example_plain_group = "a7574752010000000100000000000000" // magic, records, first record
                                                  "34000000000000000000000000000000" // bytes, raw bytes, synced offset
                                                  "91008a974000498e"                 // check

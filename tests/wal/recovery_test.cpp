@@ -70,7 +70,7 @@ TEST_CASE_FIXTURE(Log, "wal recovery: a log of another format version is refused
   write(2, true);
   std::uint32_t version = 0;
   SUBCASE("an earlier one") {
-    version = format_version - 1;
+    version = format_version_min - 1;
   }
   SUBCASE("a later one") {
     version = format_version + 1;
@@ -82,6 +82,20 @@ TEST_CASE_FIXTURE(Log, "wal recovery: a log of another format version is refused
   REQUIRE((*file)->pwrite(std::as_bytes(std::span(&header, 1)), 0).ok());
   CHECK(recover_all(fs).end.code() == Errc::incompatible);
   CHECK(verify(fs, recover_options()).code() == Errc::incompatible);
+}
+
+TEST_CASE_FIXTURE(Log, "wal recovery: a log of the version before is read, and goes on in this one") {
+  write(2, true);
+  const std::string path = file_path(0, 1);
+  auto header = load<FileHeader>(original.at("0000000000000001.wal").data());
+  header.version = format_version_min;
+  header.check = check_of(header, file_identity(directory_seed, identity_kind, 0, 1), 0);
+  const auto file = fs.open(path, io::OpenMode::read_write);
+  REQUIRE((*file)->pwrite(std::as_bytes(std::span(&header, 1)), 0).ok());
+  CHECK(verify(fs, recover_options()).ok());
+  const auto recovered = recover_all(fs);
+  REQUIRE(recovered.end.ok());
+  CHECK((recovered.records == records));
 }
 
 TEST_CASE_FIXTURE(Log, "wal recovery: a clean log is not changed, and the visitor's error is passed on") {

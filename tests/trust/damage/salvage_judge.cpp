@@ -41,10 +41,14 @@ SalvageJudge::SalvageJudge(const Fixture& fixture) : fixture_(fixture) {
       continue;
     const auto read =
         wal::salvage_file(*fixture.disk, file.first, static_cast<ShardId>(shard_of_path(file.first)), name->number,
-                          fixture.catalog.directory_seed, [&](std::string_view call) {
-                            const CallHeader header = CallReader::open(call)->header();
-                            for (std::uint32_t i = 0; i < header.events; ++i)
-                              homes_[{std::string(header.context_id), header.first_sequence + i}].insert(file.first);
+                          fixture.catalog.directory_seed, [&](std::string_view record) -> Status {
+                            std::vector<std::string_view> calls;
+                            WEIR_TRY(split_record(record, calls));
+                            for (const std::string_view call : calls) {
+                              const CallHeader header = CallReader::open(call)->header();
+                              for (std::uint32_t i = 0; i < header.events; ++i)
+                                homes_[{std::string(header.context_id), header.first_sequence + i}].insert(file.first);
+                            }
                             return Status();
                           });
     if (!read || !read->damaged.empty())

@@ -6,8 +6,29 @@
 using namespace weir;
 using namespace weir::fuzz;
 
+namespace {
+
+/// A record of several calls is exactly these calls, each of which is read by itself.
+void split(std::string_view record) {
+  std::vector<std::string_view> calls;
+  if (const Status split = split_record(record, calls); !split) {
+    require(split.code() == Errc::corruption, "bytes that are no record are corruption");
+    return;
+  }
+  require(!calls.empty() && (calls.size() == 1) == !has_several_calls(record), "a record has the calls that it says");
+  std::size_t bytes = 0;
+  for (const std::string_view call : calls) {
+    require(calls.size() == 1 || (!call.empty() && !has_several_calls(call)), "a call in a record is one call");
+    bytes += call.size();
+  }
+  require(bytes <= record.size(), "the calls of a record are inside it");
+}
+
+} // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view call = text_of(data, size);
+  split(call);
   auto reader = CallReader::open(call);
   if (!reader) {
     require(reader.code() == Errc::corruption, "bytes that are no call are corruption");

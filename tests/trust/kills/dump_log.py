@@ -32,7 +32,7 @@ from xxh3 import MASK, xxh3_64
 FILE_MAGIC = b"WEIRWAL\0"
 GROUP_MAGIC = bytes.fromhex("a7574752")
 SEAL_MAGIC = bytes.fromhex("a757534c")
-FORMAT_VERSION = 2
+FORMAT_VERSIONS = (2, 3)
 DATA_OFFSET = 4096
 WAL_KIND = 1
 RAW_BYTES_MAX = 8 << 20
@@ -139,8 +139,19 @@ class Cursor:
         raise Malformed("no varint")
 
 
+def decode_record(body):
+    """The events of one record: of one call, or of several, one for each context."""
+    if body[:1] != b"\0":
+        return decode_call(body)
+    take = Cursor(body, 1)
+    calls = [take.bytes(take.varint()) for _ in range(take.varint())]
+    if len(calls) < 2 or take.at != take.end or any(call[:1] in (b"", b"\0") for call in calls):
+        raise Malformed("a record that does not fit its calls")
+    return [event for call in calls for event in decode_call(call)]
+
+
 def decode_call(body):
-    """The events of one record."""
+    """The events of one call."""
     take = Cursor(body)
     sequence, position, recorded_at, count = take.varint(), take.varint(), take.i64(), take.varint()
     context = take.bytes(take.varint()).decode()
@@ -196,8 +207,8 @@ class LogFile:
                     header.shard != self.shard or header.number > self.number):
                 raise self.damage(0, f"this is the header of shard {header.shard}, file {header.number}")
             return None  # never written, torn, or of an earlier life of the file
-        if header.version != FORMAT_VERSION:
-            raise self.damage(0, f"log format {header.version} is not known, only {FORMAT_VERSION}")
+        if header.version not in FORMAT_VERSIONS:
+            raise self.damage(0, f"log format {header.version} is not known, only {FORMAT_VERSIONS}")
         if header.shard != self.shard or header.number != self.number or not header.first_record or (
                 header.predecessor_last_record >= header.first_record or header.file_bytes < DATA_OFFSET):
             return None
@@ -432,7 +443,7 @@ def print_events(catalog, logs, out):
                 if record <= cut_record:
                     continue
                 try:
-                    events = decode_call(body)
+                    events = decode_record(body)
                 except (Malformed, UnicodeDecodeError) as error:
                     raise Damage(f"{file.name}: record {record} is no call: {error}") from None
                 for event in events:
@@ -464,7 +475,7 @@ def print_records(file, cut_record, out):
         for record in range(group.first_record, min(group.first_record + group.records, file.last_record() + 1)):
             body = file.records[record - file.header.first_record]
             try:
-                events = decode_call(body)
+                events = decode_record(body)
                 what = f"context {escaped(events[0].context)}, {len(events)} events from sequence {events[0].sequence}, " \
                        f"position {events[0].position}"
             except (Malformed, UnicodeDecodeError) as error:

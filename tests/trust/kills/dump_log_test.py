@@ -108,6 +108,20 @@ class CallTest(unittest.TestCase):
                 dump_log.decode_call(body)
 
 
+class RecordTest(unittest.TestCase):
+    OTHER = bytes.fromhex("0106010000000000000001 03 6f2d32 08000002 70616964 7b7d")
+
+    def test_decodes_one_call_and_several(self):
+        self.assertEqual([event.context for event in dump_log.decode_record(CallTest.BODY)], ["o-1"])
+        both = bytes([0, 2, len(CallTest.BODY)]) + CallTest.BODY + bytes([len(self.OTHER)]) + self.OTHER
+        self.assertEqual([(event.context, event.sequence, event.position) for event in dump_log.decode_record(both)],
+                         [("o-1", 300, 5), ("o-2", 1, 6)])
+        for body in [*(both[:size] for size in range(len(both))), both + b"x",
+                     bytes([0, 1, len(CallTest.BODY)]) + CallTest.BODY]:
+            with self.assertRaises(dump_log.Malformed):
+                dump_log.decode_record(body)
+
+
 class Lz4Test(unittest.TestCase):
     def test_literals_long_lengths_and_overlapping_copies(self):
         self.assertEqual(dump_log.lz4_block(b"\x30abc", 3), b"abc")

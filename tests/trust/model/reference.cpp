@@ -7,7 +7,8 @@
 
 namespace weir::trust {
 
-void Reference::stored(ShardId shard_id, Events events, const Receipt& receipt, Durability safe_as, Timestamp now) {
+void Reference::stored(ShardId shard_id, Events events, const Receipt& receipt, Durability safe_as, Timestamp now,
+                       bool joined) {
   Shard& shard = shards_.at(shard_id);
   const std::string name = events.front().event.context_id;
   Events& context = contexts_[name];
@@ -34,7 +35,7 @@ void Reference::stored(ShardId shard_id, Events events, const Receipt& receipt, 
     test::name_core_fields(known);
     context.push_back(std::move(known));
   }
-  shard.calls.push_back({name, receipt.sequence, receipt.last_sequence(), receipt.events, receipt.position});
+  shard.calls.push_back({name, receipt.sequence, receipt.last_sequence(), receipt.events, receipt.position, joined});
   if (safe_as >= Durability::written)
     shard.written = shard.calls.size();
   if (safe_as == Durability::synced)
@@ -64,6 +65,8 @@ void Reference::crashed(Crash crash, const std::map<std::string, Sequence>& leng
       if (length < call.first && i < certain)
         throw Mismatch(
             format("{}: acknowledged, and gone after a {}", who, crash == Crash::kill ? "kill" : "power cut"), true);
+      if (length < call.first && call.joined && survivors == i)
+        throw Mismatch(format("{}: is gone, and what was stored with it is left", who));
       if (length < call.first)
         continue;
       if (survivors != i)

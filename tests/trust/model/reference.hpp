@@ -48,8 +48,9 @@ public:
   Reference(std::size_t shards, Mistake mistake) : shards_(shards), mistake_(mistake) {}
 
   /// One call that was stored, in the order of positions. `safe_as`: what its caller was told before the crash that
-  /// follows, if one does.
-  void stored(ShardId shard, Events events, const Receipt& receipt, Durability safe_as, Timestamp now);
+  /// follows, if one does. `joined`: it was one call with the one before, for another context.
+  void stored(ShardId shard, Events events, const Receipt& receipt, Durability safe_as, Timestamp now,
+              bool joined = false);
   /// A call that was stored before, and must have been as it is now.
   void duplicate(ShardId shard, const Events& events, const Receipt& receipt, Durability safe_as);
   /// A call that was refused for its ids, and had to be.
@@ -84,6 +85,7 @@ private:
     Sequence first = 0, last = 0;
     std::uint64_t events = 0;
     Position position = 0;
+    bool joined = false; ///< With the one before: both survive, or neither.
   };
   struct Shard {
     std::vector<Call> calls;

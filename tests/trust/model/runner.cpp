@@ -44,23 +44,15 @@ void Tally::add(const Tally& other) noexcept {
   kills += other.kills;
   segments_flushed += other.segments_flushed;
   segments_merged += other.segments_merged;
+  together += other.together;
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> Tally::figures() const {
-  return {{"store_calls", calls},
-          {"events_stored", events},
-          {"calls_refused", refused},
-          {"retries", retries},
-          {"checks", checks},
-          {"replays", replays},
-          {"queries", queries},
-          {"query_rows", rows},
-          {"bad_inputs", bad_inputs},
-          {"flushes", flushes},
-          {"segments_flushed", segments_flushed},
-          {"merges", segments_merged},
-          {"reopens", reopens},
-          {"power_cuts", power_cuts},
+  return {{"store_calls", calls},      {"events_stored", events}, {"calls_refused", refused},
+          {"retries", retries},        {"checks", checks},        {"together", together},
+          {"replays", replays},        {"queries", queries},      {"query_rows", rows},
+          {"bad_inputs", bad_inputs},  {"flushes", flushes},      {"segments_flushed", segments_flushed},
+          {"merges", segments_merged}, {"reopens", reopens},      {"power_cuts", power_cuts},
           {"process_kills", kills}};
 }
 
@@ -118,6 +110,7 @@ void Runner::play(const Operation& operation) {
   case Kind::try_store: store(1, Manner::refusable); break;
   case Kind::retry: retry(); break;
   case Kind::check: check(); break;
+  case Kind::together: together(); break;
   case Kind::wait: settle(); break;
   case Kind::replay: replay(); break;
   case Kind::push: push(); break;

@@ -29,7 +29,7 @@ namespace weir::trust {
 struct Tally {
   std::uint64_t operations = 0, calls = 0, events = 0, refused = 0, retries = 0, checks = 0, replays = 0, queries = 0,
                 rows = 0, bad_inputs = 0, flushes = 0, reopens = 0, power_cuts = 0, kills = 0, segments_flushed = 0,
-                segments_merged = 0;
+                segments_merged = 0, together = 0;
   void add(const Tally& other) noexcept;
   [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> figures() const;
 };
@@ -70,6 +70,10 @@ private:
   void make_call(const std::string& context, Reference::Events events, CallsUnderWay::Wish wish);
   void retry();
   void check();
+  Reference::Events part_for(const std::string& context, bool ids);
+  FailIf random_condition(const std::string& group);
+  [[nodiscard]] std::optional<Conflict> in_the_way(const FailIf& condition) const;
+  void together();
   void replay();
   void push();
   void query();

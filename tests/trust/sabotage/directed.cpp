@@ -93,6 +93,7 @@ constexpr std::array table = {
     Directed{Sabotage::publish_floor_after_draw, cases("actors", "shard watermark: a synced store*")},
     Directed{Sabotage::ignore_watermark, cases("engine", "queue cursor: nothing at the watermark*")},
     Directed{Sabotage::checkpoint_skips_held_back, cases("engine", "queue cursor: nothing at the watermark*")},
+    Directed{Sabotage::overlook_own_group, cases("engine", "shard state: a condition sees*")},
 };
 static_assert(table.size() + 1 == static_cast<std::size_t>(Sabotage::count), "every mistake has its test");
 static_assert([] {

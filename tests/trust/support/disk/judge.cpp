@@ -256,6 +256,10 @@ Shown compare(const std::map<std::string, ContextRows>& contexts, const Ledger& 
   }
   for (const auto& [shard, positions] : given)
     shown.positions[shard] = *positions.rbegin();
+  for (std::size_t i = 0; i < ledger.calls().size(); ++i)
+    if (const auto with = ledger.calls()[i].with)
+      need(shown.calls[i] == shown.calls[*with],
+           "I4: of a call for two contexts, that for " + ledger.calls()[i].context_id + " is there alone");
   return shown;
 }
 

@@ -75,6 +75,30 @@ StorePtr Ledger::call(const std::string& context_id, ShardId shard, Durability d
   return command;
 }
 
+StorePtr Ledger::together(const std::string& one, const std::string& other, ShardId shard, Durability durability,
+                          unsigned events, std::size_t bytes, bool ids) {
+  const std::size_t number = calls_.size();
+  for (const std::string& context_id : {one, other}) {
+    const std::size_t with = context_id == one ? number + 1 : number;
+    static_cast<void>(send(context_id, shard, events, bytes));
+    calls_.back().ids = ids;
+    calls_.back().with = with;
+  }
+  StorePtr command = again(number, durability, {});
+  StorePtr second = again(number + 1, durability, {});
+  command->sender = number;
+  command->more.push_back({second->context_id, std::move(second->encoded), second->events, {}});
+  command->receipts = std::make_shared<std::vector<Receipt>>();
+  command->done = Completion(
+      [this, number, receipts = command->receipts, life = std::weak_ptr<bool>(alive_)](Result<Receipt> answer) {
+        if (life.expired())
+          return;
+        for (std::size_t i = 0; i < 2; ++i)
+          answered(number + i, answer ? Result<Receipt>((*receipts)[i]) : answer);
+      });
+  return command;
+}
+
 void Ledger::end_life() {
   alive_ = std::make_shared<bool>(true);
   life_began_ = calls_.size();

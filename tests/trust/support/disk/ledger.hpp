@@ -30,6 +30,7 @@ struct StoredCall {
   ShardId shard = 0;
   std::vector<std::string> payloads; ///< Of its events.
   bool ids = false;                  ///< Its events have ids.
+  std::optional<std::size_t> with;   ///< The call that was stored in one with it: both are there, or neither is.
   std::optional<Result<Receipt>> answer;
   unsigned answers = 0;
 
@@ -45,6 +46,9 @@ public:
   /// that come after end_life() do not count: nobody was there any more to hear them.
   StorePtr call(const std::string& context_id, ShardId shard, Durability durability, unsigned events, std::size_t bytes,
                 bool ids = false);
+  /// Two calls in one, for two contexts.
+  StorePtr together(const std::string& one, const std::string& other, ShardId shard, Durability durability,
+                    unsigned events, std::size_t bytes, bool ids = false);
   /// Call `number` once more, answered to `done`: no call of its own.
   [[nodiscard]] StorePtr again(std::size_t number, Durability durability, Completion done) const;
   /// The same for a call that is not sent as a command: whoever sends these events tells answered(). The call's number

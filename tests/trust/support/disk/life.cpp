@@ -61,6 +61,12 @@ void Life::store_once(const std::string& context_id, unsigned events, std::size_
   engine_->submit(ledger_.call(context_id, shard, durability, events, bytes, true));
 }
 
+void Life::store_together(const std::string& one, const std::string& other, unsigned events, std::size_t bytes,
+                          Durability durability) {
+  const ShardId shard = engine_->parts.router->shard_of(one);
+  engine_->submit(ledger_.together(one, other, shard, durability, events, bytes, true));
+}
+
 void Life::retry(std::size_t number, Durability durability) {
   const auto told = [this, number](const Result<Receipt>& answer) {
     if (!answer || !answer->duplicate)

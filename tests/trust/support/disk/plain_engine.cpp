@@ -103,10 +103,10 @@ PlainEngine::~PlainEngine() {
 }
 
 void PlainEngine::submit(StorePtr command) {
-  const std::uint64_t context_hash = hash64(command->context_id, parts.directory_seed);
-  for (const IdQuestion::Asked& event : id_question(command->encoded, 0).events)
-    if (!event.event_id.empty())
-      command->id_hashes.push_back(event_id_hash(context_hash, event.event_id));
+  for (const IdQuestion::Part& part : id_question(*command, 0).parts)
+    for (const IdQuestion::Asked& event : part.events)
+      if (!event.event_id.empty())
+        command->id_hashes.push_back(event_id_hash(hash64(part.context_id, parts.directory_seed), event.event_id));
   ShardParts& to = shard(parts.router->shard_of(command->context_id));
   if (const auto failure = to.failure()) {
     command->done(*failure);

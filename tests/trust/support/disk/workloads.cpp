@@ -221,6 +221,22 @@ void retries(Life& life) {
   life.settle();
 }
 
+/// Calls for two contexts, alone and among others, small and larger than a block, into both a memtable and a segment.
+void together(Life& life) {
+  for (unsigned i = 0; i < 3; ++i) {
+    life.store_together(life.context(0, i), life.context(0, i + 1), 1 + i, i == 1 ? 5'000 : 60,
+                        i == 2 ? Durability::written : Durability::synced);
+    life.store(life.context(0, i));
+    life.steps(2 * i);
+  }
+  life.settle();
+  life.flush();
+  life.store_together(life.context(0, 1), life.context(0, 2));
+  life.steps(4);
+  life.store_together(life.context(0, 3), life.context(0, 0), 2);
+  life.settle();
+}
+
 bool all_acknowledged(Life& life) {
   const auto& calls = life.ledger().calls();
   return std::all_of(calls.begin(), calls.end(), [](const StoredCall& call) { return call.acknowledged(); });
@@ -312,6 +328,7 @@ constexpr std::array all_workloads{
              .reached = retried,
              .by_chance = true,
              .calls_may_fail = false},
+    Workload{.name = "together", .prepare = begun, .run = together, .reached = flushed<1>, .by_chance = true},
     Workload{.name = "batch_of_1024",
              .prepare = begun,
              .run = batch_of_1024,

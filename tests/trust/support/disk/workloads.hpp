@@ -39,6 +39,9 @@ public:
   /// The same with event ids.
   void store_once(const std::string& context_id, unsigned events = 1, std::size_t bytes = 60,
                   Durability durability = Durability::synced);
+  /// One call for two contexts of one shard, with event ids.
+  void store_together(const std::string& one, const std::string& other, unsigned events = 1, std::size_t bytes = 60,
+                      Durability durability = Durability::synced);
   /// Call `number` again. Whatever the answer is, it is not that of the first one.
   void retry(std::size_t number, Durability durability = Durability::synced);
   void flush(ShardId shard = 0);

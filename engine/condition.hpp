@@ -1,0 +1,42 @@
+// Which events a FailIf speaks of.
+//
+// Purpose: one rule for what is in segments, in memtables and on its way. Threading: pure functions.
+#pragma once
+
+#include "engine/shard_view.hpp"
+#include "engine/store_command.hpp"
+
+#include <weir/fail_if.hpp>
+#include <weir/result.hpp>
+
+#include <optional>
+#include <string>
+
+namespace weir {
+
+/// Group, types and tags within limits.hpp. `invalid_argument`, `too_large`.
+Status validate_fail_if(const FailIf& condition);
+
+/// Where an event is that a condition speaks of.
+struct Match {
+  std::string context_id;
+  std::string event_id;
+  Sequence sequence = 0;
+};
+
+/// Whether the condition speaks of the event, wherever that stands. An event whose metadata.tags are no array of
+/// strings has no tags.
+[[nodiscard]] bool concerns(const FailIf& condition, const EventView& event);
+
+/// The first event behind `after` that the condition speaks of. May do I/O.
+Result<std::optional<Match>> first_match(const ShardView& view, const FailIf& condition, Position after);
+/// The same in a memtable alone.
+[[nodiscard]] std::optional<Match> first_match(const MemtableView& memtable, const FailIf& condition, Position after);
+/// The same in a call that has got its numbers; the first one's context begins with `first_sequence`.
+[[nodiscard]] std::optional<Match> first_match(const StoreCommand& command, Sequence first_sequence,
+                                               const FailIf& condition);
+
+/// The answer to a call whose condition failed: `condition_failed`, with the event in Error::conflicts.
+[[nodiscard]] Error condition_failed(const Match& match);
+
+} // namespace weir

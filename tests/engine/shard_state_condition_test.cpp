@@ -1,0 +1,130 @@
+#include "engine/event_codec.hpp"
+#include "engine/shard_state.hpp"
+
+#include <doctest/doctest.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace weir {
+
+namespace {
+
+const ShardState::MemoryLookup all_new = [](std::string_view) { return Sequence{0}; };
+
+StorePtr call(const std::string& context, const std::string& type, std::optional<FailIf> fail_if = std::nullopt,
+              std::uint64_t sender = 0) {
+  auto command = std::make_unique<StoreCommand>();
+  command->context_id = context;
+  encode_call(context, std::vector<Event>{{.event_type = type, .payload = "{}"}}, command->encoded);
+  command->events = 1;
+  command->sender = sender;
+  if (fail_if) {
+    command->looked_to = fail_if->after;
+    command->fail_if = std::make_unique<FailIf>(*std::move(fail_if));
+  }
+  return command;
+}
+
+FailIf booked(Position after = 0) {
+  return {.group = "1", .types = {"booked"}, .after = after};
+}
+
+template <class... Calls> void accept(ShardState& state, Calls... calls) {
+  std::vector<StorePtr> commands;
+  (commands.push_back(std::move(calls)), ...);
+  state.accept(std::move(commands), all_new);
+}
+
+/// "a1 " for a number given, "a! " for a refusal.
+std::string formed(ShardState& state, std::uint64_t group) {
+  std::string text;
+  for (const auto& each : state.form_group(1'000, 1u << 20, group))
+    text += each.command->context_id.substr(0, 1) +
+            (each.command->verdict ? "! " : std::to_string(each.first_sequence) + " ");
+  return text;
+}
+
+} // namespace
+
+TEST_CASE(
+    "shard state: a condition sees the calls before it in its own group, and only those of its group of contexts") {
+  ShardState state({.cache_entries_max = 8});
+  accept(state, call("a-{1}", "opened"), call("b-{2}", "booked"), call("c-{1}", "booked", booked()),
+         call("d-{1}", "booked", booked()), call("e-{1}", "opened", FailIf{.group = "1", .types = {"closed"}}));
+  auto group = state.form_group(1'000, 1u << 20, 1);
+  REQUIRE(group.size() == 5);
+  CHECK_FALSE(group[2].command->verdict);
+  REQUIRE(group[3].command->verdict);
+  REQUIRE(group[3].command->verdict->code() == Errc::condition_failed);
+  const auto& conflicts = group[3].command->verdict->error().conflicts;
+  REQUIRE(conflicts.size() == 1);
+  CHECK(conflicts[0] == Conflict{"c-{1}", "", 1, std::nullopt});
+  CHECK_FALSE(group[4].command->verdict);
+}
+
+TEST_CASE("shard state: a condition waits for the groups in flight, with what is behind it") {
+  std::optional<Match> applied;
+  ShardState state({.cache_entries_max = 8,
+                    .memory_tells = [](const StoreCommand&) { return true; },
+                    .match_in_memory = [&](const StoreCommand&) { return applied; }});
+  accept(state, call("a-{1}", "booked"));
+  CHECK(formed(state, 1) == "a1 ");
+  accept(state, call("b-{1}", "opened"), call("c-{1}", "booked", booked()), call("d-{1}", "opened"));
+  CHECK(formed(state, 2) == "b1 ");
+  CHECK(state.waits_for_groups());
+  CHECK(formed(state, 3).empty());
+  state.applied(1);
+  CHECK(formed(state, 3).empty());
+  applied = Match{"a-{1}", "", 1};
+  state.applied(2);
+  CHECK(formed(state, 3) == "c! d1 ");
+  CHECK_FALSE(state.waits_for_groups());
+}
+
+TEST_CASE("shard state: a condition that memory cannot judge is looked up, again if a flush came between") {
+  bool in_memory = false;
+  ShardState state({.cache_entries_max = 8,
+                    .memory_tells = [&](const StoreCommand& command) { return in_memory && command.looked_to >= 50; },
+                    .match_in_memory = [](const StoreCommand&) { return std::optional<Match>(); }});
+  accept(state, call("a-{1}", "booked", booked(10), 1), call("b", "x", std::nullopt, 1),
+         call("c", "x", std::nullopt, 2));
+  CHECK(state.held_back() == 2);
+  CHECK(formed(state, 1) == "c1 ");
+  auto asked = state.take_lookups();
+  REQUIRE(asked.ids.size() == 1);
+  CHECK(asked.ids[0].fail_if->group == "1");
+  CHECK(asked.ids[0].looked_to == 10);
+  ShardState::Answers answers{asked.round, {}, {}};
+  answers.last_sequences.emplace_back("b", Sequence{0}); // asked for meanwhile
+  answers.ids.push_back({asked.ids[0].number, std::nullopt, {}, 50});
+  in_memory = true;
+  state.resolved(std::move(answers));
+  CHECK(state.ready() == 2);
+  in_memory = false; // flushed
+  state.applied(1);
+  CHECK(formed(state, 2).empty());
+  CHECK_FALSE(state.waits_for_groups());
+  CHECK(state.held_back() == 2);
+  asked = state.take_lookups();
+  REQUIRE(asked.ids.size() == 1);
+  CHECK(asked.ids[0].looked_to == 50);
+  answers = {asked.round, {}, {}};
+  answers.ids.push_back({asked.ids[0].number, Result<Receipt>(condition_failed({"z", "", 3})), {}, 60});
+  state.resolved(std::move(answers));
+  CHECK(formed(state, 2) == "a! b1 ");
+}
+
+TEST_CASE("shard state: an expectation that fails is told before a condition that fails") {
+  ShardState state({.cache_entries_max = 8});
+  StorePtr both = call("b-{1}", "booked", booked());
+  both->expect = Expectation::exists();
+  accept(state, call("a-{1}", "booked"), std::move(both));
+  const auto group = state.form_group(1'000, 1u << 20, 1);
+  REQUIRE(group.size() == 2);
+  CHECK(group[1].command->verdict->code() == Errc::sequence_conflict);
+}
+
+} // namespace weir
