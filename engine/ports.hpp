@@ -140,6 +140,10 @@ private:
   std::uint64_t bytes_;
 };
 
+/// Runs `work` in the calling thread and, where threads have nothing else to do, in some of them at the same time;
+/// returns when all of them are through. The first to come does all if nobody else does.
+using WithHelp = std::function<void(const std::function<void()>& work)>;
+
 /// One immutable segment. Footers are read on first use, so every call may do I/O and may answer `corruption` (with
 /// file and offset) or `io_error`.
 class SegmentReader {
@@ -159,9 +163,10 @@ public:
   /// True: certainly no event of the context here has this id, and memory alone could tell. Never does I/O.
   [[nodiscard]] virtual bool excludes_event_id(std::string_view context_id, std::string_view event_id) const = 0;
   /// Events within the positions of `range`, lower positions first: those at its beginning (backward: at its end) that
-  /// fit into `bounds`, of which `bytes_max` means memory here. At least one if there is one.
-  virtual Result<std::shared_ptr<const PositionRun>> read_positions(const PositionRange& range,
-                                                                    const ReadBounds& bounds) const = 0;
+  /// fit into `bounds`, of which `bytes_max` means memory here. At least one if there is one. Many of them are decoded
+  /// with `help`, if there is any.
+  virtual Result<std::shared_ptr<const PositionRun>>
+  read_positions(const PositionRange& range, const ReadBounds& bounds, const WithHelp& help = {}) const = 0;
   /// Event types of this segment; the index is the bit in ZoneMeta::type_bits.
   virtual Result<std::span<const std::string>> types() const = 0;
   virtual Result<std::span<const ZoneMeta>> zones() const = 0;

@@ -20,6 +20,7 @@ namespace weir::segments {
 /// See SegmentReader::read_positions. Errors: `corruption`, `unsupported`, `io_error`.
 Result<std::shared_ptr<const PositionRun>> read_position_run(const BlockSource& source,
                                                              std::shared_ptr<const Footer> footer,
-                                                             const PositionRange& range, const ReadBounds& bounds);
+                                                             const PositionRange& range, const ReadBounds& bounds,
+                                                             const WithHelp& help = {});
 
 } // namespace weir::segments

@@ -297,12 +297,12 @@ Result<std::shared_ptr<const ZoneRows>> SegmentFileReader::read_zone(std::size_t
   return read_zone_rows(source_, **footer, zone, columns);
 }
 
-Result<std::shared_ptr<const PositionRun>> SegmentFileReader::read_positions(const PositionRange& range,
-                                                                             const ReadBounds& bounds) const {
+Result<std::shared_ptr<const PositionRun>>
+SegmentFileReader::read_positions(const PositionRange& range, const ReadBounds& bounds, const WithHelp& help) const {
   auto footer = this->footer();
   if (!footer)
     return std::move(footer).error();
-  return read_position_run(source_, **footer, range, bounds);
+  return read_position_run(source_, **footer, range, bounds, help);
 }
 
 Status SegmentFileReader::verify() const {

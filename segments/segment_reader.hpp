@@ -33,8 +33,8 @@ public:
   Result<std::optional<ContextRange>> find_context(std::string_view context_id) const override;
   Result<bool> read_context(std::string_view context_id, const SequenceRange& range, const ReadBounds& bounds,
                             EventBatch& out) const override;
-  Result<std::shared_ptr<const PositionRun>> read_positions(const PositionRange& range,
-                                                            const ReadBounds& bounds) const override;
+  Result<std::shared_ptr<const PositionRun>> read_positions(const PositionRange& range, const ReadBounds& bounds,
+                                                            const WithHelp& help) const override;
   Result<std::span<const std::string>> types() const override;
   Result<std::span<const ZoneMeta>> zones() const override;
   Result<std::shared_ptr<const ZoneRows>> read_zone(std::size_t zone, ColumnSet columns) const override;

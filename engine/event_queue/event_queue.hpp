@@ -21,6 +21,12 @@
 
 namespace weir {
 
+/// Threads that may help a reader to decode a segment, and how to ask them: a job that is destroyed unrun is none.
+struct ReadHelpers {
+  std::size_t count = 0;
+  std::function<void(Job)> post{};
+};
+
 class EventQueue {
 public:
   /// A fresh view of every shard. Errors: `closing`, `shard_failed` for a shard that could not be opened.
@@ -28,9 +34,13 @@ public:
 
   /// `watermark` outlives the queue. Readers hold at most `catch_up_bytes` of decoded segments together, beyond
   /// 1 MiB for each of them and shard.
-  EventQueue(Watermark& watermark, Views views, std::shared_ptr<PinnedBudget> pinned, std::uint64_t catch_up_bytes)
+  EventQueue(Watermark& watermark, Views views, std::shared_ptr<PinnedBudget> pinned, std::uint64_t catch_up_bytes,
+             ReadHelpers helpers = {})
       : watermark_(watermark), views_(std::move(views)), pinned_(std::move(pinned)),
-        catch_up_(std::make_shared<PinnedBudget>(catch_up_bytes)) {}
+        catch_up_(std::make_shared<PinnedBudget>(catch_up_bytes)), helpers_(std::move(helpers)) {}
+
+  /// See WithHelp.
+  void run_with_help(const std::function<void()>& work) const;
 
   [[nodiscard]] Result<std::vector<ShardView>> views() const { return views_(); }
   /// See Watermark::now().
@@ -55,6 +65,7 @@ private:
   Views views_;
   std::shared_ptr<PinnedBudget> pinned_;
   std::shared_ptr<PinnedBudget> catch_up_;
+  ReadHelpers helpers_;
   mutable std::mutex mutex_;
   std::optional<Error> ended_;
 };

@@ -116,7 +116,8 @@ Status ShardAhead::read_segment(const SegmentReader& segment, Position from) {
   PositionRange range;
   (backward_ ? range.to : range.from) = from;
   range.backward = backward_;
-  auto run = segment.read_positions(range, {events_max_, static_cast<std::size_t>(bytes_max)});
+  auto run = segment.read_positions(range, {events_max_, static_cast<std::size_t>(bytes_max)},
+                                    [this](const std::function<void()>& work) { queue_->run_with_help(work); });
   if (!run)
     return std::move(run).error();
   if ((*run)->size() == 0)

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <thread>
 
 using namespace weir;
 using namespace weir::segments;
@@ -116,6 +117,30 @@ TEST_CASE("position run: bounds of memory hold, though one stretch of the segmen
     CHECK(seen == by_position(rows, {}));
     CHECK(most <= 1024 * 1024);
   }
+}
+
+TEST_CASE("position run: threads that help give the same, and an error of one of them is everybody's") {
+  std::mt19937_64 random(11);
+  const Rows rows = random_rows(random, {.contexts = 900, .events_per_context_max = 60, .payload_bytes_max = 40});
+  REQUIRE(rows.size() > 16'384);
+  SegmentDirectory directory({.directory_seed = 7, .zone_rows = 256, .filter_bits_per_key = 10}, 0);
+  const SegmentMeta meta = directory.write(rows);
+  std::size_t helped = 0;
+  const WithHelp help = [&helped](const std::function<void()>& work) {
+    ++helped;
+    std::thread one(work), other(work);
+    work();
+    one.join();
+    other.join();
+  };
+  const auto run = directory.open(meta)->read_positions({}, {SIZE_MAX, 1u << 30}, help);
+  REQUIRE(run.ok());
+  CHECK(rows_of(**run) == by_position(rows, {}));
+  CHECK(helped == 1);
+  std::string bytes = directory.content(meta);
+  bytes[bytes.size() / 3] = static_cast<char>(bytes[bytes.size() / 3] ^ 1); // in some zone's strings
+  directory.overwrite(meta, bytes);
+  CHECK(directory.open(meta)->read_positions({}, {SIZE_MAX, 1u << 30}, help).code() == Errc::corruption);
 }
 
 TEST_CASE("position run: a segment of one event has no permutation") {

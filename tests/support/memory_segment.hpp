@@ -128,8 +128,8 @@ public:
     return found == rows_->end() || std::none_of(found->second.begin(), found->second.end(),
                                                  [&](const OwnedEvent& event) { return event.event_id == event_id; });
   }
-  Result<std::shared_ptr<const PositionRun>> read_positions(const PositionRange& range,
-                                                            const ReadBounds& bounds) const override {
+  Result<std::shared_ptr<const PositionRun>> read_positions(const PositionRange& range, const ReadBounds& bounds,
+                                                            const WithHelp&) const override {
     if (fail_with)
       return *fail_with;
     std::vector<EventView> all;

@@ -259,6 +259,22 @@ TEST_CASE("queue cursor: what it holds of segments is counted, and given back") 
   CHECK(shards.queue->pinned()->used() == 0);
 }
 
+TEST_CASE("event queue: help is nobody's duty, and who has begun to help is waited for") {
+  std::vector<Job> posted;
+  Shards shards(1);
+  const EventQueue queue(shards.watermark, [&shards]() -> Result<std::vector<ShardView>> { return shards.views; },
+                         std::make_shared<PinnedBudget>(1 * MiB), 0,
+                         {2, [&posted](Job job) { posted.push_back(std::move(job)); }});
+  unsigned runs = 0;
+  queue.run_with_help([&] {
+    if (++runs == 1)
+      posted[0]();
+  });
+  CHECK(runs == 2);
+  posted[1](); // too late
+  CHECK(runs == 2);
+}
+
 TEST_CASE("queue cursor: options out of range are named") {
   const auto refused = [](const SubscribeOptions& options) {
     const Status status = options.validate();

@@ -94,8 +94,8 @@ Result<bool> FakeSegment::read_context(std::string_view context_id, const Sequen
   return false;
 }
 
-Result<std::shared_ptr<const PositionRun>> FakeSegment::read_positions(const PositionRange& range,
-                                                                       const ReadBounds& bounds) const {
+Result<std::shared_ptr<const PositionRun>>
+FakeSegment::read_positions(const PositionRange& range, const ReadBounds& bounds, const WithHelp&) const {
   if (on_read)
     WEIR_TRY(on_read());
   std::vector<EventView> all;

@@ -42,8 +42,8 @@ public:
     return fail(Errc::unsupported, "no event ids here");
   }
   [[nodiscard]] bool excludes_event_id(std::string_view, std::string_view) const override { return false; }
-  Result<std::shared_ptr<const PositionRun>> read_positions(const PositionRange& range,
-                                                            const ReadBounds& bounds) const override;
+  Result<std::shared_ptr<const PositionRun>> read_positions(const PositionRange& range, const ReadBounds& bounds,
+                                                            const WithHelp&) const override;
   Result<std::span<const std::string>> types() const override;
   Result<std::span<const ZoneMeta>> zones() const override;
   Result<std::shared_ptr<const ZoneRows>> read_zone(std::size_t zone, ColumnSet columns) const override;
