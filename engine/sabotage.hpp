@@ -79,6 +79,10 @@ enum class Sabotage : std::uint8_t {
   ignore_snapshot_schema_tag,
   believe_snapshot_of_lost_events,
   older_snapshot_replaces_newer,
+  // What schemas let pass.
+  check_first_event_only,
+  ignore_unknown_fields,
+  publish_schema_before_commit,
   count ///< Not one of them.
 };
 

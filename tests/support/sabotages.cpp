@@ -115,6 +115,12 @@ constexpr std::array texts = {
                  "a snapshot is believed though a crash took its events"},
     SabotageText{Sabotage::older_snapshot_replaces_newer, "older_snapshot_replaces_newer",
                  "of two snapshots the one saved last stays, not the newer one"},
+    SabotageText{Sabotage::check_first_event_only, "check_first_event_only",
+                 "of a call only the first event is checked by its schema"},
+    SabotageText{Sabotage::ignore_unknown_fields, "ignore_unknown_fields",
+                 "a strict schema takes fields that it does not know"},
+    SabotageText{Sabotage::publish_schema_before_commit, "publish_schema_before_commit",
+                 "stores are judged by a schema that is not durable yet"},
 };
 static_assert(texts.size() + 1 == static_cast<std::size_t>(Sabotage::count), "every sabotage has its text");
 static_assert([] {

@@ -89,6 +89,9 @@ constexpr std::array table = {
     Directed{Sabotage::ignore_snapshot_schema_tag, cases("engine", "snapshot file: a state comes back*")},
     Directed{Sabotage::believe_snapshot_of_lost_events, cases("api", "snapshots: one of events that a crash*")},
     Directed{Sabotage::older_snapshot_replaces_newer, cases("engine", "snapshot file: an older snapshot*")},
+    Directed{Sabotage::check_first_event_only, cases("engine", "schema registry: every event*")},
+    Directed{Sabotage::ignore_unknown_fields, cases("engine", "schema: a payload that fits*")},
+    Directed{Sabotage::publish_schema_before_commit, cases("engine", "schema registry: a definition is in force*")},
 };
 static_assert(table.size() + 1 == static_cast<std::size_t>(Sabotage::count), "every mistake has its test");
 static_assert([] {
