@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <utility>
 
 namespace weir {
 
@@ -21,6 +22,11 @@ Error closing_error() {
 }
 
 } // namespace
+
+Status EngineCore::check_call(std::string_view context_id, std::span<Event> events) const {
+  WEIR_TRY(validate_call(context_id, events, parts_.options.payload_bytes_max));
+  return parts_.schemas.check(events);
+}
 
 Result<StorePtr> EngineCore::make_command(std::string_view context_id, std::span<Event> events,
                                           std::optional<Durability> durability, Expectation expect,
@@ -43,7 +49,7 @@ Result<StorePtr> EngineCore::make_command(std::string_view context_id, std::span
     command->durability = wanted;
     return command;
   }
-  WEIR_TRY(validate_call(context_id, events, parts_.options.payload_bytes_max));
+  WEIR_TRY(check_call(context_id, events));
   auto id_hashes = hash_event_ids(context_id, events, parts_.directory_seed);
   if (!id_hashes)
     return std::move(id_hashes).error();
@@ -192,6 +198,41 @@ Result<QueryResult> EngineCore::query(const Query& plan, const QueryRun& run) {
   }
   work->views.clear();
   return query::merge(plan, std::move(parts), work->control);
+}
+
+namespace {
+
+/// A definition on its way to the flush lane. Dropped unrun, it still owes an answer.
+class Defining {
+public:
+  using Done = std::function<void(Result<std::uint32_t>)>;
+  Defining(EngineParts& parts, Schema schema, Done done)
+      : parts_(parts), schema_(std::move(schema)), done_(std::move(done)) {}
+  Defining(Defining&& other) noexcept
+      : parts_(other.parts_), schema_(std::move(other.schema_)), done_(std::exchange(other.done_, nullptr)) {}
+  ~Defining() {
+    if (done_)
+      answer(closing_error());
+  }
+  void operator()() { answer(parts_.schemas.define(std::move(schema_), *parts_.catalog)); }
+
+private:
+  void answer(Result<std::uint32_t> result) {
+    const CallbackScope inside;
+    std::exchange(done_, nullptr)(std::move(result));
+  }
+
+  EngineParts& parts_;
+  Schema schema_;
+  Done done_;
+};
+
+} // namespace
+
+void EngineCore::define_schema(Schema schema, std::function<void(Result<std::uint32_t>)> done) {
+  Defining defining(parts_, std::move(schema), std::move(done));
+  if (const Door::Inside inside(door_); inside) // else `defining` answers as it goes
+    parts_.flush_lane->post(std::move(defining));
 }
 
 EngineStats EngineCore::stats() const {

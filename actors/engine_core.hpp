@@ -15,6 +15,7 @@
 #include <weir/query.hpp>
 #include <weir/query_result.hpp>
 #include <weir/replay_options.hpp>
+#include <weir/schema.hpp>
 #include <weir/stats.hpp>
 
 #include <atomic>
@@ -44,8 +45,11 @@ public:
   static Result<std::shared_ptr<EngineCore>> open(EngineSeams seams, EngineOptions options);
   ~EngineCore();
 
+  /// What make_command checks of the events of one context; trims payload and metadata in place.
+  Status check_call(std::string_view context_id, std::span<Event> events) const;
   /// Validates and encodes one call; an event's own context_id may be empty. Without events it must expect something,
-  /// or have a condition, whose group must be that of the context; otherwise `unsupported`. Errors: see validate_call.
+  /// or have a condition, whose group must be that of the context; otherwise `unsupported`. Errors: see validate_call,
+  /// and `schema_violation`.
   Result<StorePtr> make_command(std::string_view context_id, std::span<Event> events,
                                 std::optional<Durability> durability, Expectation expect,
                                 const std::optional<FailIf>& fail_if = {}) const;
@@ -68,6 +72,9 @@ public:
   /// Runs on a read thread when the engine is open; dropped unrun when it is not.
   void post_read(Job job);
   [[nodiscard]] std::shared_ptr<io::Lane> make_read_lane();
+  /// Answers, exactly once, with the version: see Engine::define_schema.
+  void define_schema(Schema schema, std::function<void(Result<std::uint32_t>)> done);
+  [[nodiscard]] const schema::Registry& schemas() const noexcept { return parts_.schemas; }
   /// Answers once everything acknowledged before the call is in segments, or with the first failure.
   void flush(FlushQueue::Waiter waiter);
   [[nodiscard]] EngineStats stats() const;

@@ -210,6 +210,7 @@ Status open_directory(EngineParts& parts, EngineSeams seams) {
     options.read_threads = std::max(1u, std::thread::hardware_concurrency());
 
   parts.directory_seed = state->directory_seed;
+  WEIR_TRY(parts.schemas.load(state->schemas));
   parts.cache = std::make_unique<segments::BlockCache>(options.block_cache_bytes);
   parts.segments = std::make_unique<segments::SegmentFiles>(
       *parts.fs, *parts.cache,

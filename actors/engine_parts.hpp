@@ -14,6 +14,7 @@
 #include "engine/ports.hpp"
 #include "engine/position_source.hpp"
 #include "engine/replay_cursor.hpp"
+#include "engine/schema/registry.hpp"
 #include "engine/shard_inbox.hpp"
 #include "engine/shard_router.hpp"
 #include "engine/shard_table.hpp"
@@ -93,6 +94,7 @@ struct EngineParts {
   std::unique_ptr<ShardRouter> router;
   std::shared_ptr<PinnedBudget> pinned;
   std::unique_ptr<EventQueue> queue; ///< Set before the actors live.
+  schema::Registry schemas;          ///< Grows in the flush lane, once running.
   HealthBoard health;
   std::vector<std::unique_ptr<ShardParts>> shards;
   std::unique_ptr<io::IoExecutor> executor;

@@ -110,6 +110,9 @@ public:
     check_logs();
     for (const ShardId shard : shards)
       WEIR_TRY(run_shard(shard));
+    if (catalog_ && sink_.schema)
+      for (const SchemaRecord& schema : catalog_->schemas)
+        WEIR_TRY(sink_.schema(schema));
     return sum_;
   }
 

@@ -10,6 +10,7 @@
 #include <weir/result.hpp>
 
 #include "engine/io/file_system.hpp"
+#include "engine/ports.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -24,6 +25,8 @@ struct SalvageSink {
   std::function<Status(std::uint32_t shards)> begin;
   /// The next whole events of a context, their `context_id` empty. An error ends the salvage.
   std::function<Status(std::string_view context_id, std::vector<Event> events)> store;
+  /// Each version of each schema, in order, once all events were stored: some are older than any schema. May be empty.
+  std::function<Status(const SchemaRecord& schema)> schema;
   /// A place in a file that is not as it was written.
   std::function<void(const Error&)> damaged;
   /// Events that are known to have been there and are not whole anywhere.

@@ -101,6 +101,24 @@ void send(EngineCore& core, std::span<ContextEvents> contexts, const StoreOption
   core.submit(std::move(*command), when_full, deadline);
 }
 
+// Blocks until what `start` is given to call has been called; it always is.
+template <class Answer, class Start> Answer wait_for(Start&& start) {
+  struct Wait {
+    std::mutex mutex;
+    std::condition_variable done;
+    std::optional<Answer> answer;
+  };
+  const auto wait = std::make_shared<Wait>(); // shared: who answers may still be at it when we have gone on
+  start([wait](Answer answer) {
+    std::lock_guard lock(wait->mutex);
+    wait->answer = std::move(answer);
+    wait->done.notify_all();
+  });
+  std::unique_lock lock(wait->mutex);
+  wait->done.wait(lock, [&] { return wait->answer.has_value(); });
+  return std::move(*wait->answer);
+}
+
 // A core answers every call before it goes, so the answer may point to it.
 Completion to_callback(EngineCore& core, Engine::StoreCallback callback) {
   return Completion([&core, callback = std::move(callback)](Result<Receipt> result) {
@@ -292,23 +310,40 @@ Result<QueryResult> Engine::query(const Query& plan, const QueryOptions& options
                              options.allow_partial});
 }
 
+Result<std::uint32_t> Engine::define_schema(Schema schema) {
+  if (CallbackScope::active())
+    return fail(Errc::invalid_argument, "a definition from inside a callback of an engine would wait for itself");
+  return wait_for<Result<std::uint32_t>>([&](auto done) { core_->define_schema(std::move(schema), std::move(done)); });
+}
+
+Result<std::uint32_t> Engine::define_schema(std::string_view text) {
+  auto schema = parse_schema(text);
+  if (!schema)
+    return std::move(schema).error();
+  return define_schema(std::move(*schema));
+}
+
+Result<SchemaVersion> Engine::schema(std::string_view event_type, std::uint32_t version) const {
+  const schema::Registry& known = core_->schemas();
+  const SchemaVersion* const found = version == 0 ? known.latest(event_type) : known.find(event_type, version);
+  if (found == nullptr)
+    return fail(Errc::not_found, version == 0
+                                     ? format("no schema is defined for type '{}'", event_type)
+                                     : format("the schema of type '{}' has no version {}", event_type, version));
+  return *found;
+}
+
+std::vector<SchemaVersion> Engine::schemas() const {
+  std::vector<SchemaVersion> copies;
+  for (const SchemaVersion* version : core_->schemas().all())
+    copies.push_back(*version);
+  return copies;
+}
+
 Status Engine::flush() {
   if (CallbackScope::active())
     return fail(Errc::invalid_argument, "a flush from inside a callback of an engine would wait for itself");
-  struct Wait {
-    std::mutex mutex;
-    std::condition_variable done;
-    std::optional<Status> status;
-  };
-  const auto wait = std::make_shared<Wait>();
-  core_->flush([wait](Status status) {
-    std::lock_guard lock(wait->mutex);
-    wait->status = std::move(status);
-    wait->done.notify_all();
-  });
-  std::unique_lock lock(wait->mutex);
-  wait->done.wait(lock, [&] { return wait->status.has_value(); });
-  return *wait->status;
+  return wait_for<Status>([&](auto done) { core_->flush(std::move(done)); });
 }
 
 EngineStats Engine::stats() const {

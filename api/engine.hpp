@@ -19,6 +19,7 @@
 #include <weir/replay_options.hpp>
 #include <weir/replay_stream.hpp>
 #include <weir/result.hpp>
+#include <weir/schema.hpp>
 #include <weir/snapshots.hpp>
 #include <weir/stats.hpp>
 #include <weir/subscription.hpp>
@@ -81,9 +82,9 @@ public:
   /// Stores one event and returns once the durability asked for is reached. Waits while the context's shard is
   /// overloaded. An `event_id` is unique in its context for ever: storing the same event again answers the receipt of
   /// the first time, `duplicate` set, whatever the call expects. Errors: those of validation (`invalid_argument`,
-  /// `too_large`), `sequence_conflict`, `event_id_conflict` (the id is that of an event with other content; naming it,
-  /// in Error::conflicts too), `deadline_exceeded`, `disk_full`, `shard_failed`, `closing`; `invalid_argument` from
-  /// inside a callback of this engine.
+  /// `too_large`, `schema_violation`), `sequence_conflict`, `event_id_conflict` (the id is that of an event with other
+  /// content; naming it, in Error::conflicts too), `deadline_exceeded`, `disk_full`, `shard_failed`, `closing`;
+  /// `invalid_argument` from inside a callback of this engine.
   Result<Receipt> store(Event event, const StoreOptions& options = {});
   /// Stores 1-1,024 events of one context, all or none. Every event's context_id must be `context_id` or empty. If some
   /// of the events were stored before, by their ids, all of them must have been, by one call and in this order:
@@ -153,6 +154,21 @@ public:
   /// `io_error`, `closing`.
   Result<QueryResult> query(std::string_view text, const QueryOptions& options = {}) const;
   Result<QueryResult> query(const Query& plan, const QueryOptions& options = {}) const;
+
+  /// Defines a schema for its type, or the next version of one, and returns its version once it is durable and in
+  /// force: every store that begins afterwards is judged by it, one under way may still be judged by the version
+  /// before; events stored already are not looked at. A definition that takes just what some version of its type takes
+  /// answers that version and changes nothing, so a service defines its whole history, oldest first, each time it
+  /// starts. Errors: `incompatible` with the path if the present version may not become this one
+  /// (docs/guides/evolving-events.md has the rules), `parse_error`, `invalid_argument`, `too_large`; after `disk_full`
+  /// and `io_error` nothing has changed, but the definition may be in force when the directory is opened again;
+  /// `closing`; `invalid_argument` from inside a callback.
+  Result<std::uint32_t> define_schema(Schema schema);
+  Result<std::uint32_t> define_schema(std::string_view text);
+  /// The schema in force for a type, or its version `version`. Error: `not_found`.
+  Result<SchemaVersion> schema(std::string_view event_type, std::uint32_t version = 0) const;
+  /// The schemas in force, by type.
+  [[nodiscard]] std::vector<SchemaVersion> schemas() const;
 
   /// Returns once everything acknowledged before the call is in segments.
   Status flush();

@@ -35,6 +35,13 @@ public:
     return tickets_.size() < tickets_max ? Status() : wait_for_oldest();
   }
 
+  Status define(std::string_view definition) {
+    while (!tickets_.empty())
+      WEIR_TRY(wait_for_oldest());
+    const auto version = engine_->define_schema(definition);
+    return version ? Status() : Status(version.error());
+  }
+
   Status finish() {
     while (!tickets_.empty())
       WEIR_TRY(wait_for_oldest());
@@ -91,6 +98,7 @@ Result<SalvageReport> salvage_directory(const std::string& source, const std::st
       listener.progress(saved);
     return {};
   };
+  sink.schema = [&](const SchemaRecord& schema) { return copy.define(schema.definition); };
   sink.damaged = [&](const Error& error) {
     if (listener.damaged)
       listener.damaged(error);

@@ -38,6 +38,14 @@ inline constexpr int year_max = 9999;
 inline constexpr std::size_t query_text_bytes_max = 64 * KiB;
 inline constexpr std::size_t query_depth_max = 64; ///< Nesting of a WHERE expression.
 
+inline constexpr std::size_t schema_text_bytes_max = 64 * KiB;  ///< Of one definition, as to_text writes it.
+inline constexpr std::size_t schemas_text_bytes_max = 16 * MiB; ///< Of all definitions of a directory.
+inline constexpr std::size_t schema_types_max = 4'096;          ///< Types with a schema.
+inline constexpr std::size_t schema_fields_max = 256;           ///< Of one object.
+inline constexpr std::size_t schema_variants_max = 1'024;       ///< Of one enum.
+inline constexpr std::size_t schema_name_bytes_max = 128;       ///< Of a field or a variant.
+inline constexpr std::size_t schema_depth_max = 32;             ///< Objects and arrays inside one another.
+
 inline constexpr std::size_t group_commands_max = 1'024; ///< Calls of one commit group.
 inline constexpr std::size_t group_bytes_max = 4 * MiB;  ///< A single larger call forms a group of its own.
 
@@ -46,6 +54,7 @@ inline constexpr std::size_t encoded_call_bytes_max =
     call_bytes_max + call_events_max * 64 + call_contexts_max * (context_id_bytes_max + 64) + 4 * KiB;
 
 static_assert(payload_bytes_default_max <= payload_bytes_max);
+static_assert(schema_depth_max < json_depth_max, "a payload can be as deep as its schema");
 static_assert(payload_bytes_max + metadata_bytes_max + context_id_bytes_max + event_type_bytes_max +
                       event_id_bytes_max <=
                   call_bytes_max,

@@ -216,6 +216,15 @@ struct ShardRecord {
   std::uint64_t next_segment = 1;   ///< Numbers below belonged to a published segment.
 };
 
+/// One version of one type's schema; none is ever changed or removed.
+struct SchemaRecord {
+  std::string event_type;
+  std::uint32_t version = 0; ///< 1, 2, 3 ... for each type.
+  std::string definition;    ///< As to_text(Schema) writes it.
+
+  friend bool operator==(const SchemaRecord&, const SchemaRecord&) = default;
+};
+
 struct CatalogState {
   std::uint32_t format_version = 0;
   std::uint32_t shard_count = 0;
@@ -223,6 +232,7 @@ struct CatalogState {
   Position positions_reserved = 1; ///< Positions below this were given or may have been.
   std::vector<ShardRecord> shards;
   std::vector<SegmentMeta> segments; ///< By shard, then position; inside a shard positions never overlap.
+  std::vector<SchemaRecord> schemas; ///< By type (bytes), then version.
 };
 
 /// The durable truth about what is live. Every call is one transaction, durable when it returns.
@@ -237,6 +247,8 @@ public:
                                  std::uint64_t wal_first_file) = 0;
   /// Makes `merged` live in the place of `inputs`, live neighbours of one shard, oldest first: all or nothing.
   virtual Status replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged) = 0;
+  /// Adds the next version of a type's schema.
+  virtual Status add_schema(const SchemaRecord& schema) = 0;
   /// Checkpoints and closes; later calls fail with `closing`.
   virtual Status close() = 0;
 };

@@ -85,6 +85,10 @@ enum class Sabotage : std::uint8_t {
   ignore_watermark,
   checkpoint_skips_held_back,
   overlook_own_group,
+  // What schemas let pass.
+  check_first_event_only,
+  ignore_unknown_fields,
+  publish_schema_before_commit,
   count ///< Not one of them.
 };
 

@@ -18,10 +18,9 @@ using catalog::Head;
 using sqlite::Database;
 using sqlite::Transaction;
 
-enum class Content { nothing, catalog };
-
-/// What the file holds, without changing it. Another program's file or another version is an error.
-Result<Content> identify(Database& database) {
+/// The format version of the catalog that the file holds, without changing it; 0: the file is empty. Another program's
+/// file or an unknown version is an error.
+Result<std::int32_t> identify(Database& database) {
   auto id = database.application_id();
   if (!id)
     return std::move(id).error();
@@ -32,22 +31,22 @@ Result<Content> identify(Database& database) {
   if (!objects)
     return std::move(objects).error();
   if (*id == 0 && *version == 0 && *objects == 0)
-    return Content::nothing;
+    return 0;
   if (*id != Catalog::application_id)
     return fail(Errc::incompatible, "not a weir directory: the catalog is a database of another program",
                 database.path());
-  if (*version != Catalog::format_version)
+  if (*version < 1 || *version > Catalog::format_version)
     return fail(Errc::incompatible,
-                format("unsupported format {}; this program reads {}", *version, Catalog::format_version),
+                format("unsupported format {}; this program reads 1 to {}", *version, Catalog::format_version),
                 database.path());
-  return Content::catalog;
+  return *version;
 }
 
 // Exclusive: one process owns a data directory.
 constexpr sqlite::OpenOptions creating{.create = true, .exclusive = true};
 constexpr sqlite::OpenOptions existing{.create = false, .exclusive = true};
 
-Result<Content> identify_untouched(Database& database) {
+Result<std::int32_t> identify_untouched(Database& database) {
   // Until the file is known to be ours, not even its journal may be moved into it.
   database.checkpoint_on_close(false);
   const auto found = identify(database);
@@ -84,14 +83,14 @@ Result<std::unique_ptr<Catalog>> Catalog::create(Result<Database> opened, std::u
                                                  std::uint64_t directory_seed) {
   if (!opened)
     return std::move(opened).error();
-  const auto content = identify_untouched(*opened);
-  if (!content)
-    return content.error();
-  if (*content == Content::catalog)
+  const auto version = identify_untouched(*opened);
+  if (!version)
+    return version.error();
+  if (*version != 0)
     return fail(Errc::invalid_argument, "there is a catalog already", opened->path());
   WEIR_TRY(opened->use_wal());
   kill_point("create.after_journal_mode");
-  std::unique_ptr<Catalog> made(new Catalog(std::move(*opened)));
+  std::unique_ptr<Catalog> made(new Catalog(std::move(*opened), format_version));
   WEIR_TRY(made->fill(shards, directory_seed));
   kill_point("create.after_commit");
   WEIR_TRY(made->database_.checkpoint());
@@ -109,17 +108,17 @@ Result<std::unique_ptr<Catalog>> Catalog::open(io::FileSystem& fs, const std::st
 Result<std::unique_ptr<Catalog>> Catalog::open(Result<Database> opened) {
   if (!opened)
     return std::move(opened).error();
-  const auto content = identify_untouched(*opened);
-  if (!content)
-    return content.error();
-  if (*content == Content::nothing)
+  const auto version = identify_untouched(*opened);
+  if (!version)
+    return version.error();
+  if (*version == 0)
     return fail(Errc::not_found, "the catalog was never completed", opened->path());
   if (!opened->writable())
     return fail(Errc::corruption, "the catalog may not be written: its header or its mode says so", opened->path());
   // A view or trigger in a foreign file could make our own statements do anything.
-  WEIR_TRY(catalog::check_tables(*opened));
+  WEIR_TRY(catalog::check_tables(*opened, *version));
   WEIR_TRY(opened->use_wal());
-  return std::unique_ptr<Catalog>(new Catalog(std::move(*opened)));
+  return std::unique_ptr<Catalog>(new Catalog(std::move(*opened), *version));
 }
 
 Result<std::unique_ptr<Catalog>> Catalog::create_in_memory(std::uint32_t shards, std::uint64_t directory_seed) {
@@ -128,7 +127,7 @@ Result<std::unique_ptr<Catalog>> Catalog::create_in_memory(std::uint32_t shards,
   auto database = Database::open_in_memory();
   if (!database)
     return std::move(database).error();
-  std::unique_ptr<Catalog> made(new Catalog(std::move(*database)));
+  std::unique_ptr<Catalog> made(new Catalog(std::move(*database), format_version));
   WEIR_TRY(made->fill(shards, directory_seed));
   return made;
 }
@@ -138,7 +137,7 @@ Status Catalog::fill(std::uint32_t shards, std::uint64_t directory_seed) {
   auto transaction = Transaction::begin(database_);
   if (!transaction)
     return std::move(transaction).error();
-  WEIR_TRY(catalog::create_tables(database_));
+  WEIR_TRY(catalog::create_tables(database_, 0, format_version));
   Head head{.shard_count = shards, .directory_seed = directory_seed};
   for (ShardId shard = 0; shard < shards; ++shard) {
     const ShardRecord record{.shard = shard};
@@ -163,10 +162,15 @@ Result<Catalog::Records> Catalog::read() {
   auto segments = catalog::read_segments(database_, *head, *shards, sum);
   if (!segments)
     return std::move(segments).error();
+  Result<std::vector<SchemaRecord>> schemas(std::vector<SchemaRecord>{});
+  if (version_ >= 2)
+    schemas = catalog::read_schemas(database_, *head, sum);
+  if (!schemas)
+    return std::move(schemas).error();
   // Every record may be genuine and one of them yet be older than the others.
   if (sum != head->records_sum && !sabotaged(Sabotage::ignore_catalog_sum))
     return catalog::corrupt(database_, "the sum over all records differs", "table head");
-  return Records{*head, std::move(*shards), std::move(*segments)};
+  return Records{*head, std::move(*shards), std::move(*segments), std::move(*schemas)};
 }
 
 Result<CatalogState> Catalog::load() {
@@ -176,12 +180,13 @@ Result<CatalogState> Catalog::load() {
   auto records = read();
   if (!records)
     return std::move(records).error();
-  return CatalogState{.format_version = static_cast<std::uint32_t>(format_version),
+  return CatalogState{.format_version = static_cast<std::uint32_t>(version_),
                       .shard_count = records->head.shard_count,
                       .directory_seed = records->head.directory_seed,
                       .positions_reserved = records->head.positions_reserved,
                       .shards = std::move(records->shards),
-                      .segments = std::move(records->segments)};
+                      .segments = std::move(records->segments),
+                      .schemas = std::move(records->schemas)};
 }
 
 Status Catalog::reserve_positions(Position until) {
@@ -283,6 +288,33 @@ Status Catalog::replace_segments(std::span<const SegmentMeta> inputs, const Segm
   WEIR_TRY(catalog::write(database_, head));
   kill_point("merge.before_commit");
   return transaction->commit();
+}
+
+Status Catalog::add_schema(const SchemaRecord& schema) {
+  if (closed_)
+    return closed();
+  auto transaction = Transaction::begin(database_);
+  if (!transaction)
+    return std::move(transaction).error();
+  auto records = read();
+  if (!records)
+    return std::move(records).error();
+  const SchemaRecord* before = nullptr;
+  for (const SchemaRecord& each : records->schemas)
+    if (each.event_type == schema.event_type)
+      before = &each;
+  if (const char* why = fault(schema, before))
+    return fail(Errc::invalid_argument, why, format("schema of {}, version {}", schema.event_type, schema.version));
+  if (version_ < format_version) {
+    WEIR_TRY(catalog::create_tables(database_, version_, format_version));
+    WEIR_TRY(database_.set_user_version(format_version));
+  }
+  records->head.records_sum += checksum(schema, records->head.directory_seed);
+  WEIR_TRY(catalog::write(database_, schema, records->head.directory_seed));
+  WEIR_TRY(catalog::write(database_, records->head));
+  WEIR_TRY(transaction->commit());
+  version_ = format_version;
+  return {};
 }
 
 Status Catalog::close() {

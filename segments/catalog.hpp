@@ -22,7 +22,7 @@ namespace weir {
 class Catalog final : public CatalogStore {
 public:
   static constexpr std::int32_t application_id = 0x77656972; ///< "weir"
-  static constexpr std::int32_t format_version = 1;
+  static constexpr std::int32_t format_version = 2;
 
   /// Makes the catalog of a new directory. A file that an interrupted create() left behind is completed; any other file
   /// is left alone. The caller makes the name durable (sync of the directory).
@@ -30,8 +30,9 @@ public:
   /// another program, `locked`, `disk_full`, `io_error`, `corruption`.
   static Result<std::unique_ptr<Catalog>> create(const std::string& native_path, std::uint32_t shards,
                                                  std::uint64_t directory_seed);
-  /// Errors: `not_found` where there is no catalog, or none that create() completed; `incompatible` for another
-  /// program's file or another format version, whose bytes stay as they are; `corruption`, `locked`, `io_error`.
+  /// One of format 1 stays so until its first schema. Errors: `not_found` where there is no catalog, or none that
+  /// create() completed; `incompatible` for another program's file or another format version, whose bytes stay as they
+  /// are; `corruption`, `locked`, `io_error`.
   static Result<std::unique_ptr<Catalog>> open(const std::string& native_path);
   /// The same for the file `path` of `fs`, which outlives the catalog.
   static Result<std::unique_ptr<Catalog>> create(io::FileSystem& fs, const std::string& path, std::uint32_t shards,
@@ -49,6 +50,8 @@ public:
                          std::uint64_t wal_first_file) override;
   /// `invalid_argument` unless `inputs` are recorded just so, are neighbours, and `merged` holds what they hold.
   Status replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged) override;
+  /// `invalid_argument` where the version is not the type's next one, or a length is out of range.
+  Status add_schema(const SchemaRecord& schema) override;
   Status close() override;
 
 private:
@@ -57,8 +60,9 @@ private:
     catalog::Head head;
     std::vector<ShardRecord> shards;
     std::vector<SegmentMeta> segments;
+    std::vector<SchemaRecord> schemas;
   };
-  explicit Catalog(sqlite::Database database) : database_(std::move(database)) {}
+  Catalog(sqlite::Database database, std::int32_t version) : database_(std::move(database)), version_(version) {}
   static Result<std::unique_ptr<Catalog>> create(Result<sqlite::Database> opened, std::uint32_t shards,
                                                  std::uint64_t directory_seed);
   static Result<std::unique_ptr<Catalog>> open(Result<sqlite::Database> opened);
@@ -66,6 +70,7 @@ private:
   Status fill(std::uint32_t shards, std::uint64_t directory_seed);
 
   sqlite::Database database_;
+  std::int32_t version_; ///< Of the file.
   bool closed_ = false;
 };
 

@@ -8,6 +8,7 @@
 #include <weir/limits.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -20,24 +21,31 @@ namespace {
 
 /// In the order of their names. The text is part of the format: check_tables() compares it.
 struct Table {
+  std::int32_t since; ///< The format version that brought it.
   const char* name;
   const char* sql;
 };
 constexpr Table tables[] = {
-    {"head", "CREATE TABLE head(id INTEGER PRIMARY KEY CHECK(id=1), shard_count INTEGER NOT NULL, "
-             "directory_seed INTEGER NOT NULL, positions_reserved INTEGER NOT NULL, segment_count INTEGER NOT NULL, "
-             "records_sum INTEGER NOT NULL, checksum INTEGER NOT NULL) STRICT"},
-    {"segments", "CREATE TABLE segments(shard INTEGER NOT NULL, number INTEGER NOT NULL, file_bytes INTEGER NOT NULL, "
-                 "footer_offset INTEGER NOT NULL, footer_checksum INTEGER NOT NULL, event_count INTEGER NOT NULL, "
-                 "context_count INTEGER NOT NULL, payload_bytes INTEGER NOT NULL, position_min INTEGER NOT NULL, "
-                 "position_max INTEGER NOT NULL, timestamp_min INTEGER NOT NULL, timestamp_max INTEGER NOT NULL, "
-                 "recorded_at_min INTEGER NOT NULL, recorded_at_max INTEGER NOT NULL, checksum INTEGER NOT NULL, "
-                 "PRIMARY KEY(shard, number)) STRICT, WITHOUT ROWID"},
-    {"shards", "CREATE TABLE shards(shard INTEGER PRIMARY KEY, wal_first_file INTEGER NOT NULL, "
-               "wal_cut_record INTEGER NOT NULL, next_segment INTEGER NOT NULL, checksum INTEGER NOT NULL) STRICT"},
+    {1, "head",
+     "CREATE TABLE head(id INTEGER PRIMARY KEY CHECK(id=1), shard_count INTEGER NOT NULL, "
+     "directory_seed INTEGER NOT NULL, positions_reserved INTEGER NOT NULL, segment_count INTEGER NOT NULL, "
+     "records_sum INTEGER NOT NULL, checksum INTEGER NOT NULL) STRICT"},
+    {2, "schemas",
+     "CREATE TABLE schemas(event_type TEXT NOT NULL, version INTEGER NOT NULL, definition TEXT NOT NULL, "
+     "checksum INTEGER NOT NULL, PRIMARY KEY(event_type, version)) STRICT, WITHOUT ROWID"},
+    {1, "segments",
+     "CREATE TABLE segments(shard INTEGER NOT NULL, number INTEGER NOT NULL, file_bytes INTEGER NOT NULL, "
+     "footer_offset INTEGER NOT NULL, footer_checksum INTEGER NOT NULL, event_count INTEGER NOT NULL, "
+     "context_count INTEGER NOT NULL, payload_bytes INTEGER NOT NULL, position_min INTEGER NOT NULL, "
+     "position_max INTEGER NOT NULL, timestamp_min INTEGER NOT NULL, timestamp_max INTEGER NOT NULL, "
+     "recorded_at_min INTEGER NOT NULL, recorded_at_max INTEGER NOT NULL, checksum INTEGER NOT NULL, "
+     "PRIMARY KEY(shard, number)) STRICT, WITHOUT ROWID"},
+    {1, "shards",
+     "CREATE TABLE shards(shard INTEGER PRIMARY KEY, wal_first_file INTEGER NOT NULL, "
+     "wal_cut_record INTEGER NOT NULL, next_segment INTEGER NOT NULL, checksum INTEGER NOT NULL) STRICT"},
 };
 
-enum Kind : std::uint64_t { kind_head = 1, kind_shard = 2, kind_segment = 3 };
+enum Kind : std::uint64_t { kind_head = 1, kind_shard = 2, kind_segment = 3, kind_schema = 4 };
 
 template <std::size_t n> std::uint64_t hash_words(const std::uint64_t (&words)[n], std::uint64_t seed) {
   return hash64(words, sizeof words, seed);
@@ -99,6 +107,12 @@ std::uint64_t checksum(const SegmentMeta& s, std::uint64_t directory_seed) noexc
                     directory_seed);
 }
 
+std::uint64_t checksum(const SchemaRecord& s, std::uint64_t directory_seed) noexcept {
+  return hash_words(
+      {kind_schema, hash64(s.event_type, directory_seed), s.version, hash64(s.definition, directory_seed)},
+      directory_seed);
+}
+
 const char* fault(const Head& head) noexcept {
   if (head.shard_count < 1 || head.shard_count > limits::shards_max)
     return "the shard count is outside 1 to 64";
@@ -135,6 +149,17 @@ const char* fault(const SegmentMeta& s, const Head& head) noexcept {
   return nullptr;
 }
 
+const char* fault(const SchemaRecord& schema, const SchemaRecord* before) noexcept {
+  if (schema.event_type.empty() || schema.event_type.size() > limits::event_type_bytes_max)
+    return "the length of the type is out of range";
+  if (schema.definition.empty() || schema.definition.size() > limits::schema_text_bytes_max)
+    return "the length of the definition is out of range";
+  const bool same_type = before != nullptr && before->event_type == schema.event_type;
+  if (schema.version != (same_type ? before->version + 1 : 1))
+    return "the versions of a type are not 1, 2, 3 in turn";
+  return nullptr;
+}
+
 const char* merge_fault(std::span<const SegmentMeta> inputs, const SegmentMeta& merged) noexcept {
   std::uint64_t events = 0, contexts_min = 0, contexts_max = 0, payload_bytes = 0;
   SegmentMeta bounds = inputs.front();
@@ -161,28 +186,33 @@ const char* merge_fault(std::span<const SegmentMeta> inputs, const SegmentMeta& 
   return nullptr;
 }
 
-Status create_tables(Database& database) {
+Status create_tables(Database& database, std::int32_t from, std::int32_t version) {
   for (const Table& table : tables)
-    WEIR_TRY(database.execute(table.sql));
+    if (table.since > from && table.since <= version)
+      WEIR_TRY(database.execute(table.sql));
   return {};
 }
 
-Status check_tables(Database& database) {
+Status check_tables(Database& database, std::int32_t version) {
+  std::vector<Table> expected;
+  std::copy_if(std::begin(tables), std::end(tables), std::back_inserter(expected),
+               [version](const Table& table) { return table.since <= version; });
   std::size_t seen = 0;
-  const Status rows = for_each_row(
-      database,
-      "SELECT type, name, tbl_name, sql, typeof(type) || typeof(name) || typeof(tbl_name) || typeof(sql) "
-      "FROM sqlite_schema ORDER BY name",
-      [&](const Statement& row) -> Status {
-        if (seen == std::size(tables) || row.text(0) != "table" || row.text(1) != tables[seen].name ||
-            row.text(2) != tables[seen].name || row.text(3) != tables[seen].sql || row.text(4) != "texttexttexttext")
-          return corrupt(database, "the schema is not the catalog's", "sqlite_schema");
-        ++seen;
-        return {};
-      });
+  const Status rows =
+      for_each_row(database,
+                   "SELECT type, name, tbl_name, sql, typeof(type) || typeof(name) || typeof(tbl_name) || typeof(sql) "
+                   "FROM sqlite_schema ORDER BY name",
+                   [&](const Statement& row) -> Status {
+                     if (seen == expected.size() || row.text(0) != "table" || row.text(1) != expected[seen].name ||
+                         row.text(2) != expected[seen].name || row.text(3) != expected[seen].sql ||
+                         row.text(4) != "texttexttexttext")
+                       return corrupt(database, "the schema is not the catalog's", "sqlite_schema");
+                     ++seen;
+                     return {};
+                   });
   if (!rows)
     return rows.error();
-  if (seen != std::size(tables))
+  if (seen != expected.size())
     return corrupt(database, "a table is missing", "sqlite_schema");
   return {};
 }
@@ -291,6 +321,26 @@ Result<std::vector<SegmentMeta>> read_segments(Database& database, const Head& h
   return segments;
 }
 
+Result<std::vector<SchemaRecord>> read_schemas(Database& database, const Head& head, std::uint64_t& sum) {
+  std::vector<SchemaRecord> schemas;
+  const Status rows = for_each_row(
+      database, "SELECT event_type, version, definition, checksum FROM schemas ORDER BY event_type, version",
+      [&](const Statement& row) -> Status {
+        SchemaRecord schema{std::string(row.text(0)), narrow(row.u64(1)), std::string(row.text(2))};
+        const std::string place = format("table schemas, type {} version {}", schema.event_type, schema.version);
+        if (row.u64(3) != checksum(schema, head.directory_seed) && !sabotaged(Sabotage::ignore_catalog_checksum))
+          return corrupt(database, checksum_differs, place);
+        if (const char* why = fault(schema, schemas.empty() ? nullptr : &schemas.back()))
+          return corrupt(database, why, place);
+        sum += row.u64(3);
+        schemas.push_back(std::move(schema));
+        return {};
+      });
+  if (!rows)
+    return rows.error();
+  return schemas;
+}
+
 Status write(Database& database, const Head& head) {
   auto statement = database.prepare(
       "REPLACE INTO head(id, shard_count, directory_seed, positions_reserved, segment_count, records_sum, checksum) "
@@ -341,6 +391,17 @@ Status write(Database& database, const SegmentMeta& s, std::uint64_t directory_s
       .bind(13, microseconds(s.recorded_at_min))
       .bind(14, microseconds(s.recorded_at_max))
       .bind_u64(15, checksum(s, directory_seed))
+      .run();
+}
+
+Status write(Database& database, const SchemaRecord& schema, std::uint64_t directory_seed) {
+  auto statement = database.prepare("INSERT INTO schemas(event_type, version, definition, checksum) VALUES(?,?,?,?)");
+  if (!statement)
+    return std::move(statement).error();
+  return statement->bind(1, std::string_view(schema.event_type))
+      .bind(2, std::int64_t{schema.version})
+      .bind(3, std::string_view(schema.definition))
+      .bind_u64(4, checksum(schema, directory_seed))
       .run();
 }
 

@@ -1,8 +1,8 @@
 #include "api/cli/importer.hpp"
 
+#include "actors/engine_core.hpp"
 #include "engine/json/json.hpp"
 #include "engine/text.hpp"
-#include "engine/validate.hpp"
 
 namespace weir::cli {
 
@@ -55,7 +55,7 @@ Status Importer::send(const Line& line, StoreWindow& window) {
     return refuse(line.number, event.error());
   // The engine checks again; but by then lines behind a bad one would be on their way.
   const std::span<Event> call(&*event, 1);
-  if (const auto valid = validate_call(event->context_id, call, engine_.options().payload_bytes_max); !valid)
+  if (const auto valid = engine_.core()->check_call(event->context_id, call); !valid)
     return refuse(line.number, valid.error());
 
   const std::uint64_t bytes = line.text.size();

@@ -9,10 +9,6 @@
 namespace weir::query {
 namespace {
 
-bool is_segment_char(char c) noexcept {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
 Error unknown_field(std::string_view name) {
   return fail(Errc::invalid_argument,
               format("'{}' is no field: one of context_id, event_type, sequence, position, timestamp, recorded_at, "
@@ -123,6 +119,10 @@ std::optional<std::size_t> read_quoted(std::string_view text, std::string& out) 
     out += text[i];
   }
   return std::nullopt;
+}
+
+bool is_segment_char(char c) noexcept {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
 bool is_word_char(char c) noexcept {

@@ -59,6 +59,8 @@ void append_quoted(std::string& out, std::string_view text, char quote);
 /// end.
 [[nodiscard]] std::optional<std::size_t> read_quoted(std::string_view text, std::string& out);
 
+/// Letters, digits and `_`: what the parts of a path are made of where they need no quotes.
+[[nodiscard]] bool is_segment_char(char c) noexcept;
 /// Letters, digits, `_ . / -`: what names are made of where they need no quotes.
 [[nodiscard]] bool is_word_char(char c) noexcept;
 

@@ -26,7 +26,8 @@ bool awaits_exponent(std::string_view word) noexcept {
   return std::all_of(word.begin(), word.end(), [](char c) { return (c >= '0' && c <= '9') || c == '.' || c == '-'; });
 }
 
-constexpr std::array<std::string_view, 12> symbols = {"!=", "<=", ">=", "=", "<", ">", "*", "(", ")", "[", "]", ","};
+constexpr std::array<std::string_view, 12> query_symbols = {"!=", "<=", ">=", "=", "<", ">",
+                                                            "*",  "(",  ")",  "[", "]", ","};
 
 } // namespace
 
@@ -41,6 +42,9 @@ std::string describe(const Token& token) {
     return "the end of the query";
   // What is quoted already needs no quotes around it.
   return token.kind == Token::Kind::string ? shortened(token.text) : format("'{}'", shortened(token.text));
+}
+
+Lexer::Lexer(std::string_view text) : Lexer(text, query_symbols) {
 }
 
 Result<Token> Lexer::next() {
@@ -61,9 +65,9 @@ Result<Token> Lexer::next() {
     at_ += *length;
     token.kind = Token::Kind::string;
   } else {
-    const auto* const symbol =
-        std::find_if(symbols.begin(), symbols.end(), [&](std::string_view s) { return rest.starts_with(s); });
-    if (symbol == symbols.end()) {
+    const auto symbol =
+        std::find_if(symbols_.begin(), symbols_.end(), [&](std::string_view s) { return rest.starts_with(s); });
+    if (symbol == symbols_.end()) {
       std::size_t length = 1;
       while (length < rest.size() && (static_cast<unsigned char>(rest[length]) & 0xC0u) == 0x80u)
         ++length;

@@ -1,4 +1,4 @@
-// Splits a query's text into tokens.
+// Splits the text of a query, or of a schema's definition, into tokens.
 //
 // Purpose: knows characters and quotes, not the grammar: whether a word is a name, a number, a path or a keyword is the
 // parser's to say.
@@ -8,6 +8,7 @@
 #include <weir/result.hpp>
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -17,7 +18,7 @@ struct Token {
   enum class Kind {
     word,   ///< A run of word characters; behind a dot it may hold quoted segments: payload."odd key".a
     string, ///< Quoted; `string` holds the characters.
-    symbol, ///< One of * ( ) [ ] , = != < <= > >=
+    symbol, ///< One of the language's; a query's are * ( ) [ ] , = != < <= > >=
     end,
   };
   Kind kind = Kind::end;
@@ -37,7 +38,10 @@ struct Token {
 
 class Lexer {
 public:
-  explicit Lexer(std::string_view text) : text_(text) {}
+  explicit Lexer(std::string_view text); ///< Of a query.
+  /// Of a language with these `symbols`, which outlive the lexer; where one begins with another, the longer comes
+  /// first.
+  Lexer(std::string_view text, std::span<const std::string_view> symbols) : text_(text), symbols_(symbols) {}
   /// The next token; Kind::end for ever at the end. `parse_error` on a character or quote that starts nothing.
   Result<Token> next();
 
@@ -45,6 +49,7 @@ private:
   Status read_word();
 
   std::string_view text_;
+  std::span<const std::string_view> symbols_;
   std::size_t at_ = 0;
 };
 

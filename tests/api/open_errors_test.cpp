@@ -5,6 +5,7 @@
 #include "tests/support/why.hpp"
 
 #include "engine/sqlite/database.hpp"
+#include "segments/catalog.hpp"
 #include "wal/format.hpp"
 #include "wal/paths.hpp"
 
@@ -192,12 +193,12 @@ TEST_CASE("open: another format version, another shard count or a foreign catalo
     set_version(99);
     refused({}, "99");
     CHECK(verify_directory(directory).code() == Errc::incompatible);
-    set_version(1);
+    set_version(Catalog::format_version);
   }
   SUBCASE("an older format") {
     set_version(0);
     refused({}, "0");
-    set_version(1);
+    set_version(Catalog::format_version);
   }
   SUBCASE("another number of shards") {
     EngineOptions options;

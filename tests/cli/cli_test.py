@@ -83,7 +83,7 @@ class Cli(unittest.TestCase):
 
 
 class Usage(Cli):
-    COMMANDS = ["init", "store", "import", "replay", "tail", "query", "flush", "stats", "verify", "salvage"]
+    COMMANDS = ["init", "store", "import", "replay", "tail", "query", "flush", "stats", "verify", "salvage", "schema"]
 
     def test_help_lists_every_command_and_each_shows_an_example(self):
         out, _ = self.weir("--help")
@@ -131,6 +131,57 @@ class Usage(Cli):
                 rows = [json.loads(text) for text in
                         self.weir("replay", "--format", "jsonl", "--", self.data, context)[0].splitlines()]
                 self.assertEqual([row["context_id"] for row in rows], [context])
+
+
+class Schemas(Cli):
+    DEFINITION = "DEFINE paid FIELDS { amount: int64 }"
+
+    def setUp(self):
+        super().setUp()
+        self.weir("init", self.data, "--shards", "1")
+
+    def test_a_schema_is_defined_listed_and_shown_and_changes_by_versions(self):
+        self.assertEqual(self.rows("schema", "list", self.data), [])
+        self.assertEqual(self.weir("schema", "define", self.data, self.DEFINITION)[0], "paid version 1\n")
+        self.assertEqual(self.weir("schema", "define", self.data, self.DEFINITION.lower().replace("define", "DEFINE"))[0],
+                         "paid version 1\n")
+        self.assertEqual(self.weir("schema", "define", self.data,
+                                   "DEFINE paid FIELDS OPEN { amount: int64 OPTIONAL }")[0], "paid version 2\n")
+        self.assertEqual(self.weir("schema", "define", self.data, "DEFINE 'a b' FIELDS {}")[0], "a b version 1\n")
+        self.assertEqual(self.rows("schema", "list", self.data),
+                         [{"event_type": "a b", "version": 1, "fields": 0, "open": False},
+                          {"event_type": "paid", "version": 2, "fields": 1, "open": True}])
+        self.assertEqual(self.weir("schema", "show", self.data, "paid")[0],
+                         "DEFINE paid FIELDS OPEN {\n  amount: int64 OPTIONAL\n}\n")
+        shown = self.weir("schema", "show", self.data, "paid", "--version", "1")[0]
+        self.assertEqual(shown, "DEFINE paid FIELDS {\n  amount: int64\n}\n")
+        self.assertEqual(self.weir("schema", "define", self.data, shown)[0], "paid version 1\n")
+
+    def test_what_cannot_be_defined_or_shown_is_1_and_says_why(self):
+        _, err = self.weir("schema", "define", self.data, "DEFINE paid FIELDS { amount int64 }", code=1)
+        self.assertEqual(err, "weir: expected ':', found 'int64' (line 1, column 29)\n"
+                              "DEFINE paid FIELDS { amount int64 }\n" + " " * 28 + "^\n")
+        self.weir("schema", "define", self.data, self.DEFINITION)
+        self.weir("schema", "define", self.data, "DEFINE paid FIELDS { amount: double }", code=1,
+                  errors=r"int64 cannot become double.*\(payload\.amount\)")
+        self.weir("schema", "show", self.data, "sent", code=1, errors="no schema is defined for type 'sent'")
+        self.weir("schema", "show", self.data, "paid", "--version", "2", code=1, errors="has no version 2")
+        self.weir("schema", "list", self.path("nothing"), code=1, errors="nothing")
+        self.weir("schema", code=2)
+        self.weir("schema", "forget", self.data, code=2)
+
+    def test_store_and_import_are_checked(self):
+        self.weir("schema", "define", self.data, self.DEFINITION)
+        store = ["store", self.data, "--context", "c", "--type", "paid", "--payload"]
+        self.weir(*store, '{"amount":1}')
+        self.weir(*store, '{"amount":1.5}', code=1, errors=r"expected int64, found 1\.5 .*\(payload\.amount\)")
+        lines = "".join(json.dumps({"context_id": "c", "event_type": "paid", "payload": payload}) + "\n"
+                        for payload in ({"amount": 2}, {"amount": "x"}, {"amount": 3}))
+        _, err = self.weir("import", self.data, "-", "--on-error", "skip", stdin=lines)
+        self.assertRegex(err, r"line 2.*payload\.amount")
+        self.assertEqual([row["payload"]["amount"] for row in self.rows("replay", self.data, "c")], [1, 2, 3])
+        self.weir("import", self.data, "-", stdin=lines, code=1, errors=r"line 2.*payload\.amount")
+        self.assertEqual([row["payload"]["amount"] for row in self.rows("replay", self.data, "c")], [1, 2, 3, 2])
 
 
 class Directories(Cli):
@@ -541,6 +592,20 @@ class Maintenance(Cli):
         self.assertEqual(out, "")
         self.assertIn("saved 1,000 events of 10 contexts; 0 damaged places, nothing is missing", err)
         self.assertEqual(self.contexts(saved), self.contexts(self.data))
+
+    def test_salvage_takes_schemas_along_and_events_that_are_older_than_them(self):
+        self.import_lines(line("c", "old"), line("c", 1))
+        for fields in ("{ n: int64 }", "{ n: int64 OPTIONAL }"):
+            self.weir("schema", "define", self.data, "DEFINE tick FIELDS " + fields)
+        saved = self.path("saved")
+        self.weir("salvage", self.data, saved)
+        self.assertEqual([row["payload"]["n"] for row in
+                          map(json.loads, self.weir("replay", saved, "c", "--format", "jsonl")[0].splitlines())],
+                         ["old", 1])
+        self.assertEqual(self.weir("schema", "show", saved, "tick", "--version", "1")[0],
+                         "DEFINE tick FIELDS {\n  n: int64\n}\n")
+        self.weir("store", saved, "--context", "c", "--type", "tick", "--payload", '{"n":"x"}', code=1,
+                  errors="version 2")
 
     def test_salvage_saves_what_is_whole_lists_what_is_not_and_exits_with_1(self):
         self.import_lines(*(line(f"c-{n % 10}", n) for n in range(1000)))

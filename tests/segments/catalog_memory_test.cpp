@@ -108,6 +108,11 @@ TEST_CASE("catalog: without memory a change fails as a whole, whichever allocati
       return catalog.replace_segments(inputs, merged(inputs, 3));
     });
   }
+  SUBCASE("schema") {
+    fail_every_allocation([](Catalog& catalog) -> Status {
+      return catalog.add_schema({"paid", 1, "DEFINE paid FIELDS {}"});
+    });
+  }
   SUBCASE("close") {
     fail_every_allocation([](Catalog& catalog) -> Status {
       WEIR_TRY(catalog.reserve_positions(2'000)); // so that there is something to move

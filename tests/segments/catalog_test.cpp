@@ -33,7 +33,7 @@ void write_file(const std::string& path, const std::string& content) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
 }
 
-/// A closed catalog of two shards and three segments, one of them merged.
+/// A closed catalog of two shards, three segments, one of them merged, and a schema.
 std::string small_catalog(const TempDirectory& directory) {
   const std::string path = directory.path("catalog.db");
   auto catalog = must(Catalog::create(path, 2, seed));
@@ -44,6 +44,7 @@ std::string small_catalog(const TempDirectory& directory) {
   REQUIRE(catalog->publish_segment(segment(1, 2, 60), 9, 2).ok());
   const std::vector<SegmentMeta> inputs = {segment(1, 1, 20), segment(1, 2, 60)};
   REQUIRE(catalog->replace_segments(inputs, merged(inputs, 3)).ok());
+  REQUIRE(catalog->add_schema({"paid", 1, "DEFINE paid FIELDS {}"}).ok());
   REQUIRE(catalog->close().ok());
   return path;
 }
@@ -55,7 +56,7 @@ TEST_CASE("catalog: a new one records its shards and seed and survives a reopen"
   const std::string path = directory.path("catalog.db");
   auto catalog = must(Catalog::create(path, 3, seed));
   const CatalogState fresh = must_load(*catalog);
-  CHECK(fresh.format_version == 1);
+  CHECK(fresh.format_version == Catalog::format_version);
   CHECK(fresh.shard_count == 3);
   CHECK(fresh.directory_seed == seed);
   CHECK(fresh.positions_reserved == 1);
@@ -237,8 +238,8 @@ TEST_CASE("catalog: another program's database or another version is refused wit
   }
   SUBCASE("a later version") {
     path = small_catalog(directory);
-    change(path, "PRAGMA user_version=2; CREATE TABLE t(a)");
-    message = "unsupported format 2; this program reads 1";
+    change(path, "PRAGMA user_version=3; CREATE TABLE t(a)");
+    message = "unsupported format 3; this program reads 1 to 2";
   }
   const std::string before = read_file(path);
   for (const auto& result : {Catalog::open(path), Catalog::create(path, 2, seed)}) {

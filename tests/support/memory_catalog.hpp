@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <tuple>
 #include <vector>
 
 namespace weir::test {
@@ -19,6 +20,7 @@ struct MemoryCatalogDisk {
   CatalogState state;                     ///< shard_count 0: not created yet.
   std::function<Status()> before_publish; ///< May fail or hold publish_segment.
   std::function<Status()> before_replace; ///< May fail or hold replace_segments.
+  std::function<Status()> before_schema;  ///< May fail or hold add_schema.
 };
 
 class MemoryCatalog final : public CatalogStore {
@@ -70,6 +72,17 @@ public:
     live.erase(first + 1, first + static_cast<std::ptrdiff_t>(inputs.size()));
     ShardRecord& shard = disk_->state.shards.at(merged.shard);
     shard.next_segment = std::max(shard.next_segment, merged.number + 1);
+    return {};
+  }
+  Status add_schema(const SchemaRecord& schema) override {
+    if (disk_->before_schema)
+      WEIR_TRY(disk_->before_schema());
+    const std::lock_guard lock(disk_->mutex);
+    std::vector<SchemaRecord>& schemas = disk_->state.schemas;
+    const auto behind = std::find_if(schemas.begin(), schemas.end(), [&](const SchemaRecord& other) {
+      return std::tie(other.event_type, other.version) > std::tie(schema.event_type, schema.version);
+    });
+    schemas.insert(behind, schema);
     return {};
   }
   Status close() override { return {}; }

@@ -124,6 +124,12 @@ constexpr std::array texts = {
                  "a checkpoint lies behind an event that is held back"},
     SabotageText{Sabotage::overlook_own_group, "overlook_own_group",
                  "a condition does not see the calls before it in its own group"},
+    SabotageText{Sabotage::check_first_event_only, "check_first_event_only",
+                 "of a call only the first event is checked by its schema"},
+    SabotageText{Sabotage::ignore_unknown_fields, "ignore_unknown_fields",
+                 "a strict schema takes fields that it does not know"},
+    SabotageText{Sabotage::publish_schema_before_commit, "publish_schema_before_commit",
+                 "stores are judged by a schema that is not durable yet"},
 };
 static_assert(texts.size() + 1 == static_cast<std::size_t>(Sabotage::count), "every sabotage has its text");
 static_assert([] {

@@ -80,7 +80,7 @@ void write_records(io::FileSystem& fs, Numbers& numbers) {
 
 bool same(const CatalogState& a, const CatalogState& b) {
   return a.shard_count == b.shard_count && a.directory_seed == b.directory_seed &&
-         a.positions_reserved == b.positions_reserved && a.segments == b.segments &&
+         a.positions_reserved == b.positions_reserved && a.segments == b.segments && a.schemas == b.schemas &&
          std::equal(a.shards.begin(), a.shards.end(), b.shards.begin(), b.shards.end(),
                     [](const ShardRecord& x, const ShardRecord& y) {
                       return x.shard == y.shard && x.wal_first_file == y.wal_first_file &&
@@ -106,9 +106,14 @@ void check_rules(const CatalogState& state) {
 /// Either the change is there afterwards, or nothing has changed.
 void change(Catalog& opened, CatalogState& state, Numbers& numbers) {
   Status changed;
-  switch (numbers.next() % 3) {
+  switch (numbers.next() % 4) {
   case 0: changed = opened.reserve_positions(numbers.next()); break;
   case 1: changed = opened.publish_segment(numbers.segment(), numbers.next(), numbers.next()); break;
+  case 3: {
+    const std::uint64_t version = numbers.next() % 4;
+    changed = opened.add_schema({"paid", static_cast<std::uint32_t>(version), "DEFINE paid FIELDS {}"});
+    break;
+  }
   default: {
     const std::size_t first = state.segments.empty() ? 0 : numbers.next() % state.segments.size();
     const std::size_t count = std::min<std::size_t>(state.segments.size() - first, numbers.next() % 4);

@@ -178,6 +178,21 @@ void add_queries(const Corpus& corpus) {
     corpus.add("query", std::to_string(i), queries[i]);
 }
 
+void add_schemas(const Corpus& corpus) {
+  // A definition, the next one and a payload, between separators.
+  const std::vector<std::string> schemas = {
+      "DEFINE a FIELDS { a: int64 }\x1e"
+      "define a fields OPEN {a: int64 optional}\x1e"
+      R"({"a":1})",
+      "DEFINE 'it''s' FIELDS { \"odd key\": enum('x', \"y\"), d: date, t: timestamp OPTIONAL }\x1e"
+      "DEFINE 'it''s' FIELDS { \"odd key\": string, d: string, t: timestamp OPTIONAL, u: uint64 OPTIONAL }\x1e"
+      R"({"odd key":"x","d":"2024-02-29","t":null})",
+      "DEFINE a/b FIELDS {\n  l: array(array(object OPEN { b: bool, d: double })),\n  s: string OPTIONAL\n}\x1e\x1e"
+      R"({"l":[[{"b":true,"d":1e3,"more":[{}]}],[]],"s":"t"})"};
+  for (std::size_t i = 0; i < schemas.size(); ++i)
+    corpus.add("schema", std::to_string(i), schemas[i]);
+}
+
 SegmentMeta small_segment(std::uint64_t number, Position position) {
   SegmentMeta meta;
   meta.number = number;
@@ -234,6 +249,7 @@ int main(int argc, char** argv) {
   add_segment(corpus, "zones", 3, 20, true);
   add_documents(corpus);
   add_queries(corpus);
+  add_schemas(corpus);
   add_catalogs(corpus);
   add_operations(corpus);
   return 0;

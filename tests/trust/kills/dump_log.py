@@ -36,7 +36,7 @@ FORMAT_VERSIONS = (2, 3)
 DATA_OFFSET = 4096
 WAL_KIND = 1
 RAW_BYTES_MAX = 8 << 20
-APPLICATION_ID, CATALOG_VERSION = 0x77656972, 1
+APPLICATION_ID, CATALOG_VERSIONS = 0x77656972, (1, 2)
 
 FILE_HEADER = struct.Struct("<8sIIQQQQQQ")
 GROUP_HEADER = struct.Struct("<4sIQIIQQ")
@@ -398,8 +398,8 @@ class Catalog:
         if marks == [0, 0]:
             self._check_new(directory)
             return
-        if marks != [APPLICATION_ID, CATALOG_VERSION]:
-            raise Damage(f"catalog.db:0: not a catalog of format {CATALOG_VERSION}: marks {marks}")
+        if marks[0] != APPLICATION_ID or marks[1] not in CATALOG_VERSIONS:
+            raise Damage(f"catalog.db:0: not a catalog of a format in {CATALOG_VERSIONS}: marks {marks}")
         (head,) = database.execute("SELECT shard_count, directory_seed, positions_reserved, segment_count, records_sum,"
                                    " checksum FROM head").fetchall()
         self.seed = head[1] & MASK
@@ -415,6 +415,9 @@ class Catalog:
             " FROM segments").fetchall()
         for row in segments:
             total += self._check(f"table segments, shard {row[0]} number {row[1]}", 3, row)
+        if marks[1] >= 2:
+            for row in database.execute("SELECT event_type, version, definition, checksum FROM schemas").fetchall():
+                total += self._check(f"table schemas, type {row[0]} version {row[1]}", 4, row)
         if [row[0] for row in shards] != list(range(head[0])) or len(segments) != head[3] or total & MASK != head[4] & MASK:
             raise Damage("catalog.db: table head: records are missing, or older than the others")
         for shard, first_file, cut_record, _, _ in shards:
@@ -422,7 +425,8 @@ class Catalog:
             self.shards.append((shard, first_file & MASK, cut_record & MASK, position_max))
 
     def _check(self, place, kind, row):
-        words = [kind] + [value & MASK for value in row[:-1]]
+        words = [kind] + [xxh3_64(value.encode(), self.seed) if isinstance(value, str) else value & MASK
+                          for value in row[:-1]]
         check = xxh3_64(struct.pack(f"<{len(words)}Q", *words), self.seed)
         if check != row[-1] & MASK:
             raise Damage(f"catalog.db: {place}: the record's checksum differs")

@@ -188,6 +188,12 @@ class CatalogTest(unittest.TestCase):
             dump_log.Catalog(self.directory)
 
     def test_records_are_checked_and_nothing_is_changed(self):
+        for version in dump_log.CATALOG_VERSIONS:
+            with self.subTest(version):
+                self.check_records(version)
+            (self.directory / "catalog.db").unlink()
+
+    def check_records(self, version):
         database = sqlite3.connect(self.directory / "catalog.db")
         database.execute("CREATE TABLE head(shard_count, directory_seed, positions_reserved, segment_count, records_sum,"
                          " checksum)")
@@ -196,19 +202,24 @@ class CatalogTest(unittest.TestCase):
                          " context_count, payload_bytes, position_min, position_max, timestamp_min, timestamp_max,"
                          " recorded_at_min, recorded_at_max, checksum)")
         database.execute(f"PRAGMA application_id={dump_log.APPLICATION_ID}")
-        database.execute(f"PRAGMA user_version={dump_log.CATALOG_VERSION}")
+        if version >= 2:
+            database.execute("CREATE TABLE schemas(event_type, version, definition, checksum)")
+        database.execute(f"PRAGMA user_version={version}")
         total = 0
 
         def insert(table, kind, row):
             nonlocal total
-            words = [kind] + [value & MASK for value in row]
+            words = [kind] + [xxh3_64(value.encode(), SEED) if isinstance(value, str) else value & MASK for value in row]
             check = xxh3_64(struct.pack(f"<{len(words)}Q", *words), SEED)
             total += check if kind != 1 else 0
-            row = [(value & MASK) - ((value & MASK) >> 63 << 64) for value in [*row, check]]
+            row = [value if isinstance(value, str) else (value & MASK) - ((value & MASK) >> 63 << 64)
+                   for value in [*row, check]]
             database.execute(f"INSERT INTO {table} VALUES({','.join('?' * len(row))})", row)
 
         insert("shards", 2, [0, 3, 17, 2])
         insert("segments", 3, [0, 1, 570, 400, 99, 1, 1, 12, 1000, 1000, -1, 1, 1, 1])
+        if version >= 2:
+            insert("schemas", 4, ["paid", 1, "DEFINE paid FIELDS {}"])
         insert("head", 1, [1, SEED, 5000, 1, total & MASK])
         database.commit()
         before = (self.directory / "catalog.db").read_bytes()

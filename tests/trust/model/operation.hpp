@@ -33,8 +33,9 @@ enum class Kind : std::uint8_t {
   retry,     ///< An earlier call again, mostly as it was.
   check,     ///< An expectation without events.
   together,  ///< One call for several contexts, with expectations and a condition.
+  define,    ///< A schema's next version, or one that is there; and stores that it refuses.
 };
-inline constexpr std::size_t kind_count = 18;
+inline constexpr std::size_t kind_count = 19;
 [[nodiscard]] std::string_view to_string(Kind kind) noexcept;
 
 struct Operation {

@@ -34,6 +34,7 @@ void Tally::add(const Tally& other) noexcept {
   refused += other.refused;
   retries += other.retries;
   checks += other.checks;
+  definitions += other.definitions;
   replays += other.replays;
   queries += other.queries;
   rows += other.rows;
@@ -48,11 +49,22 @@ void Tally::add(const Tally& other) noexcept {
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> Tally::figures() const {
-  return {{"store_calls", calls},      {"events_stored", events}, {"calls_refused", refused},
-          {"retries", retries},        {"checks", checks},        {"together", together},
-          {"replays", replays},        {"queries", queries},      {"query_rows", rows},
-          {"bad_inputs", bad_inputs},  {"flushes", flushes},      {"segments_flushed", segments_flushed},
-          {"merges", segments_merged}, {"reopens", reopens},      {"power_cuts", power_cuts},
+  return {{"store_calls", calls},
+          {"events_stored", events},
+          {"calls_refused", refused},
+          {"retries", retries},
+          {"checks", checks},
+          {"together", together},
+          {"definitions", definitions},
+          {"replays", replays},
+          {"queries", queries},
+          {"query_rows", rows},
+          {"bad_inputs", bad_inputs},
+          {"flushes", flushes},
+          {"segments_flushed", segments_flushed},
+          {"merges", segments_merged},
+          {"reopens", reopens},
+          {"power_cuts", power_cuts},
           {"process_kills", kills}};
 }
 
@@ -87,6 +99,7 @@ void Runner::open(EngineOptions options) {
   if (!opened)
     throw Mismatch("open: " + to_string(opened.error()), opened.code() == Errc::corruption);
   engine_.emplace(std::move(*opened));
+  check_schema();
   events_at_open_.clear();
   for (ShardId shard = 0; reference_ && shard < engine_->options().shards; ++shard)
     events_at_open_.push_back(reference_->events_of(shard));
@@ -111,6 +124,7 @@ void Runner::play(const Operation& operation) {
   case Kind::retry: retry(); break;
   case Kind::check: check(); break;
   case Kind::together: together(); break;
+  case Kind::define: define(); break;
   case Kind::wait: settle(); break;
   case Kind::replay: replay(); break;
   case Kind::push: push(); break;

@@ -27,9 +27,9 @@ namespace weir::trust {
 
 /// What was played, in figures that can be added up.
 struct Tally {
-  std::uint64_t operations = 0, calls = 0, events = 0, refused = 0, retries = 0, checks = 0, replays = 0, queries = 0,
-                rows = 0, bad_inputs = 0, flushes = 0, reopens = 0, power_cuts = 0, kills = 0, segments_flushed = 0,
-                segments_merged = 0, together = 0;
+  std::uint64_t operations = 0, calls = 0, events = 0, refused = 0, retries = 0, checks = 0, definitions = 0,
+                replays = 0, queries = 0, rows = 0, bad_inputs = 0, flushes = 0, reopens = 0, power_cuts = 0, kills = 0,
+                segments_flushed = 0, segments_merged = 0, together = 0;
   void add(const Tally& other) noexcept;
   [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> figures() const;
 };
@@ -74,6 +74,9 @@ private:
   FailIf random_condition(const std::string& group);
   [[nodiscard]] std::optional<Conflict> in_the_way(const FailIf& condition) const;
   void together();
+  void define();
+  /// What was defined last is in force, and refuses what it should.
+  void check_schema();
   void replay();
   void push();
   void query();
@@ -103,6 +106,7 @@ private:
   CallsUnderWay calls_;
   std::vector<Glimpse> glimpses_;
   std::vector<std::uint64_t> events_at_open_; ///< Of each shard.
+  std::uint32_t schema_version_ = 0;          ///< Of the type that define() defines.
   Position position_floor_ = 0;               ///< Given before this open; never given again.
   Tally tally_;
 };

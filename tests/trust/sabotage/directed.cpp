@@ -94,6 +94,9 @@ constexpr std::array table = {
     Directed{Sabotage::ignore_watermark, cases("engine", "queue cursor: nothing at the watermark*")},
     Directed{Sabotage::checkpoint_skips_held_back, cases("engine", "queue cursor: nothing at the watermark*")},
     Directed{Sabotage::overlook_own_group, cases("engine", "shard state: a condition sees*")},
+    Directed{Sabotage::check_first_event_only, cases("engine", "schema registry: every event*")},
+    Directed{Sabotage::ignore_unknown_fields, cases("engine", "schema: a payload that fits*")},
+    Directed{Sabotage::publish_schema_before_commit, cases("engine", "schema registry: a definition is in force*")},
 };
 static_assert(table.size() + 1 == static_cast<std::size_t>(Sabotage::count), "every mistake has its test");
 static_assert([] {
