@@ -18,6 +18,10 @@
 #include <string_view>
 #include <vector>
 
+namespace weir::io {
+class FileSystem;
+}
+
 namespace weir {
 
 /// What the catalog knows of a live segment; enough to skip it without any I/O.
@@ -184,6 +188,11 @@ public:
                                  std::uint64_t wal_first_file) = 0;
   /// Makes `merged` live in the place of `inputs`, live neighbours of one shard, oldest first: all or nothing.
   virtual Status replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged) = 0;
+  /// Writes what the catalog holds now into a new file `path` of `to`, whole and without a journal. The file's name is
+  /// the caller's to sync. `unsupported` where the catalog is no file.
+  virtual Status copy_to(io::FileSystem& /*to*/, const std::string& path) {
+    return fail(Errc::unsupported, "this catalog is no file that could be copied", path);
+  }
   /// Checkpoints and closes; later calls fail with `closing`.
   virtual Status close() = 0;
 };

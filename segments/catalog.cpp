@@ -2,6 +2,7 @@
 
 #include "engine/kill_point.hpp"
 #include "engine/sabotage.hpp"
+#include "engine/sqlite/copy.hpp"
 #include "engine/text.hpp"
 #include "segments/catalog_records.hpp"
 
@@ -283,6 +284,16 @@ Status Catalog::replace_segments(std::span<const SegmentMeta> inputs, const Segm
   WEIR_TRY(catalog::write(database_, head));
   kill_point("merge.before_commit");
   return transaction->commit();
+}
+
+Status Catalog::copy_to(io::FileSystem& to, const std::string& path) {
+  if (closed_)
+    return closed();
+  const auto copy = sqlite::Copy::begin(database_, to, path);
+  if (!copy)
+    return copy.error();
+  const auto done = (*copy)->step(sqlite::Copy::all_pages);
+  return done ? Status() : Status(done.error());
 }
 
 Status Catalog::close() {

@@ -49,6 +49,7 @@ public:
                          std::uint64_t wal_first_file) override;
   /// `invalid_argument` unless `inputs` are recorded just so, are neighbours, and `merged` holds what they hold.
   Status replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged) override;
+  Status copy_to(io::FileSystem& to, const std::string& path) override;
   Status close() override;
 
 private:

@@ -27,12 +27,13 @@ constexpr std::array<Weight, kind_count> weights = {{
     {Kind::flush, "flush", 9},
     {Kind::clock, "clock", 70},
     {Kind::bad_input, "bad_input", 60},
-    {Kind::stats, "stats", 37},
+    {Kind::stats, "stats", 33},
     {Kind::reopen, "reopen", 1},
     {Kind::power_cut, "power_cut", 2},
     {Kind::kill, "kill", 1},
     {Kind::retry, "retry", 30},
     {Kind::check, "check", 10},
+    {Kind::restore, "restore", 4},
 }};
 
 constexpr std::size_t shares_total = [] {
