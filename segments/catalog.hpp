@@ -52,6 +52,7 @@ public:
   Status replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged) override;
   /// `invalid_argument` where the version is not the type's next one, or a length is out of range.
   Status add_schema(const SchemaRecord& schema) override;
+  Status copy_to(io::FileSystem& to, const std::string& path) override;
   Status close() override;
 
 private:
