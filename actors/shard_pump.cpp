@@ -165,7 +165,8 @@ bool ShardPump::submit() {
     parts_.watermark->abandon(shard_.id, group_);
     return false;
   }
-  shard_.recorded_at_max = std::max(shard_.recorded_at_max, parts_.clock->now());
+  if (formed_->events != 0)
+    shard_.recorded_at_max = std::max(shard_.recorded_at_max, parts_.clock->now());
   Submission submission;
   submission.group = group_;
   submission.epoch = epoch_;
