@@ -87,8 +87,8 @@ TEST_CASE("shard pump: a look-up that cannot read fails its context's calls, and
 
 TEST_CASE("shard pump: without positions stores wait until more are reserved, and lose nothing") {
   ShardRig rig;
+  rig.leave_positions(3);
   const Position first = rig.parts.positions->next();
-  rig.parts.positions = std::make_unique<PositionSource>(first, first + 3);
   rig.catalog().fail_with = fail(Errc::io_error, "busy");
   const auto& fits = rig.store("a", synced, 0, 2);
   rig.settle();
@@ -109,8 +109,7 @@ TEST_CASE("shard pump: without positions stores wait until more are reserved, an
 
 TEST_CASE("shard pump: positions that find no disk space make stores fail, not wait, and leave no hole") {
   ShardRig rig;
-  const Position first = rig.parts.positions->next();
-  rig.parts.positions = std::make_unique<PositionSource>(first, first + 2);
+  rig.leave_positions(2);
   rig.catalog().fail_with = fail(Errc::disk_full, "no space");
   const auto& fits = rig.store("a", synced, 0, 2);
   rig.settle();
@@ -267,7 +266,7 @@ TEST_CASE("shard pump: after a stop everything is answered, what waits for look-
   EngineOptions options = ShardRig::small_options();
   options.inbox_commands_max = 2;
   ShardRig rig(options);
-  rig.parts.positions = std::make_unique<PositionSource>(1, 1);
+  rig.leave_positions(0);
   rig.catalog().fail_with = fail(Errc::io_error, "busy");
   for (int i = 0; i < 8; ++i)
     rig.store("a", synced, static_cast<std::uint64_t>(i));

@@ -169,6 +169,11 @@ void ShardRig::listen() {
   });
 }
 
+void ShardRig::leave_positions(std::uint64_t count) {
+  const Position reserved = parts.positions->next_reservation() - PositionSource::block;
+  REQUIRE(parts.positions->draw(reserved - parts.positions->next() - count).has_value());
+}
+
 void ShardRig::start_flush() {
   parts.flush_lane->post([this] {
     if (!flushing_ || table().flush_queue().size() == 0)

@@ -87,6 +87,8 @@ public:
   void pass(std::chrono::nanoseconds time);
   /// Freezes and flushes everything. The answer, once there is one.
   std::shared_ptr<std::optional<Status>> flush();
+  /// Draws positions until no more than `count` are reserved.
+  void leave_positions(std::uint64_t count);
   /// Off: frozen memtables are left alone until it is on again.
   void set_flushing(bool on);
   /// Syncs and seals, as a close of the engine does.
