@@ -391,6 +391,7 @@ class Import(Cli):
 class Tail(Cli):
     def setUp(self):
         super().setUp()
+        self.weir("init", self.data, "--shards", "1")  # several would decide among themselves who gets a position first
         self.import_lines(*(json.dumps({"context_id": f"c-{n % 3}", "event_type": "even" if n % 2 == 0 else "odd",
                                         "timestamp": n, "payload": {"n": n}}) for n in range(1, 31)))
 
