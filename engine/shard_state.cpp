@@ -213,12 +213,13 @@ void ShardState::resolved(Answers answers) {
       continue;
     held.ids = Held::Ids::nothing;
     asked_events_ -= held.command->all_events();
-    held.command->ids_checked_to = std::max(held.command->ids_checked_to, answer->second->checked_to);
-    held.command->looked_to = std::max(held.command->looked_to, answer->second->checked_to);
-    if (answer->second->verdict) {
+    if (answer->second->verdict) { // which may be dropped with its group: then all is asked again
       held.command->verdict = std::make_unique<Result<Receipt>>(*std::move(answer->second->verdict));
       if (held.command->receipts)
         *held.command->receipts = std::move(answer->second->receipts);
+    } else {
+      held.command->ids_checked_to = std::max(held.command->ids_checked_to, answer->second->checked_to);
+      held.command->looked_to = std::max(held.command->looked_to, answer->second->checked_to);
     }
   }
   look_at_held();
@@ -314,6 +315,11 @@ std::vector<ShardState::Numbered> ShardState::form_group(std::size_t commands_ma
       judge(*command, entries);
       if (command->fail_if)
         judge_condition(*command, numbered);
+    } else if (command->verdict->code() == Errc::condition_failed) { // what it expects comes first all the same
+      auto looked_up = std::move(command->verdict);
+      judge(*command, entries);
+      if (!command->verdict || command->verdict->ok())
+        command->verdict = std::move(looked_up);
     }
     if (command->verdict) {
       numbered.push_back({std::move(command), 0});

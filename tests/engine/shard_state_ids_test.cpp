@@ -1,3 +1,4 @@
+#include "engine/condition.hpp"
 #include "engine/shard_state.hpp"
 #include "tests/support/calls.hpp"
 
@@ -276,6 +277,50 @@ TEST_CASE("shard state: a look-up of ids that fails is its call's answer, and no
   answers.ids.push_back({asked.ids[0].number, Result<Receipt>(fail(Errc::corruption, "damaged")), {}, 0});
   state.resolved(std::move(answers));
   CHECK(formed(state, 2) == "a! a2 ");
+}
+
+TEST_CASE("shard state: a call whose answer is dropped with its group is looked up again") {
+  Applied applied{.ids = {{"a", "x"}}, .unsure = true};
+  ShardState state({.cache_entries_max = 8, .rules_out_ids = applied.check()});
+  const ShardState::MemoryLookup known = [](std::string_view) { return Sequence{10}; };
+  std::vector<StorePtr> calls;
+  calls.push_back(call("a", {"x"}));
+  for (std::uint64_t group = 1; group <= 2; ++group) {
+    state.accept(std::move(calls), known);
+    const auto asked = state.take_lookups();
+    REQUIRE(asked.ids.size() == 1);
+    state.resolved(applied.answer(asked));
+    auto numbered = state.form_group(10, 1u << 20, group);
+    REQUIRE(numbered.size() == 1);
+    REQUIRE(numbered[0].command->verdict != nullptr);
+    CHECK(numbered[0].command->verdict->ok());
+    numbered[0].command->verdict.reset(); // the log has refused what came before
+    calls.clear();
+    calls.push_back(std::move(numbered[0].command));
+    state.applied(group);
+    state.rollback(known);
+  }
+}
+
+TEST_CASE("shard state: what a call expects comes before its condition, wherever the event in the way was found") {
+  ShardState state({.cache_entries_max = 8, .memory_tells = [](const StoreCommand&) { return false; }});
+  const ShardState::MemoryLookup known = [](std::string_view) { return Sequence{10}; };
+  std::vector<StorePtr> calls;
+  for (const Sequence expected : {3, 10}) {
+    calls.push_back(call("a", {""}, 0, Expectation::exactly(expected)));
+    calls.back()->fail_if = std::make_unique<FailIf>();
+  }
+  state.accept(std::move(calls), known);
+  const auto asked = state.take_lookups();
+  REQUIRE(asked.ids.size() == 2);
+  ShardState::Answers answers{asked.round, {}, {}};
+  for (const IdQuestion& question : asked.ids)
+    answers.ids.push_back({question.number, Result<Receipt>(condition_failed({"b", "", 1})), {}, 50});
+  state.resolved(std::move(answers));
+  const auto numbered = state.form_group(10, 1u << 20, 1);
+  REQUIRE(numbered.size() == 2);
+  CHECK(numbered[0].command->verdict->code() == Errc::sequence_conflict);
+  CHECK(numbered[1].command->verdict->code() == Errc::condition_failed);
 }
 
 TEST_CASE("shard state: taken back or rolled back calls leave no id behind that others would wait for") {
