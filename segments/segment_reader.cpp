@@ -152,7 +152,7 @@ Status SegmentFileReader::find_event_ids(std::string_view context_id, std::span<
   auto footer = this->footer();
   if (!footer)
     return std::move(footer).error();
-  std::unordered_map<std::string_view, Sequence*> wanted;
+  WantedIds wanted;
   for (std::size_t i = 0; i < event_ids.size(); ++i) {
     if (sequences[i] != 0)
       continue;
@@ -171,31 +171,55 @@ Status SegmentFileReader::find_event_ids(std::string_view context_id, std::span<
   return *context ? find_in_rows(***footer, **context, wanted) : Status{};
 }
 
-/// Last row first, some at a time: what is asked for is mostly a retry of something recent.
-Status SegmentFileReader::find_in_rows(const Footer& footer, const ContextRange& rows,
-                                       std::unordered_map<std::string_view, Sequence*>& wanted) const {
+/// A whole batch that is stored again comes in the order of the first time: so behind what was found last, and then
+/// from the last row back, since whatever else is asked for is mostly a retry of something recent.
+Status SegmentFileReader::find_in_rows(const Footer& footer, const ContextRange& rows, WantedIds& wanted) const {
   constexpr std::uint64_t rows_at_once = 512;
-  for (std::uint64_t end = rows.first_row + rows.rows; end != rows.first_row && !wanted.empty();) {
-    const std::uint64_t zone = (end - 1) / footer.zone_rows;
-    const std::uint64_t zone_begin = zone * footer.zone_rows;
+  const std::uint64_t rows_end = rows.first_row + rows.rows;
+  std::atomic<std::uint64_t>& hint = found_behind_[rows.first_row % found_behind_.size()];
+  for (std::uint64_t begin = hint.load(std::memory_order_relaxed); begin > rows.first_row && begin < rows_end;) {
+    const std::uint64_t zone_end = (begin / footer.zone_rows + 1) * footer.zone_rows;
+    const std::uint64_t end = std::min({rows_end, zone_end, begin + rows_at_once});
+    const std::size_t before = wanted.size();
+    WEIR_TRY(find_in_run(footer, rows, begin, end, wanted));
+    if (wanted.empty())
+      return {};
+    if (wanted.size() == before)
+      break;
+    begin = end;
+  }
+  for (std::uint64_t end = rows_end; end != rows.first_row && !wanted.empty();) {
+    const std::uint64_t zone_begin = (end - 1) / footer.zone_rows * footer.zone_rows;
     const std::uint64_t begin = std::max({rows.first_row, zone_begin, end - std::min(end, rows_at_once)});
-    auto slice = ZoneSlice::open(source_, footer, static_cast<std::size_t>(zone), true);
-    if (!slice)
-      return std::move(slice).error();
-    const auto count = static_cast<std::uint32_t>(end - begin);
-    WEIR_TRY(slice->read_numbers(static_cast<std::uint32_t>(begin - zone_begin), count, column_event_id));
-    WEIR_TRY(slice->read_strings(0, count, column_event_id));
-    for (std::uint64_t row = end; row != begin && !wanted.empty(); --row) {
-      EventView event;
-      slice->fill(static_cast<std::size_t>(row - 1 - begin), event);
-      const auto found = event.event_id.empty() ? wanted.end() : wanted.find(event.event_id);
-      if (found == wanted.end())
-        continue;
-      *found->second = rows.first_sequence + (row - 1 - rows.first_row);
-      wanted.erase(found);
-    }
+    WEIR_TRY(find_in_run(footer, rows, begin, end, wanted));
     end = begin;
   }
+  return {};
+}
+
+/// Looks at the rows from `begin` to below `end`, of one zone.
+Status SegmentFileReader::find_in_run(const Footer& footer, const ContextRange& rows, std::uint64_t begin,
+                                      std::uint64_t end, WantedIds& wanted) const {
+  const std::uint64_t zone = begin / footer.zone_rows;
+  auto slice = ZoneSlice::open(source_, footer, static_cast<std::size_t>(zone), true);
+  if (!slice)
+    return std::move(slice).error();
+  const auto count = static_cast<std::uint32_t>(end - begin);
+  WEIR_TRY(slice->read_numbers(static_cast<std::uint32_t>(begin - zone * footer.zone_rows), count, column_event_id));
+  WEIR_TRY(slice->read_strings(0, count, column_event_id));
+  std::uint64_t behind = 0;
+  for (std::uint64_t row = end; row != begin && !wanted.empty(); --row) {
+    EventView event;
+    slice->fill(static_cast<std::size_t>(row - 1 - begin), event);
+    const auto found = event.event_id.empty() ? wanted.end() : wanted.find(event.event_id);
+    if (found == wanted.end())
+      continue;
+    *found->second = rows.first_sequence + (row - 1 - rows.first_row);
+    wanted.erase(found);
+    behind = std::max(behind, row);
+  }
+  if (behind != 0)
+    found_behind_[rows.first_row % found_behind_.size()].store(behind, std::memory_order_relaxed);
   return {};
 }
 

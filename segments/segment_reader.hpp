@@ -13,6 +13,7 @@
 #include "segments/block_source.hpp"
 #include "segments/footer.hpp"
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -50,8 +51,10 @@ private:
   using FooterPtr = std::shared_ptr<const Footer>;
   Result<const FooterPtr*> footer() const;
   Result<std::optional<ContextRange>> find_context(const Footer& footer, std::string_view context_id) const;
-  Status find_in_rows(const Footer& footer, const ContextRange& rows,
-                      std::unordered_map<std::string_view, Sequence*>& wanted) const;
+  using WantedIds = std::unordered_map<std::string_view, Sequence*>; ///< Where each is to be written.
+  Status find_in_rows(const Footer& footer, const ContextRange& rows, WantedIds& wanted) const;
+  Status find_in_run(const Footer& footer, const ContextRange& rows, std::uint64_t begin, std::uint64_t end,
+                     WantedIds& wanted) const;
 
   SegmentMeta meta_;
   std::unique_ptr<io::File> file_;
@@ -59,6 +62,8 @@ private:
   mutable std::mutex footer_mutex_;
   mutable FooterPtr footer_;                      ///< Set once, under footer_mutex_.
   mutable std::atomic<bool> footer_read_ = false; ///< footer_ is set and stays as it is.
+  /// The row behind the one where an event id was found last, by the context's first row; where to look first, no more.
+  mutable std::array<std::atomic<std::uint64_t>, 64> found_behind_{};
 };
 
 /// Reads header and footer from the disk and compares them with `meta`. Errors: `corruption`, `incompatible` for a

@@ -68,6 +68,28 @@ TEST_CASE("segment: many ids of a context are found in one go, and what was foun
     REQUIRE(sequences[i] == (i % 3 == 0 ? rows[i].sequence : 0));
 }
 
+TEST_CASE("segment: ids asked for in the order they were stored are not searched for from the end each time") {
+  std::mt19937_64 random(6);
+  SegmentDirectory directory({.directory_seed = 7, .zone_rows = 64, .filter_bits_per_key = 10}, 0); // nothing is cached
+  Rows rows;
+  while (rows.size() <= 640)
+    rows = random_rows(random, {.contexts = 1, .events_per_context_max = 1'500, .ids = false});
+  for (Row& row : rows)
+    row.event_id = "id-" + std::to_string(row.sequence);
+  const auto reader = directory.open(directory.write(rows));
+  const auto reads = [&] { return directory.fs->counters().of(io::Operation::read); };
+  const auto reads_for = [&](const Row& row) {
+    const std::uint64_t before = reads();
+    CHECK(find(*reader, row.context_id, row.event_id) == row.sequence);
+    return reads() - before;
+  };
+  const std::uint64_t first = reads_for(rows[0]);
+  for (std::size_t i = 1; i < rows.size(); ++i)
+    REQUIRE(reads_for(rows[i]) < first / 2);
+  for (std::size_t i = rows.size(); i-- != 0;) // in any other order they are found all the same
+    reads_for(rows[(i * 7) % rows.size()]);
+}
+
 TEST_CASE("segment: memory alone rules a new id out once footer and filter are in it, and never reads to do so") {
   std::mt19937_64 random(3);
   SegmentDirectory directory;
