@@ -71,12 +71,16 @@ def counted(output):
 
 
 def canary(program, kinds):
-    """Whether each planted race is found, and nothing where there is none."""
+    """Whether each planted race is found, and nothing where there is none. The sanitizer sees most races, not all: of
+    the one with actors it missed 3 in 100 runs. So it has some tries."""
     for kind in kinds:
-        with tempfile.TemporaryDirectory() as directory:
-            code, output, texts = sanitized([str(program), kind], pathlib.Path(directory))
         planted = kind != "clean"
-        found = code == EXIT_OF_REPORT and any("data race" in text and "canary.cpp" in text for text in texts)
+        for _ in range(10 if planted else 1):
+            with tempfile.TemporaryDirectory() as directory:
+                code, output, texts = sanitized([str(program), kind], pathlib.Path(directory))
+            found = code == EXIT_OF_REPORT and any("data race" in text and "canary.cpp" in text for text in texts)
+            if planted == found:
+                break
         if planted and not found or not planted and (texts or code != 0):
             print(f"tsan: the canary '{kind}' ended with {code} and {reports_in(texts)} reports\n{output}{''.join(texts)}")
             return False
