@@ -282,4 +282,8 @@ Result<std::uint64_t> ConsumerService::replay_parked(const std::string& name, co
   return ask<std::uint64_t>([name, context_id](ConsumerDesk& desk) { return desk.replay_parked(name, context_id); });
 }
 
+Result<bool> ConsumerService::copy_to(io::FileSystem& to, const std::string& path) {
+  return ask<bool>([&to, path](ConsumerDesk& desk) { return desk.copy_to(to, path); });
+}
+
 } // namespace weir

@@ -63,6 +63,8 @@ public:
   Result<std::vector<ParkedEvent>> parked(const std::string& name, Position from, std::size_t events_max);
   Result<std::uint64_t> replay_parked(const std::string& name, const std::string& context_id);
 
+  /// Copies consumers.db into the new file `path` of `to`, for a backup; false if there is none.
+  Result<bool> copy_to(io::FileSystem& to, const std::string& path);
   /// Once the lane runs no more.
   void close();
 

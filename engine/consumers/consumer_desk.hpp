@@ -53,6 +53,9 @@ public:
   /// the next to join.
   Result<std::uint64_t> replay_parked(std::string_view name, std::string_view context_id);
 
+  /// See ConsumerStore::copy_to().
+  Result<bool> copy_to(io::FileSystem& to, const std::string& path) { return store_->copy_to(to, path); }
+
   void close();
 
 private:

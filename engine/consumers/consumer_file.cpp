@@ -1,6 +1,7 @@
 #include "engine/consumers/consumer_file.hpp"
 
 #include "engine/consumers/consumer_rows.hpp"
+#include "engine/sqlite/copy.hpp"
 #include "engine/sqlite/database_files.hpp"
 #include "engine/text.hpp"
 
@@ -81,6 +82,17 @@ Status ConsumerFile::fill() {
   WEIR_TRY(database.set_user_version(format_version));
   WEIR_TRY(transaction->commit());
   return fs_.sync_directory("");
+}
+
+Result<bool> ConsumerFile::copy_to(io::FileSystem& to, const std::string& path) {
+  const auto there = open(false);
+  if (!there || !*there) {
+    close();
+    return there;
+  }
+  // Not page by page: it is small, and between two steps the connection might be given up.
+  const auto copy = sqlite::Copy::begin(open_->database, to, path);
+  return copy ? (*copy)->step(sqlite::Copy::all_pages) : Result<bool>(copy.error());
 }
 
 Result<Statement*> ConsumerFile::statement(const char* sql) {

@@ -86,6 +86,8 @@ public:
   Result<std::int64_t> query_integer(std::string_view sql) { return open_->database.query_integer(sql); }
   [[nodiscard]] Error corrupt(std::string what, std::string_view record) const;
 
+  /// Copies the database into the new file `path` of `to`, in one go; false if there is none.
+  Result<bool> copy_to(io::FileSystem& to, const std::string& path);
   void close() { open_.reset(); }
 
 private:

@@ -74,6 +74,8 @@ public:
     std::uint64_t parked = 0;
   };
   Result<Counts> count(const ConsumerRecord& consumer);
+  /// Copies all of it into the new file `path` of `to`; false if there is no consumer.
+  Result<bool> copy_to(io::FileSystem& to, const std::string& path) { return file_.copy_to(to, path); }
   /// Lets go of the file; the next call opens it again.
   void close() { file_.close(); }
 

@@ -102,6 +102,22 @@ TEST_CASE("consumer store: a question makes no file, what is told is there after
   CHECK(dump(store) == "single single at 20\n");
 }
 
+TEST_CASE("consumer store: a copy holds all of it, and is made of a file that is in use") {
+  io::MemoryFileSystem fs, other;
+  ConsumerStore store(fs, path, seed);
+  const auto nothing = store.copy_to(other, path);
+  REQUIRE_MESSAGE(nothing.ok(), why(nothing));
+  CHECK_FALSE(*nothing);
+  fill(store);
+  const auto copied = store.copy_to(other, path);
+  REQUIRE_MESSAGE(copied.ok(), why(copied));
+  CHECK(*copied);
+  auto single = **store.find("single");
+  REQUIRE(store.move(single, 20).ok());
+  ConsumerStore copy(other, path, seed);
+  CHECK(dump(copy) == filled);
+}
+
 TEST_CASE("consumer store: a reset forgets what was done, and parked events that come again by themselves") {
   io::MemoryFileSystem fs;
   ConsumerStore store(fs, path, seed);
