@@ -21,6 +21,7 @@ namespace weir {
 /// The databases of a data directory, by their number in manifests. New ones are added at the end.
 inline constexpr std::string_view backup_databases[] = {"catalog.db", "consumers.db", "snapshots.db"};
 inline constexpr std::uint64_t backup_catalog = 0;
+inline constexpr std::uint64_t backup_consumers = 1;
 inline constexpr std::uint64_t backup_snapshots = 2;
 
 struct BackupFile {

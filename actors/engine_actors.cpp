@@ -1,6 +1,7 @@
 #include "actors/engine_actors.hpp"
 
 #include "actors/compactor.hpp"
+#include "actors/consumer_service.hpp"
 #include "actors/flusher.hpp"
 #include "actors/shard.hpp"
 #include "actors/shard_manager.hpp"

@@ -1,3 +1,4 @@
+#include "actors/consumer_service.hpp"
 #include "actors/countdown.hpp"
 #include "actors/engine_core.hpp"
 #include "engine/kill_point.hpp"
@@ -52,6 +53,8 @@ Status EngineCore::close(std::chrono::milliseconds timeout_ms) {
   }
   if (parts_.snapshots)
     parts_.snapshots->close();
+  if (consumers_)
+    consumers_->close();
   kill_point("close.before_catalog");
   if (parts_.catalog)
     if (const Status closed = parts_.catalog->close(); !closed && sealed)

@@ -35,6 +35,8 @@ enum class WhenFull {
   refuse, ///< `overloaded`
 };
 
+class ConsumerService;
+
 struct QueryRun {
   std::chrono::milliseconds timeout_ms{60'000};
   std::shared_ptr<std::atomic<bool>> cancel;
@@ -72,6 +74,15 @@ public:
   Status drop_snapshot(std::string_view context_id);
   /// See engine/context_walk.hpp.
   Status walk_contexts(std::string_view prefix, const std::function<Status(std::string_view)>& visit) const;
+  // For ConsumerService.
+  [[nodiscard]] ConsumerService& consumers() noexcept { return *consumers_; }
+  [[nodiscard]] std::shared_ptr<io::Lane> make_consumer_lane();
+  [[nodiscard]] Result<std::vector<ShardView>> queue_views() const { return views(false); }
+  [[nodiscard]] const io::Clock& clock() const noexcept { return *parts_.clock; }
+  [[nodiscard]] io::FileSystem& file_system() noexcept { return *parts_.fs; }
+  [[nodiscard]] std::uint64_t directory_seed() const noexcept { return parts_.directory_seed; }
+  /// No event has this position or a later one.
+  [[nodiscard]] Position next_position() const { return parts_.positions->next(); }
   /// Runs on a read thread when the engine is open; dropped unrun when it is not.
   void post_read(Job job);
   [[nodiscard]] std::shared_ptr<io::Lane> make_read_lane();
@@ -114,6 +125,7 @@ private:
 
   EngineParts parts_;
   std::optional<Stepped> stepped_;
+  std::unique_ptr<ConsumerService> consumers_;
   std::unique_ptr<ActorSide> actors_;
   std::atomic<bool> closing_{false};
   Door door_; ///< Calls that use actors or the executor are inside; close() shuts it before it ends them.

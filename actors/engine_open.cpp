@@ -1,6 +1,8 @@
 #include "actors/engine_open.hpp"
 
 #include "actors/backup_files.hpp"
+#include "actors/backup_manifest.hpp"
+#include "actors/consumer_service.hpp"
 #include "actors/engine_core.hpp"
 #include "engine/event_codec.hpp"
 #include "engine/io/posix_file_system.hpp"
@@ -255,6 +257,12 @@ Result<std::shared_ptr<EngineCore>> EngineCore::open(EngineSeams seams, EngineOp
   if (Status opened = open_directory(core->parts_, std::move(seams)); !opened)
     return std::move(opened).error();
   core->make_snapshots();
+  core->consumers_ = std::make_unique<ConsumerService>(*core);
+  core->parts_.databases.push_back(
+      {.number = backup_consumers,
+       .copy = [consumers = core->consumers_.get()](io::FileSystem& to, const std::string& path, const auto&) {
+         return consumers->copy_to(to, path);
+       }});
   core->parts_.queue = std::make_unique<EventQueue>(
       *core->parts_.watermark, [raw = core.get()] { return raw->views(false); }, core->parts_.pinned,
       core->parts_.options.catch_up_bytes,

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <weir/backup_options.hpp>
+#include <weir/consumers.hpp>
 #include <weir/event.hpp>
 #include <weir/expectation.hpp>
 #include <weir/fail_if.hpp>
@@ -122,6 +123,9 @@ public:
   Result<ReplaySubscription> replay(std::string_view context_id, ReplayOptions options,
                                     std::function<void(const EventBatch&)> on_batch, std::function<void(Status)> on_end,
                                     std::uint64_t credit = 1) const;
+
+  /// Named readers of the event queue whose place is kept in the directory.
+  [[nodiscard]] Consumers consumers() const { return Consumers(core_); }
 
   /// Keeps `state`, the caller's fold over the context's events up to `sequence`, in the place of the context's last
   /// snapshot; one of a later event stays. It is a cache, not stored data: it may be gone after a power cut, and is

@@ -83,6 +83,12 @@ enum class Sabotage : std::uint8_t {
   ignore_snapshot_schema_tag,
   believe_snapshot_of_lost_events,
   older_snapshot_replaces_newer,
+  // What consumers have dealt with.
+  hand_out_context_twice,
+  redeliver_for_ever,
+  lose_acknowledgement,
+  acknowledge_before_commit,
+  checkpoint_before_effect,
   // What subscribers see.
   settle_before_sync,
   publish_floor_after_draw,

@@ -75,6 +75,7 @@ void add_export(CLI::App& program, Action& chosen);
 void add_replay(CLI::App& program, Action& chosen);
 void add_tail(CLI::App& program, Action& chosen);
 void add_query(CLI::App& program, Action& chosen);
+void add_consumer(CLI::App& program, Action& chosen);
 void add_flush(CLI::App& program, Action& chosen);
 void add_stats(CLI::App& program, Action& chosen);
 void add_verify(CLI::App& program, Action& chosen);

@@ -84,7 +84,7 @@ class Cli(unittest.TestCase):
 
 class Usage(Cli):
     COMMANDS = ["init", "store", "import", "export", "replay", "tail", "query", "flush", "stats", "verify", "backup",
-                "restore", "salvage", "schema"]
+                "restore", "salvage", "schema", "consumer"]
 
     def test_help_lists_every_command_and_each_shows_an_example(self):
         out, _ = self.weir("--help")
@@ -202,7 +202,8 @@ class Directories(Cli):
 
     def test_a_missing_directory_is_an_error_and_stays_missing(self):
         for arguments in (["replay", self.data, "c"], ["query", self.data, "QUERY *"], ["flush", self.data],
-                          ["stats", self.data], ["verify", self.data], ["export", self.data]):
+                          ["stats", self.data], ["verify", self.data], ["export", self.data],
+                          ["consumer", "list", self.data]):
             with self.subTest(arguments):
                 out, _ = self.weir(*arguments, code=1)
                 self.assertEqual(out, "")
