@@ -26,8 +26,8 @@ ShardPump::ShardPump(EngineParts& parts, ShardParts& shard, Resolved resolved)
               }}) {
 }
 
-std::optional<Sequence> ShardPump::in_memory(std::string_view context_id) const {
-  return shard_.table->last_sequence_in_memory(context_id);
+std::optional<ContextHead> ShardPump::in_memory(std::string_view context_id) const {
+  return shard_.table->head_in_memory(context_id);
 }
 
 void ShardPump::pump() {
@@ -86,8 +86,8 @@ void ShardPump::start_lookups() {
     answers->round = asked.round;
     answers->last_sequences.reserve(asked.contexts.size());
     for (std::string& context : asked.contexts) {
-      auto last = last_sequence(view, context);
-      answers->last_sequences.emplace_back(std::move(context), std::move(last));
+      auto head = context_head(view, context);
+      answers->last_sequences.emplace_back(std::move(context), std::move(head));
     }
     answers->ids = answer_id_questions(view, asked.ids);
     resolved(std::move(answers));
@@ -127,14 +127,14 @@ void ShardPump::form() {
   for (const ShardState::Numbered& call : formed.calls) {
     if (call.command->verdict)
       continue;
-    formed.events += call.command->events;
+    formed.positions += call.command->positions();
     formed.bytes += call.command->bytes();
   }
   formed_ = std::move(formed);
 }
 
 bool ShardPump::submit() {
-  const auto first_position = parts_.positions->draw(formed_->events);
+  const auto first_position = parts_.positions->draw(formed_->positions);
   if (parts_.positions->runs_low() || !first_position)
     parts_.reserve_positions();
   if (!first_position)
@@ -161,8 +161,10 @@ bool ShardPump::submit() {
     const CallNumbers numbers{call.first_sequence, position, shard_.recorded_at_max};
     number_call(command.encoded, numbers,
                 submission.records->add_uninitialized(numbered_call_bytes(command.bytes(), numbers)));
-    const Receipt receipt{call.first_sequence, position, command.events, command.durability, false};
-    position += command.events;
+    const Sequence sequence =
+        command.removal ? std::clamp<Sequence>(command.removal->before, 1, call.first_sequence) : call.first_sequence;
+    const Receipt receipt{sequence, position, command.events, command.durability, false};
+    position += command.positions();
     submission.answers.push_back({std::move(call.command), receipt});
   }
   formed_.reset();

@@ -4,6 +4,7 @@
 #include "engine/event_codec.hpp"
 #include "engine/hash.hpp"
 #include "engine/io/large_buffer.hpp"
+#include "engine/memtable_rows.hpp"
 #include <weir/limits.hpp>
 
 #include <algorithm>
@@ -42,60 +43,6 @@ private:
   std::vector<io::LargeBuffer> blocks_;
   std::size_t block_size_ = 0, used_ = 0;
   std::uint64_t bytes_ = 0;
-};
-
-struct Memtable::Row {
-  const Context* context = nullptr;
-  std::uint64_t number = 0;
-  Sequence sequence = 0;
-  Position position = 0;
-  Timestamp recorded_at{}, timestamp{};
-  const char* bytes = nullptr; // type, id, metadata, payload follow one another
-  std::uint32_t payload_bytes = 0, metadata_bytes = 0;
-  std::uint16_t type_bytes = 0, id_bytes = 0;
-
-  // Rows are spread over memory as they came, so whoever walks over those of a context asks for them well before their
-  // turn: first for the row, then for the bytes that it points to.
-  static constexpr std::size_t rows_ahead = 16, bytes_ahead = 8;
-  static void ask_for(const Row* row) noexcept { prefetch(row, sizeof(Row)); }
-  void ask_for_bytes() const noexcept {
-    constexpr std::size_t most = 512;
-    prefetch(bytes, std::min<std::size_t>(type_bytes + id_bytes + metadata_bytes + payload_bytes, most));
-  }
-
-private:
-  static void prefetch(const void* at, std::size_t size) noexcept {
-    constexpr std::size_t line_bytes = 64;
-    for (std::size_t i = 0; i < size; i += line_bytes)
-      __builtin_prefetch(static_cast<const char*>(at) + i);
-  }
-};
-
-// The rows of one context; replaced by a larger copy when full. Readers that hold the old one see the same rows.
-struct Memtable::Rows {
-  std::uint32_t capacity = 0;
-  const Row** items = nullptr;
-};
-
-struct Memtable::Context {
-  std::string_view id;
-  Sequence first_sequence = 0;
-  std::atomic<Rows*> rows{nullptr};
-  std::atomic<std::uint32_t> count{0};
-};
-
-// Open addressing; replaced by a larger table when half full. Readers inside the old one find what was there.
-struct Memtable::Table {
-  struct Slot {
-    std::uint64_t hash = 0; // written before `context`
-    std::atomic<Context*> context{nullptr};
-  };
-  std::size_t mask = 0;
-  Slot* slots = nullptr;
-};
-
-struct Memtable::Page {
-  std::atomic<Row*> chunks[chunks_per_page]{};
 };
 
 namespace {
@@ -212,17 +159,35 @@ void Memtable::add_row(Context& context, const EventView& event) {
   context.count.store(count + 1, std::memory_order_release);
 }
 
+std::optional<Sequence> Memtable::last_of(const Context* context, std::string_view context_id,
+                                          const LastElsewhere& elsewhere) const {
+  if (context != nullptr)
+    if (const std::uint32_t count = context->count.load(std::memory_order_relaxed))
+      return context->first_sequence + count - 1;
+  if (marks_.count() != 0)
+    if (const auto mark = marks_.find(context_id, marks_.count()))
+      return mark->last;
+  return elsewhere ? elsewhere(context_id) : std::nullopt;
+}
+
+bool Memtable::add_removal(const CallHeader& removal, std::uint64_t context_hash, const LastElsewhere& last) {
+  if (const auto known = last_of(find(removal.context_id, context_hash), removal.context_id, last))
+    if (removal.first_sequence != *known + 1)
+      return false;
+  marks_.add(removal.context_id, {removal.first_live, removal.first_sequence - 1, removal.closes,
+                                  removal.first_position, removal.recorded_at});
+  return true;
+}
+
 /// False if the call does not go on where its context ends.
 bool Memtable::add_call(CallReader& call, std::uint64_t context_hash, const LastElsewhere& last) {
   const CallHeader& header = call.header();
+  if (header.events == 0)
+    return add_removal(header, context_hash, last);
   Context* const context = find_or_add(header.context_id, context_hash);
-  if (const std::uint32_t count = context->count.load(std::memory_order_relaxed)) {
-    if (header.first_sequence != context->first_sequence + count)
+  if (const auto known = last_of(context, header.context_id, last))
+    if (header.first_sequence != *known + 1)
       return false;
-  } else if (const auto elsewhere = last ? last(header.context_id) : std::nullopt) {
-    if (header.first_sequence != *elsewhere + 1)
-      return false;
-  }
   EventView event;
   for (;;) {
     const auto more = call.next(event);
@@ -245,7 +210,7 @@ std::size_t Memtable::apply_while_dense(std::shared_ptr<const void> owner, std::
                                         const LastElsewhere& last) {
   if (calls.empty())
     return 0;
-  if (rows_ == 0)
+  if (rows_ == 0 && marks_.count() == 0)
     first_record_ = first_record;
   // Which context comes next is anybody's guess, so every look-up misses the cache: a few are fetched at once.
   constexpr std::size_t ahead = 16;
@@ -279,170 +244,18 @@ std::size_t Memtable::apply_while_dense(std::shared_ptr<const void> owner, std::
   last_record_ = first_record + applied - 1;
   owner_bytes_ += owner_bytes;
   owners_.push_back(std::move(owner));
-  bytes_.store(owner_bytes_ + arena_->bytes() + ids_.bytes(), std::memory_order_relaxed);
+  bytes_.store(owner_bytes_ + arena_->bytes() + ids_.bytes() + marks_.bytes(), std::memory_order_relaxed);
   return applied;
 }
 
 void Memtable::publish() noexcept {
-  rows_visible_.store(rows_, std::memory_order_release);
+  visible_.store(marks_.count() << 32U | rows_, std::memory_order_release);
 }
 
 bool Memtable::may_hold_event_id(std::uint64_t hash, Position after) const noexcept {
   return ids_.find(hash, [&, rows = rows_visible()](std::uint64_t number) {
     return number < rows && row(number)->position > after;
   });
-}
-
-MemtableView::MemtableView(std::shared_ptr<const Memtable> memtable)
-    : memtable_(std::move(memtable)), rows_(memtable_->rows_visible()) {
-}
-
-EventView MemtableView::view_of(const Memtable::Row& row) {
-  EventView event;
-  event.context_id = row.context->id;
-  event.sequence = row.sequence;
-  event.position = row.position;
-  event.recorded_at = row.recorded_at;
-  event.timestamp = row.timestamp;
-  const char* at = row.bytes;
-  event.event_type = {at, row.type_bytes};
-  event.event_id = {at += row.type_bytes, row.id_bytes};
-  event.metadata = {at += row.id_bytes, row.metadata_bytes};
-  event.payload = {at + row.metadata_bytes, row.payload_bytes};
-  return event;
-}
-
-EventView MemtableView::row(std::uint64_t number) const {
-  WEIR_CHECK(number < rows_);
-  return view_of(*memtable_->row(number));
-}
-
-std::span<const Memtable::Row* const> MemtableView::rows_of(const Memtable::Context& context) const {
-  std::uint32_t count = context.count.load(std::memory_order_acquire);
-  const Memtable::Rows* rows = context.rows.load(std::memory_order_acquire);
-  if (rows == nullptr)
-    return {};
-  // Rows of a context come in row order, so what this view does not cover yet is at the end.
-  const auto* end = std::partition_point(rows->items, rows->items + count,
-                                         [this](const Memtable::Row* row) { return row->number < rows_; });
-  return {rows->items, static_cast<std::size_t>(end - rows->items)};
-}
-
-std::optional<ContextRange> MemtableView::find_context(std::string_view context_id) const {
-  const Memtable::Context* context = memtable_->find(context_id);
-  if (context == nullptr)
-    return std::nullopt;
-  const auto rows = rows_of(*context);
-  if (rows.empty())
-    return std::nullopt;
-  return ContextRange{rows.front()->sequence, rows.back()->sequence, 0, rows.size()};
-}
-
-Sequence MemtableView::find_event_id(std::string_view context_id, std::string_view event_id) const {
-  EventView event;
-  const auto is_it = [&](std::uint64_t number) {
-    return number < rows_ && (event = row(number)).event_id == event_id && event.context_id == context_id;
-  };
-  const std::uint64_t hash = event_id_hash(hash64(context_id, memtable_->hash_seed_), event_id);
-  return memtable_->ids_.find(hash, is_it) ? event.sequence : 0;
-}
-
-bool MemtableView::read_context(std::string_view context_id, const SequenceRange& range, const ReadBounds& bounds,
-                                EventBatch& out) const {
-  const Memtable::Context* context = memtable_->find(context_id);
-  if (context == nullptr)
-    return false;
-  const auto rows = rows_of(*context);
-  if (rows.empty() || range.from > rows.back()->sequence || range.to < rows.front()->sequence || range.from > range.to)
-    return false;
-  const Sequence first = rows.front()->sequence;
-  const std::size_t low = range.from <= first ? 0 : range.from - first;
-  const std::size_t high = std::min<std::size_t>(rows.size() - 1, range.to - first);
-  const std::size_t count = std::min(high - low + 1, bounds.events_max);
-  const auto nth = [&](std::size_t i) { return rows[range.backward ? high - i : low + i]; };
-  out.pin(memtable_);
-  out.reserve(count);
-  for (std::size_t i = 0; i < std::min(count, Memtable::Row::rows_ahead); ++i)
-    Memtable::Row::ask_for(nth(i));
-  for (std::size_t i = 0; i < std::min(count, Memtable::Row::bytes_ahead); ++i)
-    nth(i)->ask_for_bytes();
-  for (std::size_t i = 0; i <= high - low; ++i) {
-    if (out.size() >= bounds.events_max || (!out.empty() && out.bytes() >= bounds.bytes_max))
-      return true;
-    if (i + Memtable::Row::rows_ahead < count)
-      Memtable::Row::ask_for(nth(i + Memtable::Row::rows_ahead));
-    if (i + Memtable::Row::bytes_ahead < count)
-      nth(i + Memtable::Row::bytes_ahead)->ask_for_bytes();
-    out.add(view_of(*nth(i)));
-  }
-  return false;
-}
-
-class MemtableView::Sorted final : public SortedEvents {
-public:
-  explicit Sorted(const MemtableView& view) : memtable_(view.memtable_) {
-    std::vector<Entry> contexts = contexts_of(view);
-    std::sort(contexts.begin(), contexts.end(), [](const Entry& a, const Entry& b) {
-      return a.prefix != b.prefix ? a.prefix < b.prefix : a.context->id < b.context->id;
-    });
-    rows_.reserve(view.rows());
-    for (const Entry& entry : contexts) {
-      const auto rows = view.rows_of(*entry.context);
-      rows_.insert(rows_.end(), rows.begin(), rows.end());
-    }
-  }
-
-  bool next(EventView& event) override {
-    if (at_ == rows_.size())
-      return false;
-    if (at_ + Memtable::Row::rows_ahead < rows_.size())
-      Memtable::Row::ask_for(rows_[at_ + Memtable::Row::rows_ahead]);
-    if (at_ + Memtable::Row::bytes_ahead < rows_.size())
-      rows_[at_ + Memtable::Row::bytes_ahead]->ask_for_bytes();
-    event = view_of(*rows_[at_++]);
-    return true;
-  }
-
-private:
-  struct Entry {
-    std::uint64_t prefix = 0; ///< The first bytes in which ids may differ, first byte highest.
-    const Memtable::Context* context = nullptr;
-  };
-  /// The contexts with rows in the view. Ids often begin alike ("order-"), so what is the same in all of them is left
-  /// out of the prefix: then it decides nearly every comparison.
-  static std::vector<Entry> contexts_of(const MemtableView& view) {
-    const Memtable::Table& table = *view.memtable_->table_.load(std::memory_order_acquire);
-    std::vector<Entry> contexts;
-    std::string_view shared;
-    for (std::size_t i = 0; i <= table.mask; ++i) {
-      const Memtable::Context* const context = table.slots[i].context.load(std::memory_order_acquire);
-      if (context == nullptr || view.rows_of(*context).empty())
-        continue;
-      const std::string_view id = context->id;
-      if (contexts.empty())
-        shared = id;
-      else
-        shared = shared.substr(
-            0, static_cast<std::size_t>(std::mismatch(shared.begin(), shared.end(), id.begin(), id.end()).first -
-                                        shared.begin()));
-      contexts.push_back({0, context});
-    }
-    for (Entry& entry : contexts)
-      for (std::size_t i = 0; i < sizeof entry.prefix; ++i) {
-        const std::string_view id = entry.context->id;
-        const std::size_t at = shared.size() + i;
-        entry.prefix = entry.prefix << 8 | (at < id.size() ? static_cast<unsigned char>(id[at]) : 0u);
-      }
-    return contexts;
-  }
-
-  std::shared_ptr<const Memtable> memtable_;
-  std::vector<const Memtable::Row*> rows_;
-  std::size_t at_ = 0;
-};
-
-std::unique_ptr<SortedEvents> MemtableView::sorted() const {
-  return std::make_unique<Sorted>(*this);
 }
 
 } // namespace weir

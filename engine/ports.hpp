@@ -9,6 +9,8 @@
 #include <weir/event.hpp>
 #include <weir/result.hpp>
 
+#include "engine/context_mark.hpp"
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -114,6 +116,10 @@ public:
                                 std::span<Sequence> sequences) const = 0;
   /// True: certainly no event of the context here has this id, and memory alone could tell. Never does I/O.
   [[nodiscard]] virtual bool excludes_event_id(std::string_view context_id, std::string_view event_id) const = 0;
+  /// Whether contexts are marked here.
+  virtual Result<bool> has_marks() const { return false; }
+  /// The context's mark, if it has one here. A filter answers most misses.
+  virtual Result<std::optional<ContextMark>> find_mark(std::string_view) const { return std::optional<ContextMark>(); }
   /// Event types of this segment; the index is the bit in ZoneMeta::type_bits.
   virtual Result<std::span<const std::string>> types() const = 0;
   virtual Result<std::span<const ZoneMeta>> zones() const = 0;
@@ -122,13 +128,17 @@ public:
   virtual Status verify() const = 0;
 };
 
-/// Yields the rows of a new segment sorted by context (bytes), then sequence.
+/// Yields the rows of a new segment sorted by context (bytes), then sequence, and after them its marks.
 class SortedEvents {
 public:
   virtual ~SortedEvents() = default;
   /// False at the end, and at an error. Views are valid until the next call.
   virtual bool next(EventView& event) = 0;
-  /// Why next() said false, if that was not the end.
+  /// Whether next_mark() will have something to give. May be asked first of all.
+  [[nodiscard]] virtual bool has_marks() const { return false; }
+  /// After the rows: the marks of contexts, by context (bytes), ascending strictly. False at the end, and at an error.
+  virtual bool next_mark(std::string_view& /*context_id*/, ContextMark& /*mark*/) { return false; }
+  /// Why next() or next_mark() said false, if that was not the end.
   virtual Status status() const { return {}; }
 };
 

@@ -79,6 +79,10 @@ enum class Sabotage : std::uint8_t {
   ignore_snapshot_schema_tag,
   believe_snapshot_of_lost_events,
   older_snapshot_replaces_newer,
+  // What becomes of what was removed.
+  forget_tombstone,
+  hide_removed_range,
+  lose_marks_in_merge,
   count ///< Not one of them.
 };
 

@@ -1,6 +1,7 @@
 #include "engine/shard_state.hpp"
 
 #include "engine/check.hpp"
+#include "engine/event_codec.hpp"
 #include "engine/hash.hpp"
 #include "engine/sabotage.hpp"
 #include "engine/text.hpp"
@@ -24,8 +25,8 @@ std::size_t ShardState::room() const noexcept {
   return used >= options_.held_max || bytes_ >= options_.held_bytes_max ? 0 : options_.held_max - used;
 }
 
-ShardState::Entry& ShardState::remember(std::string_view context_id, std::uint64_t hash, Sequence last) {
-  Entry& entry = cache_.add(context_id, hash, last);
+ShardState::Entry& ShardState::remember(std::string_view context_id, std::uint64_t hash, const ContextHead& head) {
+  Entry& entry = cache_.add(context_id, hash, head);
   entry.ready = 1;           // it is about to be used
   cache_.evict(8, applied_); // a few steps each time keep up with one more entry each time
   entry.ready = 0;
@@ -100,8 +101,8 @@ void ShardState::accept_one(StorePtr command, std::uint64_t hash, const MemoryLo
   Entry* entry = cache_.find(command->context_id, hash);
   if (held_.empty() || !overtakes(*command)) {
     if (entry == nullptr)
-      if (const auto last = lookup(command->context_id))
-        entry = &remember(command->context_id, hash, *last);
+      if (const auto head = lookup(command->context_id))
+        entry = &remember(command->context_id, hash, *head);
     if (entry != nullptr && id_state(*command, entry) == IdState::decided) {
       make_ready(std::move(command), *entry);
       return;
@@ -183,14 +184,35 @@ void ShardState::look_at_held() {
 
 namespace {
 
+/// Decides removals that change nothing, with all groups before in mind; encodes the others.
+void judge_removal(StoreCommand& command, const ContextCache::Entry& entry) {
+  const RemovalRequest& removal = *command.removal;
+  const Sequence first_live = std::clamp<Sequence>(removal.before, 1, entry.last + 1);
+  if (entry.closed || (!removal.closes && first_live <= entry.first_live)) {
+    command.verdict = std::make_unique<Result<Receipt>>(Receipt{first_live, 0, 0, command.durability, true});
+    return;
+  }
+  command.encoded.clear();
+  encode_removal(command.context_id, first_live, removal.closes, command.encoded);
+}
+
 /// Decides calls that store nothing, with all groups before in mind.
-void judge(StoreCommand& command, Sequence last) {
-  if (!command.expect.holds(last) && !sabotaged(Sabotage::believe_expectations)) {
-    Error error = fail(
-        Errc::sequence_conflict,
-        last == 0 ? format("the context has no event, expected was: {}", to_string(command.expect))
-                  : format("the context has come to sequence {}, expected was: {}", last, to_string(command.expect)),
-        command.context_id);
+void judge(StoreCommand& command, const ContextCache::Entry& entry) {
+  const Sequence last = entry.last;
+  if (command.removal) {
+    judge_removal(command, entry);
+  } else if (entry.closed && !sabotaged(Sabotage::forget_tombstone)) { // whatever was found out before
+    command.verdict = std::make_unique<Result<Receipt>>(fail(
+        Errc::context_deleted, "the context is deleted for good; nothing can be stored to it", command.context_id));
+  } else if (command.verdict) {
+    return;
+  } else if (!command.expect.holds(last, entry.first_live) && !sabotaged(Sabotage::believe_expectations)) {
+    Error error =
+        fail(Errc::sequence_conflict,
+             last < entry.first_live
+                 ? format("the context has no event, expected was: {}", to_string(command.expect))
+                 : format("the context has come to sequence {}, expected was: {}", last, to_string(command.expect)),
+             command.context_id);
     error.conflicts.push_back({command.context_id, {}, last, std::nullopt});
     command.verdict = std::make_unique<Result<Receipt>>(std::move(error));
   } else if (command.events == 0) {
@@ -214,14 +236,17 @@ std::vector<ShardState::Numbered> ShardState::form_group(std::size_t commands_ma
     WEIR_CHECK(entry.ready != 0);
     --entry.ready;
     entry.group = group;
-    if (!command->verdict) {
+    if (!command->verdict)
       ids.hashes.insert(ids.hashes.end(), command->id_hashes.begin(), command->id_hashes.end());
-      judge(*command, entry.last);
-    }
+    judge(*command, entry);
     if (command->verdict) {
       numbered.push_back({std::move(command), 0});
     } else {
       bytes += command->bytes();
+      if (const auto& removal = command->removal) {
+        entry.first_live = std::max(entry.first_live, std::clamp<Sequence>(removal->before, 1, entry.last + 1));
+        entry.closed |= removal->closes;
+      }
       numbered.push_back({std::move(command), entry.last + 1});
       entry.last += numbered.back().command->events;
     }

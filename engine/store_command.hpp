@@ -17,6 +17,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -60,14 +61,21 @@ private:
   Function answer_;
 };
 
+/// What a command removes of its context, instead of storing to it.
+struct RemovalRequest {
+  Sequence before = 1; ///< Events below; beyond the last: all there are.
+  bool closes = false; ///< The context is deleted for good.
+};
+
 struct StoreCommand {
   std::string context_id;
   std::string encoded;      ///< encode_call, numbers not filled in yet; empty without events.
   std::uint32_t events = 0; ///< None: only `expect` is checked.
   Durability durability = Durability::synced;
   Expectation expect;
-  std::vector<std::uint64_t> id_hashes; ///< See hash_event_ids.
-  Position ids_checked_to = 0;          ///< No event with a position up to here has one of the ids.
+  std::optional<RemovalRequest> removal; ///< Then there are no events, no ids and no expectation.
+  std::vector<std::uint64_t> id_hashes;  ///< See hash_event_ids.
+  Position ids_checked_to = 0;           ///< No event with a position up to here has one of the ids.
   /// Once it is decided that nothing of the call is stored: its answer, due in its turn.
   std::unique_ptr<Result<Receipt>> verdict;
   /// Who sends: calls of one sender to one shard keep their order. Any number that is the sender's own.
@@ -76,6 +84,8 @@ struct StoreCommand {
   Waiter* waiter = nullptr; ///< Of a thread that blocks until `done`; is told on admission which bell will ring.
 
   [[nodiscard]] std::size_t bytes() const noexcept { return encoded.size(); }
+  /// Positions it takes: one for each event, and one for a removal.
+  [[nodiscard]] std::uint32_t positions() const noexcept { return removal ? 1 : events; }
 };
 
 /// Commands go from queue to queue and are not moved about themselves.

@@ -115,6 +115,11 @@ constexpr std::array texts = {
                  "a snapshot is believed though a crash took its events"},
     SabotageText{Sabotage::older_snapshot_replaces_newer, "older_snapshot_replaces_newer",
                  "of two snapshots the one saved last stays, not the newer one"},
+    SabotageText{Sabotage::forget_tombstone, "forget_tombstone", "a context that is deleted for good takes stores"},
+    SabotageText{Sabotage::hide_removed_range, "hide_removed_range",
+                 "a replay passes over removed events without saying so"},
+    SabotageText{Sabotage::lose_marks_in_merge, "lose_marks_in_merge",
+                 "a merge forgets what was truncated and deleted"},
 };
 static_assert(texts.size() + 1 == static_cast<std::size_t>(Sabotage::count), "every sabotage has its text");
 static_assert([] {

@@ -89,6 +89,9 @@ constexpr std::array table = {
     Directed{Sabotage::ignore_snapshot_schema_tag, cases("engine", "snapshot file: a state comes back*")},
     Directed{Sabotage::believe_snapshot_of_lost_events, cases("api", "snapshots: one of events that a crash*")},
     Directed{Sabotage::older_snapshot_replaces_newer, cases("engine", "snapshot file: an older snapshot*")},
+    Directed{Sabotage::forget_tombstone, cases("engine", "shard state: a context that is deleted for good*")},
+    Directed{Sabotage::hide_removed_range, cases("engine", "replay: what is removed*")},
+    Directed{Sabotage::lose_marks_in_merge, cases("segments", "merge: marks*")},
 };
 static_assert(table.size() + 1 == static_cast<std::size_t>(Sabotage::count), "every mistake has its test");
 static_assert([] {
