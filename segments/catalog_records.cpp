@@ -122,11 +122,9 @@ const char* fault(const SegmentMeta& s, const Head& head) noexcept {
     return "the segment number is out of range";
   if (s.footer_offset >= s.file_bytes)
     return "the footer lies outside the file";
-  if (s.event_count < 1)
-    return "a segment holds at least one event";
-  if (s.context_count < 1 || s.context_count > s.event_count)
+  if ((s.context_count < 1) != (s.event_count < 1) || s.context_count > s.event_count)
     return "the count of contexts does not fit the count of events";
-  if (s.position_min < 1 || s.position_min > s.position_max || s.position_max - s.position_min < s.event_count - 1)
+  if (s.position_min < 1 || s.position_min > s.position_max || s.position_max - s.position_min + 1 < s.event_count)
     return "the positions do not fit the count of events";
   if (s.position_max >= head.positions_reserved)
     return "a position was never reserved";

@@ -50,7 +50,12 @@ Status Looks::before(const EventView& event) {
 }
 
 MergedEvents::MergedEvents(std::vector<std::unique_ptr<SegmentWalk>> inputs, const MayGoOn& may_go_on)
-    : inputs_(std::move(inputs)), looks_(may_go_on) {
+    : all_(std::move(inputs)), looks_(may_go_on) {
+  for (const auto& input : all_) {
+    inputs_.push_back(input.get());
+    if (input->has_marks() && !sabotaged(Sabotage::lose_marks_in_merge))
+      marks_.push_back({input->marks()});
+  }
 }
 
 bool MergedEvents::stop(Status why) {
@@ -60,8 +65,8 @@ bool MergedEvents::stop(Status why) {
 
 bool MergedEvents::choose_context() {
   // All holders of the last context move on; who has no other leaves.
-  const auto exhausted = [this](const std::unique_ptr<SegmentWalk>& input) {
-    const bool moves = !begun_ || std::find(holders_.begin(), holders_.end(), input.get()) != holders_.end();
+  const auto exhausted = [this](SegmentWalk* input) {
+    const bool moves = !begun_ || std::find(holders_.begin(), holders_.end(), input) != holders_.end();
     if (!moves || !status_)
       return false;
     const auto moved = input->next_context();
@@ -78,9 +83,9 @@ bool MergedEvents::choose_context() {
   const auto first = std::min_element(inputs_.begin(), inputs_.end(),
                                       [](const auto& a, const auto& b) { return a->context_id() < b->context_id(); });
   const std::string_view context_id = (*first)->context_id();
-  for (const auto& input : inputs_)
+  for (SegmentWalk* const input : inputs_)
     if (input->context_id() == context_id)
-      holders_.push_back(input.get());
+      holders_.push_back(input);
   sum_.enter_context(context_id);
   return true;
 }
@@ -98,6 +103,47 @@ bool MergedEvents::next(EventView& event) {
     return stop(std::move(going));
   sum_.add(event);
   return true;
+}
+
+/// Moves on; false at the end, and at an error.
+bool MergedEvents::advance(Marks& marks) {
+  const auto moved = marks.walk.next();
+  marks.begun = true;
+  marks.ended = !moved || !*moved;
+  return moved ? true : stop(moved.error());
+}
+
+bool MergedEvents::next_mark(std::string_view& context_id, ContextMark& mark) {
+  const Marks* first = nullptr;
+  for (Marks& each : marks_) {
+    if (!each.begun && !advance(each))
+      return false;
+    if (!each.ended && (first == nullptr || each.walk.context_id() < first->walk.context_id()))
+      first = &each;
+  }
+  if (first == nullptr)
+    return false;
+  marked_ = first->walk.context_id();
+  context_id = marked_;
+  mark = first->walk.mark();
+  for (Marks& each : marks_) {
+    if (each.ended || each.walk.context_id() != marked_)
+      continue;
+    mark.join(each.walk.mark());
+    if (!advance(each))
+      return false;
+  }
+  mark_sum_.add(marked_, mark);
+  return true;
+}
+
+Result<MarkSum> marks_of(const SegmentWalk& segment) {
+  MarkSum sum;
+  MarkWalk marks = segment.marks();
+  auto moved = marks.next();
+  for (; moved && *moved; moved = marks.next())
+    sum.add(marks.context_id(), marks.mark());
+  return moved ? Result<MarkSum>(sum) : Result<MarkSum>(moved.error());
 }
 
 Result<EventSum> sum_of(SegmentWalk& segment, const MayGoOn& may_go_on) {

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -35,6 +36,18 @@ private:
   std::uint64_t sum_ = 0;
 };
 
+/// Count and sum of the hashes of marks.
+struct MarkSum {
+  std::uint64_t marks = 0;
+  std::uint64_t sum = 0;
+
+  void add(std::string_view context_id, const ContextMark& mark) noexcept {
+    ++marks;
+    sum += hash_of(context_id, mark);
+  }
+  friend bool operator==(const MarkSum&, const MarkSum&) = default;
+};
+
 /// When to ask whether work over many events may go on: at the first, and after so many of them or of their bytes that
 /// little is written or read in between.
 class Looks {
@@ -55,24 +68,41 @@ public:
   MergedEvents(std::vector<std::unique_ptr<SegmentWalk>> inputs, const MayGoOn& may_go_on);
 
   bool next(EventView& event) override;
+  [[nodiscard]] bool has_marks() const override { return !marks_.empty(); }
+  /// The inputs' marks, those of one context joined.
+  bool next_mark(std::string_view& context_id, ContextMark& mark) override;
   Status status() const override { return status_; }
   /// Of what next() has handed out.
   [[nodiscard]] const EventSum& sum() const noexcept { return sum_; }
+  /// Of what next_mark() has handed out.
+  [[nodiscard]] const MarkSum& mark_sum() const noexcept { return mark_sum_; }
 
 private:
+  struct Marks {
+    MarkWalk walk;
+    bool begun = false;
+    bool ended = false;
+  };
   bool choose_context();
+  bool advance(Marks& marks);
   bool stop(Status why);
 
-  std::vector<std::unique_ptr<SegmentWalk>> inputs_; ///< Those with rows left, oldest first.
+  std::vector<std::unique_ptr<SegmentWalk>> all_;
+  std::vector<SegmentWalk*> inputs_; ///< Those with rows left, oldest first.
   Looks looks_;
   std::vector<SegmentWalk*> holders_; ///< Those that hold the current context, oldest first.
   std::size_t holder_ = 0;
   bool begun_ = false;
   Status status_;
   EventSum sum_;
+  std::vector<Marks> marks_; ///< Of the inputs that have any.
+  std::string marked_;       ///< The context whose mark was handed out last.
+  MarkSum mark_sum_;
 };
 
 /// Reads all of a segment. Errors: as SegmentReader, and those of `may_go_on`.
 Result<EventSum> sum_of(SegmentWalk& segment, const MayGoOn& may_go_on);
+/// The same for marks.
+Result<MarkSum> marks_of(const SegmentWalk& segment);
 
 } // namespace weir::segments

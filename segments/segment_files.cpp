@@ -76,16 +76,22 @@ Status SegmentFiles::prepare_directory(ShardId shard) {
 }
 
 Result<SegmentMeta> SegmentFiles::write_file(const std::string& path, ShardId shard, std::uint64_t number,
-                                             SortedEvents& events) {
+                                             SortedEvents& events, std::span<const SegmentMeta> replaced) {
   auto created = fs_.open(path, io::OpenMode::create);
   if (!created)
     return std::move(created).error();
   kill_point("segment.after_create");
   PacedFile file(*std::move(created));
   SegmentWriter writer(file, {shard, number, identity_of(shard, number)}, options_.zone_rows,
-                       options_.filter_bits_per_key);
+                       options_.filter_bits_per_key, events.has_marks());
+  for (const SegmentMeta& meta : replaced)
+    writer.cover(meta);
   for (EventView event; events.next(event);)
     WEIR_TRY(writer.add(event));
+  WEIR_TRY(events.status());
+  std::string_view marked;
+  for (ContextMark mark; events.next_mark(marked, mark);)
+    WEIR_TRY(writer.add_mark(marked, mark));
   WEIR_TRY(events.status());
   auto meta = writer.finish();
   if (!meta)
@@ -98,11 +104,11 @@ Result<SegmentMeta> SegmentFiles::write_file(const std::string& path, ShardId sh
 }
 
 Result<SegmentMeta> SegmentFiles::write(ShardId shard, std::uint64_t number, SortedEvents& events) {
-  return write_checked(shard, number, events, [](const std::string&, const SegmentMeta&) { return Status{}; });
+  return write_checked(shard, number, events, {}, [](const std::string&, const SegmentMeta&) { return Status{}; });
 }
 
 Result<SegmentMeta> SegmentFiles::write_checked(ShardId shard, std::uint64_t number, SortedEvents& events,
-                                                const Check& check) {
+                                                std::span<const SegmentMeta> replaced, const Check& check) {
   WEIR_TRY(prepare_directory(shard));
   const std::string temp = temp_path(shard, number);
   const std::string path = segment_path(shard, number);
@@ -113,7 +119,7 @@ Result<SegmentMeta> SegmentFiles::write_checked(ShardId shard, std::uint64_t num
   else if (there.code() != Errc::not_found)
     return there.error();
 
-  auto meta = write_file(temp, shard, number, events);
+  auto meta = write_file(temp, shard, number, events, replaced);
   Status named = meta.ok() ? check(temp, *meta) : Status{};
   if (meta.ok() && named) {
     kill_point("segment.before_rename");
@@ -181,7 +187,7 @@ Result<SegmentMeta> SegmentFiles::merge(std::span<const SegmentMeta> inputs, std
   }
   MergedEvents events(std::move(walks), may_go_on);
   return write_checked(
-      inputs.front().shard, number, events, [&](const std::string& path, const SegmentMeta& meta) -> Status {
+      inputs.front().shard, number, events, inputs, [&](const std::string& path, const SegmentMeta& meta) -> Status {
         auto written = walk(path, meta);
         if (!written)
           return std::move(written).error();
@@ -189,7 +195,11 @@ Result<SegmentMeta> SegmentFiles::merge(std::span<const SegmentMeta> inputs, std
         if (!sum)
           return sum.error();
         WEIR_TRY((*written)->check_derived());
-        if ((sum->events() != event_count || !(*sum == events.sum())) && !sabotaged(Sabotage::believe_merge))
+        const auto marks = marks_of(**written);
+        if (!marks)
+          return marks.error();
+        if ((sum->events() != event_count || !(*sum == events.sum()) || *marks != events.mark_sum()) &&
+            !sabotaged(Sabotage::believe_merge))
           return fail(Errc::corruption, "a merged segment does not hold the events of its inputs", path);
         return {};
       });
