@@ -47,6 +47,8 @@ public:
   /// Errors: see validate_call.
   Result<StorePtr> make_command(std::string_view context_id, std::span<Event> events,
                                 std::optional<Durability> durability, Expectation expect) const;
+  /// A command that removes events of the context. Errors: those of a context id.
+  static Result<StorePtr> make_removal(std::string_view context_id, const RemovalRequest& removal);
   /// Sends a command to its shard. Whatever happens, its completion is answered exactly once.
   void submit(StorePtr command, WhenFull when_full,
               std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt);

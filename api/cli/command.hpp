@@ -77,5 +77,6 @@ void add_flush(CLI::App& program, Action& chosen);
 void add_stats(CLI::App& program, Action& chosen);
 void add_verify(CLI::App& program, Action& chosen);
 void add_salvage(CLI::App& program, Action& chosen);
+void add_context(CLI::App& program, Action& chosen);
 
 } // namespace weir::cli
