@@ -32,8 +32,9 @@ enum class Kind : std::uint8_t {
   kill,      ///< What was written stays.
   retry,     ///< An earlier call again, mostly as it was.
   check,     ///< An expectation without events.
+  remove,    ///< Truncates or deletes a context, at times for good.
 };
-inline constexpr std::size_t kind_count = 17;
+inline constexpr std::size_t kind_count = 18;
 [[nodiscard]] std::string_view to_string(Kind kind) noexcept;
 
 struct Operation {

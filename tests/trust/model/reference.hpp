@@ -7,6 +7,7 @@
 #include <weir/event.hpp>
 #include <weir/expectation.hpp>
 #include <weir/query.hpp>
+#include <weir/removal.hpp>
 #include <weir/replay_options.hpp>
 #include <weir/result.hpp>
 
@@ -35,6 +36,7 @@ enum class Mistake : std::uint8_t {
   backward_from_excluded,
   uncounted_condition,
   ids_are_forgotten,
+  removals_are_ignored,
 };
 
 enum class Crash : std::uint8_t { power_cut, kill };
@@ -58,6 +60,12 @@ public:
   /// had come to `current`. Of the context `at_least` had been acknowledged before the call was made.
   void judged(const std::string& context, Expectation expect, Sequence current, Sequence at_least,
               const Error* error) const;
+  /// The context was truncated, or deleted: every event below `before` is gone, and what the shard stored so far is
+  /// synced. `closes`: for good.
+  void removed(ShardId shard, const std::string& context, Sequence before, bool closes, const Removal& answer);
+  /// The first sequence that is not removed.
+  [[nodiscard]] Sequence first_live(const std::string& context) const;
+  [[nodiscard]] bool closed(const std::string& context) const;
   /// All there is survives a crash: after a flush, a clean close, a recovery.
   void all_safe();
   /// After a crash `lengths` events are left of each context: throws unless that is whole calls, a beginning of each
@@ -92,7 +100,13 @@ private:
   };
 
   std::vector<Shard> shards_;
+  struct Mark {
+    Sequence first_live = 1;
+    bool closed = false;
+  };
+
   std::map<std::string, Events> contexts_;
+  std::map<std::string, Mark> marks_;
   Mistake mistake_;
   Position position_max_ = 0;
 };
