@@ -139,7 +139,8 @@ bool ShardPump::submit() {
     parts_.reserve_positions();
   if (!first_position)
     return false;
-  shard_.recorded_at_max = std::max(shard_.recorded_at_max, parts_.clock->now());
+  if (formed_->positions != 0) // what stores nothing is recorded nowhere
+    shard_.recorded_at_max = std::max(shard_.recorded_at_max, parts_.clock->now());
   Submission submission;
   submission.group = group_;
   submission.epoch = epoch_;

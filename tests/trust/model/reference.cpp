@@ -42,7 +42,7 @@ void Reference::stored(ShardId shard_id, Events events, const Receipt& receipt, 
 }
 
 void Reference::removed(ShardId shard_id, const std::string& context, Sequence before, bool closes,
-                        const Removal& answer) {
+                        const Removal& answer, Timestamp now) {
   Mark& mark = marks_[context];
   const Sequence first_live = std::clamp<Sequence>(before, 1, length(context) + 1);
   const bool already = mark.closed || (!closes && first_live <= mark.first_live);
@@ -59,6 +59,10 @@ void Reference::removed(ShardId shard_id, const std::string& context, Sequence b
   mark.closed |= closes;
   Shard& shard = shards_.at(shard_id);
   shard.written = shard.synced = shard.calls.size();
+  if (answer.already)
+    return;
+  shard.recorded_at_max = std::max(shard.recorded_at_max, now);
+  shard.removed_at_max = shard.recorded_at_max;
 }
 
 Sequence Reference::first_live(const std::string& context) const {
@@ -82,7 +86,7 @@ void Reference::crashed(Crash crash, const std::map<std::string, Sequence>& leng
                                     ? std::max(shard.written, shard.synced)
                                     : shard.synced;
     std::size_t survivors = 0;
-    shard.recorded_at_max = {};
+    shard.recorded_at_max = shard.removed_at_max;
     for (std::size_t i = 0; i < shard.calls.size(); ++i) {
       const Call& call = shard.calls[i];
       const auto found = lengths.find(call.context);

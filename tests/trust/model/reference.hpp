@@ -62,7 +62,8 @@ public:
               const Error* error) const;
   /// The context was truncated, or deleted: every event below `before` is gone, and what the shard stored so far is
   /// synced. `closes`: for good.
-  void removed(ShardId shard, const std::string& context, Sequence before, bool closes, const Removal& answer);
+  void removed(ShardId shard, const std::string& context, Sequence before, bool closes, const Removal& answer,
+               Timestamp now);
   /// The first sequence that is not removed.
   [[nodiscard]] Sequence first_live(const std::string& context) const;
   [[nodiscard]] bool closed(const std::string& context) const;
@@ -97,6 +98,7 @@ private:
     std::vector<Call> calls;
     std::size_t written = 0, synced = 0; ///< So many calls survive a kill, a power cut.
     Timestamp recorded_at_max{};
+    Timestamp removed_at_max{}; ///< Of removals alone, which no crash takes.
   };
 
   std::vector<Shard> shards_;

@@ -250,7 +250,7 @@ void Runner::remove() {
                               : engine_->truncate_context(context, before);
   if (!removal)
     throw Mismatch(format("removing from {}: {}", context, to_string(removal.error())));
-  reference_->removed(engine_->shard_of(context), context, before, closes, *removal);
+  reference_->removed(engine_->shard_of(context), context, before, closes, *removal, clock_->now());
 }
 
 void Runner::flush() {
