@@ -323,3 +323,26 @@ TEST_CASE("lifecycle: verify reads marks, and salvage neither brings back events
   CHECK(replayed(*engine, "c") == Replayed{});
   CHECK(engine->store(numbered("b", 9)).code() == Errc::context_deleted);
 }
+
+TEST_CASE("lifecycle: a snapshot lasts as long as the event that it was made at") {
+  TempDirectory temp;
+  auto engine = Engine::open(temp.path() + "/data", one_shard());
+  REQUIRE_MESSAGE(engine.ok(), why(engine));
+  store(*engine, "a", 1, 5);
+  REQUIRE(engine->save_snapshot("a", 3, "state", "v1").ok());
+  REQUIRE(engine->truncate_context("a", 3).ok());
+  auto loaded = engine->load("a", "v1");
+  REQUIRE_MESSAGE(loaded.ok(), why(loaded));
+  REQUIRE(loaded->snapshot.has_value());
+  CHECK(loaded->snapshot->sequence == 3);
+  CHECK(loaded->events.next()->size() == 2);
+  REQUIRE(engine->delete_context("a").ok());
+  loaded = engine->load("a", "v1");
+  REQUIRE_MESSAGE(loaded.ok(), why(loaded));
+  CHECK_FALSE(loaded->snapshot.has_value());
+  const auto batch = loaded->events.next();
+  REQUIRE(batch.ok());
+  CHECK(batch->empty());
+  CHECK(batch->removed() == SequenceGap{1, 5});
+  CHECK(engine->save_snapshot("a", 5, "state", "v1").code() == Errc::not_found);
+}
