@@ -9,103 +9,6 @@
 
 namespace weir::trust {
 
-Life::Life(std::string name, EngineOptions options, std::uint64_t seed)
-    : options_(std::move(options)), ledger_(std::move(name)), random_(io::make_seeded_random(seed)),
-      fs_(std::make_unique<io::MemoryFileSystem>()) {
-}
-
-Life::~Life() {
-  vanish();
-}
-
-bool Life::open() {
-  auto opened = PlainEngine::open(*fs_, options_);
-  if (opened)
-    engine_ = std::move(*opened);
-  return opened.ok();
-}
-
-void Life::store(const std::string& context_id, unsigned events, std::size_t bytes, Durability durability) {
-  engine_->submit(ledger_.call(context_id, engine_->parts.router->shard_of(context_id), durability, events, bytes));
-}
-
-void Life::store_now(const std::string& context_id, unsigned events, std::size_t bytes, Durability durability) {
-  store(context_id, events, bytes, durability);
-  settle();
-}
-
-void Life::store_once(const std::string& context_id, unsigned events, std::size_t bytes, Durability durability) {
-  const ShardId shard = engine_->parts.router->shard_of(context_id);
-  engine_->submit(ledger_.call(context_id, shard, durability, events, bytes, true));
-}
-
-void Life::retry(std::size_t number, Durability durability) {
-  const auto told = [this, number](const Result<Receipt>& answer) {
-    if (!answer || !answer->duplicate)
-      return;
-    ++retries_known_;
-    if (answer->durability == Durability::synced)
-      ledger_.vouch_for(CallSet().set(number));
-  };
-  engine_->submit(ledger_.again(number, durability, Completion(told)));
-}
-
-void Life::flush(ShardId shard) {
-  static_cast<void>(engine_->flush(shard));
-}
-
-void Life::flush_now(ShardId shard) {
-  flush(shard);
-  settle();
-}
-
-void Life::merge_now(ShardId shard) {
-  static_cast<void>(engine_->merge(shard));
-  settle();
-}
-
-void Life::reserve_positions() {
-  engine_->parts.reserve_positions();
-  settle();
-}
-
-void Life::steps(unsigned count) {
-  while (count-- > 0 && engine_->step(*random_)) {
-  }
-}
-
-void Life::settle() {
-  engine_->settle();
-}
-
-void Life::pass(std::chrono::milliseconds time) {
-  engine_->pass(time);
-}
-
-void Life::close() {
-  static_cast<void>(engine_->close().ok());
-  ledger_.end_life();
-  engine_.reset();
-}
-
-void Life::crash() {
-  auto left = fs_->crash_image(io::CrashPolicy::random_subset(random_->next()));
-  vanish();
-  ledger_.end_machine();
-  fs_ = std::move(left);
-}
-
-void Life::vanish() {
-  ledger_.end_life();
-  fs_->set_hook([](const io::Call&) { return std::optional(fail(Errc::io_error, "the process is dead")); });
-  engine_.reset();
-  fs_->set_hook({});
-}
-
-std::string Life::context(ShardId shard, unsigned number) const {
-  return engine_->context_in(shard, "a", number);
-}
-
 namespace {
 
 using namespace std::chrono_literals;
@@ -318,6 +221,31 @@ void retries(Life& life) {
   life.settle();
 }
 
+/// Removals on their way together with stores, in memory, in segments and in a merge; one context is closed. All events
+/// of contexts that go on have ids, so no merge leaves any out.
+void removals(Life& life) {
+  const std::string truncated = life.context(0, 1), closed = life.context(0, 2), live = life.context(0, 3);
+  life.store_once(truncated, 3);
+  life.store_once(closed, 2);
+  life.remove(truncated, 2);
+  life.steps(3);
+  life.flush_now();
+  life.remove(closed, sequence_max, true);
+  life.store_once(truncated, 2);
+  life.steps(5);
+  life.remove(truncated, 5);
+  life.settle();
+  life.flush_now();
+  life.remove(truncated, 3); // holds already
+  life.store_once(live);
+  life.settle();
+  life.flush_now();
+  life.merge_now();
+  life.remove(truncated, sequence_max);
+  life.store_once(truncated);
+  life.settle();
+}
+
 bool all_acknowledged(Life& life) {
   const auto& calls = life.ledger().calls();
   return std::all_of(calls.begin(), calls.end(), [](const StoredCall& call) { return call.acknowledged(); });
@@ -350,6 +278,13 @@ bool merged(Life& life) {
 
 bool retried(Life& life) {
   return flushed<1>(life) && life.retries_known() == 10;
+}
+
+bool all_removed(Life& life) {
+  const auto& removals = life.ledger().removals();
+  return merged(life) && removals.size() == 5 &&
+         std::all_of(removals.begin(), removals.end(),
+                     [](const AskedRemoval& removal) { return removal.answer && removal.answer->ok(); });
 }
 
 bool closed(Life& life) {
@@ -409,6 +344,7 @@ constexpr std::array all_workloads{
              .reached = retried,
              .by_chance = true,
              .calls_may_fail = false},
+    Workload{.name = "removals", .prepare = begun, .run = removals, .reached = all_removed, .by_chance = true},
     Workload{.name = "batch_of_1024",
              .prepare = begun,
              .run = batch_of_1024,
