@@ -145,6 +145,20 @@ public:
 /// Asked now and then by work that takes long, on its own thread: an error ends the work with that error.
 using MayGoOn = std::function<Status()>;
 
+/// Tells a merge what is removed of a context; nothing: no event is. What it says must be durable: in live segments.
+using MarkLookup = std::function<std::optional<ContextMark>(std::string_view context_id)>;
+
+/// What a merge left out.
+struct Dropped {
+  std::uint64_t events = 0;
+  std::uint64_t payload_bytes = 0;
+};
+
+struct MergedSegment {
+  SegmentMeta meta;
+  Dropped dropped;
+};
+
 class SegmentStore {
 public:
   virtual ~SegmentStore() = default;
@@ -155,9 +169,10 @@ public:
   virtual Result<std::shared_ptr<const SegmentReader>> open(const SegmentMeta& meta) = 0;
   /// Writes the events of `inputs` (segments of one shard, neighbours, oldest first) into a new segment `number`, as
   /// write() does: order, sequences and positions stay. Before the file gets its name it is read back and compared with
-  /// what the inputs hold. Gives up soon after `may_go_on` says no, with what it says.
-  virtual Result<SegmentMeta> merge(std::span<const SegmentMeta> inputs, std::uint64_t number,
-                                    const MayGoOn& may_go_on) = 0;
+  /// what the inputs hold. Removed events may be left out; then the new segment holds the marks that say so. Gives up
+  /// soon after `may_go_on` says no, with what it says.
+  virtual Result<MergedSegment> merge(std::span<const SegmentMeta> inputs, std::uint64_t number,
+                                      const MayGoOn& may_go_on, const MarkLookup& removed) = 0;
   /// Removes the file of a segment that is live no more and has no reader any more.
   virtual Status remove(const SegmentMeta& meta) = 0;
   /// Removes what an earlier life left behind: temp files, and segments below `next_segment` that are not live, whose
@@ -193,7 +208,9 @@ public:
   virtual Status publish_segment(const SegmentMeta& segment, std::uint64_t wal_cut_record,
                                  std::uint64_t wal_first_file) = 0;
   /// Makes `merged` live in the place of `inputs`, live neighbours of one shard, oldest first: all or nothing.
-  virtual Status replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged) = 0;
+  /// `dropped` of what they held is not in `merged`.
+  virtual Status replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged,
+                                  const Dropped& dropped) = 0;
   /// Checkpoints and closes; later calls fail with `closing`.
   virtual Status close() = 0;
 };

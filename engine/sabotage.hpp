@@ -83,6 +83,7 @@ enum class Sabotage : std::uint8_t {
   forget_tombstone,
   hide_removed_range,
   lose_marks_in_merge,
+  drop_one_too_many,
   count ///< Not one of them.
 };
 

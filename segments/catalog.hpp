@@ -48,7 +48,8 @@ public:
   Status publish_segment(const SegmentMeta& segment, std::uint64_t wal_cut_record,
                          std::uint64_t wal_first_file) override;
   /// `invalid_argument` unless `inputs` are recorded just so, are neighbours, and `merged` holds what they hold.
-  Status replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged) override;
+  Status replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged,
+                          const Dropped& dropped = {}) override;
   Status close() override;
 
 private:

@@ -133,7 +133,8 @@ const char* fault(const SegmentMeta& s, const Head& head) noexcept {
   return nullptr;
 }
 
-const char* merge_fault(std::span<const SegmentMeta> inputs, const SegmentMeta& merged) noexcept {
+const char* merge_fault(std::span<const SegmentMeta> inputs, const SegmentMeta& merged,
+                        const Dropped& dropped) noexcept {
   std::uint64_t events = 0, contexts_min = 0, contexts_max = 0, payload_bytes = 0;
   SegmentMeta bounds = inputs.front();
   for (const SegmentMeta& input : inputs) {
@@ -148,8 +149,10 @@ const char* merge_fault(std::span<const SegmentMeta> inputs, const SegmentMeta& 
     bounds.recorded_at_min = std::min(bounds.recorded_at_min, input.recorded_at_min);
     bounds.recorded_at_max = std::max(bounds.recorded_at_max, input.recorded_at_max);
   }
-  if (merged.event_count != events || merged.payload_bytes != payload_bytes)
+  if (merged.event_count + dropped.events != events || merged.payload_bytes + dropped.payload_bytes != payload_bytes)
     return "the merged segment does not hold as much as its inputs";
+  if (dropped.events != 0)
+    contexts_min = 0;
   if (merged.context_count < contexts_min || merged.context_count > contexts_max)
     return "the merged segment's contexts are not those of its inputs";
   if (merged.position_min != inputs.front().position_min || merged.position_max != inputs.back().position_max ||

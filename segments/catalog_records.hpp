@@ -34,8 +34,9 @@ struct Head {
 [[nodiscard]] const char* fault(const ShardRecord& record) noexcept;
 [[nodiscard]] const char* fault(const SegmentMeta& segment, const Head& head) noexcept;
 
-/// Why `merged` cannot hold the events of `inputs` (at least one, oldest first), or nullptr.
-[[nodiscard]] const char* merge_fault(std::span<const SegmentMeta> inputs, const SegmentMeta& merged) noexcept;
+/// Why `merged` cannot hold the events of `inputs` (at least one, oldest first) but for `dropped`, or nullptr.
+[[nodiscard]] const char* merge_fault(std::span<const SegmentMeta> inputs, const SegmentMeta& merged,
+                                      const Dropped& dropped) noexcept;
 
 /// Makes the empty tables.
 Status create_tables(sqlite::Database& database);

@@ -49,8 +49,9 @@ Status Looks::before(const EventView& event) {
   return {};
 }
 
-MergedEvents::MergedEvents(std::vector<std::unique_ptr<SegmentWalk>> inputs, const MayGoOn& may_go_on)
-    : all_(std::move(inputs)), looks_(may_go_on) {
+MergedEvents::MergedEvents(std::vector<std::unique_ptr<SegmentWalk>> inputs, const MayGoOn& may_go_on,
+                           MarkLookup removed)
+    : all_(std::move(inputs)), looks_(may_go_on), removed_(std::move(removed)) {
   for (const auto& input : all_) {
     inputs_.push_back(input.get());
     if (input->has_marks() && !sabotaged(Sabotage::lose_marks_in_merge))
@@ -87,20 +88,37 @@ bool MergedEvents::choose_context() {
     if (input->context_id() == context_id)
       holders_.push_back(input);
   sum_.enter_context(context_id);
+  mark_ = removed_ ? removed_(context_id) : std::nullopt;
+  kept_ = false;
+  return true;
+}
+
+bool MergedEvents::drops(const SegmentWalk& holder, const EventView& event) {
+  if (!mark_ || kept_ || (!mark_->closed && holder.has_event_ids()) ||
+      event.sequence >= mark_->first_live + (sabotaged(Sabotage::drop_one_too_many) ? 1 : 0)) {
+    kept_ = true;
+    return false;
+  }
+  if (explaining_.empty() || explaining_.back().first != event.context_id)
+    explaining_.emplace_back(event.context_id, *mark_);
+  ++dropped_.events;
+  dropped_.payload_bytes += event.payload.size();
   return true;
 }
 
 bool MergedEvents::next(EventView& event) {
-  while (holder_ < holders_.size() && holders_[holder_]->rows_left() == 0)
-    ++holder_;
-  if (holder_ == holders_.size() && !choose_context())
-    return false;
-  if (Status read = holders_[holder_]->next_row(event); !read)
-    return stop(std::move(read));
+  do {
+    while (holder_ < holders_.size() && holders_[holder_]->rows_left() == 0)
+      ++holder_;
+    if (holder_ == holders_.size() && !choose_context())
+      return false;
+    if (Status read = holders_[holder_]->next_row(event); !read)
+      return stop(std::move(read));
+    if (Status going = looks_.before(event); !going)
+      return stop(std::move(going));
+  } while (drops(*holders_[holder_], event));
   if (sabotaged(Sabotage::merge_drops_row) && event.sequence == 2)
     return next(event);
-  if (Status going = looks_.before(event); !going)
-    return stop(std::move(going));
   sum_.add(event);
   return true;
 }
@@ -114,18 +132,20 @@ bool MergedEvents::advance(Marks& marks) {
 }
 
 bool MergedEvents::next_mark(std::string_view& context_id, ContextMark& mark) {
-  const Marks* first = nullptr;
+  const std::string* first = explained_ == explaining_.size() ? nullptr : &explaining_[explained_].first;
   for (Marks& each : marks_) {
     if (!each.begun && !advance(each))
       return false;
-    if (!each.ended && (first == nullptr || each.walk.context_id() < first->walk.context_id()))
-      first = &each;
+    if (!each.ended && (first == nullptr || each.walk.context_id() < *first))
+      first = &each.walk.context_id();
   }
   if (first == nullptr)
     return false;
-  marked_ = first->walk.context_id();
+  marked_ = *first;
   context_id = marked_;
-  mark = first->walk.mark();
+  mark = {};
+  if (explained_ != explaining_.size() && explaining_[explained_].first == marked_)
+    mark = explaining_[explained_++].second;
   for (Marks& each : marks_) {
     if (each.ended || each.walk.context_id() != marked_)
       continue;

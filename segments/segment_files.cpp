@@ -170,8 +170,29 @@ Result<std::unique_ptr<SegmentWalk>> SegmentFiles::walk(const std::string& path,
   return SegmentWalk::open(*std::move(file), path, identity_of(meta.shard, meta.number), meta);
 }
 
-Result<SegmentMeta> SegmentFiles::merge(std::span<const SegmentMeta> inputs, std::uint64_t number,
-                                        const MayGoOn& may_go_on) {
+namespace {
+
+/// A mark goes where the events were: to the segment that takes their place. It may come from a later one.
+MarkLookup within(std::span<const SegmentMeta> inputs, const MarkLookup& removed) {
+  if (!removed)
+    return {};
+  Timestamp recorded_at_max = inputs.front().recorded_at_max;
+  for (const SegmentMeta& input : inputs)
+    recorded_at_max = std::max(recorded_at_max, input.recorded_at_max);
+  return [&removed, recorded_at_max, position_max = inputs.back().position_max](std::string_view context_id) {
+    auto mark = removed(context_id);
+    if (mark) {
+      mark->position = std::min(mark->position, position_max);
+      mark->recorded_at = std::min(mark->recorded_at, recorded_at_max);
+    }
+    return mark;
+  };
+}
+
+} // namespace
+
+Result<MergedSegment> SegmentFiles::merge(std::span<const SegmentMeta> inputs, std::uint64_t number,
+                                          const MayGoOn& may_go_on, const MarkLookup& removed) {
   std::vector<std::unique_ptr<SegmentWalk>> walks;
   std::uint64_t event_count = 0;
   for (const SegmentMeta& input : inputs) {
@@ -185,8 +206,8 @@ Result<SegmentMeta> SegmentFiles::merge(std::span<const SegmentMeta> inputs, std
     walks.push_back(*std::move(one));
     event_count += input.event_count;
   }
-  MergedEvents events(std::move(walks), may_go_on);
-  return write_checked(
+  MergedEvents events(std::move(walks), may_go_on, within(inputs, removed));
+  auto merged = write_checked(
       inputs.front().shard, number, events, inputs, [&](const std::string& path, const SegmentMeta& meta) -> Status {
         auto written = walk(path, meta);
         if (!written)
@@ -198,11 +219,15 @@ Result<SegmentMeta> SegmentFiles::merge(std::span<const SegmentMeta> inputs, std
         const auto marks = marks_of(**written);
         if (!marks)
           return marks.error();
-        if ((sum->events() != event_count || !(*sum == events.sum()) || *marks != events.mark_sum()) &&
+        if ((sum->events() + events.dropped().events != event_count || !(*sum == events.sum()) ||
+             *marks != events.mark_sum()) &&
             !sabotaged(Sabotage::believe_merge))
           return fail(Errc::corruption, "a merged segment does not hold the events of its inputs", path);
         return {};
       });
+  if (!merged)
+    return std::move(merged).error();
+  return MergedSegment{*merged, events.dropped()};
 }
 
 Status SegmentFiles::remove(const SegmentMeta& meta) {

@@ -45,8 +45,8 @@ public:
   Result<std::shared_ptr<const SegmentReader>> open(const SegmentMeta& meta) override;
   /// Errors: as SegmentStore; `corruption` for damaged inputs, or if the new file does not hold what the inputs do;
   /// `too_large` if no segment could.
-  Result<SegmentMeta> merge(std::span<const SegmentMeta> inputs, std::uint64_t number,
-                            const MayGoOn& may_go_on) override;
+  Result<MergedSegment> merge(std::span<const SegmentMeta> inputs, std::uint64_t number, const MayGoOn& may_go_on,
+                              const MarkLookup& removed) override;
   Status remove(const SegmentMeta& meta) override;
   /// Errors: `corruption` if a live segment is missing or has another size, and then nothing is touched; `io_error`.
   Status sweep(ShardId shard, std::span<const SegmentMeta> live, std::uint64_t next_segment) override;

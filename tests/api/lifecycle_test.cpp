@@ -346,3 +346,69 @@ TEST_CASE("lifecycle: a snapshot lasts as long as the event that it was made at"
   CHECK(batch->removed() == SequenceGap{1, 5});
   CHECK(engine->save_snapshot("a", 5, "state", "v1").code() == Errc::not_found);
 }
+
+namespace {
+
+/// Flushes one event of another context at a time until all segments are one; returns the events in it.
+std::uint64_t merged_events(Engine& engine) {
+  for (Sequence flush = 1; flush <= 3; ++flush) {
+    store(engine, "other", flush, 1);
+    REQUIRE(engine.flush().ok());
+  }
+  CHECK(eventually([&] { return engine.stats().compactions_pending == 0; }));
+  const ShardStats shard = engine.stats().shards[0];
+  CHECK(shard.segments == 1);
+  return shard.segment_events;
+}
+
+} // namespace
+
+TEST_CASE("lifecycle: merges give back the space of a context that is deleted for good") {
+  SimulatedDisk disk(SimulatedDisk::CatalogKind::sqlite);
+  {
+    Engine engine = open(disk);
+    store(engine, "a", 1, 40);
+    store(engine, "b", 1, 5);
+    REQUIRE(engine.flush().ok());
+    REQUIRE(engine.delete_context("a", Deletion::hard).ok());
+    REQUIRE(engine.truncate_context("b", 4).ok());
+    REQUIRE(engine.flush().ok());
+    CHECK(merged_events(engine) == 5 + 3); // b's events have ids, which are taken for ever
+    CHECK(replayed(engine, "a") == gap_then(1, 40, 1, 0));
+    CHECK(replayed(engine, "b") == gap_then(1, 3, 4, 5));
+  }
+  Engine engine = open(disk);
+  CHECK(engine.store(numbered("a", 41)).code() == Errc::context_deleted);
+  CHECK(replayed(engine, "a") == gap_then(1, 40, 1, 0));
+  CHECK(engine.store(numbered("b", 1))->duplicate);
+  CHECK(counted(engine) == 2 + 3);
+}
+
+TEST_CASE("lifecycle: merges give back the space of removed events without ids, and sequences go on") {
+  SimulatedDisk disk(SimulatedDisk::CatalogKind::sqlite);
+  const auto plain = [](const std::string& context, Sequence number) {
+    Event event = numbered(context, number);
+    event.event_id.clear();
+    return event;
+  };
+  {
+    Engine engine = open(disk);
+    for (Sequence sequence = 1; sequence <= 30; ++sequence) {
+      REQUIRE(engine.store(plain("a", sequence)).ok());
+      REQUIRE(engine.store(plain("b", sequence)).ok());
+    }
+    REQUIRE(engine.truncate_context("a", 21).ok());
+    REQUIRE(engine.delete_context("b").ok());
+    REQUIRE(engine.flush().ok());
+    CHECK(merged_events(engine) == 10 + 3);
+  }
+  Engine engine = open(disk);
+  CHECK(replayed(engine, "a") == gap_then(1, 20, 21, 30));
+  CHECK(replayed(engine, "a", {.backward = true}).removed == SequenceGap{1, 20});
+  CHECK(replayed(engine, "b") == gap_then(1, 30, 1, 0));
+  const auto conflict = engine.store(plain("b", 31), {.expect = Expectation::exactly(7)});
+  REQUIRE(conflict.code() == Errc::sequence_conflict);
+  CHECK(conflict.error().conflicts.front().current == 30);
+  CHECK(engine.store(plain("b", 31), {.expect = Expectation::no_context()})->sequence == 31);
+  CHECK(replayed(engine, "b") == gap_then(1, 30, 31, 31));
+}

@@ -7,7 +7,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <map>
+#include <optional>
 #include <random>
 #include <string>
 #include <utility>
@@ -165,15 +167,15 @@ TEST_CASE("merge: marks of all inputs are joined, in whatever steps, and bounds 
         at->second.join(mark);
       }
     }
-    const auto at_once = directory.files.merge(inputs, 10, go_on);
+    const auto at_once = merged_of(directory.files.merge(inputs, 10, go_on, {}));
     REQUIRE_MESSAGE(at_once.ok(), why(at_once));
     holds_exactly(*directory.open(*at_once), expected, names);
     CHECK(*scan(*directory.open(*at_once)) == all);
-    const auto left = directory.files.merge(std::span(inputs).first(2), 11, go_on);
-    const auto right = directory.files.merge(std::span(inputs).last(2), 12, go_on);
+    const auto left = merged_of(directory.files.merge(std::span(inputs).first(2), 11, go_on, {}));
+    const auto right = merged_of(directory.files.merge(std::span(inputs).last(2), 12, go_on, {}));
     REQUIRE((left.ok() && right.ok()));
     const SegmentMeta halves[] = {*left, *right};
-    const auto in_steps = directory.files.merge(halves, 13, go_on);
+    const auto in_steps = merged_of(directory.files.merge(halves, 13, go_on, {}));
     REQUIRE_MESSAGE(in_steps.ok(), why(in_steps));
     holds_exactly(*directory.open(*in_steps), expected, names);
     for (const SegmentMeta& merged : {*at_once, *in_steps}) {
@@ -238,4 +240,92 @@ TEST_CASE("segment salvage: marks are handed out in order, and a damaged block o
   CHECK(damaged == 1);
   CHECK(found.size() < marks.size());
   CHECK_FALSE(found.empty());
+}
+
+TEST_CASE("merge: removed events are left out where nobody can ask for their ids, and their marks say why") {
+  std::mt19937_64 random(7);
+  for (int round = 0; round < 60; ++round) {
+    CAPTURE(round);
+    SegmentDirectory directory({.directory_seed = random(), .zone_rows = 16});
+    constexpr std::uint64_t segments = 4;
+    std::vector<SegmentMeta> inputs;
+    std::vector<Rows> parts;
+    std::map<std::string, Sequence> last;
+    Position position = 1;
+    const bool ids = round % 3 == 0;
+    for (std::uint64_t number = 1; number <= segments; ++number) {
+      Rows rows;
+      for (const char* context : {"closed", "gone", "live", "truncated"})
+        for (std::size_t events = random() % 4; events != 0; --events) {
+          Row row;
+          row.context_id = context;
+          row.sequence = ++last[context];
+          row.position = position++;
+          row.event_type = "t";
+          row.payload = "{}";
+          if (ids && number == 2)
+            row.event_id = "id-" + std::to_string(position);
+          rows.push_back(row);
+        }
+      if (rows.empty())
+        continue;
+      parts.push_back(rows);
+      inputs.push_back(write(directory, rows, {}, number));
+    }
+    Marks marks;
+    const auto mark = [&](const std::string& context, Sequence first_live, bool closed) {
+      marks[context] = {first_live, last[context], closed, position + 100, {}}; // of a later segment
+    };
+    mark("closed", last["closed"] + 1, true);
+    mark("gone", last["gone"] + 1, false);
+    mark("truncated", 1 + random() % (last["truncated"] + 1), false);
+    const MarkLookup removed = [&](std::string_view context) {
+      const auto found = marks.find(std::string(context));
+      return found == marks.end() ? std::nullopt : std::optional(found->second);
+    };
+    // From the front of each context, until something has to stay.
+    Rows expected;
+    std::uint64_t dropped = 0;
+    std::map<std::string, bool> kept, touched;
+    for (const char* context : {"closed", "gone", "live", "truncated"})
+      for (const Rows& rows : parts) {
+        const bool has_ids =
+            std::any_of(rows.begin(), rows.end(), [](const Row& row) { return !row.event_id.empty(); });
+        for (const Row& row : rows) {
+          if (row.context_id != context)
+            continue;
+          const auto found = marks.find(context);
+          if (found != marks.end() && !kept[context] && row.sequence < found->second.first_live &&
+              (found->second.closed || !has_ids)) {
+            ++dropped;
+            touched[context] = true;
+          } else {
+            kept[context] = true;
+            expected.push_back(row);
+          }
+        }
+      }
+    if (inputs.empty() || (expected.empty() && dropped == 0))
+      continue;
+    const auto merged = directory.files.merge(inputs, 10, go_on, removed);
+    REQUIRE_MESSAGE(merged.ok(), to_string(merged.error()));
+    CHECK(merged->dropped.events == dropped);
+    CHECK(merged->dropped.payload_bytes == 2 * dropped);
+    CHECK(merged->meta.event_count == expected.size());
+    CHECK(merged->meta.position_min == inputs.front().position_min);
+    CHECK(merged->meta.position_max == inputs.back().position_max);
+    const auto reader = directory.open(merged->meta);
+    CHECK(*scan(*reader) == expected);
+    const Status verified = reader->verify();
+    CHECK_MESSAGE(verified.ok(), why(verified));
+    for (const char* context : {"closed", "gone", "live", "truncated"}) {
+      const auto found = reader->find_mark(context);
+      REQUIRE(found.ok());
+      CHECK(found->has_value() == touched[context]);
+      if (*found) {
+        CHECK((*found)->first_live == marks[context].first_live);
+        CHECK((*found)->closed == marks[context].closed);
+      }
+    }
+  }
 }

@@ -120,6 +120,8 @@ constexpr std::array texts = {
                  "a replay passes over removed events without saying so"},
     SabotageText{Sabotage::lose_marks_in_merge, "lose_marks_in_merge",
                  "a merge forgets what was truncated and deleted"},
+    SabotageText{Sabotage::drop_one_too_many, "drop_one_too_many",
+                 "a merge leaves out the first event that is not removed"},
 };
 static_assert(texts.size() + 1 == static_cast<std::size_t>(Sabotage::count), "every sabotage has its text");
 static_assert([] {

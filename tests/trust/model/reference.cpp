@@ -127,6 +127,14 @@ std::uint64_t Reference::events_of(ShardId shard) const {
   return events;
 }
 
+std::uint64_t Reference::removed_of(ShardId shard) const {
+  std::uint64_t events = 0;
+  for (const Call& call : shards_.at(shard).calls)
+    if (const Sequence first = first_live(call.context); first > call.first)
+      events += std::min(first - call.first, call.events);
+  return events;
+}
+
 std::vector<const test::StoredEvent*> Reference::replay(const std::string& context,
                                                         const ReplayOptions& options) const {
   std::vector<const test::StoredEvent*> answer;

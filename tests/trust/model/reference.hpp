@@ -76,6 +76,8 @@ public:
   [[nodiscard]] const std::map<std::string, Events>& contexts() const { return contexts_; }
   [[nodiscard]] Sequence length(const std::string& context) const;
   [[nodiscard]] std::uint64_t events_of(ShardId shard) const;
+  /// How many of these are removed: they may still take space.
+  [[nodiscard]] std::uint64_t removed_of(ShardId shard) const;
   [[nodiscard]] std::vector<const test::StoredEvent*> replay(const std::string& context,
                                                              const ReplayOptions& options) const;
   [[nodiscard]] std::vector<std::vector<Value>> query(Query query) const;

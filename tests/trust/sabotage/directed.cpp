@@ -92,6 +92,7 @@ constexpr std::array table = {
     Directed{Sabotage::forget_tombstone, cases("engine", "shard state: a context that is deleted for good*")},
     Directed{Sabotage::hide_removed_range, cases("engine", "replay: what is removed*")},
     Directed{Sabotage::lose_marks_in_merge, cases("segments", "merge: marks*")},
+    Directed{Sabotage::drop_one_too_many, cases("segments", "merge: removed events*")},
 };
 static_assert(table.size() + 1 == static_cast<std::size_t>(Sabotage::count), "every mistake has its test");
 static_assert([] {
