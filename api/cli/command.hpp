@@ -79,5 +79,6 @@ void add_stats(CLI::App& program, Action& chosen);
 void add_verify(CLI::App& program, Action& chosen);
 void add_salvage(CLI::App& program, Action& chosen);
 void add_schema(CLI::App& program, Action& chosen);
+void add_context(CLI::App& program, Action& chosen);
 
 } // namespace weir::cli
