@@ -1,10 +1,9 @@
+#include "actors/countdown.hpp"
 #include "actors/engine_core.hpp"
-#include "engine/check.hpp"
 #include "engine/kill_point.hpp"
 #include "engine/text.hpp"
 
 #include <algorithm>
-#include <condition_variable>
 #include <mutex>
 
 namespace weir {
@@ -15,42 +14,6 @@ namespace {
 constexpr std::uint64_t flush_on_close_bytes = 1 * MiB;
 // The last part of the timeout belongs to syncing and sealing.
 constexpr std::chrono::milliseconds seal_time{100};
-
-// Counts down to zero, with a deadline; shared, because who counts may come after who waits has left.
-struct Countdown {
-  using Time = std::chrono::steady_clock::time_point;
-  Countdown(std::size_t count, const std::optional<Stepped>& by, const io::Clock& simulated)
-      : stepped(by), clock(simulated), left(count) {}
-  void down() {
-    std::lock_guard lock(mutex);
-    if (--left == 0)
-      zero.notify_all();
-  }
-  bool wait_until(Time deadline) {
-    if (stepped)
-      return step_until(deadline);
-    std::unique_lock lock(mutex);
-    return zero.wait_until(lock, deadline, [this] { return left == 0; });
-  }
-  void wait() {
-    if (stepped) {
-      WEIR_CHECK(step_until(Time::max())); // or it would be for ever
-      return;
-    }
-    std::unique_lock lock(mutex);
-    zero.wait(lock, [this] { return left == 0; });
-  }
-  bool step_until(Time deadline) {
-    while (left != 0 && clock.steady_now() < deadline && stepped->go_on()) {
-    }
-    return left == 0;
-  }
-  const std::optional<Stepped>& stepped;
-  const io::Clock& clock;
-  std::mutex mutex;
-  std::condition_variable zero;
-  std::size_t left;
-};
 
 } // namespace
 
@@ -63,11 +26,11 @@ Status EngineCore::close(std::chrono::milliseconds timeout_ms) {
   if (close_result_)
     return *close_result_;
   const auto deadline = now() + timeout_ms;
+  parts_.closing.store(true); // what a merge has written is dropped: its inputs are live
   closing_.store(true);
   kill_point("close.begin");
   if (parts_.queue)
     parts_.queue->end(fail(Errc::closing, "the engine is closing"));
-  parts_.closing.store(true); // what a merge has written is dropped: its inputs are live
   bool in_time = true;
   Status sealed;
   if (actors_) {

@@ -1,7 +1,9 @@
 #include "actors/engine_core.hpp"
 
+#include "actors/backup.hpp"
 #include "actors/merge.hpp"
 #include "engine/callback_scope.hpp"
+#include "engine/context_walk.hpp"
 #include "engine/event_codec.hpp"
 #include "engine/event_ids.hpp"
 #include "engine/query/executor.hpp"
@@ -139,6 +141,11 @@ Result<QueueCursor> EngineCore::subscribe(SubscribeOptions options) {
   return QueueCursor::open(std::shared_ptr<EventQueue>(shared_from_this(), parts_.queue.get()), std::move(options));
 }
 
+Status EngineCore::walk_contexts(std::string_view prefix, const std::function<Status(std::string_view)>& visit) const {
+  auto all = views(false);
+  return all ? weir::walk_contexts(std::move(*all), prefix, visit) : Status(std::move(all).error());
+}
+
 void EngineCore::post_read(Job job) {
   if (const Door::Inside inside(door_); inside)
     parts_.executor->post_read(std::move(job));
@@ -242,6 +249,15 @@ void EngineCore::define_schema(Schema schema, std::function<void(Result<std::uin
   Defining defining(parts_, std::move(schema), std::move(done));
   if (const Door::Inside inside(door_); inside) // else `defining` answers as it goes
     parts_.flush_lane->post(std::move(defining));
+}
+
+Result<BackupReport> EngineCore::backup(io::FileSystem& target, io::FileSystem* base, const BackupOptions& options) {
+  if (CallbackScope::active())
+    return fail(Errc::invalid_argument, "a backup waits, so a callback cannot make one");
+  const Door::Inside inside(door_);
+  if (!inside || closing_.load())
+    return closing_error();
+  return Backup(parts_, stepped_, target, base, options).run();
 }
 
 EngineStats EngineCore::stats() const {

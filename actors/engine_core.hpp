@@ -11,6 +11,7 @@
 #include "engine/door.hpp"
 #include "engine/event_queue/queue_cursor.hpp"
 
+#include <weir/backup_options.hpp>
 #include <weir/options.hpp>
 #include <weir/query.hpp>
 #include <weir/query_result.hpp>
@@ -71,6 +72,8 @@ public:
   /// The newest snapshot with this tag, if there is one that still stands on its event.
   Result<std::optional<SnapshotRow>> load_snapshot(std::string_view context_id, std::string_view schema_tag);
   Status drop_snapshot(std::string_view context_id);
+  /// See engine/context_walk.hpp.
+  Status walk_contexts(std::string_view prefix, const std::function<Status(std::string_view)>& visit) const;
   /// Runs on a read thread when the engine is open; dropped unrun when it is not.
   void post_read(Job job);
   [[nodiscard]] std::shared_ptr<io::Lane> make_read_lane();
@@ -79,10 +82,15 @@ public:
   [[nodiscard]] const schema::Registry& schemas() const noexcept { return parts_.schemas; }
   /// Answers once everything acknowledged before the call is in segments, or with the first failure.
   void flush(FlushQueue::Waiter waiter);
+  /// Makes a backup in `target`, with `base`, if not null, as an earlier one. Errors: see Backup::run;
+  /// `invalid_argument` from inside a callback.
+  Result<BackupReport> backup(io::FileSystem& target, io::FileSystem* base, const BackupOptions& options);
   [[nodiscard]] EngineStats stats() const;
   [[nodiscard]] Health health() const;
   void warn(std::string what) { parts_.health.warn(std::move(what)); }
 
+  /// Where the directory is; nothing for a simulated disk.
+  [[nodiscard]] std::optional<std::string> native_path() const { return parts_.fs->native_path(""); }
   [[nodiscard]] const EngineOptions& options() const noexcept { return parts_.options; }
   [[nodiscard]] ShardId shard_of(std::string_view context_id) const { return parts_.router->shard_of(context_id); }
   [[nodiscard]] bool closed() const noexcept { return closing_.load(); }

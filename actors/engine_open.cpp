@@ -1,5 +1,6 @@
 #include "actors/engine_open.hpp"
 
+#include "actors/backup_files.hpp"
 #include "actors/engine_core.hpp"
 #include "engine/event_codec.hpp"
 #include "engine/io/posix_file_system.hpp"
@@ -189,6 +190,7 @@ Status open_directory(EngineParts& parts, EngineSeams seams) {
     return std::move(lock).error();
   parts.lock = std::move(*lock);
   kill_point("open.after_lock");
+  WEIR_TRY(check_no_backup(*parts.fs));
 
   const std::uint32_t wanted = options.shards == 0 ? shards_default : options.shards;
   auto catalog = seams.open_catalog(*parts.fs, options.create_if_missing, wanted, seams.random->next());

@@ -78,6 +78,15 @@ private:
   std::atomic<bool> failed_{false}, idle_awaited_{false}; // what the two above say, for those in a hurry
 };
 
+/// A database beside the catalog that backups copy.
+struct DatabaseToCopy {
+  std::uint64_t number = 0; ///< Its place in backup_databases.
+  /// Copies it into the new file `path` of `to`, in steps between which its owner may use it; false if there is none.
+  /// Called in the backup's thread; asks `may_go_on` now and then, and ends with its error.
+  std::function<Result<bool>(io::FileSystem& to, const std::string& path, const std::function<Status()>& may_go_on)>
+      copy;
+};
+
 struct EngineParts {
   EngineOptions options;
   std::uint64_t directory_seed = 0;
@@ -85,6 +94,7 @@ struct EngineParts {
   std::unique_ptr<io::FileLock> lock;
   std::unique_ptr<io::Clock> clock;
   std::unique_ptr<CatalogStore> catalog; ///< Flush lane only, once running.
+  std::vector<DatabaseToCopy> databases; ///< Set before the engine is open.
   std::unique_ptr<segments::BlockCache> cache;
   std::unique_ptr<SegmentStore> segments;
   std::unique_ptr<UnsealedBudget> unsealed;

@@ -1,3 +1,4 @@
+#include "actors/backup_manifest.hpp"
 #include "actors/engine_core.hpp"
 #include "engine/text.hpp"
 #include "engine/validate.hpp"
@@ -28,6 +29,10 @@ void EngineCore::make_snapshots() {
       [this] { return parts_.executor->make_lane(io::LaneKind::dedicated, "weir-snapshots"); },
       [this](std::string_view context_id, Sequence sequence) { return position_of(context_id, sequence); },
       [this](std::string what) { warn(std::move(what)); });
+  parts_.databases.push_back(
+      {.number = backup_snapshots, .copy = [this](io::FileSystem& to, const std::string& path, const auto& may_go_on) {
+         return parts_.snapshots->copy_to(to, path, may_go_on);
+       }});
 }
 
 Result<std::optional<Position>> EngineCore::position_of(std::string_view context_id, Sequence sequence) const {

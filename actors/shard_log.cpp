@@ -401,14 +401,6 @@ void ShardLog::freeze_soon(std::uint64_t bytes_min) {
   });
 }
 
-void ShardLog::cut(std::uint64_t first_file) {
-  parts_.lane->post([this, first_file] {
-    if (const Status released = writer_->release_before(first_file + (sabotaged(Sabotage::recycle_too_soon) ? 1 : 0));
-        !released)
-      events_.warn(format("shard {}: log files could not be released: {}", shard_, to_string(released.error())));
-  });
-}
-
 void ShardLog::recheck_space() {
   parts_.lane->post([this] {
     check_space();

@@ -88,6 +88,12 @@ public:
   void freeze_soon(std::uint64_t bytes_min);
   /// The catalog says that records below those of WAL file `first_file` are not needed.
   void cut(std::uint64_t first_file);
+  /// For a backup: syncs and finishes the current log file and keeps every file from then on, whatever is cut, until
+  /// release_files(). `held` is called in the lane, with the number of the first file that is not finished; behind it
+  /// stores go on in a new file. After an error nothing is kept.
+  void hold_files(UniqueFunction<void(Result<std::uint64_t>)> held);
+  /// Ends one hold_files() that succeeded. What was cut meanwhile is released once nobody holds files.
+  void release_files();
   /// Asks the disk for free space again.
   void recheck_space();
   /// First WAL file that is still needed once records up to `record` are in segments. Any thread.
@@ -125,6 +131,7 @@ private:
   void freeze_if_full();
   void check_space();
   void after_work();
+  void release_cut();
 
   const ShardId shard_;
   const std::chrono::nanoseconds sync_interval_;
@@ -158,6 +165,8 @@ private:
   std::chrono::nanoseconds sync_cost_{0};
   std::uint64_t bytes_since_check_ = 0;
   std::chrono::steady_clock::time_point checked_at_{};
+  std::uint64_t holds_ = 0;
+  std::uint64_t cut_file_ = 0; // files below are not needed, as the catalog says
 };
 
 } // namespace weir

@@ -1,6 +1,7 @@
 #include "actors/verify.hpp"
 
 #include "actors/catalog_copy.hpp"
+#include "actors/restore.hpp"
 #include "engine/io/posix_file_system.hpp"
 #include "engine/sabotage.hpp"
 #include "segments/segment_files.hpp"
@@ -13,14 +14,20 @@ Status verify_directory(const std::string& directory, std::vector<std::string>* 
   const auto fs = io::open_posix_file_system(directory, false);
   if (!fs)
     return fs.error();
-  const auto lock = (*fs)->lock("LOCK");
-  if (!lock)
-    return lock.error();
-  const auto state = load_catalog_copy(**fs);
-  if (!state)
-    return state.error();
   std::vector<Error> found;
-  Status first = verify_files(**fs, *state, &found, progress);
+  Status first;
+  if ((*fs)->stat(manifest_path).ok()) { // and nobody writes to a backup, so there is nothing to lock
+    first = verify_backup(**fs, &found, progress);
+  } else {
+    const auto lock = (*fs)->lock("LOCK");
+    if (!lock)
+      return lock.error();
+    WEIR_TRY(check_no_backup(**fs));
+    const auto state = load_catalog_copy(**fs);
+    if (!state)
+      return state.error();
+    first = verify_files(**fs, *state, &found, progress);
+  }
   if (findings != nullptr)
     for (const Error& error : found)
       findings->push_back(to_string(error));

@@ -9,6 +9,7 @@
 // process).
 #pragma once
 
+#include <weir/backup_options.hpp>
 #include <weir/event.hpp>
 #include <weir/expectation.hpp>
 #include <weir/fail_if.hpp>
@@ -183,6 +184,12 @@ public:
 
   /// Returns once everything acknowledged before the call is in segments.
   Status flush();
+  /// Makes a backup in `target`, a directory that is missing or empty, while everything goes on: the state of each
+  /// shard at one moment, with everything that was acknowledged as `synced` before the call. It is a backup once it has
+  /// its manifest, which is written last; see <weir/backup.hpp> for the way back. Does its work in the calling thread.
+  /// Errors: `invalid_argument`, `shard_failed`, `disk_full` (the target would keep less than disk_reserve_bytes free),
+  /// `corruption` naming the damaged file, `cancelled`, `closing`, `io_error`; `invalid_argument` from a callback.
+  Result<BackupReport> backup(const std::string& target, const BackupOptions& options = {}) const;
   [[nodiscard]] EngineStats stats() const;
   [[nodiscard]] Health health() const;
   /// The options in force; `shards` is the recorded number.
@@ -207,9 +214,9 @@ private:
   std::shared_ptr<EngineCore> core_;
 };
 
-/// Checks every byte of every live file of a directory that nobody has open, changing nothing. Errors: `corruption` for
-/// the first damage found (all of it in `findings`, if given), else as open(). `progress`, if given, is called in
-/// the caller's thread after each segment.
+/// Checks every byte of every live file of a directory that nobody has open, or of a backup, changing nothing. Errors:
+/// `corruption` for the first damage found (all of it in `findings`, if given), else as open(). `progress`, if given,
+/// is called in the caller's thread after each segment.
 Status verify_directory(const std::string& directory, std::vector<std::string>* findings = nullptr,
                         const std::function<void(const VerifyProgress&)>& progress = nullptr);
 

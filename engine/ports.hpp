@@ -22,6 +22,10 @@
 #include <string_view>
 #include <vector>
 
+namespace weir::io {
+class FileSystem;
+}
+
 namespace weir {
 
 /// What the catalog knows of a live segment; enough to skip it without any I/O.
@@ -276,6 +280,11 @@ public:
                                   const Dropped& dropped) = 0;
   /// Adds the next version of a type's schema.
   virtual Status add_schema(const SchemaRecord& schema) = 0;
+  /// Writes what the catalog holds now into a new file `path` of `to`, whole and without a journal. The file's name is
+  /// the caller's to sync. `unsupported` where the catalog is no file.
+  virtual Status copy_to(io::FileSystem& /*to*/, const std::string& path) {
+    return fail(Errc::unsupported, "this catalog is no file that could be copied", path);
+  }
   /// Checkpoints and closes; later calls fail with `closing`.
   virtual Status close() = 0;
 };

@@ -64,6 +64,10 @@ enum class Sabotage : std::uint8_t {
   remove_merged_before_commit,
   sweep_unknown_files,
   verify_skips_last_segment,
+  // What a backup holds.
+  recycle_held_files,
+  backup_omits_log_tail,
+  believe_backup,
   // What readers find.
   filter_misses_keys,
   hide_passive_memtables,

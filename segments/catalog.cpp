@@ -2,6 +2,7 @@
 
 #include "engine/kill_point.hpp"
 #include "engine/sabotage.hpp"
+#include "engine/sqlite/copy.hpp"
 #include "engine/text.hpp"
 #include "segments/catalog_records.hpp"
 
@@ -316,6 +317,16 @@ Status Catalog::add_schema(const SchemaRecord& schema) {
   WEIR_TRY(transaction->commit());
   version_ = format_version;
   return {};
+}
+
+Status Catalog::copy_to(io::FileSystem& to, const std::string& path) {
+  if (closed_)
+    return closed();
+  const auto copy = sqlite::Copy::begin(database_, to, path);
+  if (!copy)
+    return copy.error();
+  const auto done = (*copy)->step(sqlite::Copy::all_pages);
+  return done ? Status() : Status(done.error());
 }
 
 Status Catalog::close() {

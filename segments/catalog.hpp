@@ -53,6 +53,7 @@ public:
                           const Dropped& dropped = {}) override;
   /// `invalid_argument` where the version is not the type's next one, or a length is out of range.
   Status add_schema(const SchemaRecord& schema) override;
+  Status copy_to(io::FileSystem& to, const std::string& path) override;
   Status close() override;
 
 private:

@@ -71,6 +71,7 @@ Result<ExitCode> close_after(Engine& engine, Result<ExitCode> result);
 void add_init(CLI::App& program, Action& chosen);
 void add_store(CLI::App& program, Action& chosen);
 void add_import(CLI::App& program, Action& chosen);
+void add_export(CLI::App& program, Action& chosen);
 void add_replay(CLI::App& program, Action& chosen);
 void add_tail(CLI::App& program, Action& chosen);
 void add_query(CLI::App& program, Action& chosen);
@@ -80,5 +81,7 @@ void add_verify(CLI::App& program, Action& chosen);
 void add_salvage(CLI::App& program, Action& chosen);
 void add_schema(CLI::App& program, Action& chosen);
 void add_context(CLI::App& program, Action& chosen);
+void add_backup(CLI::App& program, Action& chosen);
+void add_restore(CLI::App& program, Action& chosen);
 
 } // namespace weir::cli

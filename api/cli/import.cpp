@@ -15,8 +15,24 @@ struct ImportOptions {
   std::string file;
   std::string on_error = "stop";
   bool acks = false;
+  json::Path event_id_field;
+  std::uint64_t payload_bytes_max = limits::payload_bytes_default_max;
   std::optional<Format> format;
 };
+
+/// "payload.key" as {"payload", "key"}; nothing if a segment is empty.
+json::Path path_of(std::string_view text) {
+  json::Path path;
+  while (true) {
+    const std::size_t dot = text.find('.');
+    if (text.empty() || dot == 0)
+      return {};
+    path.emplace_back(text.substr(0, dot));
+    if (dot == std::string_view::npos)
+      return path;
+    text.remove_prefix(dot + 1);
+  }
+}
 
 std::string summary(const Importer& importer, std::chrono::milliseconds elapsed) {
   std::string text = format("imported {} events in {} ({}/s)", with_separators(importer.stored()),
@@ -33,7 +49,9 @@ Result<ExitCode> import(const ImportOptions& options, Streams& streams) {
   auto file = FileSource::open(options.file, &interrupt); // First: a mistyped name must not create a directory.
   if (!file)
     return std::move(file).error();
-  auto engine = Engine::open(options.directory);
+  EngineOptions engine_options;
+  engine_options.payload_bytes_max = options.payload_bytes_max;
+  auto engine = Engine::open(options.directory, engine_options);
   if (!engine)
     return std::move(engine).error();
 
@@ -46,6 +64,7 @@ Result<ExitCode> import(const ImportOptions& options, Streams& streams) {
   ProgressLine progress(streams.console, "import");
   Importer importer(
       *engine, streams.console, (*file)->name(), options.on_error == "skip" ? OnError::skip : OnError::stop,
+      {.event_id_field = options.event_id_field},
       {.acknowledged = [&](std::uint64_t line, const std::string& context_id, const Receipt& receipt) -> Status {
          if (!rows)
            return {};
@@ -70,13 +89,24 @@ void add_import(CLI::App& program, Action& chosen) {
   command.positional("DIR", options->directory, "The data directory; created if it is missing");
   command.positional("FILE", options->file,
                      "Lines {\"context_id\",\"event_type\",\"timestamp\"?,\"event_id\"?,\"metadata\"?,\"payload\"}, "
-                     "plain or gzip; - is standard input");
+                     "or CloudEvents, as the first line is; plain or gzip; - is standard input");
   CLI::App& app = command.app();
   app.add_option("--on-error", options->on_error, "At a bad line: stop (the default), or skip it and go on")
       ->check(CLI::IsMember({"stop", "skip"}))
       ->type_name("HOW");
   app.add_flag("--acks", options->acks,
                "Print a row for each event as soon as it is durable, so that its sender may forget it");
+  const auto set_path = [options](const std::string& text) {
+    options->event_id_field = path_of(text);
+    if (options->event_id_field.empty())
+      throw CLI::ValidationError("--event-id-field", "must be names with dots between them, not \"" + text + '"');
+  };
+  app.add_option_function<std::string>(
+         "--event-id-field", set_path,
+         "Take each event's id from this field, counted from the line's root: payload.key")
+      ->type_name("PATH");
+  command.whole_number("--payload-bytes-max", options->payload_bytes_max, 1,
+                       "Largest payload taken, 1 MiB if left out, at most 16 MiB");
   command.format(options->format);
   command.runs([options](Streams& streams) { return import(*options, streams); });
 }

@@ -1,7 +1,6 @@
 #include "api/cli/importer.hpp"
 
 #include "actors/engine_core.hpp"
-#include "engine/json/json.hpp"
 #include "engine/text.hpp"
 
 namespace weir::cli {
@@ -19,9 +18,10 @@ bool concerns_the_event(Errc code) noexcept {
   }
 }
 
-Importer::Importer(Engine& engine, Console& console, std::string source, OnError on_error, Handlers handlers)
+Importer::Importer(Engine& engine, Console& console, std::string source, OnError on_error, LineOptions line_options,
+                   Handlers handlers)
     : engine_(engine), console_(console), source_(std::move(source)), on_error_(on_error),
-      handlers_(std::move(handlers)) {
+      line_options_(std::move(line_options)), handlers_(std::move(handlers)) {
 }
 
 Status Importer::run(LineReader& lines) {
@@ -50,7 +50,7 @@ Status Importer::send(const Line& line, StoreWindow& window) {
                                                             LineReader::line_bytes_default_max / MiB)));
   if (json::trim(line.text).empty())
     return {};
-  auto event = json::parse_event_line(line.text);
+  auto event = parse(line.text);
   if (!event)
     return refuse(line.number, event.error());
   // The engine checks again; but by then lines behind a bad one would be on their way.
@@ -65,6 +65,34 @@ Status Importer::send(const Line& line, StoreWindow& window) {
   std::string context_id = event->context_id;
   window.add({line.number, bytes, std::move(context_id), engine_.store_async(*std::move(event))});
   return {};
+}
+
+namespace {
+
+Status take_event_id(std::string_view line, const json::Path& path, Event& event) {
+  std::vector<json::Scalar> found;
+  WEIR_TRY(json::find_paths(line, std::span(&path, 1), found));
+  if (const auto* text = std::get_if<std::string>(&found.front()); text != nullptr && !text->empty())
+    event.event_id = *text;
+  else if (const auto* number = std::get_if<std::int64_t>(&found.front()))
+    event.event_id = format("{}", *number);
+  else if (const auto* large = std::get_if<std::uint64_t>(&found.front()))
+    event.event_id = format("{}", *large);
+  else
+    return fail(Errc::invalid_argument, "the field for the event's id holds no string and no integer, or is missing");
+  return {};
+}
+
+} // namespace
+
+Result<Event> Importer::parse(std::string_view line) {
+  if (!cloud_events_)
+    cloud_events_ = json::is_cloud_event(line);
+  auto event = *cloud_events_ ? json::parse_cloud_event(line) : json::parse_event_line(line);
+  if (event && !line_options_.event_id_field.empty())
+    if (const Status taken = take_event_id(line, line_options_.event_id_field, *event); !taken)
+      return taken.error();
+  return event;
 }
 
 void Importer::take(const StoreWindow::Call& call, const Result<Receipt>& answer) {

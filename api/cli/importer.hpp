@@ -8,6 +8,7 @@
 #include "api/cli/console.hpp"
 #include "api/cli/line_reader.hpp"
 #include "api/cli/store_window.hpp"
+#include "engine/json/json.hpp"
 #include <weir/engine.hpp>
 
 #include <atomic>
@@ -24,6 +25,13 @@ enum class OnError : std::uint8_t {
 /// True for errors that say something of the one event they refuse, false for those that concern the engine.
 [[nodiscard]] bool concerns_the_event(Errc code) noexcept;
 
+/// How lines become events.
+struct LineOptions {
+  /// Where in the line, from its root, each event's id is; empty: where its format has it. A string, or an integer
+  /// whose digits are the id.
+  json::Path event_id_field;
+};
+
 class Importer {
 public:
   struct Handlers {
@@ -35,7 +43,8 @@ public:
   };
 
   /// `source` names the input in errors.
-  Importer(Engine& engine, Console& console, std::string source, OnError on_error, Handlers handlers);
+  Importer(Engine& engine, Console& console, std::string source, OnError on_error, LineOptions line_options,
+           Handlers handlers);
 
   /// Reads to the end, or to the first error that ends the import; then waits until everything sent is answered.
   Status run(LineReader& lines);
@@ -47,6 +56,8 @@ public:
 
 private:
   Status send(const Line& line, StoreWindow& window);
+  /// The event of one line. The first line says whether all are CloudEvents.
+  Result<Event> parse(std::string_view line);
   void take(const StoreWindow::Call& call, const Result<Receipt>& answer);
   /// A line that cannot be stored: reported and counted, or the error that ends the import.
   Status refuse(std::uint64_t line, const Error& why);
@@ -57,7 +68,9 @@ private:
   Console& console_;
   std::string source_;
   OnError on_error_;
+  LineOptions line_options_;
   Handlers handlers_;
+  std::optional<bool> cloud_events_; ///< Not known before the first line.
   std::atomic<std::uint64_t> stored_{0};
   std::atomic<std::uint64_t> duplicates_{0};
   std::atomic<std::uint64_t> skipped_{0};

@@ -29,7 +29,7 @@ std::uint64_t rate_per_second(std::uint64_t count, std::chrono::milliseconds ela
 }
 
 std::string progress_text(std::string_view work, const Progress& progress) {
-  std::string text = format("{}  {} events  {}/s", work, with_separators(progress.events),
+  std::string text = format("{}  {} {}  {}/s", work, with_separators(progress.events), progress.unit,
                             with_separators(rate_per_second(progress.events, progress.elapsed)));
   if (progress.total == 0 || progress.done == 0 || progress.done > progress.total)
     return text;
@@ -54,7 +54,7 @@ void ProgressLine::update(std::uint64_t events, std::uint64_t done, std::uint64_
   if (now < next_)
     return;
   next_ = now + std::chrono::milliseconds(200);
-  console_.progress(progress_text(work_, {events, done, total, now}));
+  console_.progress(progress_text(work_, {events, done, total, now, unit_}));
 }
 
 } // namespace weir::cli

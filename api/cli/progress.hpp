@@ -17,6 +17,7 @@ struct Progress {
   std::uint64_t done = 0;  ///< Of `total`, in whatever unit tells best how far the work is.
   std::uint64_t total = 0; ///< 0: nobody knows.
   std::chrono::milliseconds elapsed{0};
+  std::string_view unit = "events";
 };
 
 /// "import  1,234,567 events  52,310/s  48 %  about 12 s left"
@@ -32,7 +33,9 @@ struct Progress {
 /// Shows the progress of `work` on a console, not for the first half second and then five times a second.
 class ProgressLine {
 public:
-  ProgressLine(Console& console, std::string_view work) : console_(console), work_(work) {}
+  /// `unit`: what is counted beside the part that is done.
+  ProgressLine(Console& console, std::string_view work, std::string_view unit = "events")
+      : console_(console), work_(work), unit_(unit) {}
   ~ProgressLine() { console_.clear_progress(); }
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
@@ -43,6 +46,7 @@ public:
 private:
   Console& console_;
   std::string_view work_;
+  std::string_view unit_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::chrono::milliseconds next_{500};
 };

@@ -1,7 +1,7 @@
 #include "api/cli/byte_source.hpp"
 #include "api/cli/command.hpp"
+#include "api/cli/time_argument.hpp"
 #include "engine/text.hpp"
-#include "engine/time_text.hpp"
 
 #include <charconv>
 #include <memory>
@@ -40,12 +40,6 @@ Status print_current(const StoreCommand& command, const Conflict& conflict, Stre
   Rows rows(streams.out, chosen_format(command.format, streams.out), {{"context_id"}, {"current_sequence"}});
   WEIR_TRY(rows.add(std::vector<Value>{conflict.context_id, conflict.current}));
   return rows.flush();
-}
-
-Result<Timestamp> timestamp_argument(std::string_view text) {
-  std::int64_t ms = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
-  return error == std::errc() && end == text.data() + text.size() ? timestamp_from_ms(ms) : parse_timestamp(text);
 }
 
 Result<std::string> read_payload() {
@@ -126,15 +120,8 @@ void add_store(CLI::App& program, Action& chosen) {
          "Store only if this holds of the context: any, no_context, exists, exactly:N (its "
          "last sequence); otherwise print its last sequence, and exit with 1")
       ->type_name("WHAT");
-  const auto set_time = [options](const std::string& text) {
-    const auto time = timestamp_argument(text);
-    if (!time)
-      throw CLI::ValidationError("--timestamp", time.error().message);
-    options->event.timestamp = *time;
-  };
-  app.add_option_function<std::string>("--timestamp", set_time,
-                                       "When it happened: RFC 3339 or milliseconds since 1970; now if left out")
-      ->type_name("TIME");
+  add_time_option(app, "--timestamp", options->event.timestamp,
+                  "When it happened: RFC 3339 or milliseconds since 1970; now if left out");
   app.add_option("--metadata", options->event.metadata, "A JSON object kept beside the payload")
       ->check(not_empty)
       ->type_name("JSON");

@@ -35,7 +35,7 @@ void add_verify(CLI::App& program, Action& chosen) {
   const Command command(program, chosen, "verify", "Check every byte of every live file, changing nothing",
                         "weir verify data");
   const auto directory = std::make_shared<std::string>();
-  command.positional("DIR", *directory, "The data directory; no other process may have it open");
+  command.positional("DIR", *directory, "A data directory that no other process has open, or a backup");
   command.runs([directory](Streams& streams) { return verify(*directory, streams); });
 }
 

@@ -61,6 +61,8 @@ public:
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
   Result<std::uint64_t> free_bytes() override;
   std::optional<std::string> native_path(const std::string& path) const override;
+  /// See link_file().
+  static Status link(PosixFileSystem& source, const std::string& from, PosixFileSystem& target, const std::string& to);
 
 private:
   Result<Descriptor> open_directory(const std::string& path) const;
@@ -155,6 +157,33 @@ Status PosixFileSystem::unlink(const std::string& path) {
   if (::unlinkat(place->parent.get(), place->name.c_str(), 0) != 0)
     return system_error(errno, "cannot remove", path);
   return {};
+}
+
+Error cannot_link(const std::string& to) {
+  return fail(Errc::unsupported, "cannot link: a file cannot have names in both places", to);
+}
+
+Status PosixFileSystem::link(PosixFileSystem& source, const std::string& from, PosixFileSystem& target,
+                             const std::string& to) {
+  const auto info = source.stat(from);
+  if (!info)
+    return info.error();
+  if (info->kind != EntryKind::file)
+    return fail(Errc::io_error, "cannot link: it is not a regular file", from);
+  const auto old_place = source.find(from);
+  if (!old_place)
+    return old_place.error();
+  const auto new_place = target.find(to);
+  if (!new_place)
+    return new_place.error();
+  if (::linkat(old_place->parent.get(), old_place->name.c_str(), new_place->parent.get(), new_place->name.c_str(), 0) ==
+      0)
+    return {};
+  const int error_number = errno;
+  for (const int cannot : {EXDEV, EPERM, EMLINK, EOPNOTSUPP, ENOSYS})
+    if (error_number == cannot)
+      return cannot_link(to);
+  return system_error(error_number, "cannot link", to);
 }
 
 Status PosixFileSystem::create_directory(const std::string& path) {
@@ -330,6 +359,13 @@ Result<bool> make_directory(const std::string& directory) {
 }
 
 } // namespace
+
+Status link_file(FileSystem& source, const std::string& from, FileSystem& target, const std::string& to) {
+  auto* const old_place = dynamic_cast<PosixFileSystem*>(&source);
+  auto* const new_place = dynamic_cast<PosixFileSystem*>(&target);
+  return old_place != nullptr && new_place != nullptr ? PosixFileSystem::link(*old_place, from, *new_place, to)
+                                                      : Status(cannot_link(to));
+}
 
 Result<std::unique_ptr<FileSystem>> open_posix_file_system(const std::string& directory, bool create) {
   // Without the slashes: "link/" would be followed in spite of O_NOFOLLOW.

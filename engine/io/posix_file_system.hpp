@@ -21,4 +21,9 @@ namespace weir::io {
 /// owned by another user or may be written by group or others; else as FileSystem.
 [[nodiscard]] Result<std::unique_ptr<FileSystem>> open_posix_file_system(const std::string& directory, bool create);
 
+/// Gives the regular file `from` of `source` a second name `to` in `target`, as a backup does. Nothing may have it yet.
+/// `unsupported` where files cannot have names in both: on another device, where there are no hard links, or on a
+/// simulated disk.
+[[nodiscard]] Status link_file(FileSystem& source, const std::string& from, FileSystem& target, const std::string& to);
+
 } // namespace weir::io

@@ -12,8 +12,18 @@ namespace {
 
 using detail::Outcome;
 
-enum class Field : unsigned { context_id, event_type, timestamp, event_id, metadata, payload };
-constexpr std::string_view field_names[] = {"context_id", "event_type", "timestamp", "event_id", "metadata", "payload"};
+enum class Field : unsigned {
+  context_id,
+  event_type,
+  timestamp,
+  event_id,
+  metadata,
+  payload,
+  metadata_text,
+  payload_text
+};
+constexpr std::string_view field_names[] = {"context_id", "event_type", "timestamp",     "event_id",
+                                            "metadata",   "payload",    "metadata_text", "payload_text"};
 
 /// Takes the members of the outermost object; what lies deeper is only checked for syntax and sliced.
 class LineReader : public detail::Handler {
@@ -58,8 +68,13 @@ public:
 
   Result<Event> take() {
     for (const Field field : {Field::context_id, Field::event_type, Field::payload})
-      if (!seen(field))
+      if (!seen(field) && !(field == Field::payload && seen(Field::payload_text)))
         return fail(Errc::invalid_argument, format("event line: the key \"{}\" is missing", name(field)));
+    for (const auto& [object, text] :
+         {std::pair(Field::payload, Field::payload_text), std::pair(Field::metadata, Field::metadata_text)})
+      if (seen(object) && seen(text))
+        return fail(Errc::invalid_argument,
+                    format("event line: the keys \"{}\" and \"{}\" exclude each other", name(object), name(text)));
     return std::move(event_);
   }
 
@@ -108,6 +123,13 @@ private:
       event_.event_id = text;
       return true;
     case Field::timestamp: return time(parse_timestamp(text));
+    case Field::metadata_text:
+      // As with event_id: an empty text would silently mean "none".
+      if (text.empty())
+        return refuse("the value of \"metadata_text\" is empty; leave the key out for none");
+      event_.metadata = text;
+      return true;
+    case Field::payload_text: event_.payload = text; return true;
     case Field::metadata:
     case Field::payload: break;
     }

@@ -49,9 +49,24 @@ Status find_paths(std::string_view document, std::span<const Path> paths, std::v
 
 /// One line of an import file:
 /// {"context_id","event_type","timestamp"?,"event_id"?,"metadata"?,"payload"}, keys in any order. payload and metadata
-/// are raw slices of the line. timestamp: RFC 3339 text or integer milliseconds. Unknown or repeated keys, wrong types
-/// and missing keys are `invalid_argument`. Values are not checked against limits here; validate_event does that.
+/// are raw slices of the line; "payload_text" and "metadata_text" give the same as a string, for texts that hold line
+/// breaks. timestamp: RFC 3339 text or integer milliseconds. Unknown or repeated keys, wrong types and missing keys are
+/// `invalid_argument`. Values are not checked against limits here; validate_event does that.
 Result<Event> parse_event_line(std::string_view line);
+
+/// One CloudEvent in the JSON format of CloudEvents 1.0: id, type, subject, time and data become event_id, event_type,
+/// context_id, timestamp and payload (a raw slice; {} without data). In a CloudEvent written by append_cloud_event the
+/// extension attributes say what else there is; of any other one the attributes without a place here become members of
+/// the metadata. Errors: `invalid_argument`, `unsupported` for another specversion and for data that is no object.
+Result<Event> parse_cloud_event(std::string_view line);
+/// Whether the object in `line` has a member "specversion", so that it should be read as a CloudEvent.
+[[nodiscard]] bool is_cloud_event(std::string_view line);
+
+/// Appends the line that parse_event_line reads back as the same event, without a line feed.
+void append_event_line(std::string& out, const EventView& event);
+/// Appends the CloudEvent that parse_cloud_event reads back as the same event, without a line feed. Precondition:
+/// `source` is not empty.
+void append_cloud_event(std::string& out, const EventView& event, std::string_view source);
 
 /// Appends `text` as a JSON string with quotes. Precondition: valid UTF-8.
 void append_string(std::string& out, std::string_view text);

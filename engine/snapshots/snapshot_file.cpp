@@ -135,6 +135,15 @@ Status SnapshotFile::fill() {
   return transaction->commit();
 }
 
+Result<std::unique_ptr<sqlite::Copy>> SnapshotFile::begin_copy(io::FileSystem& to, const std::string& path) {
+  const Status opened = open(false);
+  if (opened.code() == Errc::not_found)
+    return std::unique_ptr<sqlite::Copy>();
+  if (!opened)
+    return opened.error();
+  return sqlite::Copy::begin(*database_, to, path);
+}
+
 Status SnapshotFile::discard(const Error& why) {
   database_.reset();
   warning_ = format("snapshots were given up, replays begin at the first event: {}", to_string(why));

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "engine/io/file_system.hpp"
+#include "engine/sqlite/copy.hpp"
 #include "engine/sqlite/database.hpp"
 
 #include <weir/event.hpp>
@@ -14,6 +15,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -47,6 +49,8 @@ public:
                std::string_view state, const PositionOf& position_of);
   /// Removes the context's snapshot, if there is one.
   Status remove(std::string_view context_id);
+  /// Begins a copy into the new file `path` of `to`; null if no snapshot was ever saved.
+  Result<std::unique_ptr<sqlite::Copy>> begin_copy(io::FileSystem& to, const std::string& path);
   /// Lets go of the file; the next call opens it again.
   void close() { database_.reset(); }
 

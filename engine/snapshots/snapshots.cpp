@@ -54,6 +54,31 @@ Result<std::optional<SnapshotRow>> Snapshots::load(std::string_view context_id, 
   return row;
 }
 
+Result<bool> Snapshots::copy_to(io::FileSystem& to, const std::string& path, const std::function<Status()>& may_go_on) {
+  constexpr int pages = 64; // a fraction of a millisecond of the lane's time
+  std::unique_ptr<sqlite::Copy> copy;
+  WEIR_TRY(ask([&]() -> Status {
+    auto begun = file_->begin_copy(to, path);
+    if (!begun)
+      return begun.error();
+    copy = std::move(*begun);
+    return {};
+  }));
+  if (copy == nullptr)
+    return false;
+  while (true) {
+    const Status going = may_go_on();
+    auto done = ask([&]() -> Result<bool> {
+      auto stepped = going ? copy->step(pages) : Result<bool>(going.error());
+      if (!stepped || *stepped)
+        copy.reset(); // it belongs to the lane
+      return stepped;
+    });
+    if (!done || *done)
+      return done;
+  }
+}
+
 Status Snapshots::remove(std::string_view context_id) {
   return ask([&] { return file_->remove(context_id); });
 }

@@ -33,6 +33,9 @@ public:
   /// Errors: those of reading the event that the snapshot stands on; `closing`.
   Result<std::optional<SnapshotRow>> load(std::string_view context_id, std::string_view schema_tag);
   Status remove(std::string_view context_id);
+  /// Copies the file to the new file `path` of `to`, some pages at a time, so that others have the lane in between.
+  /// False if no snapshot was ever saved. Errors: those of both files, what `may_go_on` says, `closing`.
+  Result<bool> copy_to(io::FileSystem& to, const std::string& path, const std::function<Status()>& may_go_on);
   /// Once the lane runs no more.
   void close() { file_->close(); }
 

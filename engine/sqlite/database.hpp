@@ -114,6 +114,7 @@ public:
 
 private:
   friend class Transaction;
+  friend class Copy;
   struct Closer {
     void operator()(sqlite3* connection) const noexcept;
   };

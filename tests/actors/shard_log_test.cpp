@@ -373,4 +373,57 @@ TEST_CASE("shard log: after a close the log is synced, sealed, and read back wit
   CHECK(again.read("a") == stored);
 }
 
+TEST_CASE("shard log: held files stay until they are released, and the cut then reaches as far as it was asked to") {
+  ShardRig rig;
+  rig.store("a");
+  rig.settle();
+  std::optional<Result<std::uint64_t>> held;
+  rig.log().hold_files([&](Result<std::uint64_t> next) { held = std::move(next); });
+  rig.settle();
+  REQUIRE(held.has_value());
+  REQUIRE(held->ok());
+  CHECK(**held == 2); // the first file is finished
+  rig.store("a");
+  rig.settle();
+  (void)rig.flush();
+  rig.settle();
+  CHECK(rig.catalog().state().shards[0].wal_first_file == 2);
+  CHECK(rig.fs().stat("wal/000/0000000000000001.wal").ok());
+  rig.log().release_files();
+  rig.settle();
+  CHECK_FALSE(rig.fs().stat("wal/000/0000000000000001.wal").ok());
+  CHECK(rig.read("a").size() == 2);
+  CHECK(rig.warnings.empty());
+}
+
+TEST_CASE("shard log: a file that cannot be finished is not held, and stores go on or the shard says why not") {
+  ShardRig rig;
+  rig.store("a");
+  rig.settle();
+  const auto hold = [&] {
+    std::optional<Result<std::uint64_t>> held;
+    rig.log().hold_files([&](Result<std::uint64_t> next) { held = std::move(next); });
+    rig.settle();
+    REQUIRE(held.has_value());
+    return std::move(*held);
+  };
+  rig.fs().set_hook(fail_log_writes(1, 1)); // of the seal
+  CHECK(hold().code() == Errc::disk_full);
+  rig.fs().set_hook({});
+  rig.store("a"); // finds what the seal left behind, and is refused
+  rig.settle();
+  rig.pass(std::chrono::seconds(1));
+  const auto& later = rig.store("b");
+  rig.settle();
+  CHECK(later.acknowledged());
+  CHECK(hold().ok());
+  rig.log().release_files();
+  rig.store("b");
+  rig.settle();
+  rig.fs().set_hook(fail_log_syncs());
+  CHECK(hold().code() == Errc::io_error);
+  CHECK(rig.failed.has_value());
+  CHECK(hold().code() == Errc::shard_failed);
+}
+
 } // namespace weir

@@ -83,8 +83,8 @@ class Cli(unittest.TestCase):
 
 
 class Usage(Cli):
-    COMMANDS = ["init", "store", "import", "replay", "tail", "query", "flush", "stats", "verify", "salvage", "schema",
-                "context"]
+    COMMANDS = ["init", "store", "import", "export", "replay", "tail", "query", "flush", "stats", "verify", "backup",
+                "restore", "salvage", "schema", "context"]
 
     def test_help_lists_every_command_and_each_shows_an_example(self):
         out, _ = self.weir("--help")
@@ -112,6 +112,9 @@ class Usage(Cli):
                  ["tail"], ["tail", self.data, "--from", "x"], ["tail", self.data, "--limit", "0"],
                  ["tail", self.data, "--where", "payload.n >"], ["tail", self.data, "--where", "payload.n > 1 COUNT"],
                  ["query", self.data, "QUERY *", "--format", "xml"], ["stats", self.data, "--wrong"],
+                 ["import", self.data, "-", "--event-id-field", "payload..key"],
+                 ["import", self.data, "-", "--event-id-field", ""], ["export", self.data, "--format", "csv"],
+                 ["export", self.data, "--from", "yesterday"], ["export", self.data, "--source", ""],
                  ["context"], ["context", "erase", self.data, "c"], ["context", "truncate", self.data, "c"],
                  ["context", "truncate", self.data, "c", "--before", "0"], ["context", "delete", self.data]]
         for case in cases:
@@ -201,7 +204,7 @@ class Directories(Cli):
 
     def test_a_missing_directory_is_an_error_and_stays_missing(self):
         for arguments in (["replay", self.data, "c"], ["query", self.data, "QUERY *"], ["flush", self.data],
-                          ["stats", self.data], ["verify", self.data]):
+                          ["stats", self.data], ["verify", self.data], ["export", self.data]):
             with self.subTest(arguments):
                 out, _ = self.weir(*arguments, code=1)
                 self.assertEqual(out, "")
@@ -432,6 +435,183 @@ class Tail(Cli):
         self.assertIn("c-0", table)
         rows = list(csv.DictReader(io.StringIO(self.weir("tail", self.data, "--format", "csv")[0], newline="")))
         self.assertEqual(len(rows), 10)
+
+
+class Export(Cli):
+    """What is exported is imported again, byte for byte."""
+    ODD = [json.dumps({"context_id": "a", "event_type": "t", "timestamp": 5, "event_id": "e-1",
+                       "metadata": {"by": "me"}, "payload": {"n": 1}}),
+           '{"context_id":"a","event_type":"t","timestamp":6,"payload":{ "n" : 2.50 }}',
+           json.dumps({"context_id": "b", "event_type": "u", "timestamp": 7, "payload_text": '{"n":\r\n3}',
+                       "metadata_text": '{\n}'}),
+           json.dumps({"context_id": "b\u00e4 \"{x}", "event_type": "t", "timestamp": 8, "payload": {"ä": "\n"}})]
+
+    def test_the_sample_goes_out_and_in_and_out_again_in_both_formats(self):
+        self.weir("import", self.data, str(SAMPLE))
+        first, err = self.weir("export", self.data)
+        lines = gzip.open(SAMPLE, "rt").read().splitlines()
+        self.assertRegex(err, rf"^exported {len(lines):,} events in [^\n]+/s\)\n$")
+        for kind in ("jsonl", "cloudevents"):
+            with self.subTest(kind):
+                text, _ = self.weir("export", self.data, "--format", kind)
+                copy = self.path("copy-" + kind)
+                self.weir("import", copy, self.path(kind + ".gz", gzip.compress(text.encode())))
+                self.assertEqual(self.weir("export", copy)[0], first)
+        contexts = {}
+        for text in lines:
+            contexts.setdefault(json.loads(text)["context_id"], []).append(json.loads(text)["payload"])
+        exported = {}
+        for text in first.splitlines():
+            exported.setdefault(json.loads(text)["context_id"], []).append(json.loads(text)["payload"])
+        self.assertEqual(exported, contexts)
+
+    def test_line_breaks_ids_and_odd_names_survive(self):
+        self.import_lines(*self.ODD)
+        first, _ = self.weir("export", self.data)
+        self.assertEqual(len(first.splitlines()), len(self.ODD))
+        self.assertIn('"payload":{ "n" : 2.50 }}', first)
+        self.assertIn('"payload_text":"{\\"n\\":\\r\\n3}"', first)
+        for kind in ("jsonl", "cloudevents"):
+            text, _ = self.weir("export", self.data, "--format", kind, "--source", "/here")
+            self.weir("import", self.path(kind), "-", stdin=text)
+            self.assertEqual(self.weir("export", self.path(kind))[0], first)
+        for text in text.splitlines():
+            event = json.loads(text)
+            self.assertEqual((event["specversion"], event["source"]), ("1.0", "/here"))
+            for name, value in event.items():
+                self.assertTrue(name == "data" or re.fullmatch("[a-z0-9]{1,20}", name) and not isinstance(value, dict))
+
+    def test_filters_choose_events(self):
+        self.import_lines(*self.ODD)
+
+        def found(*options):
+            return [json.loads(text)["timestamp"][-5:-1] for text in self.weir("export", self.data, *options)[0].split("\n")
+                    if text]
+
+        def times(*milliseconds):
+            return [f"{ms}000" for ms in milliseconds]
+
+        self.assertEqual(sorted(found("--context-prefix", "b")), times(7, 8))
+        self.assertEqual(found("--context", "a"), times(5, 6))
+        self.assertEqual(found("--type", "u"), times(7))
+        self.assertEqual(found("--from", "6", "--to", "1970-01-01T00:00:00.007Z"), times(6))
+        self.assertEqual(found("--context", "nobody"), [])
+
+    def test_events_of_others_are_imported_with_what_they_say(self):
+        event = {"specversion": "1.0", "type": "placed", "source": "/orders", "id": "A-1", "subject": "o-1",
+                 "time": "2018-04-05T17:31:00Z", "data": {"n": 1}}
+        self.import_lines("", json.dumps(event), json.dumps({**event, "id": "A-2"}))
+        rows = self.rows("replay", self.data, "o-1")
+        self.assertEqual([row["event_id"] for row in rows], ["A-1", "A-2"])
+        self.assertEqual(rows[0]["metadata"], {"source": "/orders"})
+        self.weir("import", self.data, "-", stdin=json.dumps(event) + "\n" + line("c", 1), code=1,
+                  errors=r"line 2: the attribute \"specversion\" is missing")
+
+    def test_ids_come_from_a_field_of_the_line(self):
+        def ids(path, *lines):
+            data = self.path(path + str(len(lines)))
+            self.weir("import", data, "-", "--event-id-field", path, stdin="\n".join(lines))
+            return [row["event_id"] for row in self.rows("replay", data, "c")]
+
+        self.assertEqual(ids("payload.n", line("c", 7), line("c", "x"), line("c", 1 << 63, event_id="other")),
+                         ["7", "x", str(1 << 63)])
+        self.assertEqual(ids("metadata.by.key", line("c", 1, metadata={"by": {"key": "k"}})), ["k"])
+        for bad in (line("c", 1.5), line("c", None), line("c", ""), line("c", {}), line("c", True)):
+            self.weir("import", self.data, "-", "--event-id-field", "payload.n", stdin=bad, code=1,
+                      errors="line 1: the field for the event's id")
+        self.weir("import", self.data, "-", "--event-id-field", "payload.none", stdin=line("c", 1), code=1)
+
+    def test_large_payloads_are_taken_when_asked(self):
+        text = line("c", "x" * (1 << 20))
+        self.weir("import", self.data, "-", stdin=text, code=1, errors="payload")
+        self.weir("import", self.data, "-", "--payload-bytes-max", str(16 << 20), stdin=text)
+        self.assertEqual(json.loads(self.weir("export", self.data)[0])["payload"], {"n": "x" * (1 << 20)})
+
+
+class Backup(Cli):
+    def setUp(self):
+        super().setUp()
+        self.import_lines(*(line(f"c{n % 5}", n) for n in range(200)))
+        self.weir("flush", self.data)
+        self.import_lines(*(line(f"c{n % 5}", n) for n in range(200, 300)))
+        self.events = self.content(self.data)
+
+    def content(self, directory):
+        return self.weir("query", directory, "QUERY * ORDER BY position", "--format", "jsonl")[0]
+
+    def backup(self, name, *options, **more):
+        return self.weir("backup", self.data, self.path(name), *options, **more)
+
+    def test_a_restored_directory_is_the_same_to_the_last_byte_and_goes_on(self):
+        _, err = self.backup("monday")
+        self.assertRegex(err, r"^backed up \d+ files, [\d.]+ MiB, of which [\d.]+ MiB were copied and \d+ segments linked")
+        self.import_lines(line("c0", 300))
+        self.assertIn("no damage", self.weir("verify", self.path("monday"))[0])
+        _, err = self.weir("restore", self.path("monday"), self.path("new"))
+        self.assertRegex(err, r"^restored \d+ files of the backup of 20\d\d-.*, every checksum compared, in ")
+        self.assertEqual(self.content(self.path("new")), self.events)
+        last = json.loads(self.weir("query", self.data, "QUERY * ORDER BY position DESC LIMIT 1")[0])["position"]
+        receipt = json.loads(self.weir("store", self.path("new"), "--context", "c0", "--type", "t", "--payload", "{}")[0])
+        self.assertEqual(receipt["sequence"], 61)
+        self.assertGreater(receipt["position"], last)
+
+    def test_a_chain_of_backups_links_what_it_has_and_each_is_whole(self):
+        self.backup("monday")
+        self.import_lines(*(line(f"c{n % 5}", n) for n in range(300, 400)))
+        self.weir("flush", self.data)
+        self.events = self.content(self.data)
+        _, err = self.backup("tuesday", "--base", self.path("monday"), "--copy")
+        self.assertRegex(err, r" and [1-9]\d* segments linked")
+        shutil.rmtree(self.path("monday"))
+        shutil.rmtree(self.data)
+        self.weir("restore", self.path("tuesday"), self.path("new"))
+        self.assertEqual(self.content(self.path("new")), self.events)
+
+    def test_damage_is_named_and_nothing_is_restored(self):
+        self.backup("monday", "--copy")
+        segment = next(pathlib.Path(self.path("monday"), "segments").rglob("*.seg"))
+        content = bytearray(segment.read_bytes())
+        content[len(content) // 2] ^= 1
+        segment.write_bytes(content)
+        self.weir("restore", self.path("monday"), self.path("new"), code=1, errors=rf"{segment.name}")
+        self.assertEqual([p for p in pathlib.Path(self.path("new")).rglob("*") if p.is_file()], [])
+        out, _ = self.weir("verify", self.path("monday"), code=1)
+        self.assertIn(segment.name, out)
+
+    def test_what_is_no_backup_is_not_restored_and_a_backup_is_not_opened(self):
+        self.weir("restore", self.data, self.path("new"), code=1, errors="no backup")
+        self.weir("restore", self.path("none"), self.path("new"), code=1)
+        self.assertFalse(os.path.exists(self.path("new")))
+        self.backup("monday")
+        self.backup("monday", code=1, errors="must not exist, or be empty")
+        self.weir("restore", self.path("monday"), self.data, code=1, errors="must not exist, or be empty")
+        self.weir("stats", self.path("monday"), code=1, errors="is a backup")
+        self.weir("import", self.path("monday"), "-", code=1, errors="is a backup")
+        self.weir("backup", self.path("none"), self.path("b"), code=1)
+        self.assertFalse(os.path.exists(self.path("b")))
+
+    def test_killed_at_any_moment_it_leaves_a_whole_backup_or_none(self):
+        started = time.monotonic()
+        self.backup("whole", "--copy")
+        took = time.monotonic() - started
+        whole = none = 0
+        for attempt in range(12):
+            target = self.path(f"killed-{attempt}")
+            process = self.start("backup", self.data, target, "--copy")
+            try:
+                process.wait(timeout=took * (attempt + 1) / 12)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            if os.path.exists(os.path.join(target, "backup.manifest")):
+                self.weir("verify", target)
+                whole += 1
+            else:
+                self.weir("restore", target, self.path("new"), code=1)
+                none += 1
+        self.assertEqual(whole + none, 12)
+        self.assertEqual(self.content(self.data), self.events)
+        self.weir("verify", self.data)
 
 
 class Replay(Cli):

@@ -1,5 +1,6 @@
 #include "engine/hash.hpp"
 #include "engine/shard_router.hpp"
+#include "engine/stream_hash.hpp"
 
 #include <doctest/doctest.h>
 
@@ -87,3 +88,12 @@ TEST_CASE("hash: checksum seeds differ by file and by offset") {
 }
 
 } // namespace weir
+
+TEST_CASE("hash: pieces hash as the whole, in the form that xxhsum prints") {
+  const std::string text = "abcdefghijklmnopqrstuvwxyz";
+  weir::StreamHash pieces;
+  CHECK(pieces.value() == weir::hash128("", 0));
+  for (const char& c : text)
+    pieces.add(std::as_bytes(std::span(&c, 1)));
+  CHECK(pieces.value() == weir::hash128(text, 0));
+}

@@ -1,3 +1,4 @@
+#include "engine/io/memory_file_system.hpp"
 #include "tests/segments/catalog_fixture.hpp"
 #include "tests/support/temp_directory.hpp"
 
@@ -378,4 +379,28 @@ TEST_CASE("catalog: a file cut short anywhere loads the same state or says no") 
     const auto state = (*catalog)->load();
     CHECK((!state.ok() || same(*state, expected)));
   }
+}
+
+TEST_CASE("catalog: a copy is one file that loads the same, and an interrupted one says so") {
+  TempDirectory directory;
+  auto catalog = must(Catalog::open(small_catalog(directory)));
+  REQUIRE(catalog->reserve_positions(2'000).ok()); // in the journal only
+  io::MemoryFileSystem target;
+  REQUIRE(catalog->copy_to(target, "catalog.db").ok());
+  CHECK(target.list("")->size() == 1);
+  auto copy = must(Catalog::open(target, "catalog.db"));
+  const CatalogState copied = must_load(*copy), wanted = must_load(*catalog);
+  CHECK(copied.positions_reserved == 2'000);
+  CHECK(copied.segments == wanted.segments);
+  CHECK(copied.shards[1].wal_cut_record == wanted.shards[1].wal_cut_record);
+
+  io::MemoryFileSystem broken;
+  for (const io::Operation operation : {io::Operation::open, io::Operation::write}) {
+    broken.set_hook([operation](const io::Call& call) -> std::optional<Error> {
+      return call.operation == operation ? std::optional(fail(Errc::io_error, "broken")) : std::nullopt;
+    });
+    CHECK(catalog->copy_to(broken, "catalog.db").code() == Errc::io_error);
+  }
+  REQUIRE(catalog->close().ok());
+  CHECK(catalog->copy_to(target, "again.db").code() == Errc::closing);
 }

@@ -1,3 +1,4 @@
+#include "engine/io/memory_file_system.hpp"
 #include "engine/io/posix_descriptor.hpp"
 #include "engine/io/posix_file.hpp"
 #include "engine/io/posix_file_system.hpp"
@@ -184,6 +185,27 @@ TEST_CASE("posix: directories list their entries by name and kind, files their s
   CHECK(fs->stat("a")->kind == EntryKind::other);
   CHECK(fs->create_directory("c").code() == Errc::io_error);
   CHECK(fs->create_directory("none/sub").code() == Errc::not_found);
+}
+
+TEST_CASE("posix: a file gets a second name in another directory, a link or pipe does not") {
+  test::TempDirectory one, two;
+  const auto from = opened(one.path());
+  const auto to = opened(two.path());
+  REQUIRE(opened(*from, "f", OpenMode::create)->append(as_bytes("text")).ok());
+  REQUIRE(to->create_directory("d").ok());
+  REQUIRE(link_file(*from, "f", *to, "d/g").ok());
+  CHECK(read_text(*to, "d/g") == "text");
+  CHECK(from->stat("f")->link_count == 2);
+  CHECK(link_file(*from, "f", *to, "d/g").code() == Errc::io_error); // there is one
+  CHECK(link_file(*from, "none", *to, "h").code() == Errc::not_found);
+  CHECK(link_file(*from, "f", *to, "none/h").code() == Errc::not_found);
+  std::filesystem::create_symlink(one.path("f"), one.path("s"));
+  CHECK(link_file(*from, "s", *to, "h").code() == Errc::io_error);
+  REQUIRE(::mkfifo(one.path("p").c_str(), 0600) == 0);
+  CHECK(link_file(*from, "p", *to, "h").code() == Errc::io_error);
+  MemoryFileSystem memory;
+  CHECK(link_file(memory, "f", *to, "h").code() == Errc::unsupported);
+  CHECK(link_file(*from, "f", memory, "h").code() == Errc::unsupported);
 }
 
 TEST_CASE("posix: a lock excludes a second one in the same process and names its holder") {

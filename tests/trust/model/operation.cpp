@@ -27,7 +27,7 @@ constexpr std::array<Weight, kind_count> weights = {{
     {Kind::flush, "flush", 9},
     {Kind::clock, "clock", 70},
     {Kind::bad_input, "bad_input", 60},
-    {Kind::stats, "stats", 17},
+    {Kind::stats, "stats", 13},
     {Kind::reopen, "reopen", 1},
     {Kind::power_cut, "power_cut", 2},
     {Kind::kill, "kill", 1},
@@ -35,6 +35,7 @@ constexpr std::array<Weight, kind_count> weights = {{
     {Kind::check, "check", 10},
     {Kind::together, "together", 15},
     {Kind::define, "define", 5},
+    {Kind::restore, "restore", 4},
     {Kind::remove, "remove", 6},
 }};
 

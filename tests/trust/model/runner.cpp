@@ -1,5 +1,6 @@
 #include "trust/model/runner.hpp"
 
+#include "actors/restore.hpp"
 #include "engine/text.hpp"
 
 #include <algorithm>
@@ -47,6 +48,7 @@ void Tally::add(const Tally& other) noexcept {
   segments_flushed += other.segments_flushed;
   segments_merged += other.segments_merged;
   together += other.together;
+  restores += other.restores;
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> Tally::figures() const {
@@ -58,7 +60,8 @@ std::vector<std::pair<std::string, std::uint64_t>> Tally::figures() const {
           {"query_rows", rows},        {"bad_inputs", bad_inputs},
           {"flushes", flushes},        {"segments_flushed", segments_flushed},
           {"merges", segments_merged}, {"reopens", reopens},
-          {"power_cuts", power_cuts},  {"process_kills", kills}};
+          {"power_cuts", power_cuts},  {"process_kills", kills},
+          {"restores", restores}};
 }
 
 Runner::Runner(std::uint64_t seed, Mistake mistake, std::vector<std::string>* trace)
@@ -128,6 +131,7 @@ void Runner::play(const Operation& operation) {
   case Kind::bad_input: bad_input(); break;
   case Kind::stats: stats(); break;
   case Kind::reopen: reopen(); break;
+  case Kind::restore: restore(); break;
   case Kind::power_cut: crash(Crash::power_cut); break;
   case Kind::kill: crash(Crash::kill); break;
   }
@@ -305,6 +309,32 @@ void Runner::reopen() {
   ++tally_.reopens;
   if (pick(random_, 4) == 0)
     check_everything();
+}
+
+void Runner::restore() {
+  if (disk_.fs().stat("catalog.db").code() == Errc::not_found) {
+    note("no backup: this disk's catalog is no file");
+    return;
+  }
+  note("back up, and go on with the backup");
+  settle();
+  io::MemoryFileSystem backup;
+  const auto made = engine_->core()->backup(backup, nullptr, {});
+  expect(made.ok(), "backup: " + (made.ok() ? "" : to_string(made.error())));
+  const Status whole = verify_backup(backup, nullptr, {});
+  expect(whole.ok(), "verify: " + (whole.ok() ? "" : to_string(whole.error())));
+  test::SimulatedDisk image(test::SimulatedDisk::CatalogKind::sqlite);
+  const auto restored = restore_files(backup, image.fs(), [](std::uint64_t) { return Status(); });
+  expect(restored.ok(), "restore: " + (restored.ok() ? "" : to_string(restored.error())));
+  count_background();
+  const Status closed = engine_->close();
+  expect(closed.ok(), "close: " + (closed.ok() ? "" : to_string(closed.error())));
+  reference_->all_safe();
+  engine_.reset();
+  disk_ = std::move(image);
+  open(random_options(random_));
+  ++tally_.restores;
+  check_everything();
 }
 
 void Runner::crash(Crash kind) {

@@ -29,7 +29,7 @@ namespace weir::trust {
 struct Tally {
   std::uint64_t operations = 0, calls = 0, events = 0, refused = 0, retries = 0, checks = 0, removals = 0,
                 definitions = 0, replays = 0, queries = 0, rows = 0, bad_inputs = 0, flushes = 0, reopens = 0,
-                power_cuts = 0, kills = 0, segments_flushed = 0, segments_merged = 0, together = 0;
+                power_cuts = 0, kills = 0, segments_flushed = 0, segments_merged = 0, together = 0, restores = 0;
   void add(const Tally& other) noexcept;
   [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> figures() const;
 };
@@ -86,6 +86,7 @@ private:
   void bad_input();
   void stats();
   void reopen();
+  void restore();
   void crash(Crash kind);
   void check_everything();
   /// All that the event queue gives now, by position; `checkpoint` is where it would go on.
