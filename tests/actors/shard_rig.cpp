@@ -139,13 +139,12 @@ void ShardRig::open(const CatalogState& state) {
   auto writer = std::make_unique<wal::Writer>(
       *parts.fs, wal::WriterOptions{.shard = 0, .directory_seed = parts.directory_seed, .file_bytes = file_bytes},
       *end);
-  shard_->log =
-      std::make_unique<ShardLog>(0, parts.options, 192 * KiB,
-                                 ShardLog::Parts{parts.executor->make_lane(io::LaneKind::dedicated, "log"),
-                                                 parts.files_lane, *shard_->table, *parts.guard, *parts.watermark,
-                                                 *parts.clock, nullptr,
-                                                 [this](Job job) { parts.lookups->post_read(std::move(job)); }},
-                                 std::move(writer));
+  shard_->log = std::make_unique<ShardLog>(
+      0, parts.options, 192 * KiB,
+      ShardLog::Parts{parts.executor->make_lane(io::LaneKind::dedicated, "log"), parts.files_lane, *shard_->table,
+                      *parts.guard, *parts.watermark, *parts.clock, nullptr,
+                      [this](Job job) { parts.lookups->post_read(std::move(job)); }},
+      std::move(writer));
   shard_->wake = [this] { post([this] { pump->pump(); }); };
   shard_->inbox = std::make_unique<ShardInbox>(
       InboxBounds{parts.options.inbox_commands_max, parts.options.inbox_bytes_max, parts.options.inbox_parked_max},
