@@ -377,6 +377,9 @@ std::vector<ShardState::Numbered> ShardState::form_group(std::size_t commands_ma
 ShardState::Turn ShardState::turn_of(const StoreCommand& command, const std::vector<Numbered>& before) const {
   if (applied_ < formed_)
     return Turn::later;
+  // What a removal of this group takes away is seen once that is applied.
+  if (std::any_of(before.begin(), before.end(), [](const Numbered& each) { return each.command->removal.has_value(); }))
+    return Turn::later;
   // Looking at the calls before costs as many steps for each condition: few are judged in one group.
   constexpr std::ptrdiff_t conditions_max = 64;
   if (std::count_if(before.begin(), before.end(),

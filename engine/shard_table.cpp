@@ -185,10 +185,7 @@ bool ShardTable::holds_in_memory(Position after, std::uint64_t rows_max) const {
 }
 
 std::optional<Match> ShardTable::first_match_in_memtables(const FailIf& condition, Position after) const {
-  for (const MemtableView& memtable : view().memtables)
-    if (auto match = first_match(memtable, condition, after))
-      return match;
-  return std::nullopt;
+  return first_match(view().memtables, condition, after);
 }
 
 std::shared_ptr<const SegmentList> ShardTable::segments() const {

@@ -412,3 +412,25 @@ TEST_CASE("lifecycle: merges give back the space of removed events without ids, 
   CHECK(engine.store(plain("b", 31), {.expect = Expectation::no_context()})->sequence == 31);
   CHECK(replayed(engine, "b") == gap_then(1, 30, 31, 31));
 }
+
+TEST_CASE("lifecycle: a condition on a group looks past what is removed") {
+  everywhere(
+      [](Engine& engine) {
+        store(engine, "{g} a", 1, 3);
+        store(engine, "{g} b", 1, 1);
+        REQUIRE(engine.delete_context("{g} a").ok());
+      },
+      [](Engine& engine) {
+        const StoreOptions none_counted{.fail_if = FailIf{.group = "g", .types = {"counted"}}};
+        CHECK(engine.store("{g} c", {numbered("{g} c", 1)}, none_counted).code() == Errc::condition_failed); // b's
+        const StoreOptions of_a{.fail_if = FailIf{.group = "g", .types = {"of a"}}};
+        Event event = numbered("{g} a", 100);
+        event.event_id.clear();
+        event.event_type = "of a";
+        REQUIRE(engine.store("{g} a", {event}, of_a).ok());
+        CHECK(engine.store("{g} a", {event}, of_a).code() == Errc::condition_failed);
+        REQUIRE(engine.delete_context("{g} a").ok());
+        REQUIRE(engine.store("{g} a", {event}, of_a).ok());
+        REQUIRE(engine.delete_context("{g} a").ok());
+      });
+}
