@@ -64,6 +64,15 @@ Result<StorePtr> EngineCore::make_command(std::string_view context_id, std::span
   return command;
 }
 
+Result<StorePtr> EngineCore::make_removal(std::string_view context_id, const RemovalRequest& removal) {
+  WEIR_TRY(validate_context_id(context_id));
+  auto command = std::make_unique<StoreCommand>();
+  command->context_id = context_id;
+  command->removal = removal;
+  command->durability = Durability::synced; // what is gone must not come back with a crash
+  return command;
+}
+
 void EngineCore::submit(StorePtr command, WhenFull when_full,
                         std::optional<std::chrono::steady_clock::time_point> deadline) {
   Door::Inside inside(door_);

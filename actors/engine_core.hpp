@@ -59,6 +59,8 @@ public:
   /// The same for several contexts that are kept together; otherwise `unsupported`.
   Result<StorePtr> make_command(std::span<ContextEvents> contexts, std::optional<Durability> durability,
                                 const std::optional<FailIf>& fail_if = {}) const;
+  /// A command that removes events of the context. Errors: those of a context id.
+  static Result<StorePtr> make_removal(std::string_view context_id, const RemovalRequest& removal);
   /// Sends a command to its shard. Whatever happens, its completion is answered exactly once.
   void submit(StorePtr command, WhenFull when_full,
               std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt);

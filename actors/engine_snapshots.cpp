@@ -39,6 +39,11 @@ Result<std::optional<Position>> EngineCore::position_of(std::string_view context
   const auto shard = view(shard_of(context_id));
   if (!shard)
     return shard.error();
+  const auto mark = find_mark(*shard, context_id);
+  if (!mark)
+    return mark.error();
+  if (sequence < mark->first_live) // removed, though it may still take space
+    return std::optional<Position>();
   EventBatch batch;
   const auto more = read_context(*shard, context_id, {.from = sequence, .to = sequence}, {.events_max = 1}, batch);
   if (!more)

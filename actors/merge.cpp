@@ -31,6 +31,26 @@ std::optional<CompactionRun> plan_for(const EngineParts& parts, const SegmentLis
   return segments::plan_compaction(metas_of(segments), {parts.options.segment_bytes_max, fan_in});
 }
 
+/// What segments say is removed: what is only in a log may be lost with it, and so would be the reason why events are
+/// not there. Marks that cannot be read count for nothing now; what they removed is left out by a later merge.
+MarkLookup durable_marks(const SegmentList& segments) {
+  SegmentList marked;
+  for (const auto& segment : segments)
+    if (const auto has_marks = segment->has_marks(); has_marks && *has_marks)
+      marked.push_back(segment);
+  if (marked.empty())
+    return {};
+  return [marked = std::move(marked)](std::string_view context_id) {
+    std::optional<ContextMark> joined;
+    for (const auto& segment : marked)
+      if (const auto mark = segment->find_mark(context_id); mark && *mark) {
+        joined = joined.value_or(ContextMark{});
+        joined->join(**mark);
+      }
+    return joined;
+  };
+}
+
 struct Unread {
   std::weak_ptr<const SegmentReader> reader;
   SegmentMeta meta;
@@ -113,11 +133,13 @@ Status Merge::try_write() {
     return weir::fail(Errc::disk_full,
                       format("{} bytes are free, {} and the reserve are needed", parts_.guard->free_bytes(), bytes));
   kill_point("merge.begin");
-  auto merged = parts_.segments->merge(metas_, shard_.next_segment++, [this] { return may_go_on(); });
+  const auto merged = parts_.segments->merge(
+      metas_, shard_.next_segment++, [this] { return may_go_on(); }, durable_marks(*shard_.table->segments()));
   if (!merged)
-    return std::move(merged).error();
-  written_ = *merged;
-  auto reader = parts_.segments->open(*merged);
+    return merged.error();
+  written_ = merged->meta;
+  dropped_ = merged->dropped;
+  auto reader = parts_.segments->open(*written_);
   if (!reader)
     return std::move(reader).error();
   reader_ = *std::move(reader);
@@ -140,7 +162,7 @@ void Merge::publish() {
   if (sabotaged(Sabotage::remove_merged_before_commit))
     for (const SegmentMeta& input : metas_)
       static_cast<void>(parts_.segments->remove(input).ok());
-  if (const Status replaced = parts_.catalog->replace_segments(metas_, *written_); !replaced) {
+  if (const Status replaced = parts_.catalog->replace_segments(metas_, *written_, dropped_); !replaced) {
     parts_.health.warn(
         format("shard {}: a merge could not be published, trying again: {}", shard_.id, to_string(replaced.error())));
     parts_.flush_lane->post_after(publish_retry, [self = shared_from_this()] { self->publish(); });

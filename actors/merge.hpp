@@ -42,6 +42,7 @@ private:
   SegmentList inputs_;
   std::vector<SegmentMeta> metas_; ///< Of the inputs.
   std::optional<SegmentMeta> written_;
+  Dropped dropped_;
   std::shared_ptr<const SegmentReader> reader_;
   bool maybe_published_ = false;
   Done done_; ///< Empty once told.

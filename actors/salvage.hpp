@@ -3,7 +3,8 @@
 // Purpose: the way out when a directory cannot be opened, or not whole. Every file is read for itself, past what is
 // damaged; events of a context that several files hold are taken once. Owner: one call. Threading: one thread.
 // Invariants: nothing in the directory is changed; an event is handed out only if every byte of it was checked; the
-// events of a context come in order, and every hole between them is reported.
+// events of a context come in order, and every hole between them is reported; what was truncated or deleted, as far as
+// can be seen, is not handed out and is no hole.
 #pragma once
 
 #include <weir/event.hpp>
@@ -31,6 +32,8 @@ struct SalvageSink {
   std::function<void(const Error&)> damaged;
   /// Events that are known to have been there and are not whole anywhere.
   std::function<void(std::string_view context_id, Sequence first, Sequence last)> missing;
+  /// A context that was deleted for good; none of its events are stored. May be empty.
+  std::function<Status(std::string_view context_id)> closed{};
 };
 
 struct SalvageSum {

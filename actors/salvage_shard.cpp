@@ -26,8 +26,9 @@ Event own(const EventView& view) {
 } // namespace
 
 void ShardSalvage::add_segment(std::unique_ptr<segments::SegmentSalvage> segment, bool live) {
-  Source source{std::move(segment), live, false};
+  Source source{std::move(segment), live};
   source.at_context = source.segment->next_context();
+  source.at_mark = source.segment->next_mark();
   sources_.push_back(std::move(source));
 }
 
@@ -43,6 +44,11 @@ Status ShardSalvage::add_call(std::string_view call) {
   auto reader = CallReader::open(call);
   if (!reader)
     return reader.error();
+  if (const CallHeader& header = reader->header(); header.events == 0) {
+    log_marks_[std::string(header.context_id)].join(
+        {header.first_live, header.first_sequence - 1, header.closes, header.first_position, header.recorded_at});
+    return {};
+  }
   auto& events = log_[std::string(reader->header().context_id)];
   Sequence sequence = reader->header().first_sequence;
   EventView view;
@@ -65,20 +71,39 @@ Status ShardSalvage::run() {
       if (!next || id < *next)
         next = std::string(id);
     };
-    for (const Source& source : sources_)
+    for (const Source& source : sources_) {
       if (source.at_context)
         consider(source.segment->context_id());
+      if (source.at_mark)
+        consider(source.segment->marked_context());
+    }
     if (!log_.empty())
       consider(log_.begin()->first);
+    if (!log_marks_.empty())
+      consider(log_marks_.begin()->first);
     if (!next)
       return {};
     WEIR_TRY(run_context(*next));
   }
 }
 
+/// All that is known of what was removed. What is no longer live tells the truth here, too: marks are only joined.
+ContextMark ShardSalvage::take_mark(const std::string& context_id) {
+  ContextMark mark;
+  for (Source& source : sources_)
+    if (source.at_mark && source.segment->marked_context() == context_id) {
+      mark.join(source.segment->mark());
+      source.at_mark = source.segment->next_mark();
+    }
+  if (const auto node = log_marks_.extract(context_id); !node.empty())
+    mark.join(node.mapped());
+  return mark;
+}
+
 Status ShardSalvage::run_context(const std::string& context_id) {
   context_id_ = context_id;
-  next_ = 1;
+  const ContextMark mark = take_mark(context_id);
+  next_ = mark.first_live;
   here_.clear();
   for (Source& source : sources_)
     if (source.at_context && source.segment->context_id() == context_id)
@@ -118,6 +143,8 @@ Status ShardSalvage::run_context(const std::string& context_id) {
   WEIR_TRY(pass_on());
   if (sum_.events != events_before)
     ++sum_.contexts;
+  if (mark.closed && sink_.closed)
+    WEIR_TRY(sink_.closed(context_id));
   for (Source* source : here_)
     source->at_context = source->segment->next_context();
   return {};

@@ -22,7 +22,7 @@ public:
 
   /// `live`: the catalog lists it, or there is no catalog to say so. Live ones are added oldest first.
   void add_segment(std::unique_ptr<segments::SegmentSalvage> segment, bool live);
-  /// The events of one record of a log.
+  /// The events of one record of a log, or what it removes.
   Status add_record(std::string_view record);
   /// Hands everything to the sink.
   Status run();
@@ -33,10 +33,12 @@ private:
     std::unique_ptr<segments::SegmentSalvage> segment;
     bool live = false;
     bool at_context = false; ///< Of a context that was not handed out yet.
+    bool at_mark = false;    ///< The same for marks.
   };
   using LogEvents = std::map<Sequence, Event>;
 
   Status run_context(const std::string& context_id);
+  ContextMark take_mark(const std::string& context_id);
   Status read(Source& source, Sequence from, Sequence to);
   Status take(Sequence sequence, Event event);
   /// Looks everywhere for the events before `sequence`, and reports those that are nowhere.
@@ -48,6 +50,7 @@ private:
   SalvageSum& sum_;
   std::vector<Source> sources_;
   std::map<std::string, LogEvents> log_;
+  std::map<std::string, ContextMark> log_marks_;
 
   // Of the context under way:
   std::string context_id_;

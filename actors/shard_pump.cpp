@@ -41,8 +41,8 @@ ShardPump::ShardPump(EngineParts& parts, ShardParts& shard, Resolved resolved)
                   }}) {
 }
 
-std::optional<Sequence> ShardPump::in_memory(std::string_view context_id) const {
-  return shard_.table->last_sequence_in_memory(context_id);
+std::optional<ContextHead> ShardPump::in_memory(std::string_view context_id) const {
+  return shard_.table->head_in_memory(context_id);
 }
 
 void ShardPump::pump() {
@@ -102,8 +102,8 @@ void ShardPump::start_lookups() {
     answers->round = asked.round;
     answers->last_sequences.reserve(asked.contexts.size());
     for (std::string& context : asked.contexts) {
-      auto last = last_sequence(view, context);
-      answers->last_sequences.emplace_back(std::move(context), std::move(last));
+      auto head = context_head(view, context);
+      answers->last_sequences.emplace_back(std::move(context), std::move(head));
     }
     answers->ids = answer_id_questions(view, asked.ids);
     resolved(std::move(answers));
@@ -146,7 +146,7 @@ bool ShardPump::form() {
   for (const ShardState::Numbered& call : formed.calls) {
     if (call.command->verdict)
       continue;
-    formed.events += call.command->all_events();
+    formed.positions += call.command->positions();
     formed.bytes += call.command->bytes();
   }
   formed_ = std::move(formed);
@@ -156,7 +156,7 @@ bool ShardPump::form() {
 bool ShardPump::submit() {
   if (!sabotaged(Sabotage::publish_floor_after_draw))
     parts_.watermark->publish(shard_.id, group_); // before the draw: the event queue waits for what it gives
-  const auto first_position = parts_.positions->draw(formed_->events);
+  const auto first_position = parts_.positions->draw(formed_->positions);
   if (sabotaged(Sabotage::publish_floor_after_draw))
     parts_.watermark->publish(shard_.id, group_);
   if (parts_.positions->runs_low() || !first_position)
@@ -165,7 +165,7 @@ bool ShardPump::submit() {
     parts_.watermark->abandon(shard_.id, group_);
     return false;
   }
-  if (formed_->events != 0)
+  if (formed_->positions != 0) // what stores nothing is recorded nowhere
     shard_.recorded_at_max = std::max(shard_.recorded_at_max, parts_.clock->now());
   Submission submission;
   submission.group = group_;
@@ -192,9 +192,10 @@ bool ShardPump::submit() {
       number_call(command.encoded, numbers,
                   submission.records->add_uninitialized(numbered_call_bytes(command.encoded.size(), numbers)));
     }
-    const std::uint32_t events = command.all_events();
-    const Receipt receipt{call.first_sequence, position, events, command.durability, false};
-    position += events;
+    const Sequence sequence =
+        command.removal ? std::clamp<Sequence>(command.removal->before, 1, call.first_sequence) : call.first_sequence;
+    const Receipt receipt{sequence, position, command.all_events(), command.durability, false};
+    position += command.positions();
     submission.answers.push_back({std::move(call.command), receipt});
   }
   formed_.reset();

@@ -35,7 +35,7 @@ public:
 private:
   struct Formed {
     std::vector<ShardState::Numbered> calls;
-    std::uint64_t events = 0;
+    std::uint64_t positions = 0;
     std::size_t bytes = 0;
   };
 
@@ -50,7 +50,7 @@ private:
   void refuse_if_positions_are_blocked();
   void refuse_all(const Error& why); // what was taken from the inbox
   void refuse_everything();          // once stopped: what is still in the inbox as well
-  [[nodiscard]] std::optional<Sequence> in_memory(std::string_view context_id) const;
+  [[nodiscard]] std::optional<ContextHead> in_memory(std::string_view context_id) const;
 
   EngineParts& parts_;
   ShardParts& shard_;

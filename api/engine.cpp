@@ -253,6 +253,34 @@ Ticket Engine::try_store(std::string_view context_id, std::vector<Event> events,
   return send_for_ticket(context_id, events, options, true);
 }
 
+Result<Removal> Engine::truncate_context(std::string_view context_id, Sequence before) {
+  return remove(context_id, before, false);
+}
+
+Result<Removal> Engine::delete_context(std::string_view context_id, Deletion deletion) {
+  return remove(context_id, sequence_max, deletion == Deletion::hard);
+}
+
+Result<Removal> Engine::remove(std::string_view context_id, Sequence before, bool closes) {
+  if (CallbackScope::active())
+    return fail(Errc::invalid_argument, "a removal from inside a callback of an engine would wait for itself");
+  auto command = EngineCore::make_removal(context_id, {before, closes});
+  if (!command)
+    return std::move(command).error();
+  Waiter waiter;
+  (*command)->sender = this_thread_sender();
+  (*command)->done = Completion([&waiter](Result<Receipt> result) { waiter.set(std::move(result)); });
+  (*command)->waiter = &waiter;
+  {
+    const io::HelpingHand hand;
+    core_->submit(std::move(*command), WhenFull::wait);
+  }
+  const Result<Receipt> receipt = waiter.wait();
+  if (!receipt)
+    return receipt.error();
+  return Removal{receipt->sequence, receipt->position, receipt->durability, receipt->duplicate};
+}
+
 Result<ReplayStream> Engine::replay(std::string_view context_id, ReplayOptions options) const {
   auto cursor = core_->replay(context_id, std::move(options));
   if (!cursor)

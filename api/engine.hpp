@@ -18,6 +18,7 @@
 #include <weir/options.hpp>
 #include <weir/query.hpp>
 #include <weir/query_result.hpp>
+#include <weir/removal.hpp>
 #include <weir/replay_options.hpp>
 #include <weir/replay_stream.hpp>
 #include <weir/result.hpp>
@@ -115,11 +116,21 @@ public:
   Ticket try_store(Event event, const StoreOptions& options = {});
   Ticket try_store(std::string_view context_id, std::vector<Event> events, const StoreOptions& options = {});
 
+  /// Removes the context's events with sequences below `before`, all of them if it is beyond the last: replays pass
+  /// them over and say so (EventBatch::removed), queries leave them out. Sequences go on as ever, and so do event ids:
+  /// the retry of a removed event answers its first receipt. Done and durable when this returns, and ordered with the
+  /// stores of this thread; doing it again changes nothing. Waits like store, with its errors.
+  Result<Removal> truncate_context(std::string_view context_id, Sequence before);
+  /// `soft`: truncates the context behind its last event; it then has no event, as `no_context` says. `hard`: deletes
+  /// it for good; whatever is stored to it from then on, retries included, answers `context_deleted`.
+  Result<Removal> delete_context(std::string_view context_id, Deletion deletion = Deletion::soft);
+
   /// The context's events in order, pulled batch by batch. A context without events is an empty stream. Errors:
   /// `invalid_argument`, `shard_failed`, `closing`.
   Result<ReplayStream> replay(std::string_view context_id, ReplayOptions options = {}) const;
   /// The same, pushed: `on_batch` is called with at most one batch for each credit given (`credit` at first, more with
-  /// ReplaySubscription::request), then `on_end` once, with the error or success.
+  /// ReplaySubscription::request), and with an empty one if the end of the range is removed; then `on_end` once, with
+  /// the error or success.
   Result<ReplaySubscription> replay(std::string_view context_id, ReplayOptions options,
                                     std::function<void(const EventBatch&)> on_batch, std::function<void(Status)> on_end,
                                     std::uint64_t credit = 1) const;
@@ -201,6 +212,7 @@ public:
 private:
   explicit Engine(std::shared_ptr<EngineCore> core);
   Result<Receipt> store_waiting(std::string_view context_id, std::span<Event> events, const StoreOptions& options);
+  Result<Removal> remove(std::string_view context_id, Sequence before, bool closes);
   Ticket send_for_ticket(std::string_view context_id, std::span<Event> events, const StoreOptions& options,
                          bool refuse_when_full);
   std::shared_ptr<EngineCore> core_;

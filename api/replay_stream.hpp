@@ -22,9 +22,10 @@ public:
   ReplayStream& operator=(ReplayStream&&) noexcept;
   ~ReplayStream();
 
-  /// The next events, in order; empty at the end. The batch keeps its bytes alive and counts against
-  /// EngineOptions::pinned_bytes_max until it is dropped; `overloaded` says that too much is pinned: drop batches and
-  /// call again. `corruption` and `io_error` name the file.
+  /// The next events, in order; empty at the end. If events of the range are removed, a batch says which were passed
+  /// over before its own (EventBatch::removed); going backward that is the empty one. The batch keeps its bytes alive
+  /// and counts against EngineOptions::pinned_bytes_max until it is dropped; `overloaded` says that too much is pinned:
+  /// drop batches and call again. `corruption` and `io_error` name the file.
   Result<EventBatch> next();
 
 private:

@@ -42,6 +42,11 @@ public:
     return version ? Status() : Status(version.error());
   }
 
+  Status close_context(std::string_view context_id) {
+    const auto removed = engine_->delete_context(context_id, Deletion::hard);
+    return removed ? Status() : Status(removed.error());
+  }
+
   Status finish() {
     while (!tickets_.empty())
       WEIR_TRY(wait_for_oldest());
@@ -107,6 +112,7 @@ Result<SalvageReport> salvage_directory(const std::string& source, const std::st
     if (listener.missing)
       listener.missing(context_id, first, last);
   };
+  sink.closed = [&](std::string_view context_id) { return copy.close_context(context_id); };
   const auto sum = salvage_files(**fs, sink);
   if (!sum)
     return sum.error();

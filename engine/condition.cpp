@@ -3,6 +3,7 @@
 #include "engine/check.hpp"
 #include "engine/event_codec.hpp"
 #include "engine/json/json.hpp"
+#include "engine/query/removed_rows.hpp"
 #include "engine/shard_router.hpp"
 #include "engine/text.hpp"
 #include "engine/validate.hpp"
@@ -63,7 +64,8 @@ bool may_hold_type(const ZoneMeta& zone, std::span<const std::string> types, con
   return false;
 }
 
-Result<std::optional<Match>> first_match(const SegmentReader& segment, const FailIf& condition, Position after) {
+Result<std::optional<Match>> first_match(const SegmentReader& segment, const FailIf& condition, Position after,
+                                         query::RemovedRows& removed) {
   const auto types = segment.types();
   if (!types)
     return types.error();
@@ -85,6 +87,11 @@ Result<std::optional<Match>> first_match(const SegmentReader& segment, const Fai
       const EventView event = (*rows)->row(row);
       if (event.position <= after || event.position >= before || !concerns(condition, event))
         continue;
+      const auto gone = removed.any() ? removed.holds(event) : Result<bool>(false);
+      if (!gone)
+        return gone.error();
+      if (*gone)
+        continue;
       first = match_of(event);
       before = event.position;
     }
@@ -94,25 +101,33 @@ Result<std::optional<Match>> first_match(const SegmentReader& segment, const Fai
 
 } // namespace
 
-std::optional<Match> first_match(const MemtableView& memtable, const FailIf& condition, Position after) {
-  for (std::uint64_t row = memtable.first_row_behind(after); row < memtable.rows(); ++row)
-    if (const EventView event = memtable.row(row); concerns(condition, event))
-      return match_of(event);
+std::optional<Match> first_match(std::span<const MemtableView> memtables, const FailIf& condition, Position after) {
+  // What removes an event of a memtable came later, so it is in one of these as well.
+  const auto removed = [&](const EventView& event) {
+    return std::any_of(memtables.begin(), memtables.end(), [&](const MemtableView& memtable) {
+      const auto mark = memtable.find_mark(event.context_id);
+      return mark && event.sequence < mark->first_live;
+    });
+  };
+  for (const MemtableView& memtable : memtables)
+    for (std::uint64_t row = memtable.first_row_behind(after); row < memtable.rows(); ++row)
+      if (const EventView event = memtable.row(row); concerns(condition, event) && !removed(event))
+        return match_of(event);
   return std::nullopt;
 }
 
 Result<std::optional<Match>> first_match(const ShardView& view, const FailIf& condition, Position after) {
+  auto removed = query::RemovedRows::of(view);
+  if (!removed)
+    return std::move(removed).error();
   for (const auto& segment : *view.segments) {
     if (segment->meta().position_max <= after)
       continue;
-    auto match = first_match(*segment, condition, after);
+    auto match = first_match(*segment, condition, after, *removed);
     if (!match || *match)
       return match;
   }
-  for (const MemtableView& memtable : view.memtables)
-    if (auto match = first_match(memtable, condition, after))
-      return match;
-  return std::optional<Match>{};
+  return first_match(view.memtables, condition, after);
 }
 
 std::optional<Match> first_match(const StoreCommand& command, Sequence first_sequence, const FailIf& condition) {

@@ -10,6 +10,7 @@
 #include <weir/result.hpp>
 
 #include <optional>
+#include <span>
 #include <string>
 
 namespace weir {
@@ -28,10 +29,11 @@ struct Match {
 /// strings has no tags.
 [[nodiscard]] bool concerns(const FailIf& condition, const EventView& event);
 
-/// The first event behind `after` that the condition speaks of. May do I/O.
+/// The first event behind `after` that the condition speaks of and that is not removed. May do I/O.
 Result<std::optional<Match>> first_match(const ShardView& view, const FailIf& condition, Position after);
-/// The same in a memtable alone.
-[[nodiscard]] std::optional<Match> first_match(const MemtableView& memtable, const FailIf& condition, Position after);
+/// The same in memtables alone: all of a shard, oldest first.
+[[nodiscard]] std::optional<Match> first_match(std::span<const MemtableView> memtables, const FailIf& condition,
+                                               Position after);
 /// The same in a call that has got its numbers; the first one's context begins with `first_sequence`.
 [[nodiscard]] std::optional<Match> first_match(const StoreCommand& command, Sequence first_sequence,
                                                const FailIf& condition);

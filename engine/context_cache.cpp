@@ -32,7 +32,7 @@ ContextCache::Entry* ContextCache::find(std::string_view context_id, std::uint64
   }
 }
 
-ContextCache::Entry& ContextCache::add(std::string_view context_id, std::uint64_t hash, Sequence last) {
+ContextCache::Entry& ContextCache::add(std::string_view context_id, std::uint64_t hash, const ContextHead& head) {
   if (2 * (size_ + 1) > slots_.size())
     grow();
   Entry* entry = nullptr;
@@ -46,7 +46,9 @@ ContextCache::Entry& ContextCache::add(std::string_view context_id, std::uint64_
   }
   entry->context_id = context_id;
   entry->hash = hash;
-  entry->last = last;
+  entry->last = head.last;
+  entry->first_live = head.first_live;
+  entry->closed = head.closed;
   entry->group = 0;
   entry->ready = 0;
   entry->used = true;

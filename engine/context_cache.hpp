@@ -1,4 +1,4 @@
-// The last sequences of the contexts that a shard has stored to lately.
+// How far the contexts have come that a shard has stored to lately.
 //
 // Purpose: a store is numbered from here, so this is looked into for every call of the write path: open addressing, and
 // slots that can be fetched ahead of their use. Owner: ShardState; not thread-safe.
@@ -8,6 +8,8 @@
 #pragma once
 
 #include <weir/event.hpp>
+
+#include "engine/context_mark.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -24,6 +26,8 @@ public:
     std::string context_id;
     std::uint64_t hash = 0;
     Sequence last = 0;
+    Sequence first_live = 1; ///< As ContextHead has it.
+    bool closed = false;     ///< The same.
     std::uint64_t group = 0; ///< Last group with a call of this context.
     std::uint32_t ready = 0; ///< Calls on their way into a group, which point here.
     bool used = false;       ///< Since eviction last came by.
@@ -38,7 +42,7 @@ public:
   /// Marks the entry as used. Null if the context is unknown. `hash` is hash(context_id).
   [[nodiscard]] Entry* find(std::string_view context_id, std::uint64_t hash) noexcept;
   /// Precondition: not there yet.
-  Entry& add(std::string_view context_id, std::uint64_t hash, Sequence last);
+  Entry& add(std::string_view context_id, std::uint64_t hash, const ContextHead& head);
   /// Looks at up to `steps` entries as long as there are more than entries_max, and drops those that need not stay:
   /// unused since the last visit, no call ready, and no group after `applied`.
   void evict(std::size_t steps, std::uint64_t applied);

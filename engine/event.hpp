@@ -91,6 +91,13 @@ struct Conflict {
   friend bool operator==(const Conflict&, const Conflict&) = default;
 };
 
+/// Sequences of a context that are removed (Engine::truncate_context, delete_context); both inclusive.
+struct SequenceGap {
+  Sequence first = 0, last = 0;
+
+  friend bool operator==(const SequenceGap&, const SequenceGap&) = default;
+};
+
 /// A few events, and what keeps their bytes alive. Views stay valid while the batch (or a copy of it) lives.
 class EventBatch {
 public:
@@ -123,17 +130,22 @@ public:
     for (auto& owner : other.pins_)
       pin(std::move(owner));
   }
+  /// Sequences that the read was asked for and passed over before the events of this batch, since they are removed.
+  [[nodiscard]] const std::optional<SequenceGap>& removed() const noexcept { return removed_; }
+  void set_removed(std::optional<SequenceGap> removed) noexcept { removed_ = removed; }
   /// About how much memory the batch keeps alive: its bytes and a block for each owner.
   [[nodiscard]] std::size_t pinned_bytes() const noexcept { return bytes_ + pins_.size() * 16 * 1024; }
   void clear() noexcept {
     events_.clear();
     pins_.clear();
+    removed_.reset();
     bytes_ = 0;
   }
 
 private:
   std::vector<EventView> events_;
   std::vector<std::shared_ptr<const void>> pins_;
+  std::optional<SequenceGap> removed_;
   std::size_t bytes_ = 0;
 };
 

@@ -61,6 +61,14 @@ void encode_call(std::string_view context_id, std::span<const Event> events, std
   }
 }
 
+void encode_removal(std::string_view context_id, Sequence first_live, bool closes, std::string& out) {
+  char header[2 * varint_bytes_max];
+  const char* end = put_varint(put_varint(header, 0), context_id.size());
+  out.append(header, left(header, end)).append(context_id);
+  end = put_varint(put_varint(header, first_live), closes ? 1 : 0);
+  out.append(header, left(header, end));
+}
+
 void number_call(std::string_view encoded, const CallNumbers& numbers, char* out) {
   out = put_varint(put_varint(out, numbers.first_sequence), numbers.first_position);
   out = put_time(out, numbers.recorded_at);
@@ -124,7 +132,9 @@ Result<CallReader> CallReader::open(std::string_view call) {
   header.recorded_at = take_time(at);
   WEIR_TRY(reader.take_context({at, left(at, end)}));
   if (header.first_sequence == 0)
-    return fail(Errc::corruption, "a stored call is empty or has no numbers");
+    return fail(Errc::corruption, "a stored call has no numbers");
+  if (header.first_live > header.first_sequence)
+    return fail(Errc::corruption, "a stored removal goes beyond its context's end");
   if (header.first_sequence > UINT64_MAX - header.events || header.first_position > UINT64_MAX - header.events)
     return fail(Errc::corruption, "the numbers of a stored call are out of range");
   return reader;
@@ -144,11 +154,19 @@ Status CallReader::take_context(std::string_view rest) {
   if (!take_varint(at, end, events) || !take_varint(at, end, context_bytes) || context_bytes > left(at, end) ||
       context_bytes == 0 || context_bytes > UINT16_MAX)
     return fail(Errc::corruption, "a stored call ends inside its context");
-  if (events == 0 || events > UINT32_MAX)
-    return fail(Errc::corruption, "a stored call is empty or has no numbers");
+  if (events > UINT32_MAX)
+    return fail(Errc::corruption, "a stored call has too many events");
   header_.events = static_cast<std::uint32_t>(events);
   header_.context_id = {at, context_bytes};
-  rest_ = {at + context_bytes, left(at, end) - context_bytes};
+  at += context_bytes;
+  if (events == 0) {
+    std::uint64_t closes = 0;
+    if (!take_varint(at, end, header_.first_live) || !take_varint(at, end, closes) || header_.first_live == 0 ||
+        closes > 1 || at != end)
+      return fail(Errc::corruption, "a stored removal is not as one is written");
+    header_.closes = closes == 1;
+  }
+  rest_ = {at, left(at, end)};
   return {};
 }
 

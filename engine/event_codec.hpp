@@ -5,10 +5,11 @@
 // Threading: pure functions.
 // Format (little-endian; docs/formats/wal.md, "Call"; v: engine/varint.hpp):
 //   call  := first_sequence v | first_position v | recorded_at i64 (us) | events v | context_bytes v | context_id
-//            | event{events}
+//            | event{events}, or if there is none: first_live v | closes v
 //   event := 2 * type_bytes + has_timestamp v | id_bytes v | metadata_bytes v | payload_bytes v
 //            | timestamp i64 (us), if has_timestamp | event_type | event_id | metadata | payload
-// An event without a timestamp happened when it was recorded.
+// An event without a timestamp happened when it was recorded. A call without events removes those of its context below
+// first_live, and if `closes` is 1 deletes it for good; its first_sequence is that of the event that would come next.
 // A call for several contexts is one record all the same, as many calls as it has contexts with events:
 //   record  := call | several
 //   several := 0 | calls v | (call_bytes v | call){calls}, at least two; the first byte of a call is not 0
@@ -41,6 +42,10 @@ struct CallNumbers {
 /// Appends `events` (all of one context, already validated) to `out`: a call without its numbers.
 void encode_call(std::string_view context_id, std::span<const Event> events, std::string& out);
 
+/// Appends a removal to `out`: a call without its numbers. Precondition: first_live is at least 1, and at most the
+/// first sequence it will be numbered with.
+void encode_removal(std::string_view context_id, Sequence first_live, bool closes, std::string& out);
+
 /// Bytes of a call of `encoded_bytes` once it has these numbers.
 [[nodiscard]] constexpr std::size_t numbered_call_bytes(std::size_t encoded_bytes, const CallNumbers& numbers) {
   return varint_bytes(numbers.first_sequence) + varint_bytes(numbers.first_position) + sizeof(std::int64_t) +
@@ -71,8 +76,10 @@ struct CallHeader {
   Sequence first_sequence = 0;
   Position first_position = 0;
   Timestamp recorded_at{};
-  std::uint32_t events = 0;
+  std::uint32_t events = 0;    ///< None: this is a removal.
   std::string_view context_id; ///< Into the encoded bytes.
+  Sequence first_live = 0;     ///< Of a removal: events below are removed.
+  bool closes = false;         ///< Of a removal: it deletes the context for good.
 };
 
 /// Walks a numbered call. Bytes may come from disk: every length is checked.

@@ -19,23 +19,25 @@ public:
   /// Nothing: the default.
   constexpr Expectation() = default;
   [[nodiscard]] static constexpr Expectation any() noexcept { return {}; }
-  /// No event was ever stored to the context.
+  /// The context has no event: none was ever stored, or all are removed.
   [[nodiscard]] static constexpr Expectation no_context() noexcept { return {Kind::no_context, 0}; }
-  /// At least one event was.
+  /// It has at least one.
   [[nodiscard]] static constexpr Expectation exists() noexcept { return {Kind::exists, 0}; }
-  /// The context's last event has this sequence; 0: there is none.
+  /// The context's last event has this sequence, removed or not; 0: it has no event.
   [[nodiscard]] static constexpr Expectation exactly(Sequence last) noexcept { return {Kind::exactly, last}; }
 
   [[nodiscard]] constexpr Kind kind() const noexcept { return kind_; }
   /// Of `exactly`, otherwise 0.
   [[nodiscard]] constexpr Sequence sequence() const noexcept { return sequence_; }
-  /// Whether a context whose last sequence is `last` (0: it has no event) is as expected.
-  [[nodiscard]] constexpr bool holds(Sequence last) const noexcept {
+  /// Whether a context whose last sequence is `last` (0: nothing was ever stored), and of which the events before
+  /// `first_live` are removed, is as expected.
+  [[nodiscard]] constexpr bool holds(Sequence last, Sequence first_live = 1) const noexcept {
+    const bool has_event = first_live <= last;
     switch (kind_) {
     case Kind::any: return true;
-    case Kind::no_context: return last == 0;
-    case Kind::exists: return last != 0;
-    case Kind::exactly: return last == sequence_;
+    case Kind::no_context: return !has_event;
+    case Kind::exists: return has_event;
+    case Kind::exactly: return last == sequence_ || (sequence_ == 0 && !has_event);
     }
     return false;
   }

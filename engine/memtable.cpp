@@ -159,11 +159,29 @@ void Memtable::add_row(Context& context, const EventView& event) {
   context.count.store(count + 1, std::memory_order_release);
 }
 
-bool Memtable::continues(const Context& context, const CallHeader& header, const LastElsewhere& last) {
-  if (const std::uint32_t count = context.count.load(std::memory_order_relaxed))
-    return header.first_sequence == context.first_sequence + count;
-  const auto elsewhere = last ? last(header.context_id) : std::nullopt;
-  return !elsewhere || header.first_sequence == *elsewhere + 1;
+std::optional<Sequence> Memtable::last_of(const Context* context, std::string_view context_id,
+                                          const LastElsewhere& elsewhere) const {
+  if (context != nullptr)
+    if (const std::uint32_t count = context->count.load(std::memory_order_relaxed))
+      return context->first_sequence + count - 1;
+  if (marks_.count() != 0)
+    if (const auto mark = marks_.find(context_id, marks_.count()))
+      return mark->last;
+  return elsewhere ? elsewhere(context_id) : std::nullopt;
+}
+
+bool Memtable::add_removal(const CallHeader& removal, std::uint64_t context_hash, const LastElsewhere& last) {
+  if (const auto known = last_of(find(removal.context_id, context_hash), removal.context_id, last))
+    if (removal.first_sequence != *known + 1)
+      return false;
+  marks_.add(removal.context_id, {removal.first_live, removal.first_sequence - 1, removal.closes,
+                                  removal.first_position, removal.recorded_at});
+  return true;
+}
+
+bool Memtable::continues(const Context& context, const CallHeader& header, const LastElsewhere& last) const {
+  const auto known = last_of(&context, header.context_id, last);
+  return !known || header.first_sequence == *known + 1;
 }
 
 void Memtable::add_events(Context& context, CallReader& call, std::uint64_t context_hash) {
@@ -189,7 +207,7 @@ std::size_t Memtable::apply_while_dense(std::shared_ptr<const void> owner, std::
                                         const LastElsewhere& last) {
   if (records.empty())
     return 0;
-  if (rows_ == 0)
+  if (rows_ == 0 && marks_.count() == 0)
     first_record_ = first_record;
   std::size_t applied = 0;
   while (applied < records.size()) {
@@ -207,7 +225,7 @@ std::size_t Memtable::apply_while_dense(std::shared_ptr<const void> owner, std::
   last_record_ = first_record + applied - 1;
   owner_bytes_ += owner_bytes;
   owners_.push_back(std::move(owner));
-  bytes_.store(owner_bytes_ + arena_->bytes() + ids_.bytes(), std::memory_order_relaxed);
+  bytes_.store(owner_bytes_ + arena_->bytes() + ids_.bytes() + marks_.bytes(), std::memory_order_relaxed);
   return applied;
 }
 
@@ -219,6 +237,8 @@ bool Memtable::add_several(std::string_view record, const LastElsewhere& last) {
   std::vector<std::pair<Context*, std::uint64_t>> contexts; // with their hashes
   for (const std::string_view call : calls) {
     const CallHeader& header = readers.emplace_back(*CallReader::open(call)).header();
+    if (header.events == 0) // a removal is a record of its own
+      return false;
     const std::uint64_t hash = hash64(header.context_id, hash_seed_);
     contexts.emplace_back(find_or_add(header.context_id, hash), hash);
     if (!continues(*contexts.back().first, header, last))
@@ -259,6 +279,12 @@ std::size_t Memtable::add_calls(std::span<const std::string_view> calls, const L
     for (std::size_t i = 0; i < opened; ++i)
       __builtin_prefetch(table->slots[hashes[i] & table->mask].context.load(std::memory_order_relaxed));
     for (std::size_t i = 0; i < opened; ++i) {
+      if (readers[i].header().events == 0) {
+        if (!add_removal(readers[i].header(), hashes[i], last))
+          return applied;
+        ++applied;
+        continue;
+      }
       Context* const context = find_or_add(readers[i].header().context_id, hashes[i]);
       if (!continues(*context, readers[i].header(), last))
         return applied;
@@ -270,7 +296,7 @@ std::size_t Memtable::add_calls(std::span<const std::string_view> calls, const L
 }
 
 void Memtable::publish() noexcept {
-  rows_visible_.store(rows_, std::memory_order_release);
+  visible_.store(marks_.count() << 32U | rows_, std::memory_order_release);
 }
 
 bool Memtable::may_hold_event_id(std::uint64_t hash, Position after) const noexcept {

@@ -5,13 +5,14 @@
 // Threading: insert-only. The writer publishes with release stores, readers load with acquire: no lock on either side.
 // Nothing is ever moved or freed before the memtable itself.
 // Invariants: rows are in position order; rows of one context have dense sequences; a row is visible to a reader only
-// if its number is below the reader's `rows_visible`, which grows by whole calls. Memory: rows and index live in an
-// arena, the events' bytes in the group buffers they were logged from, which the memtable keeps alive.
+// if its number is below the reader's `rows_visible`, which grows by whole calls, and so are marks. Memory: rows and
+// index live in an arena, the events' bytes in the group buffers they were logged from, which the memtable keeps alive.
 #pragma once
 
 #include <weir/event.hpp>
 
 #include "engine/memtable_ids.hpp"
+#include "engine/memtable_marks.hpp"
 #include "engine/ports.hpp"
 
 #include <atomic>
@@ -57,7 +58,17 @@ public:
   /// Any thread.
   [[nodiscard]] bool may_hold_event_id(std::uint64_t hash, Position after) const noexcept;
 
-  [[nodiscard]] std::uint64_t rows_visible() const noexcept { return rows_visible_.load(std::memory_order_acquire); }
+  /// How much of the memtable a reader may see: a prefix of what was applied.
+  struct Visible {
+    std::uint64_t rows = 0;
+    std::uint64_t marks = 0;
+    [[nodiscard]] bool nothing() const noexcept { return rows == 0 && marks == 0; }
+  };
+  [[nodiscard]] Visible visible() const noexcept {
+    const std::uint64_t both = visible_.load(std::memory_order_acquire);
+    return {both & UINT32_MAX, both >> 32U};
+  }
+  [[nodiscard]] std::uint64_t rows_visible() const noexcept { return visible().rows; }
   /// Bytes of event data and index held. Any thread.
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }
   /// WAL records covered. Meaningful for the writer and once frozen.
@@ -78,10 +89,13 @@ private:
   static void insert(Table& table, Context& context, std::uint64_t hash) noexcept;
   Context* find_or_add(std::string_view context_id, std::uint64_t hash);
   /// Whether a call goes on where its context ends.
-  [[nodiscard]] static bool continues(const Context& context, const CallHeader& header, const LastElsewhere& last);
+  [[nodiscard]] bool continues(const Context& context, const CallHeader& header, const LastElsewhere& last) const;
   void add_events(Context& context, CallReader& call, std::uint64_t context_hash);
   std::size_t add_calls(std::span<const std::string_view> calls, const LastElsewhere& last);
   bool add_several(std::string_view record, const LastElsewhere& last);
+  bool add_removal(const CallHeader& removal, std::uint64_t context_hash, const LastElsewhere& last);
+  [[nodiscard]] std::optional<Sequence> last_of(const Context* context, std::string_view context_id,
+                                                const LastElsewhere& elsewhere) const;
   void grow_table();
   void add_row(Context& context, const EventView& event);
 
@@ -90,6 +104,7 @@ private:
   std::atomic<Table*> table_{nullptr};
   std::uint64_t contexts_ = 0;
   MemtableIds ids_;
+  MemtableMarks marks_;
   std::vector<std::shared_ptr<const void>> owners_;
   static constexpr std::size_t chunk_rows = 1024;
   static constexpr std::size_t chunks_per_page = 1024;
@@ -99,11 +114,12 @@ private:
   std::uint64_t owner_bytes_ = 0;
   std::uint64_t first_record_ = 0;
   std::uint64_t last_record_ = 0;
-  std::atomic<std::uint64_t> rows_visible_{0};
+  std::atomic<std::uint64_t> visible_{0}; // rows, and above them 32 bits of marks: both grow at once
   std::atomic<std::uint64_t> bytes_{0};
 };
 
-/// An immutable picture of a memtable: its first `rows()` rows. Keeps the memtable alive.
+/// An immutable picture of a memtable: its first `rows()` rows, and the marks of as many calls. Keeps the memtable
+/// alive.
 class MemtableView {
 public:
   explicit MemtableView(std::shared_ptr<const Memtable> memtable);
@@ -115,12 +131,17 @@ public:
   [[nodiscard]] std::uint64_t first_row_behind(Position after) const;
   /// First and last visible sequence of the context (`first_row` is meaningless here), or nothing.
   [[nodiscard]] std::optional<ContextRange> find_context(std::string_view context_id) const;
+  /// The join of the context's visible marks, if it has one here.
+  [[nodiscard]] std::optional<ContextMark> find_mark(std::string_view context_id) const {
+    return memtable_->marks_.find(context_id, marks_);
+  }
+  [[nodiscard]] bool has_marks() const noexcept { return marks_ != 0; }
   /// Sequence of the context's event with this id, 0 if it has none here.
   [[nodiscard]] Sequence find_event_id(std::string_view context_id, std::string_view event_id) const;
   /// As SegmentReader::read_context.
   bool read_context(std::string_view context_id, const SequenceRange& range, const ReadBounds& bounds,
                     EventBatch& out) const;
-  /// The rows sorted for a segment.
+  /// The rows and marks sorted for a segment.
   [[nodiscard]] std::unique_ptr<SortedEvents> sorted() const;
   [[nodiscard]] const std::shared_ptr<const Memtable>& memtable() const noexcept { return memtable_; }
 
@@ -131,6 +152,7 @@ private:
 
   std::shared_ptr<const Memtable> memtable_;
   std::uint64_t rows_;
+  std::uint64_t marks_;
 };
 
 } // namespace weir

@@ -4,13 +4,16 @@
 
 #include <algorithm>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 namespace weir {
 
-MemtableView::MemtableView(std::shared_ptr<const Memtable> memtable)
-    : memtable_(std::move(memtable)), rows_(memtable_->rows_visible()) {
+MemtableView::MemtableView(std::shared_ptr<const Memtable> memtable) : memtable_(std::move(memtable)) {
+  const auto [rows, marks] = memtable_->visible();
+  rows_ = rows;
+  marks_ = marks;
 }
 
 EventView MemtableView::view_of(const Memtable::Row& row) {
@@ -110,7 +113,7 @@ bool MemtableView::read_context(std::string_view context_id, const SequenceRange
 
 class MemtableView::Sorted final : public SortedEvents {
 public:
-  explicit Sorted(const MemtableView& view) : memtable_(view.memtable_) {
+  explicit Sorted(const MemtableView& view) : memtable_(view.memtable_), marks_(view.marks_) {
     std::vector<Entry> contexts = contexts_of(view);
     std::sort(contexts.begin(), contexts.end(), [](const Entry& a, const Entry& b) {
       return a.prefix != b.prefix ? a.prefix < b.prefix : a.context->id < b.context->id;
@@ -130,6 +133,16 @@ public:
     if (at_ + Memtable::Row::bytes_ahead < rows_.size())
       rows_[at_ + Memtable::Row::bytes_ahead]->ask_for_bytes();
     event = view_of(*rows_[at_++]);
+    return true;
+  }
+  [[nodiscard]] bool has_marks() const override { return marks_ != 0; }
+  bool next_mark(std::string_view& context_id, ContextMark& mark) override {
+    auto next = memtable_->marks_.next(marked_, marks_);
+    if (!next)
+      return false;
+    marked_ = std::move(next->first);
+    context_id = marked_;
+    mark = next->second;
     return true;
   }
 
@@ -167,8 +180,10 @@ private:
   }
 
   std::shared_ptr<const Memtable> memtable_;
+  std::uint64_t marks_;
   std::vector<const Memtable::Row*> rows_;
   std::size_t at_ = 0;
+  std::string marked_; // the context whose mark was handed out last
 };
 
 std::unique_ptr<SortedEvents> MemtableView::sorted() const {

@@ -9,6 +9,8 @@
 #include <weir/event.hpp>
 #include <weir/result.hpp>
 
+#include "engine/context_mark.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -171,6 +173,10 @@ public:
   /// with `help`, if there is any.
   virtual Result<std::shared_ptr<const PositionRun>>
   read_positions(const PositionRange& range, const ReadBounds& bounds, const WithHelp& help = {}) const = 0;
+  /// Whether contexts are marked here.
+  virtual Result<bool> has_marks() const { return false; }
+  /// The context's mark, if it has one here. A filter answers most misses.
+  virtual Result<std::optional<ContextMark>> find_mark(std::string_view) const { return std::optional<ContextMark>(); }
   /// Event types of this segment; the index is the bit in ZoneMeta::type_bits.
   virtual Result<std::span<const std::string>> types() const = 0;
   virtual Result<std::span<const ZoneMeta>> zones() const = 0;
@@ -179,18 +185,36 @@ public:
   virtual Status verify() const = 0;
 };
 
-/// Yields the rows of a new segment sorted by context (bytes), then sequence.
+/// Yields the rows of a new segment sorted by context (bytes), then sequence, and after them its marks.
 class SortedEvents {
 public:
   virtual ~SortedEvents() = default;
   /// False at the end, and at an error. Views are valid until the next call.
   virtual bool next(EventView& event) = 0;
-  /// Why next() said false, if that was not the end.
+  /// Whether next_mark() will have something to give. May be asked first of all.
+  [[nodiscard]] virtual bool has_marks() const { return false; }
+  /// After the rows: the marks of contexts, by context (bytes), ascending strictly. False at the end, and at an error.
+  virtual bool next_mark(std::string_view& /*context_id*/, ContextMark& /*mark*/) { return false; }
+  /// Why next() or next_mark() said false, if that was not the end.
   virtual Status status() const { return {}; }
 };
 
 /// Asked now and then by work that takes long, on its own thread: an error ends the work with that error.
 using MayGoOn = std::function<Status()>;
+
+/// Tells a merge what is removed of a context; nothing: no event is. What it says must be durable: in live segments.
+using MarkLookup = std::function<std::optional<ContextMark>(std::string_view context_id)>;
+
+/// What a merge left out.
+struct Dropped {
+  std::uint64_t events = 0;
+  std::uint64_t payload_bytes = 0;
+};
+
+struct MergedSegment {
+  SegmentMeta meta;
+  Dropped dropped;
+};
 
 class SegmentStore {
 public:
@@ -202,9 +226,10 @@ public:
   virtual Result<std::shared_ptr<const SegmentReader>> open(const SegmentMeta& meta) = 0;
   /// Writes the events of `inputs` (segments of one shard, neighbours, oldest first) into a new segment `number`, as
   /// write() does: order, sequences and positions stay. Before the file gets its name it is read back and compared with
-  /// what the inputs hold. Gives up soon after `may_go_on` says no, with what it says.
-  virtual Result<SegmentMeta> merge(std::span<const SegmentMeta> inputs, std::uint64_t number,
-                                    const MayGoOn& may_go_on) = 0;
+  /// what the inputs hold. Removed events may be left out; then the new segment holds the marks that say so. Gives up
+  /// soon after `may_go_on` says no, with what it says.
+  virtual Result<MergedSegment> merge(std::span<const SegmentMeta> inputs, std::uint64_t number,
+                                      const MayGoOn& may_go_on, const MarkLookup& removed) = 0;
   /// Removes the file of a segment that is live no more and has no reader any more.
   virtual Status remove(const SegmentMeta& meta) = 0;
   /// Removes what an earlier life left behind: temp files, and segments below `next_segment` that are not live, whose
@@ -250,7 +275,9 @@ public:
   virtual Status publish_segment(const SegmentMeta& segment, std::uint64_t wal_cut_record,
                                  std::uint64_t wal_first_file) = 0;
   /// Makes `merged` live in the place of `inputs`, live neighbours of one shard, oldest first: all or nothing.
-  virtual Status replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged) = 0;
+  /// `dropped` of what they held is not in `merged`.
+  virtual Status replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged,
+                                  const Dropped& dropped) = 0;
   /// Adds the next version of a type's schema.
   virtual Status add_schema(const SchemaRecord& schema) = 0;
   /// Writes what the catalog holds now into a new file `path` of `to`, whole and without a journal. The file's name is

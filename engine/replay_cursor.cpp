@@ -1,8 +1,10 @@
 #include "engine/replay_cursor.hpp"
 
+#include "engine/sabotage.hpp"
 #include "engine/text.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace weir {
 
@@ -30,6 +32,31 @@ ReplayCursor::ReplayCursor(Views views, std::shared_ptr<PinnedBudget> budget, st
       left_(options_.limit == 0 ? UINT64_MAX : options_.limit) {
 }
 
+/// Takes what the context's mark says is removed out of the range. Forward it lies before the next event, backward
+/// behind the last one.
+Status ReplayCursor::skip_removed(const ShardView& view) {
+  const auto mark = find_mark(view, context_id_);
+  if (!mark)
+    return mark.error();
+  if (mark->first_live <= rest_.from)
+    return {};
+  const SequenceGap gap{rest_.from, std::min(mark->first_live - 1, rest_.to)};
+  removed_ = SequenceGap{removed_ ? removed_->first : gap.first, gap.last};
+  rest_.from = mark->first_live;
+  return {};
+}
+
+/// The empty batch that says so.
+EventBatch ReplayCursor::end() {
+  done_ = true;
+  EventBatch batch;
+  if (!options_.backward || left_ != 0) // going back, a limit ends before what is removed
+    batch.set_removed(std::exchange(removed_, std::nullopt));
+  if (sabotaged(Sabotage::hide_removed_range))
+    batch.set_removed(std::nullopt);
+  return batch;
+}
+
 Result<EventBatch> ReplayCursor::next() {
   const auto wanted = [this](std::string_view type) {
     return options_.types.empty() ||
@@ -44,6 +71,9 @@ Result<EventBatch> ReplayCursor::next() {
     auto view = views_();
     if (!view)
       return std::move(view).error();
+    WEIR_TRY(skip_removed(*view));
+    if (rest_.from > rest_.to)
+      break;
     // Without a filter the limit also bounds the read; with one nobody knows how many rows it takes.
     const std::uint64_t events =
         options_.types.empty() ? std::min<std::uint64_t>(left_, options_.batch_events_max) : options_.batch_events_max;
@@ -83,11 +113,12 @@ Result<EventBatch> ReplayCursor::next() {
     }
     if (batch.empty())
       continue;
+    if (!options_.backward && !sabotaged(Sabotage::hide_removed_range))
+      batch.set_removed(std::exchange(removed_, std::nullopt));
     batch.pin(PinnedBudget::pin(budget_, batch.pinned_bytes()));
     return batch;
   }
-  done_ = true;
-  return EventBatch{};
+  return end();
 }
 
 } // namespace weir

@@ -69,6 +69,10 @@ void ReplayPump::step() {
     return;
   }
   auto batch = cursor_.next();
+  if (batch && batch->empty() && batch->removed()) { // it says nothing else; no credit is asked for the end
+    CallbackScope inside;
+    on_batch_(*batch);
+  }
   if (!batch || batch->empty()) {
     finish(batch ? Status{} : Status{std::move(batch).error()});
     return;

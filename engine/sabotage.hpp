@@ -99,6 +99,11 @@ enum class Sabotage : std::uint8_t {
   check_first_event_only,
   ignore_unknown_fields,
   publish_schema_before_commit,
+  // What becomes of what was removed.
+  forget_tombstone,
+  hide_removed_range,
+  lose_marks_in_merge,
+  drop_one_too_many,
   count ///< Not one of them.
 };
 

@@ -1,6 +1,7 @@
 #include "engine/shard_state.hpp"
 
 #include "engine/check.hpp"
+#include "engine/event_codec.hpp"
 #include "engine/hash.hpp"
 #include "engine/sabotage.hpp"
 #include "engine/text.hpp"
@@ -24,8 +25,8 @@ std::size_t ShardState::room() const noexcept {
   return used >= options_.held_max || bytes_ >= options_.held_bytes_max ? 0 : options_.held_max - used;
 }
 
-ShardState::Entry& ShardState::remember(std::string_view context_id, std::uint64_t hash, Sequence last) {
-  Entry& entry = cache_.add(context_id, hash, last);
+ShardState::Entry& ShardState::remember(std::string_view context_id, std::uint64_t hash, const ContextHead& head) {
+  Entry& entry = cache_.add(context_id, hash, head);
   entry.ready = 1;           // it is about to be used
   cache_.evict(8, applied_); // a few steps each time keep up with one more entry each time
   entry.ready = 0;
@@ -247,11 +248,11 @@ void ShardState::look_at_held() {
 
 namespace {
 
-Error conflict_of(std::vector<Conflict> conflicts, const Expectation& expect, std::size_t contexts) {
+Error conflict_of(std::vector<Conflict> conflicts, const Expectation& expect, std::size_t contexts, bool has_event) {
   const Conflict& first = conflicts.front();
-  std::string message = first.current == 0 ? format("the context has no event, expected was: {}", to_string(expect))
-                                           : format("the context has come to sequence {}, expected was: {}",
-                                                    first.current, to_string(expect));
+  std::string message =
+      !has_event ? format("the context has no event, expected was: {}", to_string(expect))
+                 : format("the context has come to sequence {}, expected was: {}", first.current, to_string(expect));
   if (contexts > 1)
     message = format("{} of {} contexts are not as expected; {}", conflicts.size(), contexts, message);
   Error error = fail(Errc::sequence_conflict, std::move(message), first.context_id);
@@ -259,24 +260,52 @@ Error conflict_of(std::vector<Conflict> conflicts, const Expectation& expect, st
   return error;
 }
 
+/// Decides removals that change nothing, with all groups before in mind; encodes the others.
+void judge_removal(StoreCommand& command, const ContextCache::Entry& entry) {
+  const RemovalRequest& removal = *command.removal;
+  const Sequence first_live = std::clamp<Sequence>(removal.before, 1, entry.last + 1);
+  if (entry.closed || (!removal.closes && first_live <= entry.first_live)) {
+    command.verdict = std::make_unique<Result<Receipt>>(Receipt{first_live, 0, 0, command.durability, true});
+    return;
+  }
+  command.encoded.clear();
+  encode_removal(command.context_id, first_live, removal.closes, command.encoded);
+}
+
 } // namespace
+
+/// Whether a context of the call is deleted for good, whatever was found out before: then that is its answer.
+bool ShardState::refuse_closed(StoreCommand& command, const Entries& entries) {
+  const std::string* closed = entries.first->closed ? &command.context_id : nullptr;
+  for (std::size_t i = 0; closed == nullptr && i < command.more.size(); ++i)
+    closed = entries.more[i]->closed ? &command.more[i].context_id : nullptr;
+  if (closed == nullptr || sabotaged(Sabotage::forget_tombstone))
+    return false;
+  command.verdict = std::make_unique<Result<Receipt>>(
+      fail(Errc::context_deleted, "the context is deleted for good; nothing can be stored to it", *closed));
+  return true;
+}
 
 /// Decides calls that store nothing, with all groups before in mind.
 void ShardState::judge(StoreCommand& command, const Entries& entries) {
   std::vector<Conflict> conflicts;
   const Expectation* expected = nullptr; // of the first conflict
+  bool has_event = false;                // the same
   const auto look = [&](const std::string& context_id, const Expectation& expect, const Entry& entry) {
-    if (expect.holds(entry.last) || sabotaged(Sabotage::believe_expectations))
+    if (expect.holds(entry.last, entry.first_live) || sabotaged(Sabotage::believe_expectations))
       return;
-    expected = conflicts.empty() ? &expect : expected;
+    if (conflicts.empty()) {
+      expected = &expect;
+      has_event = entry.first_live <= entry.last;
+    }
     conflicts.push_back({context_id, {}, entry.last, std::nullopt});
   };
   look(command.context_id, command.expect, *entries.first);
   for (std::size_t i = 0; i < command.more.size(); ++i)
     look(command.more[i].context_id, command.more[i].expect, *entries.more[i]);
   if (!conflicts.empty()) {
-    command.verdict =
-        std::make_unique<Result<Receipt>>(conflict_of(std::move(conflicts), *expected, 1 + command.more.size()));
+    command.verdict = std::make_unique<Result<Receipt>>(
+        conflict_of(std::move(conflicts), *expected, 1 + command.more.size(), has_event));
     return;
   }
   if (command.receipts) {
@@ -310,8 +339,11 @@ std::vector<ShardState::Numbered> ShardState::form_group(std::size_t commands_ma
     entry.group = group;
     for (Entry* const other : entries.more)
       other->group = group;
-    if (!command->verdict) {
+    if (!command->verdict)
       ids.hashes.insert(ids.hashes.end(), command->id_hashes.begin(), command->id_hashes.end());
+    if (command->removal) {
+      judge_removal(*command, entry);
+    } else if (!refuse_closed(*command, entries) && !command->verdict) {
       judge(*command, entries);
       if (command->fail_if)
         judge_condition(*command, numbered);
@@ -327,6 +359,10 @@ std::vector<ShardState::Numbered> ShardState::form_group(std::size_t commands_ma
       bytes += command->bytes();
       numbered.push_back({std::move(command), entry.last + 1});
       const StoreCommand& stored = *numbered.back().command;
+      if (stored.removal) {
+        entry.first_live = std::max(entry.first_live, std::clamp<Sequence>(stored.removal->before, 1, entry.last + 1));
+        entry.closed |= stored.removal->closes;
+      }
       entry.last += stored.events;
       for (std::size_t i = 0; i < stored.more.size(); ++i)
         entries.more[i]->last += stored.more[i].events;
@@ -346,6 +382,9 @@ std::vector<ShardState::Numbered> ShardState::form_group(std::size_t commands_ma
 /// A condition is judged when nothing is in flight, or behind calls of its own group: those can be looked at.
 ShardState::Turn ShardState::turn_of(const StoreCommand& command, const std::vector<Numbered>& before) const {
   if (applied_ < formed_)
+    return Turn::later;
+  // What a removal of this group takes away is seen once that is applied.
+  if (std::any_of(before.begin(), before.end(), [](const Numbered& each) { return each.command->removal.has_value(); }))
     return Turn::later;
   // Looking at the calls before costs as many steps for each condition: few are judged in one group.
   constexpr std::ptrdiff_t conditions_max = 64;

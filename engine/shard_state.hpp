@@ -48,8 +48,8 @@ public:
   };
   explicit ShardState(Options options);
 
-  /// Answers from memory alone: the last sequence (0: none), or nothing if segments must be asked.
-  using MemoryLookup = std::function<std::optional<Sequence>(std::string_view context_id)>;
+  /// Answers from memory alone how far the context has come, or nothing if segments must be asked.
+  using MemoryLookup = std::function<std::optional<ContextHead>(std::string_view context_id)>;
 
   /// How many more commands may be taken from the inbox now.
   [[nodiscard]] std::size_t room() const noexcept;
@@ -67,7 +67,7 @@ public:
   [[nodiscard]] Lookups take_lookups();
   struct Answers {
     std::uint64_t round = 0; ///< Of the questions.
-    std::vector<std::pair<std::string, Result<Sequence>>> last_sequences;
+    std::vector<std::pair<std::string, Result<ContextHead>>> last_sequences;
     std::vector<IdAnswer> ids{};
   };
   /// The answers to a look-up. A failed one fails the context's waiting calls with its error. Those of an earlier round
@@ -77,8 +77,9 @@ public:
   [[nodiscard]] std::size_t ready() const noexcept { return ready_.size(); }
 
   struct Numbered {
-    StorePtr command; ///< With a verdict: nothing of it is stored. Its receipts, if it has some, have their sequences.
-    Sequence first_sequence = 0; ///< In its first context.
+    StorePtr command; ///< With a verdict: nothing of it is stored. Its receipts, if it has some, have their sequences;
+                      ///< a removal is encoded by now.
+    Sequence first_sequence = 0; ///< In its first context. Of a removal: that of the event that comes next.
   };
   /// Takes ready commands, in order, up to the bounds (but at least one if there is one), judges and numbers them as
   /// group `group`; groups count up from 1. None if the first has a condition and groups are in flight: what it must
@@ -125,7 +126,7 @@ private:
   };
 
   Entry* find(std::string_view context_id) { return cache_.find(context_id, cache_.hash(context_id)); }
-  Entry& remember(std::string_view context_id, std::uint64_t hash, Sequence last);
+  Entry& remember(std::string_view context_id, std::uint64_t hash, const ContextHead& head);
   void accept_one(StorePtr command, std::uint64_t hash, const MemoryLookup& lookup);
   Entry* find_or_remember(std::string_view context_id, std::uint64_t hash, const MemoryLookup& lookup);
   void find_unknown(const StoreCommand& command, Entries& entries);
@@ -133,6 +134,7 @@ private:
   [[nodiscard]] bool overtakes(const StoreCommand& command) const;
   [[nodiscard]] IdState id_state(const StoreCommand& command, const Entries& entries) const;
   void hold(Held held);
+  static bool refuse_closed(StoreCommand& command, const Entries& entries);
   static void judge(StoreCommand& command, const Entries& entries);
   enum class Turn : std::uint8_t { now, later, look_up };
   [[nodiscard]] Turn turn_of(const StoreCommand& command, const std::vector<Numbered>& before) const;

@@ -80,7 +80,7 @@ void ShardTable::show_applied() {
 }
 
 bool ShardTable::freeze() {
-  if (active_->rows_visible() == 0)
+  if (active_->visible().nothing())
     return false;
   auto fresh = std::make_shared<Memtable>(hash_seed_);
   std::shared_ptr<const Memtable> frozen;
@@ -134,26 +134,30 @@ ShardView ShardTable::view() const {
   return view;
 }
 
-std::optional<Sequence> ShardTable::last_sequence_in_memtables(std::string_view context_id) const {
+std::optional<ContextHead> ShardTable::head_in_memtables(std::string_view context_id) const {
   const std::lock_guard lock(mutex_); // a look into a few hash tables: cheaper than a view to look at afterwards
-  const auto in = [&](std::shared_ptr<const Memtable> memtable) -> std::optional<Sequence> {
-    const auto range = MemtableView(std::move(memtable)).find_context(context_id);
-    return range ? std::optional(range->last_sequence) : std::nullopt;
+  const auto in = [&](std::shared_ptr<const Memtable> memtable) {
+    return context_head(MemtableView(std::move(memtable)), context_id);
   };
-  if (const auto last = in(active_))
-    return last;
+  if (const auto head = in(active_))
+    return head;
   for (auto memtable = passive_.rbegin(); memtable != passive_.rend(); ++memtable)
-    if (const auto last = in(*memtable))
-      return last;
+    if (const auto head = in(*memtable))
+      return head;
   return std::nullopt;
 }
 
-std::optional<Sequence> ShardTable::last_sequence_in_memory(std::string_view context_id) const {
-  if (const auto last = last_sequence_in_memtables(context_id))
-    return last;
+std::optional<Sequence> ShardTable::last_sequence_in_memtables(std::string_view context_id) const {
+  const auto head = head_in_memtables(context_id);
+  return head ? std::optional(head->last) : std::nullopt;
+}
+
+std::optional<ContextHead> ShardTable::head_in_memory(std::string_view context_id) const {
+  if (const auto head = head_in_memtables(context_id))
+    return head;
   // Asked second: a memtable that has just become a segment must be looked up there, not be taken for nothing.
   const std::lock_guard lock(mutex_);
-  return segments_->empty() ? std::optional<Sequence>(0) : std::nullopt;
+  return segments_->empty() ? std::optional(ContextHead{}) : std::nullopt;
 }
 
 bool ShardTable::rules_out_event_ids(std::span<const std::uint64_t> hashes, Position checked_to) const {
@@ -181,10 +185,7 @@ bool ShardTable::holds_in_memory(Position after, std::uint64_t rows_max) const {
 }
 
 std::optional<Match> ShardTable::first_match_in_memtables(const FailIf& condition, Position after) const {
-  for (const MemtableView& memtable : view().memtables)
-    if (auto match = first_match(memtable, condition, after))
-      return match;
-  return std::nullopt;
+  return first_match(view().memtables, condition, after);
 }
 
 std::shared_ptr<const SegmentList> ShardTable::segments() const {

@@ -67,8 +67,8 @@ public:
   [[nodiscard]] ShardView view() const;
   /// The last sequence of the context in the memtables, if it is in one.
   [[nodiscard]] std::optional<Sequence> last_sequence_in_memtables(std::string_view context_id) const;
-  /// The last sequence of the context if memory alone can tell: it is in a memtable, or there are no segments.
-  [[nodiscard]] std::optional<Sequence> last_sequence_in_memory(std::string_view context_id) const;
+  /// How far the context has come if memory alone can tell: it is in a memtable, or there are no segments.
+  [[nodiscard]] std::optional<ContextHead> head_in_memory(std::string_view context_id) const;
   /// Whether certainly no event with a position above `checked_to` has an id with one of these hashes: none in the
   /// memtables, and no segment reaches so far.
   [[nodiscard]] bool rules_out_event_ids(std::span<const std::uint64_t> hashes, Position checked_to) const;
@@ -82,6 +82,7 @@ public:
 
 private:
   void show_applied();
+  [[nodiscard]] std::optional<ContextHead> head_in_memtables(std::string_view context_id) const;
 
   const ShardId shard_;
   const std::uint64_t hash_seed_;

@@ -4,18 +4,58 @@
 
 namespace weir {
 
-Result<Sequence> last_sequence(const ShardView& view, std::string_view context_id) {
+namespace {
+
+/// What one source knows, from the context's rows and its mark in it. The newest source that knows anything is right:
+/// rows behind the last mark are live, and nothing comes behind one that closes.
+std::optional<ContextHead> head_of(const std::optional<ContextRange>& rows, const std::optional<ContextMark>& mark) {
+  if (!rows && !mark)
+    return std::nullopt;
+  const Sequence last = rows ? rows->last_sequence : 0;
+  return mark ? ContextHead(last, *mark) : ContextHead(last);
+}
+
+} // namespace
+
+std::optional<ContextHead> context_head(const MemtableView& memtable, std::string_view context_id) {
+  return head_of(memtable.find_context(context_id), memtable.find_mark(context_id));
+}
+
+Result<ContextHead> context_head(const ShardView& view, std::string_view context_id) {
   for (auto memtable = view.memtables.rbegin(); memtable != view.memtables.rend(); ++memtable)
-    if (const auto range = memtable->find_context(context_id))
-      return range->last_sequence;
+    if (const auto head = context_head(*memtable, context_id))
+      return *head;
   for (auto segment = view.segments->rbegin(); segment != view.segments->rend(); ++segment) {
-    const auto range = (*segment)->find_context(context_id);
-    if (!range)
-      return range.error();
-    if (*range)
-      return (*range)->last_sequence;
+    const auto rows = (*segment)->find_context(context_id);
+    if (!rows)
+      return rows.error();
+    const auto mark = (*segment)->find_mark(context_id);
+    if (!mark)
+      return mark.error();
+    if (const auto head = head_of(*rows, *mark))
+      return *head;
   }
-  return Sequence{0};
+  return ContextHead{};
+}
+
+Result<ContextMark> find_mark(const ShardView& view, std::string_view context_id) {
+  ContextMark joined;
+  for (const MemtableView& memtable : view.memtables)
+    if (const auto mark = memtable.find_mark(context_id))
+      joined.join(*mark);
+  for (const auto& segment : *view.segments) {
+    const auto mark = segment->find_mark(context_id);
+    if (!mark)
+      return mark.error();
+    if (*mark)
+      joined.join(**mark);
+  }
+  return joined;
+}
+
+Result<Sequence> last_sequence(const ShardView& view, std::string_view context_id) {
+  const auto head = context_head(view, context_id);
+  return head ? Result<Sequence>(head->last) : Result<Sequence>(head.error());
 }
 
 namespace {

@@ -10,6 +10,8 @@
 #include "engine/ports.hpp"
 
 #include <memory>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 namespace weir {
@@ -22,11 +24,18 @@ struct ShardView {
   std::vector<MemtableView> memtables;         ///< Passive ones, oldest first, then the active one.
 };
 
+/// What the memtable knows of the context, if anything.
+std::optional<ContextHead> context_head(const MemtableView& memtable, std::string_view context_id);
+/// How far the context has come in this view. Exact but for `first_live` of a context with live events. May do I/O.
+Result<ContextHead> context_head(const ShardView& view, std::string_view context_id);
+/// The join of all marks of the context in this view; of one without, a mark that removes nothing. May do I/O.
+Result<ContextMark> find_mark(const ShardView& view, std::string_view context_id);
 /// Last sequence of the context in this view, 0 if it has none. May do I/O.
 Result<Sequence> last_sequence(const ShardView& view, std::string_view context_id);
 
-/// Appends the next events of the context to `out`, in the order of `range`, until a bound is met. Returns true if
-/// there may be more. `corruption` if a sequence is missing between two events of the range.
+/// Appends the next events of the context to `out`, in the order of `range`, until a bound is met: what is stored,
+/// removed or not. Returns true if there may be more. `corruption` if a sequence is missing between two events of the
+/// range.
 Result<bool> read_context(const ShardView& view, std::string_view context_id, const SequenceRange& range,
                           const ReadBounds& bounds, EventBatch& out);
 

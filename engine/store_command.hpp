@@ -18,6 +18,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -69,12 +70,19 @@ struct StorePart {
   Expectation expect;
 };
 
+/// What a command removes of its context, instead of storing to it.
+struct RemovalRequest {
+  Sequence before = 1; ///< Events below; beyond the last: all there are.
+  bool closes = false; ///< The context is deleted for good.
+};
+
 struct StoreCommand {
   std::string context_id;
   std::string encoded;      ///< encode_call, numbers not filled in yet; empty without events.
   std::uint32_t events = 0; ///< None: only `expect` is checked.
   Durability durability = Durability::synced;
   Expectation expect;
+  std::optional<RemovalRequest> removal; ///< Then there are no events, no ids and no expectation.
   /// Further contexts, if the call has several. What stands above is of the first; events with sequences to give come
   /// in this order.
   std::vector<StorePart> more;
@@ -118,6 +126,8 @@ struct StoreCommand {
         each.durability = reached;
     done(receipt);
   }
+  /// Positions it takes: one for each event, and one for a removal.
+  [[nodiscard]] std::uint32_t positions() const noexcept { return removal ? 1 : all_events(); }
 };
 
 /// Commands go from queue to queue and are not moved about themselves.

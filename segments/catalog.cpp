@@ -252,7 +252,8 @@ Status Catalog::publish_segment(const SegmentMeta& segment, std::uint64_t wal_cu
   return transaction->commit();
 }
 
-Status Catalog::replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged) {
+Status Catalog::replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged,
+                                 const Dropped& dropped) {
   if (closed_)
     return closed();
   auto transaction = Transaction::begin(database_);
@@ -268,7 +269,7 @@ Status Catalog::replace_segments(std::span<const SegmentMeta> inputs, const Segm
   const auto& live = records->segments;
   if (inputs.empty() || std::search(live.begin(), live.end(), inputs.begin(), inputs.end()) == live.end())
     return fail(Errc::invalid_argument, "the segments to replace are not live neighbours", place(merged));
-  if (const char* why = catalog::merge_fault(inputs, merged))
+  if (const char* why = catalog::merge_fault(inputs, merged, dropped))
     return fail(Errc::invalid_argument, why, place(merged));
   for (const SegmentMeta& each : live)
     if (each.shard == merged.shard && each.number == merged.number)

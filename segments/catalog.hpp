@@ -49,7 +49,8 @@ public:
   Status publish_segment(const SegmentMeta& segment, std::uint64_t wal_cut_record,
                          std::uint64_t wal_first_file) override;
   /// `invalid_argument` unless `inputs` are recorded just so, are neighbours, and `merged` holds what they hold.
-  Status replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged) override;
+  Status replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged,
+                          const Dropped& dropped = {}) override;
   /// `invalid_argument` where the version is not the type's next one, or a length is out of range.
   Status add_schema(const SchemaRecord& schema) override;
   Status copy_to(io::FileSystem& to, const std::string& path) override;

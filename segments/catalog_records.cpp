@@ -136,11 +136,9 @@ const char* fault(const SegmentMeta& s, const Head& head) noexcept {
     return "the segment number is out of range";
   if (s.footer_offset >= s.file_bytes)
     return "the footer lies outside the file";
-  if (s.event_count < 1)
-    return "a segment holds at least one event";
-  if (s.context_count < 1 || s.context_count > s.event_count)
+  if ((s.context_count < 1) != (s.event_count < 1) || s.context_count > s.event_count)
     return "the count of contexts does not fit the count of events";
-  if (s.position_min < 1 || s.position_min > s.position_max || s.position_max - s.position_min < s.event_count - 1)
+  if (s.position_min < 1 || s.position_min > s.position_max || s.position_max - s.position_min + 1 < s.event_count)
     return "the positions do not fit the count of events";
   if (s.position_max >= head.positions_reserved)
     return "a position was never reserved";
@@ -160,7 +158,8 @@ const char* fault(const SchemaRecord& schema, const SchemaRecord* before) noexce
   return nullptr;
 }
 
-const char* merge_fault(std::span<const SegmentMeta> inputs, const SegmentMeta& merged) noexcept {
+const char* merge_fault(std::span<const SegmentMeta> inputs, const SegmentMeta& merged,
+                        const Dropped& dropped) noexcept {
   std::uint64_t events = 0, contexts_min = 0, contexts_max = 0, payload_bytes = 0;
   SegmentMeta bounds = inputs.front();
   for (const SegmentMeta& input : inputs) {
@@ -175,8 +174,10 @@ const char* merge_fault(std::span<const SegmentMeta> inputs, const SegmentMeta& 
     bounds.recorded_at_min = std::min(bounds.recorded_at_min, input.recorded_at_min);
     bounds.recorded_at_max = std::max(bounds.recorded_at_max, input.recorded_at_max);
   }
-  if (merged.event_count != events || merged.payload_bytes != payload_bytes)
+  if (merged.event_count + dropped.events != events || merged.payload_bytes + dropped.payload_bytes != payload_bytes)
     return "the merged segment does not hold as much as its inputs";
+  if (dropped.events != 0)
+    contexts_min = 0;
   if (merged.context_count < contexts_min || merged.context_count > contexts_max)
     return "the merged segment's contexts are not those of its inputs";
   if (merged.position_min != inputs.front().position_min || merged.position_max != inputs.back().position_max ||

@@ -37,8 +37,9 @@ struct Head {
 /// `before`: the record in front of it, by type and version; nullptr: it is the first.
 [[nodiscard]] const char* fault(const SchemaRecord& schema, const SchemaRecord* before) noexcept;
 
-/// Why `merged` cannot hold the events of `inputs` (at least one, oldest first), or nullptr.
-[[nodiscard]] const char* merge_fault(std::span<const SegmentMeta> inputs, const SegmentMeta& merged) noexcept;
+/// Why `merged` cannot hold the events of `inputs` (at least one, oldest first) but for `dropped`, or nullptr.
+[[nodiscard]] const char* merge_fault(std::span<const SegmentMeta> inputs, const SegmentMeta& merged,
+                                      const Dropped& dropped) noexcept;
 
 /// Makes the empty tables that format `version` has and `from` had not (0: no table).
 Status create_tables(sqlite::Database& database, std::int32_t from, std::int32_t version);

@@ -49,8 +49,14 @@ Status Looks::before(const EventView& event) {
   return {};
 }
 
-MergedEvents::MergedEvents(std::vector<std::unique_ptr<SegmentWalk>> inputs, const MayGoOn& may_go_on)
-    : inputs_(std::move(inputs)), looks_(may_go_on) {
+MergedEvents::MergedEvents(std::vector<std::unique_ptr<SegmentWalk>> inputs, const MayGoOn& may_go_on,
+                           MarkLookup removed)
+    : all_(std::move(inputs)), looks_(may_go_on), removed_(std::move(removed)) {
+  for (const auto& input : all_) {
+    inputs_.push_back(input.get());
+    if (input->has_marks() && !sabotaged(Sabotage::lose_marks_in_merge))
+      marks_.push_back({input->marks()});
+  }
 }
 
 bool MergedEvents::stop(Status why) {
@@ -60,8 +66,8 @@ bool MergedEvents::stop(Status why) {
 
 bool MergedEvents::choose_context() {
   // All holders of the last context move on; who has no other leaves.
-  const auto exhausted = [this](const std::unique_ptr<SegmentWalk>& input) {
-    const bool moves = !begun_ || std::find(holders_.begin(), holders_.end(), input.get()) != holders_.end();
+  const auto exhausted = [this](SegmentWalk* input) {
+    const bool moves = !begun_ || std::find(holders_.begin(), holders_.end(), input) != holders_.end();
     if (!moves || !status_)
       return false;
     const auto moved = input->next_context();
@@ -78,26 +84,86 @@ bool MergedEvents::choose_context() {
   const auto first = std::min_element(inputs_.begin(), inputs_.end(),
                                       [](const auto& a, const auto& b) { return a->context_id() < b->context_id(); });
   const std::string_view context_id = (*first)->context_id();
-  for (const auto& input : inputs_)
+  for (SegmentWalk* const input : inputs_)
     if (input->context_id() == context_id)
-      holders_.push_back(input.get());
+      holders_.push_back(input);
   sum_.enter_context(context_id);
+  mark_ = removed_ ? removed_(context_id) : std::nullopt;
+  kept_ = false;
+  return true;
+}
+
+bool MergedEvents::drops(const SegmentWalk& holder, const EventView& event) {
+  if (!mark_ || kept_ || (!mark_->closed && holder.has_event_ids()) ||
+      event.sequence >= mark_->first_live + (sabotaged(Sabotage::drop_one_too_many) ? 1 : 0)) {
+    kept_ = true;
+    return false;
+  }
+  if (explaining_.empty() || explaining_.back().first != event.context_id)
+    explaining_.emplace_back(event.context_id, *mark_);
+  ++dropped_.events;
+  dropped_.payload_bytes += event.payload.size();
   return true;
 }
 
 bool MergedEvents::next(EventView& event) {
-  while (holder_ < holders_.size() && holders_[holder_]->rows_left() == 0)
-    ++holder_;
-  if (holder_ == holders_.size() && !choose_context())
-    return false;
-  if (Status read = holders_[holder_]->next_row(event); !read)
-    return stop(std::move(read));
+  do {
+    while (holder_ < holders_.size() && holders_[holder_]->rows_left() == 0)
+      ++holder_;
+    if (holder_ == holders_.size() && !choose_context())
+      return false;
+    if (Status read = holders_[holder_]->next_row(event); !read)
+      return stop(std::move(read));
+    if (Status going = looks_.before(event); !going)
+      return stop(std::move(going));
+  } while (drops(*holders_[holder_], event));
   if (sabotaged(Sabotage::merge_drops_row) && event.sequence == 2)
     return next(event);
-  if (Status going = looks_.before(event); !going)
-    return stop(std::move(going));
   sum_.add(event);
   return true;
+}
+
+/// Moves on; false at the end, and at an error.
+bool MergedEvents::advance(Marks& marks) {
+  const auto moved = marks.walk.next();
+  marks.begun = true;
+  marks.ended = !moved || !*moved;
+  return moved ? true : stop(moved.error());
+}
+
+bool MergedEvents::next_mark(std::string_view& context_id, ContextMark& mark) {
+  const std::string* first = explained_ == explaining_.size() ? nullptr : &explaining_[explained_].first;
+  for (Marks& each : marks_) {
+    if (!each.begun && !advance(each))
+      return false;
+    if (!each.ended && (first == nullptr || each.walk.context_id() < *first))
+      first = &each.walk.context_id();
+  }
+  if (first == nullptr)
+    return false;
+  marked_ = *first;
+  context_id = marked_;
+  mark = {};
+  if (explained_ != explaining_.size() && explaining_[explained_].first == marked_)
+    mark = explaining_[explained_++].second;
+  for (Marks& each : marks_) {
+    if (each.ended || each.walk.context_id() != marked_)
+      continue;
+    mark.join(each.walk.mark());
+    if (!advance(each))
+      return false;
+  }
+  mark_sum_.add(marked_, mark);
+  return true;
+}
+
+Result<MarkSum> marks_of(const SegmentWalk& segment) {
+  MarkSum sum;
+  MarkWalk marks = segment.marks();
+  auto moved = marks.next();
+  for (; moved && *moved; moved = marks.next())
+    sum.add(marks.context_id(), marks.mark());
+  return moved ? Result<MarkSum>(sum) : Result<MarkSum>(moved.error());
 }
 
 Result<EventSum> sum_of(SegmentWalk& segment, const MayGoOn& may_go_on) {

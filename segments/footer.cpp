@@ -81,7 +81,7 @@ public:
     return totals(footer) && types(footer) && zones(footer) && index(footer) &&
            filter(footer.context_filter, BlockKind::context_filter) && footer.context_filter.lines != 0 &&
            filter(footer.event_id_filter, BlockKind::event_id_filter) && order(footer) && dictionary(footer) &&
-           bytes_.left() == 0;
+           marks(footer) && (footer.totals.event_count != 0 || footer.mark_count != 0) && bytes_.left() == 0;
   }
 
 private:
@@ -90,14 +90,14 @@ private:
     totals = recorded_; // file facts; what the footer repeats must be the same
     each_total(Take{bytes_}, totals);
     footer.zone_rows = bytes_.take<std::uint32_t>();
-    return bytes_.ok() && totals == recorded_ && totals.event_count >= 1 && totals.event_count <= segment_rows_max &&
-           totals.context_count >= 1 && totals.context_count <= totals.event_count && footer.zone_rows >= 1 &&
-           footer.zone_rows <= zone_rows_max;
+    return bytes_.ok() && totals == recorded_ && totals.event_count <= segment_rows_max &&
+           (totals.context_count >= 1) == (totals.event_count >= 1) && totals.context_count <= totals.event_count &&
+           footer.zone_rows >= 1 && footer.zone_rows <= zone_rows_max;
   }
 
   bool types(Footer& footer) {
     const std::uint64_t count = bytes_.take_varint();
-    if (count == 0 || count > bytes_.left())
+    if ((count == 0) != (footer.totals.event_count == 0) || count > bytes_.left())
       return false;
     footer.types.reserve(static_cast<std::size_t>(count));
     for (std::uint64_t i = 0; i < count; ++i)
@@ -148,7 +148,7 @@ private:
 
   bool index(Footer& footer) {
     const std::uint64_t count = bytes_.take_varint();
-    if (count == 0 || count > bytes_.left())
+    if ((count == 0) != (footer.totals.event_count == 0) || count > bytes_.left())
       return false;
     for (std::uint64_t i = 0; i < count; ++i) {
       IndexBlockRef block;
@@ -191,6 +191,28 @@ private:
     return bytes_.ok() && (ref.offset == 0 ? ref.stored_bytes == 0 : blocks_.contains(ref));
   }
 
+  /// Segments without marks end before.
+  bool marks(Footer& footer) {
+    if (bytes_.left() == 0)
+      return true;
+    footer.mark_count = bytes_.take_varint();
+    const std::uint64_t blocks = bytes_.take_varint();
+    if (blocks == 0 || blocks > footer.mark_count || blocks > bytes_.left())
+      return false;
+    for (std::uint64_t i = 0; i < blocks; ++i) {
+      MarkBlockRef block;
+      block.ref.offset = bytes_.take<std::uint64_t>();
+      block.ref.stored_bytes = bytes_.take<std::uint32_t>();
+      block.ref.kind = BlockKind::marks;
+      block.first_context = bytes_.take_text();
+      const std::string_view before = i == 0 ? std::string_view{} : std::string_view(footer.marks.back().first_context);
+      if (!bytes_.ok() || block.first_context <= before || !blocks_.contains(block.ref))
+        return false;
+      footer.marks.push_back(std::move(block));
+    }
+    return true;
+  }
+
   /// Whether a run of blocks from `first` to `last` lies in the file; their sizes are small, so nothing wraps unless
   /// the first offset itself is far outside.
   bool contains_all(const BlockRef& first, const BlockRef& last) const {
@@ -205,11 +227,11 @@ private:
 } // namespace
 
 unsigned Footer::order_width() const noexcept {
-  return static_cast<unsigned>(std::bit_width(totals.event_count - 1));
+  return totals.event_count == 0 ? 0 : static_cast<unsigned>(std::bit_width(totals.event_count - 1));
 }
 
 std::size_t Footer::order_blocks() const noexcept {
-  return totals.event_count == 1 ? 0 : static_cast<std::size_t>((totals.event_count - 1) / order_rows_per_block + 1);
+  return totals.event_count <= 1 ? 0 : static_cast<std::size_t>((totals.event_count - 1) / order_rows_per_block + 1);
 }
 
 BlockRef Footer::order_block(std::size_t number) const noexcept {
@@ -240,6 +262,18 @@ void extend(SegmentMeta& totals, const ZoneMeta& zone) {
   widen(first, totals.recorded_at_min, totals.recorded_at_max, zone.recorded_at_min, zone.recorded_at_max);
 }
 
+void extend(SegmentMeta& totals, const SegmentMeta& other) {
+  widen(false, totals.position_min, totals.position_max, other.position_min, other.position_max);
+  widen(false, totals.timestamp_min, totals.timestamp_max, other.timestamp_min, other.timestamp_max);
+  widen(false, totals.recorded_at_min, totals.recorded_at_max, other.recorded_at_min, other.recorded_at_max);
+}
+
+void extend(SegmentMeta& totals, const ContextMark& mark, bool first) {
+  widen(first, totals.position_min, totals.position_max, mark.position, mark.position);
+  widen(first, totals.timestamp_min, totals.timestamp_max, mark.recorded_at, mark.recorded_at);
+  widen(first, totals.recorded_at_min, totals.recorded_at_max, mark.recorded_at, mark.recorded_at);
+}
+
 std::string encode_footer(const Footer& footer) {
   std::string out;
   each_total(Append{out}, footer.totals);
@@ -262,6 +296,15 @@ std::string encode_footer(const Footer& footer) {
   append_integer(out, footer.order_offset);
   append_integer(out, footer.dictionary_block.offset);
   append_integer(out, footer.dictionary_block.stored_bytes);
+  if (footer.marks.empty())
+    return out;
+  append_varint(out, footer.mark_count);
+  append_varint(out, footer.marks.size());
+  for (const MarkBlockRef& block : footer.marks) {
+    append_integer(out, block.ref.offset);
+    append_integer(out, block.ref.stored_bytes);
+    append_text(out, block.first_context);
+  }
   return out;
 }
 

@@ -11,6 +11,7 @@
 #include "segments/context_index.hpp"
 #include "segments/filter.hpp"
 #include "segments/format.hpp"
+#include "segments/mark_blocks.hpp"
 #include "segments/text_code.hpp"
 
 #include <cstdint>
@@ -40,6 +41,8 @@ struct Footer {
   std::uint64_t order_offset = 0;
   BlockRef dictionary_block; ///< Offset 0: there is none.
   TextDictionary dictionary; ///< Of all strings; read_footer() reads it.
+  std::vector<MarkBlockRef> marks;
+  std::uint64_t mark_count = 0;
 
   /// Bits of one row in the position order.
   [[nodiscard]] unsigned order_width() const noexcept;
@@ -51,6 +54,11 @@ struct Footer {
 void extend(ZoneMeta& zone, const EventView& event, std::uint32_t type);
 /// Widens the segment's bounds by those of its next zone, whose rows are counted already.
 void extend(SegmentMeta& totals, const ZoneMeta& zone);
+
+/// Widens the segment's bounds by those of another.
+void extend(SegmentMeta& totals, const SegmentMeta& other);
+/// Widens the segment's bounds by a mark's; `first`: nothing is counted yet.
+void extend(SegmentMeta& totals, const ContextMark& mark, bool first);
 
 [[nodiscard]] std::string encode_footer(const Footer& footer);
 

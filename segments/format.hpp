@@ -15,7 +15,9 @@ static_assert(std::endian::native == std::endian::little, "weir files are little
 
 inline constexpr char segment_magic[] = "WEIRSEG1";
 inline constexpr std::size_t segment_magic_bytes = 8;
-inline constexpr std::uint32_t segment_format_version = 2;
+inline constexpr std::uint32_t segment_format_version = 3;
+/// Of a segment without marks, which is as it was before there were any.
+inline constexpr std::uint32_t segment_format_version_unmarked = 2;
 inline constexpr std::uint32_t segment_file_kind = 2; ///< For file_identity().
 inline constexpr std::size_t segment_header_bytes = 48;
 
@@ -59,6 +61,7 @@ enum class BlockKind : std::uint8_t {
   position_order,
   footer,
   dictionary,
+  marks,
 };
 /// Kinds 1 ... 11 are listed in a zone's directory.
 inline constexpr std::size_t zone_block_kinds = 11;

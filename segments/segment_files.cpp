@@ -76,16 +76,22 @@ Status SegmentFiles::prepare_directory(ShardId shard) {
 }
 
 Result<SegmentMeta> SegmentFiles::write_file(const std::string& path, ShardId shard, std::uint64_t number,
-                                             SortedEvents& events) {
+                                             SortedEvents& events, std::span<const SegmentMeta> replaced) {
   auto created = fs_.open(path, io::OpenMode::create);
   if (!created)
     return std::move(created).error();
   kill_point("segment.after_create");
   PacedFile file(*std::move(created));
   SegmentWriter writer(file, {shard, number, identity_of(shard, number)}, options_.zone_rows,
-                       options_.filter_bits_per_key);
+                       options_.filter_bits_per_key, events.has_marks());
+  for (const SegmentMeta& meta : replaced)
+    writer.cover(meta);
   for (EventView event; events.next(event);)
     WEIR_TRY(writer.add(event));
+  WEIR_TRY(events.status());
+  std::string_view marked;
+  for (ContextMark mark; events.next_mark(marked, mark);)
+    WEIR_TRY(writer.add_mark(marked, mark));
   WEIR_TRY(events.status());
   auto meta = writer.finish();
   if (!meta)
@@ -98,11 +104,11 @@ Result<SegmentMeta> SegmentFiles::write_file(const std::string& path, ShardId sh
 }
 
 Result<SegmentMeta> SegmentFiles::write(ShardId shard, std::uint64_t number, SortedEvents& events) {
-  return write_checked(shard, number, events, [](const std::string&, const SegmentMeta&) { return Status{}; });
+  return write_checked(shard, number, events, {}, [](const std::string&, const SegmentMeta&) { return Status{}; });
 }
 
 Result<SegmentMeta> SegmentFiles::write_checked(ShardId shard, std::uint64_t number, SortedEvents& events,
-                                                const Check& check) {
+                                                std::span<const SegmentMeta> replaced, const Check& check) {
   WEIR_TRY(prepare_directory(shard));
   const std::string temp = temp_path(shard, number);
   const std::string path = segment_path(shard, number);
@@ -113,7 +119,7 @@ Result<SegmentMeta> SegmentFiles::write_checked(ShardId shard, std::uint64_t num
   else if (there.code() != Errc::not_found)
     return there.error();
 
-  auto meta = write_file(temp, shard, number, events);
+  auto meta = write_file(temp, shard, number, events, replaced);
   Status named = meta.ok() ? check(temp, *meta) : Status{};
   if (meta.ok() && named) {
     kill_point("segment.before_rename");
@@ -164,8 +170,29 @@ Result<std::unique_ptr<SegmentWalk>> SegmentFiles::walk(const std::string& path,
   return SegmentWalk::open(*std::move(file), path, identity_of(meta.shard, meta.number), meta);
 }
 
-Result<SegmentMeta> SegmentFiles::merge(std::span<const SegmentMeta> inputs, std::uint64_t number,
-                                        const MayGoOn& may_go_on) {
+namespace {
+
+/// A mark goes where the events were: to the segment that takes their place. It may come from a later one.
+MarkLookup within(std::span<const SegmentMeta> inputs, const MarkLookup& removed) {
+  if (!removed)
+    return {};
+  Timestamp recorded_at_max = inputs.front().recorded_at_max;
+  for (const SegmentMeta& input : inputs)
+    recorded_at_max = std::max(recorded_at_max, input.recorded_at_max);
+  return [&removed, recorded_at_max, position_max = inputs.back().position_max](std::string_view context_id) {
+    auto mark = removed(context_id);
+    if (mark) {
+      mark->position = std::min(mark->position, position_max);
+      mark->recorded_at = std::min(mark->recorded_at, recorded_at_max);
+    }
+    return mark;
+  };
+}
+
+} // namespace
+
+Result<MergedSegment> SegmentFiles::merge(std::span<const SegmentMeta> inputs, std::uint64_t number,
+                                          const MayGoOn& may_go_on, const MarkLookup& removed) {
   std::vector<std::unique_ptr<SegmentWalk>> walks;
   std::uint64_t event_count = 0;
   for (const SegmentMeta& input : inputs) {
@@ -179,9 +206,9 @@ Result<SegmentMeta> SegmentFiles::merge(std::span<const SegmentMeta> inputs, std
     walks.push_back(*std::move(one));
     event_count += input.event_count;
   }
-  MergedEvents events(std::move(walks), may_go_on);
-  return write_checked(
-      inputs.front().shard, number, events, [&](const std::string& path, const SegmentMeta& meta) -> Status {
+  MergedEvents events(std::move(walks), may_go_on, within(inputs, removed));
+  auto merged = write_checked(
+      inputs.front().shard, number, events, inputs, [&](const std::string& path, const SegmentMeta& meta) -> Status {
         auto written = walk(path, meta);
         if (!written)
           return std::move(written).error();
@@ -189,10 +216,18 @@ Result<SegmentMeta> SegmentFiles::merge(std::span<const SegmentMeta> inputs, std
         if (!sum)
           return sum.error();
         WEIR_TRY((*written)->check_derived());
-        if ((sum->events() != event_count || !(*sum == events.sum())) && !sabotaged(Sabotage::believe_merge))
+        const auto marks = marks_of(**written);
+        if (!marks)
+          return marks.error();
+        if ((sum->events() + events.dropped().events != event_count || !(*sum == events.sum()) ||
+             *marks != events.mark_sum()) &&
+            !sabotaged(Sabotage::believe_merge))
           return fail(Errc::corruption, "a merged segment does not hold the events of its inputs", path);
         return {};
       });
+  if (!merged)
+    return std::move(merged).error();
+  return MergedSegment{*merged, events.dropped()};
 }
 
 Status SegmentFiles::remove(const SegmentMeta& meta) {

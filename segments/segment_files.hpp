@@ -45,8 +45,8 @@ public:
   Result<std::shared_ptr<const SegmentReader>> open(const SegmentMeta& meta) override;
   /// Errors: as SegmentStore; `corruption` for damaged inputs, or if the new file does not hold what the inputs do;
   /// `too_large` if no segment could.
-  Result<SegmentMeta> merge(std::span<const SegmentMeta> inputs, std::uint64_t number,
-                            const MayGoOn& may_go_on) override;
+  Result<MergedSegment> merge(std::span<const SegmentMeta> inputs, std::uint64_t number, const MayGoOn& may_go_on,
+                              const MarkLookup& removed) override;
   Status remove(const SegmentMeta& meta) override;
   /// Errors: `corruption` if a live segment is missing or has another size, and then nothing is touched; `io_error`.
   Status sweep(ShardId shard, std::span<const SegmentMeta> live, std::uint64_t next_segment) override;
@@ -55,9 +55,11 @@ private:
   using Check = std::function<Status(const std::string& path, const SegmentMeta& meta)>;
   Status prepare_directory(ShardId shard);
   Result<std::unique_ptr<SegmentWalk>> walk(const std::string& path, const SegmentMeta& meta) const;
-  /// As write(); `check` looks at the synced file before it gets its name.
-  Result<SegmentMeta> write_checked(ShardId shard, std::uint64_t number, SortedEvents& events, const Check& check);
-  Result<SegmentMeta> write_file(const std::string& path, ShardId shard, std::uint64_t number, SortedEvents& events);
+  /// As write(), in the place of the segments `replaced`; `check` looks at the synced file before it gets its name.
+  Result<SegmentMeta> write_checked(ShardId shard, std::uint64_t number, SortedEvents& events,
+                                    std::span<const SegmentMeta> replaced, const Check& check);
+  Result<SegmentMeta> write_file(const std::string& path, ShardId shard, std::uint64_t number, SortedEvents& events,
+                                 std::span<const SegmentMeta> replaced);
   Status check_size(const SegmentMeta& meta) const;
   [[nodiscard]] std::uint64_t identity_of(ShardId shard, std::uint64_t number) const noexcept;
 

@@ -34,7 +34,7 @@ Status check_header(const BlockSource& source, const SegmentMeta& meta) {
       load<std::uint64_t>(header.data() + checked) !=
           hash64(header.substr(0, checked), checksum_seed(source.identity(), 0)))
     return source.damaged("this is not the header of this segment", 0);
-  if (version != segment_format_version)
+  if (version != segment_format_version && version != segment_format_version_unmarked)
     return fail(Errc::incompatible, format("segment format {} is not supported", version), source.path() + ":0");
   if (shard != meta.shard || number != meta.number)
     return source.damaged("the header names another segment", 0);
@@ -233,12 +233,11 @@ Result<std::optional<ContextRange>> SegmentFileReader::find_context(std::string_
 Result<std::optional<ContextRange>> SegmentFileReader::find_context(const Footer& footer,
                                                                     std::string_view context_id) const {
   using Found = std::optional<ContextRange>;
-  auto maybe = filter_may_hold(source_, footer.context_filter, BlockKind::context_filter,
-                               context_filter_hash(context_id, source_.identity()));
+  auto maybe = may_hold_context(footer, context_id);
   if (!maybe)
     return std::move(maybe).error();
   const std::vector<IndexBlockRef>& index = footer.index;
-  if (!*maybe || context_id < index.front().first_context)
+  if (!*maybe || index.empty() || context_id < index.front().first_context)
     return Found{};
   const auto after =
       std::upper_bound(index.begin(), index.end(), context_id,
@@ -255,6 +254,45 @@ Result<std::optional<ContextRange>> SegmentFileReader::find_context(const Footer
   if (entry.first_row + entry.rows > meta_.event_count)
     return source_.damaged("the context index names rows that are not there", std::prev(after)->ref.offset);
   return Found{{entry.first_sequence, entry.first_sequence + entry.rows - 1, entry.first_row, entry.rows}};
+}
+
+Result<bool> SegmentFileReader::may_hold_context(const Footer& footer, std::string_view context_id) const {
+  return filter_may_hold(source_, footer.context_filter, BlockKind::context_filter,
+                         context_filter_hash(context_id, source_.identity()));
+}
+
+Result<bool> SegmentFileReader::has_marks() const {
+  auto footer = this->footer();
+  if (!footer)
+    return std::move(footer).error();
+  return !(**footer)->marks.empty();
+}
+
+Result<std::optional<ContextMark>> SegmentFileReader::find_mark(std::string_view context_id) const {
+  using Found = std::optional<ContextMark>;
+  auto footer = this->footer();
+  if (!footer)
+    return std::move(footer).error();
+  const std::vector<MarkBlockRef>& marks = (**footer)->marks;
+  if (marks.empty() || context_id < marks.front().first_context)
+    return Found{};
+  auto maybe = may_hold_context(***footer, context_id);
+  if (!maybe)
+    return std::move(maybe).error();
+  if (!*maybe)
+    return Found{};
+  const auto after =
+      std::upper_bound(marks.begin(), marks.end(), context_id,
+                       [](std::string_view id, const MarkBlockRef& block) { return id < block.first_context; });
+  auto cursor = MarkCursor::open(source_, *std::prev(after));
+  if (!cursor)
+    return std::move(cursor).error();
+  auto moved = cursor->next();
+  while (moved && *moved && cursor->context_id() < context_id)
+    moved = cursor->next();
+  if (!moved)
+    return std::move(moved).error();
+  return *moved && cursor->context_id() == context_id ? Found(cursor->mark()) : Found{};
 }
 
 Result<bool> SegmentFileReader::read_context(std::string_view context_id, const SequenceRange& range,

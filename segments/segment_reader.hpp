@@ -41,6 +41,8 @@ public:
   Result<std::shared_ptr<const ZoneRows>> read_zone(std::size_t zone, ColumnSet columns) const override;
   Status find_event_ids(std::string_view context_id, std::span<const std::string_view> event_ids,
                         std::span<Sequence> sequences) const override;
+  Result<bool> has_marks() const override;
+  Result<std::optional<ContextMark>> find_mark(std::string_view context_id) const override;
   [[nodiscard]] bool excludes_event_id(std::string_view context_id, std::string_view event_id) const override;
   Status verify() const override;
 
@@ -51,6 +53,7 @@ private:
   using FooterPtr = std::shared_ptr<const Footer>;
   Result<const FooterPtr*> footer() const;
   Result<std::optional<ContextRange>> find_context(const Footer& footer, std::string_view context_id) const;
+  Result<bool> may_hold_context(const Footer& footer, std::string_view context_id) const;
   using WantedIds = std::unordered_map<std::string_view, Sequence*>; ///< Where each is to be written.
   Status find_in_rows(const Footer& footer, const ContextRange& rows, WantedIds& wanted) const;
   Status find_in_run(const Footer& footer, const ContextRange& rows, std::uint64_t begin, std::uint64_t end,

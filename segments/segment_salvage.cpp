@@ -40,7 +40,8 @@ std::optional<Header> read_header(const io::File& file) {
   header.identity = in.take<std::uint64_t>();
   const std::size_t checked = text.size() - sizeof(std::uint64_t);
   const bool whole =
-      text.starts_with(segment_magic) && version == segment_format_version &&
+      text.starts_with(segment_magic) &&
+      (version == segment_format_version || version == segment_format_version_unmarked) &&
       load<std::uint64_t>(text.data() + checked) == hash64(text.substr(0, checked), checksum_seed(header.identity, 0));
   return whole ? std::optional(header) : std::nullopt;
 }
@@ -209,6 +210,26 @@ bool SegmentSalvage::next_context() {
     if (index_block_ != footer_.index.size())
       error.message += format(" to before {}", footer_.index[index_block_].first_context);
     report(error, end - place.first_row);
+  }
+}
+
+bool SegmentSalvage::next_mark() {
+  while (true) {
+    if (marks_) {
+      const auto moved = marks_->next();
+      if (moved && *moved)
+        return true;
+      if (!moved)
+        report(moved.error());
+      marks_.reset();
+    }
+    if (mark_block_ == footer_.marks.size())
+      return false;
+    auto cursor = MarkCursor::open(source_, footer_.marks[mark_block_++]);
+    if (cursor)
+      marks_ = *std::move(cursor);
+    else
+      report(cursor.error());
   }
 }
 

@@ -47,6 +47,12 @@ public:
   [[nodiscard]] Sequence first_sequence() const noexcept { return entry_.first_sequence; }
   [[nodiscard]] Sequence last_sequence() const noexcept { return entry_.first_sequence + entry_.rows - 1; }
 
+  /// Moves to the next mark that can be reached, by context; false after the last. Does not move the context.
+  bool next_mark();
+  /// Of the mark moved to; valid until the next one.
+  [[nodiscard]] const std::string& marked_context() const noexcept { return marks_->context_id(); }
+  [[nodiscard]] const ContextMark& mark() const noexcept { return marks_->mark(); }
+
   /// Hands the whole events from `from` to `to` (within the context) to `visit`, in order; those that are damaged are
   /// left out. Views are valid during the call. Positions and `recorded_at` are not read. Errors: the visitor's.
   Status read(Sequence from, Sequence to, const std::function<Status(const EventView&)>& visit);
@@ -71,6 +77,8 @@ private:
   std::size_t index_block_ = 0; ///< The next one.
   std::optional<IndexCursor> cursor_;
   IndexEntry entry_;
+  std::size_t mark_block_ = 0; ///< The next one.
+  std::optional<MarkCursor> marks_;
 };
 
 } // namespace weir::segments

@@ -28,6 +28,7 @@ public:
   Status run() {
     WEIR_TRY(check_blocks());
     WEIR_TRY(check_index());
+    WEIR_TRY(check_marks());
     WEIR_TRY(check_types());
     for (std::size_t zone = 0; zone < footer_->zones.size(); ++zone)
       WEIR_TRY(check_zone(zone));
@@ -58,6 +59,8 @@ private:
       refs.push_back(footer_->places[zone].directory);
     }
     for (const IndexBlockRef& block : footer_->index)
+      refs.push_back(block.ref);
+    for (const MarkBlockRef& block : footer_->marks)
       refs.push_back(block.ref);
     for (std::size_t i = 0; i < footer_->context_filter.blocks(); ++i)
       refs.push_back(footer_->context_filter.block(i, BlockKind::context_filter));
@@ -103,8 +106,27 @@ private:
         return std::move(moved).error();
     }
     if (rows != totals_.event_count || contexts != totals_.context_count)
-      return source_.damaged("the context index and the footer count differently", footer_->index.front().ref.offset);
+      return source_.damaged("the context index and the footer count differently", totals_.footer_offset);
     return {};
+  }
+
+  Status check_marks() {
+    MarkWalk marks(source_, footer_->marks);
+    std::uint64_t count = 0;
+    auto moved = marks.next();
+    for (; moved && *moved; moved = marks.next()) {
+      ++count;
+      WEIR_TRY(check_key(footer_->context_filter, BlockKind::context_filter,
+                         context_filter_hash(marks.context_id(), source_.identity())));
+      const Position position = marks.mark().position;
+      if (position < totals_.position_min || position > totals_.position_max)
+        return source_.damaged("a mark lies outside the segment's positions", totals_.footer_offset);
+    }
+    if (!moved)
+      return std::move(moved).error();
+    return count == footer_->mark_count
+               ? Status{}
+               : source_.damaged("marks and the footer count differently", totals_.footer_offset);
   }
 
   Status check_key(const FilterShape& filter, BlockKind kind, std::uint64_t hash) const {
@@ -161,12 +183,17 @@ private:
     return {};
   }
 
+  /// Where marks were joined, bounds cover also what those said that are no more.
   Status check_sums() const {
-    const bool equal = payload_bytes_ == totals_.payload_bytes && bounds_.position_min == totals_.position_min &&
-                       bounds_.position_max == totals_.position_max && bounds_.timestamp_min == totals_.timestamp_min &&
-                       bounds_.timestamp_max == totals_.timestamp_max &&
-                       bounds_.recorded_at_min == totals_.recorded_at_min &&
-                       bounds_.recorded_at_max == totals_.recorded_at_max;
+    SegmentMeta covered = totals_;
+    if (totals_.event_count != 0)
+      extend(covered, bounds_);
+    const SegmentMeta& bounds = footer_->marks.empty() ? bounds_ : covered;
+    const bool equal = payload_bytes_ == totals_.payload_bytes && bounds.position_min == totals_.position_min &&
+                       bounds.position_max == totals_.position_max && bounds.timestamp_min == totals_.timestamp_min &&
+                       bounds.timestamp_max == totals_.timestamp_max &&
+                       bounds.recorded_at_min == totals_.recorded_at_min &&
+                       bounds.recorded_at_max == totals_.recorded_at_max;
     return equal ? Status{} : source_.damaged("the footer's sums and the rows differ", totals_.footer_offset);
   }
 

@@ -39,6 +39,10 @@ public:
   /// Of the context moved to; valid until the next one.
   [[nodiscard]] std::string_view context_id() const noexcept { return entry_.context_id; }
   [[nodiscard]] std::uint32_t rows_left() const noexcept { return rows_left_; }
+  [[nodiscard]] bool has_event_ids() const noexcept { return footer_.event_id_filter.lines != 0; }
+  [[nodiscard]] bool has_marks() const noexcept { return !footer_.marks.empty(); }
+  /// All marks, in the order of their contexts. At any time; borrows this.
+  [[nodiscard]] MarkWalk marks() const { return {source_, footer_.marks}; }
   /// Checks the blocks that hold no rows: filters and position order. Errors: as SegmentReader.
   Status check_derived() const;
   /// Takes the next row of the context. Views are valid until the next call. Precondition: rows_left() > 0.

@@ -12,9 +12,9 @@
 
 namespace weir::segments {
 
-std::string encode_header(const SegmentIdentity& who, std::uint32_t zone_rows) {
+std::string encode_header(const SegmentIdentity& who, std::uint32_t zone_rows, bool marked) {
   std::string header(segment_magic, segment_magic_bytes);
-  append_integer(header, segment_format_version);
+  append_integer(header, marked ? segment_format_version : segment_format_version_unmarked);
   append_integer(header, who.shard);
   append_integer(header, who.number);
   append_integer(header, who.identity);
@@ -25,12 +25,12 @@ std::string encode_header(const SegmentIdentity& who, std::uint32_t zone_rows) {
 }
 
 SegmentWriter::SegmentWriter(io::File& file, const SegmentIdentity& who, std::uint32_t zone_rows,
-                             std::uint32_t filter_bits_per_key)
-    : out_(file, who.identity), filter_bits_per_key_(filter_bits_per_key) {
+                             std::uint32_t filter_bits_per_key, bool marked)
+    : out_(file, who.identity), filter_bits_per_key_(filter_bits_per_key), marked_(marked) {
   footer_.totals.shard = who.shard;
   footer_.totals.number = who.number;
   footer_.zone_rows = std::clamp(zone_rows, 1u, zone_rows_max);
-  out_.append_raw(encode_header(who, footer_.zone_rows));
+  out_.append_raw(encode_header(who, footer_.zone_rows, marked));
 }
 
 Status SegmentWriter::check_order(const EventView& event, bool new_context) const {
@@ -140,13 +140,54 @@ Status SegmentWriter::write_order() {
   return {};
 }
 
-Result<SegmentMeta> SegmentWriter::finish() {
+Status SegmentWriter::add_mark(std::string_view context_id, const ContextMark& mark) {
+  if (!marked_ || context_id <= marked_context_ || context_id.size() > limits::context_id_bytes_max ||
+      mark.last == sequence_max || mark.first_live == 0 || mark.first_live > mark.last + 1 || mark.position == 0)
+    return fail(Errc::invalid_argument, "a mark for a segment is out of order, or says what cannot be",
+                std::string(context_id));
+  marks_.add(context_id, mark);
+  if (marks_.full())
+    flush_mark_block();
+  marked_context_ = context_id;
+  ++footer_.mark_count;
+  context_hashes_.push_back(context_filter_hash(context_id, out_.identity()));
+  SegmentMeta bounds = covered_.value_or(SegmentMeta{});
+  extend(bounds, mark, !covered_);
+  covered_ = bounds;
+  return {};
+}
+
+void SegmentWriter::flush_mark_block() {
+  PendingMarkBlock block;
+  block.place.first_context = marks_.first_context();
+  block.content = marks_.finish();
+  mark_blocks_.push_back(std::move(block));
+}
+
+void SegmentWriter::cover(const SegmentMeta& other) {
+  if (covered_)
+    extend(*covered_, other);
+  else
+    covered_ = other;
+}
+
+void SegmentWriter::finish_bounds() {
+  if (!covered_)
+    return;
   SegmentMeta& totals = footer_.totals;
-  if (totals.event_count == 0)
-    return fail(Errc::invalid_argument, "a segment needs at least one event");
-  if (zone_)
-    finish_zone();
-  finish_context();
+  SegmentMeta bounds = *covered_;
+  if (totals.event_count != 0)
+    extend(bounds, totals);
+  totals.position_min = bounds.position_min;
+  totals.position_max = bounds.position_max;
+  totals.timestamp_min = bounds.timestamp_min;
+  totals.timestamp_max = bounds.timestamp_max;
+  totals.recorded_at_min = bounds.recorded_at_min;
+  totals.recorded_at_max = bounds.recorded_at_max;
+}
+
+/// The blocks that were kept in memory until the zones were written.
+void SegmentWriter::write_pending() {
   if (!index_.empty())
     flush_index_block();
   for (PendingIndexBlock& block : index_blocks_) {
@@ -154,6 +195,24 @@ Result<SegmentMeta> SegmentWriter::finish() {
     footer_.index.push_back(std::move(block.place));
     block.content = {};
   }
+  if (!marks_.empty())
+    flush_mark_block();
+  for (PendingMarkBlock& block : mark_blocks_) {
+    block.place.ref = out_.append(BlockKind::marks, block.content);
+    footer_.marks.push_back(std::move(block.place));
+    block.content = {};
+  }
+}
+
+Result<SegmentMeta> SegmentWriter::finish() {
+  SegmentMeta& totals = footer_.totals;
+  if (totals.event_count == 0 && footer_.mark_count == 0)
+    return fail(Errc::invalid_argument, "a segment needs at least one event or mark");
+  if (zone_)
+    finish_zone();
+  finish_context();
+  finish_bounds();
+  write_pending();
   write_filter(footer_.context_filter, BlockKind::context_filter, context_hashes_);
   write_filter(footer_.event_id_filter, BlockKind::event_id_filter, event_id_hashes_);
   WEIR_TRY(write_order());

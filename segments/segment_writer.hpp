@@ -18,6 +18,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -32,18 +33,23 @@ struct SegmentIdentity {
   std::uint64_t identity = 0;
 };
 
-/// The 48 bytes at the beginning of the file.
-[[nodiscard]] std::string encode_header(const SegmentIdentity& who, std::uint32_t zone_rows);
+/// The 48 bytes at the beginning of the file. `marked`: it has, or may have, marks.
+[[nodiscard]] std::string encode_header(const SegmentIdentity& who, std::uint32_t zone_rows, bool marked = false);
 
 class SegmentWriter {
 public:
-  /// Writes into the empty `file`, which must outlive the writer.
-  SegmentWriter(io::File& file, const SegmentIdentity& who, std::uint32_t zone_rows, std::uint32_t filter_bits_per_key);
+  /// Writes into the empty `file`, which must outlive the writer. `marked`: add_mark() may be called.
+  SegmentWriter(io::File& file, const SegmentIdentity& who, std::uint32_t zone_rows, std::uint32_t filter_bits_per_key,
+                bool marked = false);
 
   /// Errors: `invalid_argument` for an event out of order, else as File::append, for this event or one before it.
   /// Precondition: no more than segment_rows_max.
   Status add(const EventView& event);
-  /// Writes indexes and footer; nothing is synced. Errors: `invalid_argument` without any event, else as add().
+  /// Adds the mark of a context. Errors: `invalid_argument` for one that is out of order or says what cannot be.
+  Status add_mark(std::string_view context_id, const ContextMark& mark);
+  /// The segment's bounds will cover those of `other`, whose events and marks it takes the place of.
+  void cover(const SegmentMeta& other);
+  /// Writes indexes and footer; nothing is synced. Errors: `invalid_argument` without any event or mark, else as add().
   Result<SegmentMeta> finish();
 
 private:
@@ -52,6 +58,9 @@ private:
   void finish_context();
   void flush_index_block();
   void write_filter(FilterShape& shape, BlockKind kind, std::vector<std::uint64_t>& hashes);
+  void flush_mark_block();
+  void write_pending();
+  void finish_bounds();
   Status write_order();
   std::uint32_t type_number(std::string_view type);
 
@@ -64,8 +73,14 @@ private:
     IndexBlockRef place;
   };
 
+  struct PendingMarkBlock {
+    std::string content;
+    MarkBlockRef place;
+  };
+
   SegmentOutput out_;
   std::uint32_t filter_bits_per_key_;
+  bool marked_;
   Footer footer_;
   std::unique_ptr<ZoneWriter> zone_;
   std::unordered_map<std::string, std::uint32_t, TextHash, std::equal_to<>> types_;
@@ -76,6 +91,10 @@ private:
   IndexBlockBuilder index_;
   std::uint64_t index_first_row_ = 0;
   std::vector<PendingIndexBlock> index_blocks_;
+  MarkBlockBuilder marks_;
+  std::string marked_context_; ///< The last one.
+  std::vector<PendingMarkBlock> mark_blocks_;
+  std::optional<SegmentMeta> covered_; ///< Bounds of marks, and of what the segment takes the place of.
   std::vector<std::uint64_t> context_hashes_;
   std::vector<std::uint64_t> event_id_hashes_;
   std::vector<Position> positions_; ///< By row.

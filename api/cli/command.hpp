@@ -81,6 +81,7 @@ void add_stats(CLI::App& program, Action& chosen);
 void add_verify(CLI::App& program, Action& chosen);
 void add_salvage(CLI::App& program, Action& chosen);
 void add_schema(CLI::App& program, Action& chosen);
+void add_context(CLI::App& program, Action& chosen);
 void add_backup(CLI::App& program, Action& chosen);
 void add_restore(CLI::App& program, Action& chosen);
 

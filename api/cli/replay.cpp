@@ -1,7 +1,9 @@
 #include "api/cli/command.hpp"
 #include "api/cli/event_rows.hpp"
+#include "api/cli/printable.hpp"
 #include "api/cli/progress.hpp"
 #include "api/cli/terminal.hpp"
+#include "engine/text.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -53,6 +55,9 @@ Status print_events(const Engine& engine, const ReplayCommand& command, Streams&
     const auto batch = stream->next();
     if (!batch)
       return batch.error();
+    if (const auto& removed = batch->removed())
+      streams.console.line(weir::format("sequences {} to {} of {} are removed", removed->first, removed->last,
+                                        printable(command.context_id)));
     if (batch->empty())
       return rows.flush();
     for (const EventView& event : *batch) {

@@ -41,6 +41,11 @@ Result<ShardRows> ShardScan::run(const ShardView& view) && {
   stats_.shards = 1;
   WEIR_TRY(pacer_.pause());
   if (query_.rows_max != 0) {
+    auto removed = RemovedRows::of(view);
+    if (!removed)
+      return std::move(removed).error();
+    removed_ = *std::move(removed);
+    needed_columns_ = query_.needed_columns | (removed_.any() ? column_context | column_sequence : 0);
     SegmentList segments = *view.segments;
     std::sort(segments.begin(), segments.end(),
               [](const auto& a, const auto& b) { return a->meta().position_min < b->meta().position_min; });
@@ -117,7 +122,7 @@ Status ShardScan::scan_pruned(const SegmentReader& segment) {
     const Outcomes known = pruner.evaluate(zone, bounds);
     if (rows.begin >= rows.end || !known.may_be_true() || !collector_.wants(zone.position_min)) {
       ++stats_.zones_pruned;
-    } else if (known.is_true() && query_.counts_only()) {
+    } else if (known.is_true() && query_.counts_only() && !removed_.any()) {
       ++stats_.zones_counted;
       stats_.rows_matched += rows.end - rows.begin;
       collector_.add_count(rows.end - rows.begin);
@@ -147,13 +152,13 @@ Status ShardScan::scan_zone(const SegmentReader& segment, std::size_t number, co
   const auto end = static_cast<std::uint32_t>(rows.end - zone.first_row);
   // The condition's own columns are read alone first; mostly no row is left, and the wide ones stay unread.
   const ColumnSet first = known.is_true() ? 0 : query_.predicate.core_columns();
-  const ColumnSet rest = query_.needed_columns & ~first;
+  const ColumnSet rest = needed_columns_ & ~first;
   const bool two_reads = first != 0 && rest != 0;
-  const auto narrow = read_zone(segment, number, zone, two_reads ? first : query_.needed_columns);
+  const auto narrow = read_zone(segment, number, zone, two_reads ? first : needed_columns_);
   if (!narrow)
     return narrow.error();
   if (!two_reads) {
-    stats_.payload_zones += (query_.needed_columns & column_payload) != 0 ? 1 : 0;
+    stats_.payload_zones += (needed_columns_ & column_payload) != 0 ? 1 : 0;
     for (std::uint32_t i = begin; i < end; ++i)
       WEIR_TRY(judge((*narrow)->row(i), known));
     return {};
@@ -223,6 +228,13 @@ Status ShardScan::judge(const EventView& event, Outcomes known) {
     if (!known.is_true())
       known = query_.predicate.evaluate(row_, false);
     if (!known.may_be_true())
+      return {};
+  }
+  if (removed_.any()) {
+    const auto removed = removed_.holds(event);
+    if (!removed)
+      return removed.error();
+    if (*removed)
       return {};
   }
   if (query_.fields.has_paths()) {

@@ -9,6 +9,7 @@
 #include "engine/query/control.hpp"
 #include "engine/query/partial.hpp"
 #include "engine/query/pruning.hpp"
+#include "engine/query/removed_rows.hpp"
 #include "engine/shard_view.hpp"
 
 #include <cstdint>
@@ -49,7 +50,9 @@ private:
   Pacer pacer_;
   Collector collector_;
   RowReader row_;
-  std::uint64_t row_work_; ///< A condition of thousands of terms must not outrun the deadline.
+  RemovedRows removed_;
+  ColumnSet needed_columns_ = 0; ///< The query's, and those that tell whether a row is removed.
+  std::uint64_t row_work_;       ///< A condition of thousands of terms must not outrun the deadline.
   QueryStats stats_;
 };
 

@@ -34,7 +34,7 @@ Status MemoryCatalog::publish_segment(const SegmentMeta& segment, std::uint64_t 
   return {};
 }
 
-Status MemoryCatalog::replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged) {
+Status MemoryCatalog::replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged, const Dropped&) {
   if (fail_with)
     return *fail_with;
   const auto first = std::search(state_.segments.begin(), state_.segments.end(), inputs.begin(), inputs.end());

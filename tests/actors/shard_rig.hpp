@@ -31,7 +31,7 @@ public:
   Status reserve_positions(Position until) override;
   Status publish_segment(const SegmentMeta& segment, std::uint64_t wal_cut_record,
                          std::uint64_t wal_first_file) override;
-  Status replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged) override;
+  Status replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged, const Dropped&) override;
   Status add_schema(const SchemaRecord&) override { return fail_with ? Status(*fail_with) : Status(); }
   Status close() override { return {}; }
 

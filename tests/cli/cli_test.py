@@ -84,7 +84,7 @@ class Cli(unittest.TestCase):
 
 class Usage(Cli):
     COMMANDS = ["init", "store", "import", "export", "replay", "tail", "query", "flush", "stats", "verify", "backup",
-                "restore", "salvage", "schema", "consumer"]
+                "restore", "salvage", "schema", "consumer", "context"]
 
     def test_help_lists_every_command_and_each_shows_an_example(self):
         out, _ = self.weir("--help")
@@ -114,7 +114,9 @@ class Usage(Cli):
                  ["query", self.data, "QUERY *", "--format", "xml"], ["stats", self.data, "--wrong"],
                  ["import", self.data, "-", "--event-id-field", "payload..key"],
                  ["import", self.data, "-", "--event-id-field", ""], ["export", self.data, "--format", "csv"],
-                 ["export", self.data, "--from", "yesterday"], ["export", self.data, "--source", ""]]
+                 ["export", self.data, "--from", "yesterday"], ["export", self.data, "--source", ""],
+                 ["context"], ["context", "erase", self.data, "c"], ["context", "truncate", self.data, "c"],
+                 ["context", "truncate", self.data, "c", "--before", "0"], ["context", "delete", self.data]]
         for case in cases:
             with self.subTest(case):
                 out, err = self.weir(*case, code=2)
@@ -680,6 +682,46 @@ class Replay(Cli):
                                   timeout=TIMEOUT_S)
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stderr.decode(), r"^weir: writing failed: .* \(standard output\)\n$")
+
+
+class Context(Cli):
+    def setUp(self):
+        super().setUp()
+        self.import_lines(*(line("c", n) for n in range(1, 6)), line("other", 1))
+
+    def test_truncated_and_deleted_events_are_in_no_answer_and_replay_says_which(self):
+        row, = self.rows("context", "truncate", self.data, "c", "--before", "3")
+        self.assertEqual({**row, "position": None}, {"context_id": "c", "removed_before": 3, "position": None,
+                                                     "durability": "synced", "already": False})
+        self.assertGreater(row["position"], 0)
+        out, err = self.weir("replay", self.data, "c")
+        self.assertEqual([json.loads(text)["sequence"] for text in out.splitlines()], [3, 4, 5])
+        self.assertEqual(err, "sequences 1 to 2 of c are removed\n")
+        self.assertEqual(self.rows("query", self.data, "QUERY * COUNT"), [{"count": 4}])
+        self.assertTrue(self.rows("context", "truncate", self.data, "c", "--before", "2")[0]["already"])
+        self.weir("flush", self.data)
+        self.assertEqual(self.rows("context", "delete", self.data, "c")[0]["removed_before"], 6)
+        self.assertEqual(self.weir("replay", self.data, "c"), ("", "sequences 1 to 5 of c are removed\n"))
+        self.weir("verify", self.data)
+        receipt, = self.rows("store", self.data, "--context", "c", "--type", "t", "--payload", "{}",
+                             "--expect", "no_context")
+        self.assertEqual(receipt["sequence"], 6)
+
+    def test_a_context_that_is_deleted_for_good_takes_nothing(self):
+        self.weir("context", "delete", self.data, "c", "--hard")
+        self.weir("store", self.data, "--context", "c", "--type", "t", "--payload", "{}", code=1,
+                  errors=r"deleted for good.*\(c\)")
+        self.assertTrue(self.rows("context", "delete", "--hard", self.data, "c")[0]["already"])
+
+    def test_names_of_commands_are_contexts_too(self):
+        for context in ("delete", "truncate", "context", "replay"):
+            with self.subTest(context):
+                self.import_lines(line(context, 1))
+                self.assertEqual(self.rows("context", "delete", self.data, context)[0]["removed_before"], 2)
+
+    def test_a_missing_directory_stays_missing(self):
+        self.weir("context", "delete", self.path("nowhere"), "c", code=1)
+        self.assertEqual(os.listdir(self.root), ["data"])
 
 
 class Query(Cli):

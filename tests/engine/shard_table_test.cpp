@@ -89,19 +89,19 @@ TEST_CASE("shard table: merged segments take their inputs' place, in order, and 
 TEST_CASE("shard table: memory knows last sequences for certain, or says that segments must be asked") {
   UnsealedBudget budget(1u << 20);
   ShardTable table(0, 1, budget, {});
-  CHECK(table.last_sequence_in_memory("new") == 0U); // no segments: certainly nothing
+  CHECK(table.head_in_memory("new")->last == 0U); // no segments: certainly nothing
   apply(table, "a", 1, 2);
-  CHECK(table.last_sequence_in_memory("a") == 2U);
+  CHECK(table.head_in_memory("a")->last == 2U);
   table.freeze();
-  CHECK(table.last_sequence_in_memory("a") == 2U);
+  CHECK(table.head_in_memory("a")->last == 2U);
   apply(table, "a", 3, 1);
-  CHECK(table.last_sequence_in_memory("a") == 3U);
+  CHECK(table.head_in_memory("a")->last == 3U);
   table.freeze();
   table.publish_segment(flushed(table));
-  CHECK(table.last_sequence_in_memory("a") == 3U);
+  CHECK(table.head_in_memory("a")->last == 3U);
   table.publish_segment(flushed(table));
-  CHECK_FALSE(table.last_sequence_in_memory("a").has_value());
-  CHECK_FALSE(table.last_sequence_in_memory("new").has_value());
+  CHECK_FALSE(table.head_in_memory("a").has_value());
+  CHECK_FALSE(table.head_in_memory("new").has_value());
   CHECK(table.recorded_at_max() == test::at_us(3));
 }
 

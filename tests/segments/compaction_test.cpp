@@ -99,7 +99,7 @@ TEST_CASE("merge: random neighbours become one segment with the same events, who
     const auto history = random_history(random, 2 + random() % 5, shape);
     const auto inputs = write_all(directory, history);
     const Rows expected = all_of(history);
-    const auto merged = directory.files.merge(inputs, 100, go_on);
+    const auto merged = merged_of(directory.files.merge(inputs, 100, go_on, {}));
     REQUIRE_MESSAGE(merged.ok(), to_string(merged.error()));
     const auto reader = directory.open(*merged);
     const Status verified = reader->verify();
@@ -116,7 +116,7 @@ TEST_CASE("merge: random neighbours become one segment with the same events, who
     const std::string content = directory.content(*merged);
     CHECK(files_of(directory).size() == inputs.size() + 1);
     REQUIRE(directory.files.remove(*merged).ok());
-    REQUIRE(directory.files.merge(inputs, 100, go_on).ok());
+    REQUIRE(merged_of(directory.files.merge(inputs, 100, go_on, {})).ok());
     CHECK(directory.content(*merged) == content);
   }
 }
@@ -126,12 +126,12 @@ TEST_CASE("merge: merging in steps gives the bytes of merging at once") {
   SegmentDirectory directory;
   const auto history = random_history(random, 4, {});
   const auto inputs = write_all(directory, history);
-  const auto left = directory.files.merge(std::span(inputs).first(2), 11, go_on);
-  const auto right = directory.files.merge(std::span(inputs).last(2), 12, go_on);
+  const auto left = merged_of(directory.files.merge(std::span(inputs).first(2), 11, go_on, {}));
+  const auto right = merged_of(directory.files.merge(std::span(inputs).last(2), 12, go_on, {}));
   REQUIRE((left.ok() && right.ok()));
   const SegmentMeta halves[] = {*left, *right};
-  const auto in_steps = directory.files.merge(halves, 13, go_on);
-  const auto at_once = directory.files.merge(inputs, 14, go_on);
+  const auto in_steps = merged_of(directory.files.merge(halves, 13, go_on, {}));
+  const auto at_once = merged_of(directory.files.merge(inputs, 14, go_on, {}));
   REQUIRE((in_steps.ok() && at_once.ok()));
   CHECK(*scan(*directory.open(*in_steps)) == *scan(*directory.open(*at_once)));
   CHECK(in_steps->file_bytes == at_once->file_bytes);
@@ -178,7 +178,7 @@ TEST_CASE("merge: reads past the cache, in large pieces, and keeps few bytes in 
   const auto inputs = write_all(directory, random_history(random, 3, shape));
   const auto reads = directory.fs->counters().of(io::Operation::read);
   const auto bytes = directory.fs->counters().read_bytes;
-  const auto merged = directory.files.merge(inputs, 9, go_on);
+  const auto merged = merged_of(directory.files.merge(inputs, 9, go_on, {}));
   REQUIRE(merged.ok());
   std::uint64_t file_bytes = merged->file_bytes;
   for (const SegmentMeta& input : inputs)
@@ -196,11 +196,11 @@ TEST_CASE("merge: neighbours that do not follow each other are refused, and leav
   SegmentDirectory directory;
   const auto inputs = write_all(directory, random_history(random, 3, {}));
   const SegmentMeta wrong_order[] = {inputs[1], inputs[0]};
-  CHECK(directory.files.merge(wrong_order, 9, go_on).code() == Errc::invalid_argument);
+  CHECK(merged_of(directory.files.merge(wrong_order, 9, go_on, {})).code() == Errc::invalid_argument);
   const SegmentMeta one_missing[] = {inputs[0], inputs[2]};
-  CHECK(directory.files.merge(one_missing, 9, go_on).code() == Errc::invalid_argument);
+  CHECK(merged_of(directory.files.merge(one_missing, 9, go_on, {})).code() == Errc::invalid_argument);
   const SegmentMeta twice[] = {inputs[0], inputs[0]};
-  CHECK(directory.files.merge(twice, 9, go_on).code() == Errc::invalid_argument);
+  CHECK(merged_of(directory.files.merge(twice, 9, go_on, {})).code() == Errc::invalid_argument);
   CHECK(files_of(directory).size() == 3);
 }
 
@@ -215,12 +215,12 @@ TEST_CASE("merge: damage in an input, wherever it is, is corruption that names t
     std::string bad = good;
     bad[at] = static_cast<char>(bad[at] ^ (1 << random() % 8));
     directory.overwrite(inputs[1], bad);
-    const auto merged = directory.files.merge(inputs, 9, go_on);
+    const auto merged = merged_of(directory.files.merge(inputs, 9, go_on, {}));
     if (merged.ok()) { // a part that is made anew: filters, position order, content hashes
       ++harmless;
       CHECK(*scan(*directory.open(*merged)) == [&] {
         directory.overwrite(inputs[1], good);
-        return *scan(*directory.open(*directory.files.merge(inputs, 10, go_on)));
+        return *scan(*directory.open(*merged_of(directory.files.merge(inputs, 10, go_on, {}))));
       }());
       CHECK(directory.fs->unlink(segment_path(0, 9)).ok());
       CHECK(directory.fs->unlink(segment_path(0, 10)).ok());
@@ -254,7 +254,7 @@ TEST_CASE("merge: what is read back from the new file decides: a byte that got l
       }
       return std::nullopt;
     });
-    CHECK(directory.files.merge(inputs, 9, go_on).code() == Errc::corruption);
+    CHECK(merged_of(directory.files.merge(inputs, 9, go_on, {})).code() == Errc::corruption);
     CHECK(files_of(directory).size() == 2);
   }
   CHECK(spoiled == 31);
@@ -273,7 +273,7 @@ TEST_CASE("merge: a new file that is whole in itself and differs from its inputs
   SegmentDirectory other;
   ++history[0][7].payload[100];
   const auto others = write_all(other, history);
-  const auto wrong = other.files.merge(others, 9, go_on);
+  const auto wrong = merged_of(other.files.merge(others, 9, go_on, {}));
   REQUIRE(wrong.ok());
   const std::string content = other.content(*wrong);
   bool swapped = false;
@@ -286,7 +286,7 @@ TEST_CASE("merge: a new file that is whole in itself and differs from its inputs
     }
     return std::nullopt;
   });
-  const auto merged = directory.files.merge(inputs, 9, go_on);
+  const auto merged = merged_of(directory.files.merge(inputs, 9, go_on, {}));
   REQUIRE(merged.code() == Errc::corruption);
   CHECK(merged.error().message == "a merged segment does not hold the events of its inputs");
   CHECK(files_of(directory).size() == 2);
@@ -298,7 +298,7 @@ TEST_CASE("merge: cancelled at any point it ends soon and leaves nothing behind"
   const auto inputs = write_all(directory, random_history(random, 3, {}));
   bool go = false;
   const MayGoOn while_go = [&]() -> Status { return go ? Status{} : fail(Errc::cancelled, "no more"); };
-  CHECK(directory.files.merge(inputs, 9, while_go).code() == Errc::cancelled);
+  CHECK(merged_of(directory.files.merge(inputs, 9, while_go, {})).code() == Errc::cancelled);
   CHECK(files_of(directory).size() == 3);
   go = true;
   directory.fs->set_hook([&](const io::Call& call) -> std::optional<Error> {
@@ -306,7 +306,7 @@ TEST_CASE("merge: cancelled at any point it ends soon and leaves nothing behind"
       go = false;
     return std::nullopt;
   });
-  CHECK(directory.files.merge(inputs, 9, while_go).code() == Errc::cancelled);
+  CHECK(merged_of(directory.files.merge(inputs, 9, while_go, {})).code() == Errc::cancelled);
   CHECK(files_of(directory).size() == 3);
 }
 
@@ -330,7 +330,7 @@ TEST_CASE("merge: with large payloads it asks every few MiB whether to go on, wh
       asked_writing = asked;
     return std::nullopt;
   });
-  REQUIRE(directory.files.merge(inputs, 9, [&] { return ++asked, Status{}; }).ok());
+  REQUIRE(merged_of(directory.files.merge(inputs, 9, [&] { return ++asked, Status{}; }, {})).ok());
   const std::uint64_t stretches = 40 * payload_bytes / asked_every;
   CHECK(asked_writing == stretches);
   CHECK(asked == 2 * stretches);
@@ -349,7 +349,7 @@ TEST_CASE("merge: an error at any call leaves no new segment, and the next attem
     directory.fs->set_hook([&](const io::Call&) -> std::optional<Error> {
       return ++calls == failing ? std::optional(fail(Errc::disk_full, "no space")) : std::nullopt;
     });
-    const auto merged = directory.files.merge(inputs, 7, go_on);
+    const auto merged = merged_of(directory.files.merge(inputs, 7, go_on, {}));
     directory.fs->set_hook({});
     failed = calls >= failing;
     if (failed && !merged.ok()) {
@@ -358,7 +358,7 @@ TEST_CASE("merge: an error at any call leaves no new segment, and the next attem
       CHECK(std::none_of(names.begin(), names.end(),
                          [](const std::string& name) { return name == "0000000000000007.seg"; }));
     }
-    const auto again = directory.files.merge(inputs, 8, go_on);
+    const auto again = merged_of(directory.files.merge(inputs, 8, go_on, {}));
     REQUIRE(again.ok());
     CHECK(*scan(*directory.open(*again)) == all_of(history));
   }

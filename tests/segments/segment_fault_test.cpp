@@ -196,7 +196,7 @@ TEST_CASE("segment files: segments that no single one could hold are not merged"
   SegmentDirectory directory;
   const Rows rows = some_rows(36);
   std::vector<SegmentMeta> inputs = {directory.write(rows, 1), directory.write(rows, 2)};
-  const auto merged = [&] { return directory.files.merge(inputs, 3, [] { return Status{}; }).code(); };
+  const auto merged = [&] { return merged_of(directory.files.merge(inputs, 3, [] { return Status{}; }, {})).code(); };
   inputs[1].event_count = segment_rows_max - inputs[0].event_count + 1;
   CHECK(merged() == Errc::too_large);
   inputs[1].event_count -= 1; // just as many as fit: now the file is looked at, which holds fewer

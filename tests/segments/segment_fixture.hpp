@@ -97,6 +97,11 @@ struct SegmentDirectory {
   SegmentFiles files;
 };
 
+/// The new segment of a merge, whatever was left out.
+[[nodiscard]] inline Result<SegmentMeta> merged_of(const Result<MergedSegment>& merged) {
+  return merged ? Result<SegmentMeta>(merged->meta) : Result<SegmentMeta>(merged.error());
+}
+
 /// All rows through the zones, with the wanted columns.
 Result<Rows> scan(const SegmentReader& reader, ColumnSet columns = columns_all);
 /// All rows of a context by steps of `bounds`.

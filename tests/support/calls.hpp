@@ -70,6 +70,28 @@ namespace weir::test {
   return command;
 }
 
+/// A numbered call that removes the events of a context below `first_live`.
+[[nodiscard]] inline std::string encoded_removal(std::string_view context_id, Sequence next_sequence,
+                                                 Sequence first_live, bool closes = false, Position position = 1,
+                                                 Timestamp recorded_at = at_us(7)) {
+  std::string encoded;
+  encode_removal(context_id, first_live, closes, encoded);
+  const CallNumbers numbers{next_sequence, position, recorded_at};
+  std::string call(numbered_call_bytes(encoded.size(), numbers), '\0');
+  number_call(encoded, numbers, call.data());
+  return call;
+}
+
+/// A command that removes the events of a context below `before`.
+[[nodiscard]] inline StorePtr removal(std::string_view context_id, Sequence before, bool closes = false,
+                                      Completion done = {}) {
+  auto command = std::make_unique<StoreCommand>();
+  command->context_id = context_id;
+  command->removal = RemovalRequest{before, closes};
+  command->done = std::move(done);
+  return command;
+}
+
 /// Applies calls as one group, the way the log does.
 inline void apply_calls(Memtable& memtable, std::vector<std::string> calls, std::uint64_t first_record = 1) {
   const auto owner = std::make_shared<const std::vector<std::string>>(std::move(calls));

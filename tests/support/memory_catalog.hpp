@@ -60,7 +60,7 @@ public:
                 segment);
     return {};
   }
-  Status replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged) override {
+  Status replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged, const Dropped&) override {
     if (disk_->before_replace)
       WEIR_TRY(disk_->before_replace());
     const std::lock_guard lock(disk_->mutex);

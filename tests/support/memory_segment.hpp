@@ -70,6 +70,9 @@ public:
     EventView event;
     while (events.next(event))
       add(event);
+    ContextMark mark;
+    for (std::string_view context_id; events.next_mark(context_id, mark);)
+      marks_.emplace(context_id, mark);
   }
   explicit MemorySegment(std::span<const EventView> events) {
     for (const EventView& event : events)
@@ -138,6 +141,13 @@ public:
         all.push_back(event.view());
     return run_of(std::move(all), rows_, range, bounds);
   }
+  Result<bool> has_marks() const override { return !marks_.empty(); }
+  Result<std::optional<ContextMark>> find_mark(std::string_view context_id) const override {
+    if (fail_with)
+      return *fail_with;
+    const auto found = marks_.find(context_id);
+    return found == marks_.end() ? std::optional<ContextMark>() : std::optional(found->second);
+  }
   Result<std::span<const std::string>> types() const override { return fail(Errc::unsupported, "no columns here"); }
   Result<std::span<const ZoneMeta>> zones() const override { return fail(Errc::unsupported, "no columns here"); }
   Result<std::shared_ptr<const ZoneRows>> read_zone(std::size_t, ColumnSet) const override {
@@ -158,6 +168,7 @@ private:
   }
 
   std::shared_ptr<Rows> rows_ = std::make_shared<Rows>();
+  std::map<std::string, ContextMark, std::less<>> marks_;
   SegmentMeta meta_;
 };
 

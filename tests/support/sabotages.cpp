@@ -146,6 +146,13 @@ constexpr std::array texts = {
                  "a strict schema takes fields that it does not know"},
     SabotageText{Sabotage::publish_schema_before_commit, "publish_schema_before_commit",
                  "stores are judged by a schema that is not durable yet"},
+    SabotageText{Sabotage::forget_tombstone, "forget_tombstone", "a context that is deleted for good takes stores"},
+    SabotageText{Sabotage::hide_removed_range, "hide_removed_range",
+                 "a replay passes over removed events without saying so"},
+    SabotageText{Sabotage::lose_marks_in_merge, "lose_marks_in_merge",
+                 "a merge forgets what was truncated and deleted"},
+    SabotageText{Sabotage::drop_one_too_many, "drop_one_too_many",
+                 "a merge leaves out the first event that is not removed"},
 };
 static_assert(texts.size() + 1 == static_cast<std::size_t>(Sabotage::count), "every sabotage has its text");
 static_assert([] {

@@ -28,7 +28,9 @@ public:
     return {};
   }
   Status publish_segment(const SegmentMeta&, std::uint64_t, std::uint64_t) override { return refused(); }
-  Status replace_segments(std::span<const SegmentMeta>, const SegmentMeta&) override { return refused(); }
+  Status replace_segments(std::span<const SegmentMeta>, const SegmentMeta&, const Dropped&) override {
+    return refused();
+  }
   Status add_schema(const SchemaRecord&) override { return refused(); }
   Status close() override { return {}; }
 

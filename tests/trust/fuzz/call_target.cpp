@@ -56,7 +56,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   require(events.size() == header.events && bytes <= call.size(), "a call holds what it says");
   std::string encoded;
-  encode_call(header.context_id, events, encoded);
+  if (header.events == 0)
+    encode_removal(header.context_id, header.first_live, header.closes, encoded);
+  else
+    encode_call(header.context_id, events, encoded);
   const CallNumbers numbers{header.first_sequence, header.first_position, header.recorded_at};
   std::string again(numbered_call_bytes(encoded.size(), numbers), '\0');
   number_call(encoded, numbers, again.data());

@@ -59,9 +59,20 @@ std::string call_of(const std::string& context, Sequence first, Position positio
   return call;
 }
 
+std::string removal_of(std::string_view context, Sequence next, Sequence first_live, bool closes) {
+  std::string encoded;
+  encode_removal(context, first_live, closes, encoded);
+  const CallNumbers numbers{next, 70'000, Timestamp(std::chrono::microseconds(1'700'000'000'000'000))};
+  std::string call(numbered_call_bytes(encoded.size(), numbers), '\0');
+  number_call(encoded, numbers, call.data());
+  return call;
+}
+
 void add_calls(const Corpus& corpus) {
   corpus.add("call", "one", call_of("order-1", 1, 1, 1));
   corpus.add("call", "several", call_of("order-2", 300, 70'000, 4));
+  corpus.add("call", "truncation", removal_of("order-2", 300, 200, false));
+  corpus.add("call", "deletion", removal_of("order-2", 300, 300, true));
 }
 
 enum class LogEnd { sealed, open, abandoned };

@@ -139,12 +139,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   // Merging reads it on another path.
   const SegmentMeta inputs[] = {segment.meta};
-  const auto merged = files.merge(inputs, 2, [] { return Status(); });
+  const auto merged = files.merge(inputs, 2, [] { return Status(); }, {});
   if (!whole && merged.code() == Errc::invalid_argument)
     return 0; // a position twice, say
   if (!taken(merged, whole))
     return 0;
-  const auto again = files.open(*merged);
+  const auto again = files.open(merged->meta);
   require(again.ok() && (*again)->verify().ok(), "a merged segment is whole");
   Lines merged_lines;
   std::map<std::string, Lines> ignored;

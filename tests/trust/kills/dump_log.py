@@ -6,10 +6,11 @@ what the engine reads back can be compared with somebody else's opinion. Changes
 be dead, or alive and idle.
 
 Without an option it prints each shard's files and where they end; --records adds every group and record, --events prints
-only the events that no segment holds yet, one a line, tab separated (\\t, \\n and \\\\ inside a field are escaped):
+only the events and removals that no segment holds yet, one a line, tab separated (\\t, \\n and \\\\ inside a field are escaped):
 
   shard     SHARD FIRST_FILE CUT_RECORD POSITION_MAX LAST_RECORD
   event     SHARD RECORD CONTEXT SEQUENCE POSITION RECORDED_AT TYPE TIMESTAMP EVENT_ID METADATA PAYLOAD
+  removal   SHARD RECORD CONTEXT NEXT_SEQUENCE POSITION RECORDED_AT FIRST_LIVE CLOSES
   end       SHARDS EVENTS                                        what was printed; missing if there was damage
 
 POSITION_MAX is the highest position in the shard's segments: events up to it are there, those above must be here. Times
@@ -46,6 +47,7 @@ FileHeader = collections.namedtuple(
     "FileHeader", "magic version shard number predecessor predecessor_last_record first_record file_bytes check")
 GroupHeader = collections.namedtuple("GroupHeader", "magic records first_record group_bytes raw_bytes synced_offset check")
 Seal = collections.namedtuple("Seal", "magic zero last_record records successor check")
+Removal = collections.namedtuple("Removal", "context next_sequence position recorded_at first_live closes")
 Event = collections.namedtuple("Event", "context sequence position recorded_at type timestamp event_id metadata payload")
 
 
@@ -151,12 +153,17 @@ def decode_record(body):
 
 
 def decode_call(body):
-    """The events of one call."""
+    """The events of one call, or its removal."""
     take = Cursor(body)
     sequence, position, recorded_at, count = take.varint(), take.varint(), take.i64(), take.varint()
     context = take.bytes(take.varint()).decode()
-    if not count or not sequence or not context:
-        raise Malformed("a call without events, sequence or context")
+    if not sequence or not context:
+        raise Malformed("a call without sequence or context")
+    if not count:
+        removal = Removal(context, sequence, position, recorded_at, take.varint(), take.varint())
+        if take.at != take.end or not 1 <= removal.first_live <= sequence or removal.closes > 1:
+            raise Malformed("a removal that is not as one is written")
+        return [removal]
     events = []
     for i in range(count):
         shape, id_bytes, metadata_bytes, payload_bytes = take.varint(), take.varint(), take.varint(), take.varint()
@@ -451,8 +458,9 @@ def print_events(catalog, logs, out):
                 except (Malformed, UnicodeDecodeError) as error:
                     raise Damage(f"{file.name}: record {record} is no call: {error}") from None
                 for event in events:
-                    count += 1
-                    print("event", shard, record, *(escaped(str(field)) for field in event), sep="\t", file=out)
+                    kind = "event" if isinstance(event, Event) else "removal"
+                    count += kind == "event"
+                    print(kind, shard, record, *(escaped(str(field)) for field in event), sep="\t", file=out)
     print("end", len(catalog.shards), count, sep="\t", file=out)
 
 
@@ -480,8 +488,11 @@ def print_records(file, cut_record, out):
             body = file.records[record - file.header.first_record]
             try:
                 events = decode_record(body)
-                what = f"context {escaped(events[0].context)}, {len(events)} events from sequence {events[0].sequence}, " \
-                       f"position {events[0].position}"
+                what = f"context {escaped(events[0].context)}, position {events[0].position}, "
+                if isinstance(events[0], Removal):
+                    what += f"{'closed' if events[0].closes else 'events removed'} before sequence {events[0].first_live}"
+                else:
+                    what += f"{len(events)} events from sequence {events[0].sequence}"
             except (Malformed, UnicodeDecodeError) as error:
                 what = f"no call: {error}"
             print(f"      {record}: {what}{', in a segment' if record <= cut_record else ''}", file=out)

@@ -126,6 +126,10 @@ Sequence CallsUnderWay::acknowledged(const std::string& context) const {
 }
 
 void CallsUnderWay::judge(Reference& reference, const Call& call, const Result<Receipt>& answer) {
+  if (answer.code() == Errc::context_deleted && !reference.closed(call.context))
+    throw Mismatch(call.context + ": was never deleted for good");
+  if (answer.code() == Errc::context_deleted)
+    return;
   if (answer.ok() && call.events.empty())
     reference.judged(call.context, call.expect, answer->last_sequence(), call.at_least, nullptr);
   else if (answer.ok())
@@ -149,7 +153,8 @@ std::size_t CallsUnderWay::settle(Reference& reference, bool closing) {
                             weir::to_string(answer->durability), weir::to_string(calls[i].durability)));
     if (answer.ok() && answer->events != 0 && !answer->duplicate)
       stored.emplace_back(*answer, i);
-    else if (answer.ok() || answer.code() == Errc::sequence_conflict || answer.code() == Errc::event_id_conflict)
+    else if (answer.ok() || answer.code() == Errc::sequence_conflict || answer.code() == Errc::event_id_conflict ||
+             answer.code() == Errc::context_deleted)
       others.emplace_back(answer, i);
     else if ((calls[i].may_be_refused && answer.code() == Errc::overloaded) ||
              (closing && answer.code() == Errc::closing))
@@ -166,7 +171,7 @@ std::size_t CallsUnderWay::settle(Reference& reference, bool closing) {
     if (!first && entry->second > i)
       throw Mismatch(format("{} sequence {}: overtook a call made before it", call.context, receipt.sequence));
     entry->second = i;
-    if (!call.expect.holds(receipt.sequence - 1))
+    if (!call.expect.holds(receipt.sequence - 1, reference.first_live(call.context)) || reference.closed(call.context))
       throw Mismatch(format("{} sequence {}: stored, though {} was expected", call.context, receipt.sequence,
                             weir::to_string(call.expect)));
     const Durability safe_as = call.too_late ? Durability::buffered : receipt.durability;

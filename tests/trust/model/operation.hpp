@@ -35,8 +35,9 @@ enum class Kind : std::uint8_t {
   together,  ///< One call for several contexts, with expectations and a condition.
   define,    ///< A schema's next version, or one that is there; and stores that it refuses.
   restore,   ///< A backup of the running engine takes its place.
+  remove,    ///< Truncates or deletes a context, at times for good.
 };
-inline constexpr std::size_t kind_count = 20;
+inline constexpr std::size_t kind_count = 21;
 [[nodiscard]] std::string_view to_string(Kind kind) noexcept;
 
 struct Operation {

@@ -126,6 +126,7 @@ std::uint64_t find_planted(std::uint64_t run_seed) {
       {"a bound of a backward replay", Mistake::backward_from_excluded},
       {"a count that forgets its condition", Mistake::uncounted_condition},
       {"event ids that are forgotten", Mistake::ids_are_forgotten},
+      {"removals that are ignored", Mistake::removals_are_ignored},
   };
   for (const auto& [what, mistake] : mistakes)
     find_in_sequences(run_seed, mistake, what);

@@ -42,6 +42,40 @@ void Reference::stored(ShardId shard_id, Events events, const Receipt& receipt, 
     shard.synced = shard.calls.size();
 }
 
+void Reference::removed(ShardId shard_id, const std::string& context, Sequence before, bool closes,
+                        const Removal& answer, Timestamp now) {
+  Mark& mark = marks_[context];
+  const Sequence first_live = std::clamp<Sequence>(before, 1, length(context) + 1);
+  const bool already = mark.closed || (!closes && first_live <= mark.first_live);
+  const std::string who = format("{}: removed before {}", context, first_live);
+  if (answer.removed_before != first_live || answer.durability != Durability::synced)
+    throw Mismatch(format("{}, and told so before {}, {}", who, answer.removed_before, to_string(answer.durability)));
+  // What was removed long ago need not be known to who removes less.
+  if (answer.already ? !already : mark.closed)
+    throw Mismatch(format("{}, already: {}", who, answer.already));
+  if (answer.already ? answer.position != 0 : answer.position <= position_max_)
+    throw Mismatch(format("{}, at position {} after {}", who, answer.position, position_max_));
+  position_max_ = std::max(position_max_, answer.position);
+  mark.first_live = std::max(mark.first_live, first_live);
+  mark.closed |= closes;
+  Shard& shard = shards_.at(shard_id);
+  shard.written = shard.synced = shard.calls.size();
+  if (answer.already)
+    return;
+  shard.recorded_at_max = std::max(shard.recorded_at_max, now);
+  shard.removed_at_max = shard.recorded_at_max;
+}
+
+Sequence Reference::first_live(const std::string& context) const {
+  const auto found = marks_.find(context);
+  return found == marks_.end() || mistake_ == Mistake::removals_are_ignored ? 1 : found->second.first_live;
+}
+
+bool Reference::closed(const std::string& context) const {
+  const auto found = marks_.find(context);
+  return found != marks_.end() && found->second.closed;
+}
+
 void Reference::all_safe() {
   for (Shard& shard : shards_)
     shard.written = shard.synced = shard.calls.size();
@@ -53,7 +87,7 @@ void Reference::crashed(Crash crash, const std::map<std::string, Sequence>& leng
                                     ? std::max(shard.written, shard.synced)
                                     : shard.synced;
     std::size_t survivors = 0;
-    shard.recorded_at_max = {};
+    shard.recorded_at_max = shard.removed_at_max;
     for (std::size_t i = 0; i < shard.calls.size(); ++i) {
       const Call& call = shard.calls[i];
       const auto found = lengths.find(call.context);
@@ -96,6 +130,14 @@ std::uint64_t Reference::events_of(ShardId shard) const {
   return events;
 }
 
+std::uint64_t Reference::removed_of(ShardId shard) const {
+  std::uint64_t events = 0;
+  for (const Call& call : shards_.at(shard).calls)
+    if (const Sequence first = first_live(call.context); first > call.first)
+      events += std::min(first - call.first, call.events);
+  return events;
+}
+
 std::vector<const test::StoredEvent*> Reference::replay(const std::string& context,
                                                         const ReplayOptions& options) const {
   std::vector<const test::StoredEvent*> answer;
@@ -103,8 +145,8 @@ std::vector<const test::StoredEvent*> Reference::replay(const std::string& conte
   if (found == contexts_.end())
     return answer;
   const Events& events = found->second;
-  const Sequence from =
-      std::max<Sequence>(options.from, 1) + (options.backward && mistake_ == Mistake::backward_from_excluded ? 1 : 0);
+  const Sequence from = std::max(options.from, first_live(context)) +
+                        (options.backward && mistake_ == Mistake::backward_from_excluded ? 1 : 0);
   const Sequence to = std::min<Sequence>(options.to, events.size());
   for (Sequence i = from; i <= to && (options.limit == 0 || answer.size() < options.limit); ++i) {
     const test::StoredEvent& event = events[(options.backward ? to - (i - from) : i) - 1].event;
@@ -122,7 +164,8 @@ std::vector<std::vector<Value>> Reference::query(Query query) const {
   for (const auto& [name, context] : contexts_)
     if (!query.context_id || *query.context_id == name)
       for (const test::KnownEvent& known : context)
-        events.push_back(&known);
+        if (known.event.sequence >= first_live(name))
+          events.push_back(&known);
   std::sort(events.begin(), events.end(),
             [](const auto* a, const auto* b) { return a->event.position < b->event.position; });
   return test::reference_rows(query, events);

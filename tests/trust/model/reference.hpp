@@ -7,6 +7,7 @@
 #include <weir/event.hpp>
 #include <weir/expectation.hpp>
 #include <weir/query.hpp>
+#include <weir/removal.hpp>
 #include <weir/replay_options.hpp>
 #include <weir/result.hpp>
 
@@ -35,6 +36,7 @@ enum class Mistake : std::uint8_t {
   backward_from_excluded,
   uncounted_condition,
   ids_are_forgotten,
+  removals_are_ignored,
 };
 
 enum class Crash : std::uint8_t { power_cut, kill };
@@ -59,6 +61,13 @@ public:
   /// had come to `current`. Of the context `at_least` had been acknowledged before the call was made.
   void judged(const std::string& context, Expectation expect, Sequence current, Sequence at_least,
               const Error* error) const;
+  /// The context was truncated, or deleted: every event below `before` is gone, and what the shard stored so far is
+  /// synced. `closes`: for good.
+  void removed(ShardId shard, const std::string& context, Sequence before, bool closes, const Removal& answer,
+               Timestamp now);
+  /// The first sequence that is not removed.
+  [[nodiscard]] Sequence first_live(const std::string& context) const;
+  [[nodiscard]] bool closed(const std::string& context) const;
   /// All there is survives a crash: after a flush, a clean close, a recovery.
   void all_safe();
   /// After a crash `lengths` events are left of each context: throws unless that is whole calls, a beginning of each
@@ -68,6 +77,8 @@ public:
   [[nodiscard]] const std::map<std::string, Events>& contexts() const { return contexts_; }
   [[nodiscard]] Sequence length(const std::string& context) const;
   [[nodiscard]] std::uint64_t events_of(ShardId shard) const;
+  /// How many of these are removed: they may still take space.
+  [[nodiscard]] std::uint64_t removed_of(ShardId shard) const;
   [[nodiscard]] std::vector<const test::StoredEvent*> replay(const std::string& context,
                                                              const ReplayOptions& options) const;
   [[nodiscard]] std::vector<std::vector<Value>> query(Query query) const;
@@ -91,10 +102,17 @@ private:
     std::vector<Call> calls;
     std::size_t written = 0, synced = 0; ///< So many calls survive a kill, a power cut.
     Timestamp recorded_at_max{};
+    Timestamp removed_at_max{}; ///< Of removals alone, which no crash takes.
   };
 
   std::vector<Shard> shards_;
+  struct Mark {
+    Sequence first_live = 1;
+    bool closed = false;
+  };
+
   std::map<std::string, Events> contexts_;
+  std::map<std::string, Mark> marks_;
   Mistake mistake_;
   Position position_max_ = 0;
 };

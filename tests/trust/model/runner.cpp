@@ -36,6 +36,7 @@ void Tally::add(const Tally& other) noexcept {
   retries += other.retries;
   checks += other.checks;
   definitions += other.definitions;
+  removals += other.removals;
   replays += other.replays;
   queries += other.queries;
   rows += other.rows;
@@ -51,23 +52,15 @@ void Tally::add(const Tally& other) noexcept {
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> Tally::figures() const {
-  return {{"store_calls", calls},
-          {"events_stored", events},
-          {"calls_refused", refused},
-          {"retries", retries},
-          {"checks", checks},
-          {"together", together},
-          {"definitions", definitions},
-          {"replays", replays},
-          {"queries", queries},
-          {"query_rows", rows},
-          {"bad_inputs", bad_inputs},
-          {"flushes", flushes},
-          {"segments_flushed", segments_flushed},
-          {"merges", segments_merged},
-          {"reopens", reopens},
-          {"power_cuts", power_cuts},
-          {"process_kills", kills},
+  return {{"store_calls", calls},      {"events_stored", events},
+          {"calls_refused", refused},  {"retries", retries},
+          {"checks", checks},          {"removals", removals},
+          {"together", together},      {"definitions", definitions},
+          {"replays", replays},        {"queries", queries},
+          {"query_rows", rows},        {"bad_inputs", bad_inputs},
+          {"flushes", flushes},        {"segments_flushed", segments_flushed},
+          {"merges", segments_merged}, {"reopens", reopens},
+          {"power_cuts", power_cuts},  {"process_kills", kills},
           {"restores", restores}};
 }
 
@@ -128,6 +121,7 @@ void Runner::play(const Operation& operation) {
   case Kind::check: check(); break;
   case Kind::together: together(); break;
   case Kind::define: define(); break;
+  case Kind::remove: remove(); break;
   case Kind::wait: settle(); break;
   case Kind::replay: replay(); break;
   case Kind::push: push(); break;
@@ -253,6 +247,24 @@ void Runner::check() {
   make_call(context, {}, {.manner = pick(random_, 2) == 0 ? Manner::ticket : Manner::waiting, .expect = expect});
 }
 
+void Runner::remove() {
+  settle(); // the reference is told of removals in their order
+  ++tally_.removals;
+  const std::string context = random_context();
+  const Sequence length = reference_->length(context);
+  // For good only where many are left, and at times one that never was.
+  const bool closes = contexts_ >= 13 && pick(random_, 8) == 0;
+  const bool all = closes || pick(random_, 4) == 0;
+  const Sequence before = all ? sequence_max : pick(random_, length + 2);
+  note(format("{} {} before {}", closes ? "delete" : "truncate", context, before));
+  const auto removal = closes ? engine_->delete_context(context, Deletion::hard)
+                       : all  ? engine_->delete_context(context)
+                              : engine_->truncate_context(context, before);
+  if (!removal)
+    throw Mismatch(format("removing from {}: {}", context, to_string(removal.error())));
+  reference_->removed(engine_->shard_of(context), context, before, closes, *removal, clock_->now());
+}
+
 void Runner::flush() {
   settle();
   note("flush");
@@ -348,7 +360,9 @@ void Runner::crash(Crash kind) {
   for (const auto& [context, events] : reference_->contexts()) {
     auto stream = engine_->replay(context);
     expect(stream.ok(), context + ": no replay after a crash");
+    // What was removed was safe by then.
     Sequence& length = lengths[context];
+    length = reference_->first_live(context) - 1;
     while (true) {
       const auto batch = stream->next();
       if (!batch)

@@ -27,9 +27,9 @@ namespace weir::trust {
 
 /// What was played, in figures that can be added up.
 struct Tally {
-  std::uint64_t operations = 0, calls = 0, events = 0, refused = 0, retries = 0, checks = 0, definitions = 0,
-                replays = 0, queries = 0, rows = 0, bad_inputs = 0, flushes = 0, reopens = 0, power_cuts = 0, kills = 0,
-                segments_flushed = 0, segments_merged = 0, together = 0, restores = 0;
+  std::uint64_t operations = 0, calls = 0, events = 0, refused = 0, retries = 0, checks = 0, removals = 0,
+                definitions = 0, replays = 0, queries = 0, rows = 0, bad_inputs = 0, flushes = 0, reopens = 0,
+                power_cuts = 0, kills = 0, segments_flushed = 0, segments_merged = 0, together = 0, restores = 0;
   void add(const Tally& other) noexcept;
   [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> figures() const;
 };
@@ -77,6 +77,7 @@ private:
   void define();
   /// What was defined last is in force, and refuses what it should.
   void check_schema();
+  void remove();
   void replay();
   void push();
   void query();

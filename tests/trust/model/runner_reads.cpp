@@ -73,6 +73,7 @@ void Runner::check_replay(const std::string& context, const ReplayOptions& optio
                           const std::vector<const test::StoredEvent*>& expected) {
   ++tally_.replays;
   Expectation comparison("replay of " + context, options, expected);
+  std::optional<SequenceGap> removed;
   auto stream = engine_->replay(context, options);
   if (!stream)
     throw Mismatch(format("replay of {}: {}", context, to_string(stream.error())));
@@ -80,11 +81,17 @@ void Runner::check_replay(const std::string& context, const ReplayOptions& optio
     const auto batch = stream->next();
     if (!batch)
       throw Mismatch(format("replay of {}: {}", context, to_string(batch.error())));
+    if (batch->removed())
+      removed = batch->removed();
     if (batch->empty())
       break;
     comparison.take(*batch);
   }
   comparison.end();
+  const SequenceGap gap{std::max<Sequence>(options.from, 1), std::min(options.to, reference_->first_live(context) - 1)};
+  if (options.limit == 0)
+    expect(removed == (gap.first <= gap.last ? std::optional(gap) : std::nullopt),
+           format("replay of {}: what is removed is hidden, or what is not is said to be", context));
   const auto again = stream->next();
   expect(again.ok() && again->empty(), "a replay goes on behind its end");
 }
@@ -101,7 +108,8 @@ void Runner::replay() {
   note("replay while stores are under way: " + context);
   ++tally_.replays;
   const Sequence length = reference_->length(context);
-  Glimpse glimpse{context, length > 50 ? length - 50 : 1, std::max(calls_.acknowledged(context), length), {}};
+  const Sequence from = std::max(reference_->first_live(context), length > 50 ? length - 50 : Sequence{1});
+  Glimpse glimpse{context, from, std::max(calls_.acknowledged(context), length), {}};
   auto stream = engine_->replay(context, {.from = glimpse.from});
   expect(stream.ok(), "no replay");
   while (true) {
@@ -203,9 +211,11 @@ void Runner::stats() {
   note("stats");
   for (const ShardStats& shard : stats.shards) {
     const std::uint64_t events = reference_->events_of(shard.shard);
-    expect(shard.memtable_events + shard.segment_events == events,
-           format("shard {}: {} events in memory and {} in segments, expected {} in all", shard.shard,
-                  shard.memtable_events, shard.segment_events, events));
+    const std::uint64_t removed = reference_->removed_of(shard.shard);
+    const std::uint64_t held = shard.memtable_events + shard.segment_events;
+    expect(held <= events && held + removed >= events,
+           format("shard {}: {} events in memory and {} in segments, expected {}, of which {} are removed", shard.shard,
+                  shard.memtable_events, shard.segment_events, events, removed));
     expect(shard.events_stored == events - events_at_open_[shard.shard],
            format("shard {}: {} events stored since open, expected {}", shard.shard, shard.events_stored,
                   events - events_at_open_[shard.shard]));

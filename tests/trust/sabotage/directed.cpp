@@ -105,6 +105,10 @@ constexpr std::array table = {
     Directed{Sabotage::check_first_event_only, cases("engine", "schema registry: every event*")},
     Directed{Sabotage::ignore_unknown_fields, cases("engine", "schema: a payload that fits*")},
     Directed{Sabotage::publish_schema_before_commit, cases("engine", "schema registry: a definition is in force*")},
+    Directed{Sabotage::forget_tombstone, cases("engine", "shard state: a context that is deleted for good*")},
+    Directed{Sabotage::hide_removed_range, cases("engine", "replay: what is removed*")},
+    Directed{Sabotage::lose_marks_in_merge, cases("segments", "merge: marks*")},
+    Directed{Sabotage::drop_one_too_many, cases("segments", "merge: removed events*")},
 };
 static_assert(table.size() + 1 == static_cast<std::size_t>(Sabotage::count), "every mistake has its test");
 static_assert([] {

@@ -207,11 +207,18 @@ void check_goes_on(PlainEngine& engine, const Ledger& ledger, const Shown& befor
   }
 }
 
+/// Whether somebody asked for the context to be deleted for good.
+bool closed(const Ledger& ledger, const std::string& context_id) {
+  return std::any_of(ledger.removals().begin(), ledger.removals().end(), [&](const AskedRemoval& removal) {
+    return removal.request.closes && removal.context_id == context_id;
+  });
+}
+
 /// Makes every call with event ids again: what is there answers its place, what is not is stored.
 void check_retries(PlainEngine& engine, const Ledger& ledger, const CallSet& there) {
   for (std::size_t number = 0; number < ledger.calls().size(); ++number) {
     const StoredCall& call = ledger.calls()[number];
-    if (!call.ids)
+    if (!call.ids || closed(ledger, call.context_id))
       continue;
     const Rows before = replay(engine.shard(call.shard).table->view(), call.context_id);
     std::optional<Result<Receipt>> answer;
@@ -234,6 +241,36 @@ void check_retries(PlainEngine& engine, const Ledger& ledger, const CallSet& the
 
 } // namespace
 
+namespace {
+
+/// What was removed and answered is removed for ever, and nothing else is.
+void check_mark(const std::string& context_id, const ContextMark& mark, const Ledger& ledger) {
+  Sequence most = 1;
+  bool closes = false;
+  for (const AskedRemoval& removal : ledger.removals()) {
+    if (removal.context_id != context_id)
+      continue;
+    most = std::max(most, removal.request.before);
+    closes |= removal.request.closes;
+    if (!removal.answer || !removal.answer->ok())
+      continue;
+    need((*removal.answer)->durability == Durability::synced, "I12: a removal is not answered as synced");
+    need(mark.first_live >= (*removal.answer)->sequence && (mark.closed || !removal.request.closes),
+         "I12: a removal of " + context_id + " is forgotten");
+  }
+  need(mark.first_live <= most && (closes || !mark.closed),
+       "I12: of " + context_id + " is removed what nobody removed");
+}
+
+/// Rows that queries must give.
+Rows live_rows(const ContextRows& read) {
+  Rows live = read.rows;
+  std::erase_if(live, [&](const Row& row) { return row.sequence < read.mark.first_live; });
+  return live;
+}
+
+} // namespace
+
 void check_context(const std::string& context_id, const Rows& rows, const Ledger& ledger, CallSet& found) {
   check_order(context_id, rows);
   match_calls(context_id, rows, ledger, found);
@@ -243,6 +280,13 @@ Shown compare(const std::map<std::string, ContextRows>& contexts, const Ledger& 
   Shown shown;
   std::map<ShardId, std::set<Position>> given;
   for (const auto& [context, read] : contexts) {
+    check_mark(context, read.mark, ledger);
+    if (read.mark != ContextMark{})
+      shown.hash = hash64(context, shown.hash ^ read.mark.first_live ^ (read.mark.closed ? 1U << 31U : 0U));
+    if (read.rows.empty() && read.mark.closed) // a merge has left them out
+      for (std::size_t number = 0; number < ledger.calls().size(); ++number)
+        if (ledger.calls()[number].context_id == context)
+          shown.calls.set(number);
     if (read.rows.empty())
       continue;
     check_context(context, read.rows, ledger, shown.calls);
@@ -268,7 +312,11 @@ Shown read_all(const PlainEngine& engine, const Ledger& ledger) {
   const auto shard_of = [&](const std::string& context) { return engine.parts.router->shard_of(context); };
   return read_all({.shard_of = shard_of,
                    .replay = [&](const std::string& context) { return replay(views[shard_of(context)], context); },
-                   .query = [&](const Query& query) { return query::run(query, views, {}); }},
+                   .query = [&](const Query& query) { return query::run(query, views, {}); },
+                   .mark =
+                       [&](const std::string& context) {
+                         return must(find_mark(views[shard_of(context)], context), "the mark of " + context);
+                       }},
                   ledger);
 }
 
@@ -277,14 +325,18 @@ Shown read_all(const Reader& reader, const Ledger& ledger) {
   std::map<std::string, ContextRows> contexts;
   for (const StoredCall& call : ledger.calls())
     contexts[call.context_id];
+  for (const AskedRemoval& removal : ledger.removals())
+    contexts[removal.context_id];
   for (const auto& [context, rows] : queried)
     contexts[context];
   for (auto& [context, read] : contexts) {
     read.shard = reader.shard_of(context);
     read.rows = reader.replay(context);
+    if (reader.mark)
+      read.mark = reader.mark(context);
     const auto same = queried.find(context);
-    need(same == queried.end() ? read.rows.empty() : read.rows == same->second,
-         "I6: query and replay of " + context + " differ");
+    const Rows live = live_rows(read);
+    need(same == queried.end() ? live.empty() : live == same->second, "I6: query and replay of " + context + " differ");
   }
   return compare(contexts, ledger);
 }

@@ -42,13 +42,15 @@ using Rows = std::vector<Row>;
 struct ContextRows {
   ShardId shard = 0;
   Rows rows;
+  ContextMark mark;
 };
 
-/// How everything in an engine is read. May throw Broken.
+/// How everything in an engine is read; `mark` may be empty: nothing is removed. May throw Broken.
 struct Reader {
   std::function<ShardId(const std::string& context)> shard_of;
   std::function<Rows(const std::string& context)> replay;
   std::function<Result<QueryResult>(const Query&)> query;
+  std::function<ContextMark(const std::string& context)> mark{};
 };
 
 /// What an opened engine shows its readers.

@@ -99,6 +99,20 @@ StorePtr Ledger::together(const std::string& one, const std::string& other, Shar
   return command;
 }
 
+StorePtr Ledger::removal(const std::string& context_id, const RemovalRequest& request) {
+  const std::size_t number = removals_.size();
+  removals_.push_back({context_id, request, std::nullopt});
+  auto command = std::make_unique<StoreCommand>();
+  command->context_id = context_id;
+  command->removal = request;
+  command->sender = 2 * calls_max + number;
+  command->done = Completion([this, number, life = std::weak_ptr<bool>(alive_)](Result<Receipt> answer) {
+    if (!life.expired())
+      removals_[number].answer = std::move(answer);
+  });
+  return command;
+}
+
 void Ledger::end_life() {
   alive_ = std::make_shared<bool>(true);
   life_began_ = calls_.size();

@@ -37,6 +37,13 @@ struct StoredCall {
   [[nodiscard]] bool acknowledged() const { return answer && answer->ok(); }
 };
 
+/// A truncation or deletion, as it was asked for and answered.
+struct AskedRemoval {
+  std::string context_id;
+  RemovalRequest request;
+  std::optional<Result<Receipt>> answer; ///< `synced`, if it is ok: it holds for ever.
+};
+
 class Ledger {
 public:
   /// `name` makes this ledger's payloads its own.
@@ -51,6 +58,8 @@ public:
                     unsigned events, std::size_t bytes, bool ids = false);
   /// Call `number` once more, answered to `done`: no call of its own.
   [[nodiscard]] StorePtr again(std::size_t number, Durability durability, Completion done) const;
+  /// Notes a removal and returns the command to submit.
+  StorePtr removal(const std::string& context_id, const RemovalRequest& request);
   /// The same for a call that is not sent as a command: whoever sends these events tells answered(). The call's number
   /// is the length of calls() before.
   std::vector<Event> send(const std::string& context_id, ShardId shard, unsigned events, std::size_t bytes);
@@ -77,12 +86,14 @@ public:
   /// Calls that must be there after a crash; `process_only`: the system's cache survived.
   [[nodiscard]] CallSet must_be_there(bool process_only) const;
   [[nodiscard]] const std::deque<StoredCall>& calls() const noexcept { return calls_; }
+  [[nodiscard]] const std::deque<AskedRemoval>& removals() const noexcept { return removals_; }
 
 private:
   [[nodiscard]] std::vector<Event> events_of(std::size_t number) const;
 
   std::string name_;
   std::deque<StoredCall> calls_;
+  std::deque<AskedRemoval> removals_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::size_t life_began_ = 0;
   std::map<Position, std::string> seen_;

@@ -78,6 +78,10 @@ void Life::retry(std::size_t number, Durability durability) {
   engine_->submit(ledger_.again(number, durability, Completion(told)));
 }
 
+void Life::remove(const std::string& context_id, Sequence before, bool closes) {
+  engine_->submit(ledger_.removal(context_id, {before, closes}));
+}
+
 void Life::flush(ShardId shard) {
   static_cast<void>(engine_->flush(shard));
 }

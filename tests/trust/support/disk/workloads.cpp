@@ -237,6 +237,31 @@ void together(Life& life) {
   life.settle();
 }
 
+/// Removals on their way together with stores, in memory, in segments and in a merge; one context is closed. All events
+/// of contexts that go on have ids, so no merge leaves any out.
+void removals(Life& life) {
+  const std::string truncated = life.context(0, 1), closed = life.context(0, 2), live = life.context(0, 3);
+  life.store_once(truncated, 3);
+  life.store_once(closed, 2);
+  life.remove(truncated, 2);
+  life.steps(3);
+  life.flush_now();
+  life.remove(closed, sequence_max, true);
+  life.store_once(truncated, 2);
+  life.steps(5);
+  life.remove(truncated, 5);
+  life.settle();
+  life.flush_now();
+  life.remove(truncated, 3); // holds already
+  life.store_once(live);
+  life.settle();
+  life.flush_now();
+  life.merge_now();
+  life.remove(truncated, sequence_max);
+  life.store_once(truncated);
+  life.settle();
+}
+
 bool all_acknowledged(Life& life) {
   const auto& calls = life.ledger().calls();
   return std::all_of(calls.begin(), calls.end(), [](const StoredCall& call) { return call.acknowledged(); });
@@ -269,6 +294,13 @@ bool merged(Life& life) {
 
 bool retried(Life& life) {
   return flushed<1>(life) && life.retries_known() == 10;
+}
+
+bool all_removed(Life& life) {
+  const auto& removals = life.ledger().removals();
+  return merged(life) && removals.size() == 5 &&
+         std::all_of(removals.begin(), removals.end(),
+                     [](const AskedRemoval& removal) { return removal.answer && removal.answer->ok(); });
 }
 
 bool closed(Life& life) {
@@ -329,6 +361,7 @@ constexpr std::array all_workloads{
              .by_chance = true,
              .calls_may_fail = false},
     Workload{.name = "together", .prepare = begun, .run = together, .reached = flushed<1>, .by_chance = true},
+    Workload{.name = "removals", .prepare = begun, .run = removals, .reached = all_removed, .by_chance = true},
     Workload{.name = "batch_of_1024",
              .prepare = begun,
              .run = batch_of_1024,

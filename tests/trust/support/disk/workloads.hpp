@@ -44,6 +44,8 @@ public:
                       Durability durability = Durability::synced);
   /// Call `number` again. Whatever the answer is, it is not that of the first one.
   void retry(std::size_t number, Durability durability = Durability::synced);
+  /// Truncates or deletes the context.
+  void remove(const std::string& context_id, Sequence before, bool closes = false);
   void flush(ShardId shard = 0);
   void flush_now(ShardId shard = 0);
   void merge_now(ShardId shard = 0);
