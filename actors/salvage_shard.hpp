@@ -34,11 +34,11 @@ private:
     bool live = false;
     bool at_context = false; ///< Of a context that was not handed out yet.
   };
-  using LogEvents = std::map<Sequence, Event>;
+  using LogEvents = std::map<Sequence, SalvagedEvent>;
 
   Status run_context(const std::string& context_id);
   Status read(Source& source, Sequence from, Sequence to);
-  Status take(Sequence sequence, Event event);
+  Status take(Sequence sequence, SalvagedEvent event);
   /// Looks everywhere for the events before `sequence`, and reports those that are nowhere.
   Status fill_up_to(Sequence sequence);
   void report_missing();
@@ -56,7 +56,7 @@ private:
   Sequence next_ = 1;
   Sequence missing_first_ = 0, missing_last_ = 0; ///< Not reported yet; first 0: none.
   bool filling_ = false;
-  std::vector<Event> batch_;
+  std::vector<SalvagedEvent> batch_;
   std::size_t batch_bytes_ = 0;
 };
 

@@ -6,8 +6,9 @@
 // Format (little-endian; docs/formats/wal.md, "Call"; v: engine/varint.hpp):
 //   call  := first_sequence v | first_position v | recorded_at i64 (us) | events v | context_bytes v | context_id
 //            | event{events}
-//   event := 2 * type_bytes + has_timestamp v | id_bytes v | metadata_bytes v | payload_bytes v
-//            | timestamp i64 (us), if has_timestamp | event_type | event_id | metadata | payload
+//   event := 512 * has_schema_version + 2 * type_bytes + has_timestamp v | id_bytes v | metadata_bytes v
+//            | payload_bytes v | schema_version v, if it has one | timestamp i64 (us), if has_timestamp | event_type
+//            | event_id | metadata | payload
 // An event without a timestamp happened when it was recorded.
 // A call for several contexts is one record all the same, as many calls as it has contexts with events:
 //   record  := call | several
@@ -38,8 +39,10 @@ struct CallNumbers {
   Timestamp recorded_at{};
 };
 
-/// Appends `events` (all of one context, already validated) to `out`: a call without its numbers.
-void encode_call(std::string_view context_id, std::span<const Event> events, std::string& out);
+/// Appends `events` (all of one context, already validated) to `out`: a call without its numbers. `schema_versions`:
+/// the version each event was judged by, or nothing if that is 0 for all of them.
+void encode_call(std::string_view context_id, std::span<const Event> events, std::string& out,
+                 std::span<const std::uint32_t> schema_versions = {});
 
 /// Bytes of a call of `encoded_bytes` once it has these numbers.
 [[nodiscard]] constexpr std::size_t numbered_call_bytes(std::size_t encoded_bytes, const CallNumbers& numbers) {

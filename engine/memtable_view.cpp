@@ -25,6 +25,7 @@ EventView MemtableView::view_of(const Memtable::Row& row) {
   event.event_id = {at += row.type_bytes, row.id_bytes};
   event.metadata = {at += row.id_bytes, row.metadata_bytes};
   event.payload = {at + row.metadata_bytes, row.payload_bytes};
+  event.schema_version = row.schema_version;
   return event;
 }
 

@@ -93,6 +93,8 @@ enum class Sabotage : std::uint8_t {
   check_first_event_only,
   ignore_unknown_fields,
   publish_schema_before_commit,
+  forget_schema_versions,
+  trust_upcasters,
   count ///< Not one of them.
 };
 

@@ -31,7 +31,10 @@ struct Footer {
   /// Only the sums and bounds that the footer holds; file facts are the catalog's.
   SegmentMeta totals;
   std::uint32_t zone_rows = 0;
+  /// The dictionary of the type column. An entry is a type and the schema version of its rows, so a type that was
+  /// stored under several of them is there several times.
   std::vector<std::string> types;
+  std::vector<std::uint32_t> schema_versions; ///< One for every type; empty: 0 for all of them.
   std::vector<ZoneMeta> zones;
   std::vector<ZonePlace> places; ///< One for every zone.
   std::vector<IndexBlockRef> index;
@@ -41,6 +44,9 @@ struct Footer {
   BlockRef dictionary_block; ///< Offset 0: there is none.
   TextDictionary dictionary; ///< Of all strings; read_footer() reads it.
 
+  [[nodiscard]] std::uint32_t schema_version(std::size_t type) const noexcept {
+    return schema_versions.empty() ? 0 : schema_versions[type];
+  }
   /// Bits of one row in the position order.
   [[nodiscard]] unsigned order_width() const noexcept;
   [[nodiscard]] std::size_t order_blocks() const noexcept;

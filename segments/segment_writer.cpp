@@ -48,12 +48,17 @@ Status SegmentWriter::check_order(const EventView& event, bool new_context) cons
   return {};
 }
 
-std::uint32_t SegmentWriter::type_number(std::string_view type) {
-  if (const auto found = types_.find(type); found != types_.end())
-    return found->second;
+std::uint32_t SegmentWriter::type_number(std::string_view type, std::uint32_t schema_version) {
+  auto found = types_.find(type);
+  if (found == types_.end())
+    found = types_.emplace(type, std::vector<std::uint32_t>{}).first;
+  for (const std::uint32_t number : found->second) // a type has few versions in one segment
+    if (footer_.schema_versions[number] == schema_version)
+      return number;
   const auto number = static_cast<std::uint32_t>(footer_.types.size());
   footer_.types.emplace_back(type);
-  types_.emplace(type, number);
+  footer_.schema_versions.push_back(schema_version);
+  found->second.push_back(number);
   return number;
 }
 
@@ -72,7 +77,7 @@ Status SegmentWriter::add(const EventView& event) {
   last_sequence_ = event.sequence;
   if (!zone_)
     zone_ = std::make_unique<ZoneWriter>(out_, totals.event_count);
-  zone_->add(event, type_number(event.event_type), new_context);
+  zone_->add(event, type_number(event.event_type, event.schema_version), new_context);
   if (!event.event_id.empty())
     event_id_hashes_.push_back(event_id_filter_hash(event.context_id, event.event_id, out_.identity()));
   positions_.push_back(event.position);

@@ -53,7 +53,7 @@ private:
   void flush_index_block();
   void write_filter(FilterShape& shape, BlockKind kind, std::vector<std::uint64_t>& hashes);
   Status write_order();
-  std::uint32_t type_number(std::string_view type);
+  std::uint32_t type_number(std::string_view type, std::uint32_t schema_version);
 
   struct TextHash {
     using is_transparent = void;
@@ -68,7 +68,8 @@ private:
   std::uint32_t filter_bits_per_key_;
   Footer footer_;
   std::unique_ptr<ZoneWriter> zone_;
-  std::unordered_map<std::string, std::uint32_t, TextHash, std::equal_to<>> types_;
+  /// Numbers in the dictionary, one for each schema version.
+  std::unordered_map<std::string, std::vector<std::uint32_t>, TextHash, std::equal_to<>> types_;
   std::string context_;
   std::uint64_t context_first_row_ = 0;
   Sequence context_first_sequence_ = 0;

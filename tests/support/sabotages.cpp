@@ -136,6 +136,9 @@ constexpr std::array texts = {
                  "a strict schema takes fields that it does not know"},
     SabotageText{Sabotage::publish_schema_before_commit, "publish_schema_before_commit",
                  "stores are judged by a schema that is not durable yet"},
+    SabotageText{Sabotage::forget_schema_versions, "forget_schema_versions",
+                 "events are stored without the version they were judged by"},
+    SabotageText{Sabotage::trust_upcasters, "trust_upcasters", "whatever an upcaster made is handed out"},
 };
 static_assert(texts.size() + 1 == static_cast<std::size_t>(Sabotage::count), "every sabotage has its text");
 static_assert([] {

@@ -100,6 +100,8 @@ constexpr std::array table = {
     Directed{Sabotage::check_first_event_only, cases("engine", "schema registry: every event*")},
     Directed{Sabotage::ignore_unknown_fields, cases("engine", "schema: a payload that fits*")},
     Directed{Sabotage::publish_schema_before_commit, cases("engine", "schema registry: a definition is in force*")},
+    Directed{Sabotage::forget_schema_versions, cases("engine", "schema registry: every event*")},
+    Directed{Sabotage::trust_upcasters, cases("engine", "upcasting: an upcaster that fails*")},
 };
 static_assert(table.size() + 1 == static_cast<std::size_t>(Sabotage::count), "every mistake has its test");
 static_assert([] {
