@@ -25,14 +25,20 @@ Error closing_error() {
 
 } // namespace
 
-Status EngineCore::check_call(std::string_view context_id, std::span<Event> events) const {
+Result<std::vector<std::uint32_t>> EngineCore::judge_call(std::string_view context_id, std::span<Event> events) const {
   WEIR_TRY(validate_call(context_id, events, parts_.options.payload_bytes_max));
-  return parts_.schemas.check(events);
+  return parts_.schemas.judge(events);
+}
+
+Status EngineCore::check_call(std::string_view context_id, std::span<Event> events) const {
+  const auto versions = judge_call(context_id, events);
+  return versions ? Status() : Status(versions.error());
 }
 
 Result<StorePtr> EngineCore::make_command(std::string_view context_id, std::span<Event> events,
                                           std::optional<Durability> durability, Expectation expect,
-                                          const std::optional<FailIf>& fail_if) const {
+                                          const std::optional<FailIf>& fail_if,
+                                          std::optional<SchemaVersions> stored_under) const {
   const Durability wanted = durability.value_or(parts_.options.durability);
   if (wanted != Durability::buffered && wanted != Durability::written && wanted != Durability::synced)
     return fail(Errc::invalid_argument,
@@ -51,14 +57,22 @@ Result<StorePtr> EngineCore::make_command(std::string_view context_id, std::span
     command->durability = wanted;
     return command;
   }
-  WEIR_TRY(check_call(context_id, events));
+  std::vector<std::uint32_t> judged;
+  if (stored_under) {
+    WEIR_TRY(validate_call(context_id, events, parts_.options.payload_bytes_max));
+  } else {
+    auto versions = judge_call(context_id, events);
+    if (!versions)
+      return std::move(versions).error();
+    judged = *std::move(versions);
+  }
   auto id_hashes = hash_event_ids(context_id, events, parts_.directory_seed);
   if (!id_hashes)
     return std::move(id_hashes).error();
   command->id_hashes = *std::move(id_hashes);
   if (const ShardParts& shard = *parts_.shards[shard_of(context_id)]; shard.table && !command->id_hashes.empty())
     command->ids_checked_to = ids_excluded_to(*shard.table->segments(), context_id, events);
-  encode_call(context_id, events, command->encoded);
+  encode_call(context_id, events, command->encoded, stored_under.value_or(judged));
   command->events = static_cast<std::uint32_t>(events.size());
   command->durability = wanted;
   return command;
@@ -132,8 +146,11 @@ Result<ReplayCursor> EngineCore::replay(std::string_view context_id, ReplayOptio
   const ShardId shard = shard_of(context_id);
   if (auto now = view(shard); !now)
     return std::move(now).error();
+  ReplayCursor::Change upcast;
+  if (!options.as_stored)
+    upcast = [self = shared_from_this()](EventBatch& batch) { return self->parts_.schemas.upcast(batch); };
   return ReplayCursor([self = shared_from_this(), shard] { return self->view(shard); }, parts_.pinned,
-                      std::string(context_id), std::move(options));
+                      std::string(context_id), std::move(options), std::move(upcast));
 }
 
 Result<QueueCursor> EngineCore::subscribe(SubscribeOptions options) {
@@ -197,6 +214,7 @@ Result<QueryResult> EngineCore::query(const Query& plan, const QueryRun& run) {
   control.clock = parts_.clock.get();
   control.deadline = parts_.clock->steady_now() + run.timeout_ms;
   control.cancel = run.cancel.get();
+  control.upcasts = run.as_stored || !parts_.schemas.upcasts() ? nullptr : &parts_.schemas;
   // Shared with the jobs: one that starts late must find it, though there is nothing left to do.
   auto copy = std::make_shared<const Query>(plan);
   auto work = std::make_shared<QueryWork>(*copy, std::move(*all), control);
@@ -222,15 +240,16 @@ namespace {
 class Defining {
 public:
   using Done = std::function<void(Result<std::uint32_t>)>;
-  Defining(EngineParts& parts, Schema schema, Done done)
-      : parts_(parts), schema_(std::move(schema)), done_(std::move(done)) {}
+  Defining(EngineParts& parts, Schema schema, schema::MayBreak may_break, Done done)
+      : parts_(parts), schema_(std::move(schema)), may_break_(may_break), done_(std::move(done)) {}
   Defining(Defining&& other) noexcept
-      : parts_(other.parts_), schema_(std::move(other.schema_)), done_(std::exchange(other.done_, nullptr)) {}
+      : parts_(other.parts_), schema_(std::move(other.schema_)), may_break_(other.may_break_),
+        done_(std::exchange(other.done_, nullptr)) {}
   ~Defining() {
     if (done_)
       answer(closing_error());
   }
-  void operator()() { answer(parts_.schemas.define(std::move(schema_), *parts_.catalog)); }
+  void operator()() { answer(parts_.schemas.define(std::move(schema_), *parts_.catalog, may_break_)); }
 
 private:
   void answer(Result<std::uint32_t> result) {
@@ -240,13 +259,15 @@ private:
 
   EngineParts& parts_;
   Schema schema_;
+  schema::MayBreak may_break_;
   Done done_;
 };
 
 } // namespace
 
-void EngineCore::define_schema(Schema schema, std::function<void(Result<std::uint32_t>)> done) {
-  Defining defining(parts_, std::move(schema), std::move(done));
+void EngineCore::define_schema(Schema schema, schema::MayBreak may_break,
+                               std::function<void(Result<std::uint32_t>)> done) {
+  Defining defining(parts_, std::move(schema), may_break, std::move(done));
   if (const Door::Inside inside(door_); inside) // else `defining` answers as it goes
     parts_.flush_lane->post(std::move(defining));
 }

@@ -41,6 +41,7 @@ struct QueryRun {
   std::chrono::milliseconds timeout_ms{60'000};
   std::shared_ptr<std::atomic<bool>> cancel;
   bool allow_partial = false;
+  bool as_stored = false;
 };
 
 class EngineCore : public std::enable_shared_from_this<EngineCore> {
@@ -53,9 +54,12 @@ public:
   /// Validates and encodes one call; an event's own context_id may be empty. Without events it must expect something,
   /// or have a condition, whose group must be that of the context; otherwise `unsupported`. Errors: see validate_call,
   /// and `schema_violation`.
+  /// `stored_under`: they are copies, stored elsewhere under these schema versions, and not judged by schemas again.
+  using SchemaVersions = std::span<const std::uint32_t>;
   Result<StorePtr> make_command(std::string_view context_id, std::span<Event> events,
                                 std::optional<Durability> durability, Expectation expect,
-                                const std::optional<FailIf>& fail_if = {}) const;
+                                const std::optional<FailIf>& fail_if = {},
+                                std::optional<SchemaVersions> stored_under = std::nullopt) const;
   /// The same for several contexts that are kept together; otherwise `unsupported`.
   Result<StorePtr> make_command(std::span<ContextEvents> contexts, std::optional<Durability> durability,
                                 const std::optional<FailIf>& fail_if = {}) const;
@@ -89,7 +93,10 @@ public:
   void post_read(Job job);
   [[nodiscard]] std::shared_ptr<io::Lane> make_read_lane();
   /// Answers, exactly once, with the version: see Engine::define_schema.
-  void define_schema(Schema schema, std::function<void(Result<std::uint32_t>)> done);
+  void define_schema(Schema schema, schema::MayBreak may_break, std::function<void(Result<std::uint32_t>)> done);
+  Status register_upcasters(std::string_view event_type, std::vector<Upcaster> upcasters) {
+    return parts_.schemas.register_upcasters(event_type, std::move(upcasters));
+  }
   [[nodiscard]] const schema::Registry& schemas() const noexcept { return parts_.schemas; }
   /// Answers once everything acknowledged before the call is in segments, or with the first failure.
   void flush(FlushQueue::Waiter waiter);
@@ -113,6 +120,7 @@ private:
   struct ActorSide;
 
   EngineCore();
+  Result<std::vector<std::uint32_t>> judge_call(std::string_view context_id, std::span<Event> events) const;
   void start_actors();
   void stop_actors();
   void stop_threads();

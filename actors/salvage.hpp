@@ -20,12 +20,17 @@
 
 namespace weir {
 
+/// An event, and the version of its type's schema that it was stored under.
+struct SalvagedEvent : Event {
+  std::uint32_t schema_version = 0;
+};
+
 /// Who takes what is found.
 struct SalvageSink {
   /// Called once, before anything else: how many shards the directory has, as far as can be seen.
   std::function<Status(std::uint32_t shards)> begin;
   /// The next whole events of a context, their `context_id` empty. An error ends the salvage.
-  std::function<Status(std::string_view context_id, std::vector<Event> events)> store;
+  std::function<Status(std::string_view context_id, std::vector<SalvagedEvent> events)> store;
   /// Each version of each schema, in order, once all events were stored: some are older than any schema. May be empty.
   std::function<Status(const SchemaRecord& schema)> schema;
   /// A place in a file that is not as it was written.

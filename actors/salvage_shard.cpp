@@ -13,13 +13,14 @@ namespace {
 constexpr std::size_t batch_events_max = 256;
 constexpr std::size_t batch_bytes_max = 1 * MiB;
 
-Event own(const EventView& view) {
-  Event event;
+SalvagedEvent own(const EventView& view) {
+  SalvagedEvent event;
   event.event_type = view.event_type;
   event.payload = view.payload;
   event.timestamp = view.timestamp;
   event.event_id = view.event_id;
   event.metadata = view.metadata;
+  event.schema_version = view.schema_version;
   return event;
 }
 
@@ -207,7 +208,7 @@ void ShardSalvage::report_missing() {
   missing_first_ = 0;
 }
 
-Status ShardSalvage::take(Sequence sequence, Event event) {
+Status ShardSalvage::take(Sequence sequence, SalvagedEvent event) {
   report_missing();
   next_ = sequence + 1;
   ++sum_.events;

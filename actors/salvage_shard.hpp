@@ -35,12 +35,12 @@ private:
     bool at_context = false; ///< Of a context that was not handed out yet.
     bool at_mark = false;    ///< The same for marks.
   };
-  using LogEvents = std::map<Sequence, Event>;
+  using LogEvents = std::map<Sequence, SalvagedEvent>;
 
   Status run_context(const std::string& context_id);
   ContextMark take_mark(const std::string& context_id);
   Status read(Source& source, Sequence from, Sequence to);
-  Status take(Sequence sequence, Event event);
+  Status take(Sequence sequence, SalvagedEvent event);
   /// Looks everywhere for the events before `sequence`, and reports those that are nowhere.
   Status fill_up_to(Sequence sequence);
   void report_missing();
@@ -59,7 +59,7 @@ private:
   Sequence next_ = 1;
   Sequence missing_first_ = 0, missing_last_ = 0; ///< Not reported yet; first 0: none.
   bool filling_ = false;
-  std::vector<Event> batch_;
+  std::vector<SalvagedEvent> batch_;
   std::size_t batch_bytes_ = 0;
 };
 

@@ -335,13 +335,14 @@ Result<QueryResult> Engine::query(std::string_view text, const QueryOptions& opt
 
 Result<QueryResult> Engine::query(const Query& plan, const QueryOptions& options) const {
   return core_->query(plan, {bounded(options.timeout_ms.value_or(core_->options().query_timeout_ms)), options.cancel,
-                             options.allow_partial});
+                             options.allow_partial, options.as_stored});
 }
 
 Result<std::uint32_t> Engine::define_schema(Schema schema) {
   if (CallbackScope::active())
     return fail(Errc::invalid_argument, "a definition from inside a callback of an engine would wait for itself");
-  return wait_for<Result<std::uint32_t>>([&](auto done) { core_->define_schema(std::move(schema), std::move(done)); });
+  return wait_for<Result<std::uint32_t>>(
+      [&](auto done) { core_->define_schema(std::move(schema), schema::MayBreak::no, std::move(done)); });
 }
 
 Result<std::uint32_t> Engine::define_schema(std::string_view text) {
@@ -359,6 +360,10 @@ Result<SchemaVersion> Engine::schema(std::string_view event_type, std::uint32_t 
                                      ? format("no schema is defined for type '{}'", event_type)
                                      : format("the schema of type '{}' has no version {}", event_type, version));
   return *found;
+}
+
+Status Engine::register_upcasters(std::string_view event_type, std::vector<Upcaster> upcasters) {
+  return core_->register_upcasters(event_type, std::move(upcasters));
 }
 
 std::vector<SchemaVersion> Engine::schemas() const {

@@ -64,6 +64,8 @@ struct QueryOptions {
   std::shared_ptr<std::atomic<bool>> cancel;
   /// Answer from the healthy shards although others have failed to open; otherwise that is `shard_failed`.
   bool allow_partial = false;
+  /// Payloads as they were stored, not as the newest version of their type's schema has them.
+  bool as_stored = false;
 };
 
 class Engine {
@@ -183,6 +185,15 @@ public:
   Result<std::uint32_t> define_schema(std::string_view text);
   /// The schema in force for a type, or its version `version`. Error: `not_found`.
   Result<SchemaVersion> schema(std::string_view event_type, std::uint32_t version = 0) const;
+  /// Registers how payloads of older versions of a type become ones of the newest, for all reads from now on: they hand
+  /// out, and queries judge, what the upcasters made of the stored payload (`as_stored` asks for that instead). Once
+  /// for a type, all of them in one call, before the first read. Checked: no two from one version; from each version
+  /// whose payloads need not fit the next one (which only an upcaster makes possible: see define_schema) there is one;
+  /// those for versions to come follow one another. From a version that has none to a compatible one a payload stays as
+  /// it is. What was made must fit the newest version; if not, or if an upcaster fails or throws, that read ends with
+  /// `schema_violation`, and with `unsupported` if one is needed and none was registered, naming context and sequence.
+  /// Errors: `invalid_argument`, `not_found` (no schema).
+  Status register_upcasters(std::string_view event_type, std::vector<Upcaster> upcasters);
   /// The schemas in force, by type.
   [[nodiscard]] std::vector<SchemaVersion> schemas() const;
 

@@ -1,5 +1,6 @@
 #include <weir/salvage.hpp>
 
+#include "actors/engine_core.hpp"
 #include "actors/salvage.hpp"
 #include "engine/io/posix_file_system.hpp"
 
@@ -9,6 +10,8 @@
 #include <algorithm>
 #include <deque>
 #include <filesystem>
+#include <future>
+#include <memory>
 #include <optional>
 
 namespace weir {
@@ -30,16 +33,38 @@ public:
     return {};
   }
 
-  Status store(std::string_view context_id, std::vector<Event> events) {
-    tickets_.push_back(engine_->store_async(context_id, std::move(events)));
+  /// As they were stored: under the schema versions they have, not judged again by what is defined last.
+  Status store(std::string_view context_id, std::vector<SalvagedEvent> salvaged) {
+    std::vector<Event> events;
+    std::vector<std::uint32_t> schema_versions;
+    for (SalvagedEvent& event : salvaged) {
+      schema_versions.push_back(event.schema_version);
+      events.push_back(std::move(event));
+    }
+    auto command = engine_->core()->make_command(context_id, events, std::nullopt, Expectation::any(), std::nullopt,
+                                                 schema_versions);
+    if (!command)
+      return std::move(command).error();
+    std::promise<Result<Receipt>> stored;
+    tickets_.push_back(stored.get_future());
+    (*command)->done = Completion(
+        [stored = std::move(stored)](Result<Receipt> result) mutable { stored.set_value(std::move(result)); });
+    engine_->core()->submit(std::move(*command), WhenFull::park);
     return tickets_.size() < tickets_max ? Status() : wait_for_oldest();
   }
 
-  Status define(std::string_view definition) {
+  Status define(const SchemaRecord& record) {
     while (!tickets_.empty())
       WEIR_TRY(wait_for_oldest());
-    const auto version = engine_->define_schema(definition);
-    return version ? Status() : Status(version.error());
+    auto schema = parse_schema(record.definition);
+    if (!schema)
+      return std::move(schema).error();
+    std::promise<Status> defined;
+    // A version that only an upcaster made possible is copied without one.
+    engine_->core()->define_schema(std::move(*schema), schema::MayBreak::yes, [&](Result<std::uint32_t> version) {
+      defined.set_value(version ? Status() : Status(version.error()));
+    });
+    return defined.get_future().get();
   }
 
   Status close_context(std::string_view context_id) {
@@ -58,13 +83,13 @@ private:
   static constexpr std::size_t tickets_max = 32;
 
   Status wait_for_oldest() {
-    const auto receipt = tickets_.front().wait();
+    const auto receipt = tickets_.front().get();
     tickets_.pop_front();
     return receipt ? Status() : Status(receipt.error());
   }
 
   std::optional<Engine> engine_;
-  std::deque<Ticket> tickets_;
+  std::deque<std::future<Result<Receipt>>> tickets_;
 };
 
 Status check_destination(const std::string& source, const std::string& destination) {
@@ -96,14 +121,14 @@ Result<SalvageReport> salvage_directory(const std::string& source, const std::st
   std::uint64_t saved = 0;
   SalvageSink sink;
   sink.begin = [&](std::uint32_t shards) { return copy.open(destination, shards); };
-  sink.store = [&](std::string_view context_id, std::vector<Event> events) -> Status {
+  sink.store = [&](std::string_view context_id, std::vector<SalvagedEvent> events) -> Status {
     saved += events.size();
     WEIR_TRY(copy.store(context_id, std::move(events)));
     if (listener.progress)
       listener.progress(saved);
     return {};
   };
-  sink.schema = [&](const SchemaRecord& schema) { return copy.define(schema.definition); };
+  sink.schema = [&](const SchemaRecord& schema) { return copy.define(schema); };
   sink.damaged = [&](const Error& error) {
     if (listener.damaged)
       listener.damaged(error);

@@ -55,6 +55,7 @@ struct EventView {
   std::string_view event_id;
   std::string_view metadata;
   std::string_view payload;
+  std::uint32_t schema_version = 0; ///< Of its type's schema, as it was judged when it was stored; 0: there was none.
 
   /// Of all fields of variable length.
   [[nodiscard]] std::size_t bytes() const noexcept {

@@ -1,6 +1,9 @@
 #include "engine/event_codec.hpp"
 
+#include "engine/check.hpp"
 #include "engine/sabotage.hpp"
+
+#include <weir/limits.hpp>
 
 #include <bit>
 #include <cstring>
@@ -11,14 +14,17 @@ static_assert(std::endian::native == std::endian::little, "weir's formats are li
 
 namespace {
 
-constexpr std::size_t event_header_bytes_max = 4 * varint_bytes_max + sizeof(std::int64_t);
+constexpr std::size_t event_header_bytes_max = 5 * varint_bytes_max + sizeof(std::int64_t);
+/// In the first number of an event; types are shorter than that, so it never was set before there were schemas.
+constexpr std::uint64_t has_schema_version = 512;
+static_assert(2 * limits::event_type_bytes_max + 1 < has_schema_version);
 /// Of an event within the limits, and of a call in front of its events: to allocate once.
 constexpr std::size_t event_header_bytes_usual = 2 + 2 + 3 + 4 + sizeof(std::int64_t);
 constexpr std::size_t call_header_bytes_usual = 2 + 2;
 
-/// Type and timestamp in one number: nearly always one byte.
-std::uint64_t shape_of(const Event& event) {
-  return 2 * event.event_type.size() + (event.timestamp ? 1 : 0);
+/// Type and timestamp in one number: nearly always one byte, two with a schema.
+std::uint64_t shape_of(const Event& event, std::uint32_t schema_version) {
+  return (schema_version != 0 ? has_schema_version : 0) + 2 * event.event_type.size() + (event.timestamp ? 1 : 0);
 }
 
 char* put_time(char* to, Timestamp time) {
@@ -40,7 +46,9 @@ std::size_t left(const char* at, const char* end) {
 
 } // namespace
 
-void encode_call(std::string_view context_id, std::span<const Event> events, std::string& out) {
+void encode_call(std::string_view context_id, std::span<const Event> events, std::string& out,
+                 std::span<const std::uint32_t> schema_versions) {
+  WEIR_CHECK(schema_versions.empty() || schema_versions.size() == events.size());
   std::size_t size = call_header_bytes_usual + context_id.size();
   for (const Event& event : events)
     size += event_header_bytes_usual + event.event_type.size() + event.event_id.size() + event.metadata.size() +
@@ -49,11 +57,15 @@ void encode_call(std::string_view context_id, std::span<const Event> events, std
   char header[event_header_bytes_max];
   const char* const end = put_varint(put_varint(header, events.size()), context_id.size());
   out.append(header, left(header, end)).append(context_id);
-  for (const Event& event : events) {
-    char* to = put_varint(header, shape_of(event));
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    const Event& event = events[i];
+    const std::uint32_t schema_version = schema_versions.empty() ? 0 : schema_versions[i];
+    char* to = put_varint(header, shape_of(event, schema_version));
     to = put_varint(to, event.event_id.size());
     to = put_varint(to, event.metadata.size());
     to = put_varint(to, event.payload.size());
+    if (schema_version != 0)
+      to = put_varint(to, schema_version);
     if (event.timestamp)
       to = put_time(to, *event.timestamp);
     out.append(header, left(header, to));
@@ -185,6 +197,11 @@ Result<bool> CallReader::next(EventView& event) {
   if (!take_varint(at, end, shape) || !take_varint(at, end, id) || !take_varint(at, end, metadata) ||
       !take_varint(at, end, payload))
     return fail(Errc::corruption, "a stored call ends inside an event");
+  std::uint64_t version = 0;
+  if ((shape & has_schema_version) != 0 && (!take_varint(at, end, version) || version == 0 || version > UINT32_MAX))
+    return fail(Errc::corruption, "a stored event has no possible schema version");
+  shape &= ~has_schema_version;
+  event.schema_version = static_cast<std::uint32_t>(version);
   event.timestamp = header_.recorded_at;
   has_timestamp_ = (shape & 1U) != 0;
   if (has_timestamp_) {
@@ -195,7 +212,7 @@ Result<bool> CallReader::next(EventView& event) {
   const std::uint64_t type = shape >> 1U;
   // One by one before they are added up: the sum of four lengths can wrap round.
   const std::size_t rest = left(at, end);
-  if (type > UINT16_MAX || id > UINT16_MAX || metadata > rest || payload > rest ||
+  if (type >= has_schema_version / 2 || id > UINT16_MAX || metadata > rest || payload > rest ||
       type + id + metadata + payload > rest)
     return fail(Errc::corruption, "a stored call ends inside an event");
   event.context_id = header_.context_id;

@@ -6,8 +6,9 @@
 // Format (little-endian; docs/formats/wal.md, "Call"; v: engine/varint.hpp):
 //   call  := first_sequence v | first_position v | recorded_at i64 (us) | events v | context_bytes v | context_id
 //            | event{events}, or if there is none: first_live v | closes v
-//   event := 2 * type_bytes + has_timestamp v | id_bytes v | metadata_bytes v | payload_bytes v
-//            | timestamp i64 (us), if has_timestamp | event_type | event_id | metadata | payload
+//   event := 512 * has_schema_version + 2 * type_bytes + has_timestamp v | id_bytes v | metadata_bytes v
+//            | payload_bytes v | schema_version v, if it has one | timestamp i64 (us), if has_timestamp | event_type
+//            | event_id | metadata | payload
 // An event without a timestamp happened when it was recorded. A call without events removes those of its context below
 // first_live, and if `closes` is 1 deletes it for good; its first_sequence is that of the event that would come next.
 // A call for several contexts is one record all the same, as many calls as it has contexts with events:
@@ -39,8 +40,10 @@ struct CallNumbers {
   Timestamp recorded_at{};
 };
 
-/// Appends `events` (all of one context, already validated) to `out`: a call without its numbers.
-void encode_call(std::string_view context_id, std::span<const Event> events, std::string& out);
+/// Appends `events` (all of one context, already validated) to `out`: a call without its numbers. `schema_versions`:
+/// the version each event was judged by, or nothing if that is 0 for all of them.
+void encode_call(std::string_view context_id, std::span<const Event> events, std::string& out,
+                 std::span<const std::uint32_t> schema_versions = {});
 
 /// Appends a removal to `out`: a call without its numbers. Precondition: first_live is at least 1, and at most the
 /// first sequence it will be numbered with.

@@ -140,6 +140,7 @@ void Memtable::add_row(Context& context, const EventView& event) {
   row.id_bytes = static_cast<std::uint16_t>(event.event_id.size());
   row.metadata_bytes = static_cast<std::uint32_t>(event.metadata.size());
   row.payload_bytes = static_cast<std::uint32_t>(event.payload.size());
+  row.schema_version = event.schema_version;
 
   const std::uint32_t count = context.count.load(std::memory_order_relaxed);
   if (count == 0)

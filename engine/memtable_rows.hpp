@@ -21,6 +21,7 @@ struct Memtable::Row {
   const char* bytes = nullptr; // type, id, metadata, payload follow one another
   std::uint32_t payload_bytes = 0, metadata_bytes = 0;
   std::uint16_t type_bytes = 0, id_bytes = 0;
+  std::uint32_t schema_version = 0;
 
   // Rows are spread over memory as they came, so whoever walks over those of a context asks for them well before their
   // turn: first for the row, then for the bytes that it points to.

@@ -28,6 +28,7 @@ EventView MemtableView::view_of(const Memtable::Row& row) {
   event.event_id = {at += row.type_bytes, row.id_bytes};
   event.metadata = {at += row.id_bytes, row.metadata_bytes};
   event.payload = {at + row.metadata_bytes, row.payload_bytes};
+  event.schema_version = row.schema_version;
   return event;
 }
 
@@ -135,7 +136,6 @@ public:
     event = view_of(*rows_[at_++]);
     return true;
   }
-  [[nodiscard]] bool has_marks() const override { return marks_ != 0; }
   bool next_mark(std::string_view& context_id, ContextMark& mark) override {
     auto next = memtable_->marks_.next(marked_, marks_);
     if (!next)

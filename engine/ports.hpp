@@ -191,8 +191,6 @@ public:
   virtual ~SortedEvents() = default;
   /// False at the end, and at an error. Views are valid until the next call.
   virtual bool next(EventView& event) = 0;
-  /// Whether next_mark() will have something to give. May be asked first of all.
-  [[nodiscard]] virtual bool has_marks() const { return false; }
   /// After the rows: the marks of contexts, by context (bytes), ascending strictly. False at the end, and at an error.
   virtual bool next_mark(std::string_view& /*context_id*/, ContextMark& /*mark*/) { return false; }
   /// Why next() or next_mark() said false, if that was not the end.

@@ -26,8 +26,9 @@ std::shared_ptr<const void> PinnedBudget::pin(std::shared_ptr<PinnedBudget> budg
 }
 
 ReplayCursor::ReplayCursor(Views views, std::shared_ptr<PinnedBudget> budget, std::string context_id,
-                           ReplayOptions options)
-    : views_(std::move(views)), budget_(std::move(budget)), context_id_(std::move(context_id)),
+                           ReplayOptions options, Change change)
+    : views_(std::move(views)), budget_(std::move(budget)), change_(std::move(change)),
+      context_id_(std::move(context_id)),
       options_(std::move(options)), rest_{std::max<Sequence>(options_.from, 1), options_.to, options_.backward},
       left_(options_.limit == 0 ? UINT64_MAX : options_.limit) {
 }
@@ -113,6 +114,8 @@ Result<EventBatch> ReplayCursor::next() {
     }
     if (batch.empty())
       continue;
+    if (change_)
+      WEIR_TRY(change_(batch));
     if (!options_.backward && !sabotaged(Sabotage::hide_removed_range))
       batch.set_removed(std::exchange(removed_, std::nullopt));
     batch.pin(PinnedBudget::pin(budget_, batch.pinned_bytes()));

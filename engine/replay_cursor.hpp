@@ -36,14 +36,17 @@ private:
 class ReplayCursor {
 public:
   using Views = std::function<Result<ShardView>()>;
+  using Change = std::function<Status(EventBatch&)>;
 
-  /// `views` gives a fresh view of the context's shard. Precondition: options.validate() is ok.
-  ReplayCursor(Views views, std::shared_ptr<PinnedBudget> budget, std::string context_id, ReplayOptions options);
+  /// `views` gives a fresh view of the context's shard. `change`, if given, may change payloads of what is handed out.
+  /// Precondition: options.validate() is ok.
+  ReplayCursor(Views views, std::shared_ptr<PinnedBudget> budget, std::string context_id, ReplayOptions options,
+               Change change = nullptr);
 
   /// The next events; an empty batch once the range, the limit or the context's last visible event is reached. Removed
   /// events of the range are passed over and named by the batch that comes after them, which may be the empty one.
   /// Errors: `overloaded` while live batches of the engine pin too much (drop some and call again), `corruption`,
-  /// `io_error`.
+  /// `io_error`; those of `change`, after which the next call goes on behind the batch.
   Result<EventBatch> next();
 
 private:
@@ -52,6 +55,7 @@ private:
 
   Views views_;
   std::shared_ptr<PinnedBudget> budget_;
+  Change change_;
   std::string context_id_;
   ReplayOptions options_;
   SequenceRange rest_;

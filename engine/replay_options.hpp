@@ -17,6 +17,8 @@ struct ReplayOptions {
   bool backward = false;            ///< Highest sequence first.
   std::uint64_t limit = 0;          ///< At most this many events; 0: no limit.
   std::vector<std::string> types{}; ///< Only events of these types; empty: all.
+  /// Payloads as they were stored, not as the newest version of their type's schema has them.
+  bool as_stored = false;
   /// Bounds of one batch. A batch holds at least one event, however large.
   std::size_t batch_events_max = 1'024;
   std::size_t batch_bytes_max = 1u << 20;

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -71,6 +72,15 @@ struct Schema {
 struct SchemaVersion {
   Schema schema;
   std::uint32_t version = 0; ///< 1, 2, 3 ... for each type.
+};
+
+/// Makes a payload of one version of a type's schema one of the next version. Called by whoever reads, from any thread,
+/// by several at a time; must not call the engine. An error refuses the read; so does an exception.
+using Upcast = std::function<Result<std::string>(std::string_view payload)>;
+
+struct Upcaster {
+  std::uint32_t from = 0; ///< Leads from this version to the next; 0: from events that are older than any schema.
+  Upcast apply;
 };
 
 /// Reads `DEFINE <type> FIELDS {...}`; the form is in docs/guides/evolving-events.md. Errors: `parse_error` with line

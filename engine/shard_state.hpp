@@ -134,6 +134,7 @@ private:
   [[nodiscard]] bool overtakes(const StoreCommand& command) const;
   [[nodiscard]] IdState id_state(const StoreCommand& command, const Entries& entries) const;
   void hold(Held held);
+  static void judge_removal(StoreCommand& command, const Entry& entry);
   static bool refuse_closed(StoreCommand& command, const Entries& entries);
   static void judge(StoreCommand& command, const Entries& entries);
   enum class Turn : std::uint8_t { now, later, look_up };

@@ -57,6 +57,9 @@ public:
   [[nodiscard]] bool ok() const noexcept { return ok_; }
   [[nodiscard]] std::size_t left() const noexcept { return rest_.size(); }
 
+  /// Whether the next byte is there, and this one.
+  [[nodiscard]] bool next_is(char byte) const noexcept { return rest_.starts_with(byte); }
+
   template <class Integer> Integer take() noexcept {
     if (rest_.size() < sizeof(Integer))
       return fail(), Integer{};

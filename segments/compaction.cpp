@@ -32,7 +32,8 @@ void EventSum::add(const EventView& event) noexcept {
                                  hash64(event.event_type, 0),
                                  hash64(event.event_id, 0),
                                  hash64(event.metadata, 0),
-                                 hash64(event.payload, 0)};
+                                 hash64(event.payload, 0),
+                                 event.schema_version};
   sum_ += hash64(words, sizeof words, 0);
   ++events_;
 }

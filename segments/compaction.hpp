@@ -73,7 +73,6 @@ public:
   MergedEvents(std::vector<std::unique_ptr<SegmentWalk>> inputs, const MayGoOn& may_go_on, MarkLookup removed = {});
 
   bool next(EventView& event) override;
-  [[nodiscard]] bool has_marks() const override { return !marks_.empty() || removed_; }
   /// The inputs' marks and those by which events were left out, those of one context joined.
   bool next_mark(std::string_view& context_id, ContextMark& mark) override;
   Status status() const override { return status_; }

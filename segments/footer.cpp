@@ -81,7 +81,8 @@ public:
     return totals(footer) && types(footer) && zones(footer) && index(footer) &&
            filter(footer.context_filter, BlockKind::context_filter) && footer.context_filter.lines != 0 &&
            filter(footer.event_id_filter, BlockKind::event_id_filter) && order(footer) && dictionary(footer) &&
-           marks(footer) && (footer.totals.event_count != 0 || footer.mark_count != 0) && bytes_.left() == 0;
+           schema_versions(footer) && marks(footer) && (footer.totals.event_count != 0 || footer.mark_count != 0) &&
+           bytes_.left() == 0;
   }
 
 private:
@@ -191,6 +192,24 @@ private:
     return bytes_.ok() && (ref.offset == 0 ? ref.stored_bytes == 0 : blocks_.contains(ref));
   }
 
+  /// Only there if one is not 0, and told by a first byte of 0 from marks, of which there is at least one.
+  bool schema_versions(Footer& footer) {
+    if (!bytes_.next_is('\0'))
+      return true;
+    bytes_.take_varint();
+    if (footer.types.size() > bytes_.left())
+      return false;
+    bool any = false;
+    for (std::size_t i = 0; i < footer.types.size(); ++i) {
+      const std::uint64_t version = bytes_.take_varint();
+      if (!bytes_.ok() || version > UINT32_MAX)
+        return false;
+      footer.schema_versions.push_back(static_cast<std::uint32_t>(version));
+      any = any || version != 0;
+    }
+    return any;
+  }
+
   /// Segments without marks end before.
   bool marks(Footer& footer) {
     if (bytes_.left() == 0)
@@ -296,6 +315,12 @@ std::string encode_footer(const Footer& footer) {
   append_integer(out, footer.order_offset);
   append_integer(out, footer.dictionary_block.offset);
   append_integer(out, footer.dictionary_block.stored_bytes);
+  if (std::any_of(footer.schema_versions.begin(), footer.schema_versions.end(),
+                  [](auto version) { return version != 0; })) {
+    append_varint(out, 0);
+    for (const std::uint32_t version : footer.schema_versions)
+      append_varint(out, version);
+  }
   if (footer.marks.empty())
     return out;
   append_varint(out, footer.mark_count);

@@ -32,7 +32,10 @@ struct Footer {
   /// Only the sums and bounds that the footer holds; file facts are the catalog's.
   SegmentMeta totals;
   std::uint32_t zone_rows = 0;
+  /// The dictionary of the type column. An entry is a type and the schema version of its rows, so a type that was
+  /// stored under several of them is there several times.
   std::vector<std::string> types;
+  std::vector<std::uint32_t> schema_versions; ///< One for every type; empty: 0 for all of them.
   std::vector<ZoneMeta> zones;
   std::vector<ZonePlace> places; ///< One for every zone.
   std::vector<IndexBlockRef> index;
@@ -44,6 +47,9 @@ struct Footer {
   std::vector<MarkBlockRef> marks;
   std::uint64_t mark_count = 0;
 
+  [[nodiscard]] std::uint32_t schema_version(std::size_t type) const noexcept {
+    return schema_versions.empty() ? 0 : schema_versions[type];
+  }
   /// Bits of one row in the position order.
   [[nodiscard]] unsigned order_width() const noexcept;
   [[nodiscard]] std::size_t order_blocks() const noexcept;

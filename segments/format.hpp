@@ -16,8 +16,8 @@ static_assert(std::endian::native == std::endian::little, "weir files are little
 inline constexpr char segment_magic[] = "WEIRSEG1";
 inline constexpr std::size_t segment_magic_bytes = 8;
 inline constexpr std::uint32_t segment_format_version = 3;
-/// Of a segment without marks, which is as it was before there were any.
-inline constexpr std::uint32_t segment_format_version_unmarked = 2;
+/// Still read; it has neither marks nor schema versions.
+inline constexpr std::uint32_t segment_format_version_min = 2;
 inline constexpr std::uint32_t segment_file_kind = 2; ///< For file_identity().
 inline constexpr std::size_t segment_header_bytes = 48;
 

@@ -88,7 +88,9 @@ public:
       event.position = positions_.values[row];
       event.recorded_at = time_of(recorded_.values[row]);
       event.timestamp = timestamps_.values == nullptr ? event.recorded_at : time_of(timestamps_.values[row]);
-      event.event_type = footer_.types[static_cast<std::size_t>(types_.values[row])];
+      const auto type = static_cast<std::size_t>(types_.values[row]);
+      event.event_type = footer_.types[type];
+      event.schema_version = footer_.schema_version(type);
       if (event_ids_.there())
         event.event_id = string(event_ids_, row);
       if (metadata_.there())

@@ -83,7 +83,7 @@ Result<SegmentMeta> SegmentFiles::write_file(const std::string& path, ShardId sh
   kill_point("segment.after_create");
   PacedFile file(*std::move(created));
   SegmentWriter writer(file, {shard, number, identity_of(shard, number)}, options_.zone_rows,
-                       options_.filter_bits_per_key, events.has_marks());
+                       options_.filter_bits_per_key);
   for (const SegmentMeta& meta : replaced)
     writer.cover(meta);
   for (EventView event; events.next(event);)

@@ -34,7 +34,7 @@ Status check_header(const BlockSource& source, const SegmentMeta& meta) {
       load<std::uint64_t>(header.data() + checked) !=
           hash64(header.substr(0, checked), checksum_seed(source.identity(), 0)))
     return source.damaged("this is not the header of this segment", 0);
-  if (version != segment_format_version && version != segment_format_version_unmarked)
+  if (version < segment_format_version_min || version > segment_format_version)
     return fail(Errc::incompatible, format("segment format {} is not supported", version), source.path() + ":0");
   if (shard != meta.shard || number != meta.number)
     return source.damaged("the header names another segment", 0);

@@ -40,8 +40,7 @@ std::optional<Header> read_header(const io::File& file) {
   header.identity = in.take<std::uint64_t>();
   const std::size_t checked = text.size() - sizeof(std::uint64_t);
   const bool whole =
-      text.starts_with(segment_magic) &&
-      (version == segment_format_version || version == segment_format_version_unmarked) &&
+      text.starts_with(segment_magic) && version >= segment_format_version_min && version <= segment_format_version &&
       load<std::uint64_t>(text.data() + checked) == hash64(text.substr(0, checked), checksum_seed(header.identity, 0));
   return whole ? std::optional(header) : std::nullopt;
 }

@@ -6,8 +6,8 @@
 #include "segments/zone_rows.hpp"
 
 #include <algorithm>
+#include <map>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace weir::segments {
@@ -137,8 +137,11 @@ private:
   }
 
   Status check_types() {
-    for (const std::string& type : footer_->types) {
-      if (!type_numbers_.emplace(type, static_cast<std::uint32_t>(type_numbers_.size())).second)
+    for (std::size_t i = 0; i < footer_->types.size(); ++i) {
+      if (!type_numbers_
+               .emplace(std::pair(std::string_view(footer_->types[i]), footer_->schema_version(i)),
+                        static_cast<std::uint32_t>(i))
+               .second)
         return source_.damaged("the dictionary holds a type twice", totals_.footer_offset);
     }
     return {};
@@ -164,7 +167,7 @@ private:
     seen.first_row = footer_->zones[zone].first_row;
     for (std::uint32_t i = 0; i < (*rows)->rows(); ++i) {
       const EventView event = (*rows)->row(i);
-      extend(seen, event, type_numbers_.at(event.event_type));
+      extend(seen, event, type_numbers_.at({event.event_type, event.schema_version}));
       positions_.push_back(event.position);
       payload_bytes_ += event.payload.size();
       if (event.event_id.empty())
@@ -222,8 +225,8 @@ private:
   const BlockSource& source_;
   std::shared_ptr<const Footer> footer_;
   const SegmentMeta& totals_;
-  std::unordered_map<std::string_view, std::uint32_t> type_numbers_;
-  std::vector<Position> positions_; ///< By row.
+  std::map<std::pair<std::string_view, std::uint32_t>, std::uint32_t> type_numbers_; ///< By type and schema version.
+  std::vector<Position> positions_;                                                  ///< By row.
   SegmentMeta bounds_;
   std::uint64_t payload_bytes_ = 0;
   std::string scratch_;

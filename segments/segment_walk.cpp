@@ -206,7 +206,9 @@ Status SegmentWalk::next_row(EventView& event) {
   event.position = positions_[zone_row_];
   event.recorded_at = time_of(recorded_[zone_row_]);
   event.timestamp = timestamps_.empty() ? event.recorded_at : time_of(timestamps_[zone_row_]);
-  event.event_type = footer_.types[static_cast<std::size_t>(types_[zone_row_])];
+  const auto type = static_cast<std::size_t>(types_[zone_row_]);
+  event.event_type = footer_.types[type];
+  event.schema_version = footer_.schema_version(type);
   std::string_view* const fields[] = {&event.event_id, &event.metadata, &event.payload};
   for (std::size_t i = 0; i < strings_.size(); ++i) {
     auto value = next_string(strings_[i]);

@@ -12,9 +12,9 @@
 
 namespace weir::segments {
 
-std::string encode_header(const SegmentIdentity& who, std::uint32_t zone_rows, bool marked) {
+std::string encode_header(const SegmentIdentity& who, std::uint32_t zone_rows) {
   std::string header(segment_magic, segment_magic_bytes);
-  append_integer(header, marked ? segment_format_version : segment_format_version_unmarked);
+  append_integer(header, segment_format_version);
   append_integer(header, who.shard);
   append_integer(header, who.number);
   append_integer(header, who.identity);
@@ -25,12 +25,12 @@ std::string encode_header(const SegmentIdentity& who, std::uint32_t zone_rows, b
 }
 
 SegmentWriter::SegmentWriter(io::File& file, const SegmentIdentity& who, std::uint32_t zone_rows,
-                             std::uint32_t filter_bits_per_key, bool marked)
-    : out_(file, who.identity), filter_bits_per_key_(filter_bits_per_key), marked_(marked) {
+                             std::uint32_t filter_bits_per_key)
+    : out_(file, who.identity), filter_bits_per_key_(filter_bits_per_key) {
   footer_.totals.shard = who.shard;
   footer_.totals.number = who.number;
   footer_.zone_rows = std::clamp(zone_rows, 1u, zone_rows_max);
-  out_.append_raw(encode_header(who, footer_.zone_rows, marked));
+  out_.append_raw(encode_header(who, footer_.zone_rows));
 }
 
 Status SegmentWriter::check_order(const EventView& event, bool new_context) const {
@@ -48,12 +48,17 @@ Status SegmentWriter::check_order(const EventView& event, bool new_context) cons
   return {};
 }
 
-std::uint32_t SegmentWriter::type_number(std::string_view type) {
-  if (const auto found = types_.find(type); found != types_.end())
-    return found->second;
+std::uint32_t SegmentWriter::type_number(std::string_view type, std::uint32_t schema_version) {
+  auto found = types_.find(type);
+  if (found == types_.end())
+    found = types_.emplace(type, std::vector<std::uint32_t>{}).first;
+  for (const std::uint32_t number : found->second) // a type has few versions in one segment
+    if (footer_.schema_versions[number] == schema_version)
+      return number;
   const auto number = static_cast<std::uint32_t>(footer_.types.size());
   footer_.types.emplace_back(type);
-  types_.emplace(type, number);
+  footer_.schema_versions.push_back(schema_version);
+  found->second.push_back(number);
   return number;
 }
 
@@ -72,7 +77,7 @@ Status SegmentWriter::add(const EventView& event) {
   last_sequence_ = event.sequence;
   if (!zone_)
     zone_ = std::make_unique<ZoneWriter>(out_, totals.event_count);
-  zone_->add(event, type_number(event.event_type), new_context);
+  zone_->add(event, type_number(event.event_type, event.schema_version), new_context);
   if (!event.event_id.empty())
     event_id_hashes_.push_back(event_id_filter_hash(event.context_id, event.event_id, out_.identity()));
   positions_.push_back(event.position);
@@ -141,8 +146,8 @@ Status SegmentWriter::write_order() {
 }
 
 Status SegmentWriter::add_mark(std::string_view context_id, const ContextMark& mark) {
-  if (!marked_ || context_id <= marked_context_ || context_id.size() > limits::context_id_bytes_max ||
-      mark.last == sequence_max || mark.first_live == 0 || mark.first_live > mark.last + 1 || mark.position == 0)
+  if (context_id <= marked_context_ || context_id.size() > limits::context_id_bytes_max || mark.last == sequence_max ||
+      mark.first_live == 0 || mark.first_live > mark.last + 1 || mark.position == 0)
     return fail(Errc::invalid_argument, "a mark for a segment is out of order, or says what cannot be",
                 std::string(context_id));
   marks_.add(context_id, mark);

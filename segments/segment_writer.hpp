@@ -33,14 +33,13 @@ struct SegmentIdentity {
   std::uint64_t identity = 0;
 };
 
-/// The 48 bytes at the beginning of the file. `marked`: it has, or may have, marks.
-[[nodiscard]] std::string encode_header(const SegmentIdentity& who, std::uint32_t zone_rows, bool marked = false);
+/// The 48 bytes at the beginning of the file.
+[[nodiscard]] std::string encode_header(const SegmentIdentity& who, std::uint32_t zone_rows);
 
 class SegmentWriter {
 public:
-  /// Writes into the empty `file`, which must outlive the writer. `marked`: add_mark() may be called.
-  SegmentWriter(io::File& file, const SegmentIdentity& who, std::uint32_t zone_rows, std::uint32_t filter_bits_per_key,
-                bool marked = false);
+  /// Writes into the empty `file`, which must outlive the writer.
+  SegmentWriter(io::File& file, const SegmentIdentity& who, std::uint32_t zone_rows, std::uint32_t filter_bits_per_key);
 
   /// Errors: `invalid_argument` for an event out of order, else as File::append, for this event or one before it.
   /// Precondition: no more than segment_rows_max.
@@ -62,7 +61,7 @@ private:
   void write_pending();
   void finish_bounds();
   Status write_order();
-  std::uint32_t type_number(std::string_view type);
+  std::uint32_t type_number(std::string_view type, std::uint32_t schema_version);
 
   struct TextHash {
     using is_transparent = void;
@@ -80,10 +79,10 @@ private:
 
   SegmentOutput out_;
   std::uint32_t filter_bits_per_key_;
-  bool marked_;
   Footer footer_;
   std::unique_ptr<ZoneWriter> zone_;
-  std::unordered_map<std::string, std::uint32_t, TextHash, std::equal_to<>> types_;
+  /// Numbers in the dictionary, one for each schema version.
+  std::unordered_map<std::string, std::vector<std::uint32_t>, TextHash, std::equal_to<>> types_;
   std::string context_;
   std::uint64_t context_first_row_ = 0;
   Sequence context_first_sequence_ = 0;

@@ -167,8 +167,11 @@ void ZoneSlice::fill(std::size_t i, EventView& event) const {
     event.recorded_at = time_of(recorded_[i]);
   if (!timestamps_.empty())
     event.timestamp = time_of(timestamps_[i]);
-  if (!types_.empty())
-    event.event_type = footer_->types[static_cast<std::size_t>(types_[i])];
+  if (!types_.empty()) {
+    const auto type = static_cast<std::size_t>(types_[i]);
+    event.event_type = footer_->types[type];
+    event.schema_version = footer_->schema_version(type);
+  }
   if (!strings_[0].values.empty())
     event.event_id = strings_[0].values[i];
   if (!strings_[1].values.empty())

@@ -26,8 +26,8 @@ namespace weir::wal {
 static_assert(std::endian::native == std::endian::little, "the format is little-endian, and so must be the machine");
 
 inline constexpr std::uint32_t identity_kind = 1; ///< Keeps WAL files and segments apart in file_identity().
-inline constexpr std::uint32_t format_version = 3;
-/// Older ones that are still read: their records are of one call each, otherwise they are the same.
+inline constexpr std::uint32_t format_version = 4;
+/// Older ones that are still read: in 2 a record is one call; before 4 nothing is removed or has a schema version.
 inline constexpr std::uint32_t format_version_min = 2;
 /// The header has this block for itself, so that no write of records can tear it.
 inline constexpr std::uint64_t data_offset = 4096;

@@ -59,7 +59,9 @@ Result<ExitCode> query(const QueryCommand& command, Streams& streams) {
   auto engine = open_existing(command.directory);
   if (!engine)
     return std::move(engine).error();
-  const auto result = engine->query(*plan);
+  QueryOptions as_stored; // upcasters are code of a service, and this program has none
+  as_stored.as_stored = true;
+  const auto result = engine->query(*plan, as_stored);
   if (!result)
     return result.error();
   const auto status =

@@ -89,6 +89,7 @@ void add_replay(CLI::App& program, Action& chosen) {
   command.positional("CONTEXT", options->context_id, "The context's id; write -- before one that begins with a dash");
   command.whole_number("--from", options->replay.from, 0, "First sequence, inclusive");
   command.whole_number("--to", options->replay.to, 0, "Last sequence, inclusive");
+  options->replay.as_stored = true; // upcasters are code of a service, and this program has none
   command.app().add_flag("--backward", options->replay.backward, "Highest sequence first");
   command.whole_number("--limit", options->replay.limit, 1, "At most this many events");
   command.app()

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <string>
+#include <string_view>
 
 namespace {
 
@@ -31,6 +32,33 @@ void define_built(weir::Engine& engine) {
   if (!version)
     give_up(version.error());
   std::cout << to_text(shipped) << " is version " << *version << '\n';
+}
+
+void register_upcasters(weir::Engine& engine) {
+  // Version 2 had a total in cents, and everybody paid in euros; version 3 says so.
+  const auto with_currency = [](std::string_view payload) -> weir::Result<std::string> {
+    const std::string_view field = R"("total": )";
+    const std::size_t at = payload.find(field);
+    if (at == std::string_view::npos)
+      return weir::fail(weir::Errc::invalid_argument, "an order without a total");
+    std::string made(payload);
+    return made.insert(at, R"("currency": "EUR", )");
+  };
+  if (auto registered = engine.register_upcasters("order_placed", {{2, with_currency}}); !registered)
+    give_up(registered.error());
+  auto version = engine.define_schema("DEFINE order_placed FIELDS { customer: string, total: int64, currency: string,"
+                                      " status: enum('open', 'paid', 'sent'), note: string OPTIONAL }");
+  if (!version)
+    give_up(version.error());
+}
+
+void read_as_of_today(const weir::Engine& engine) {
+  auto stream = engine.replay("order-42");
+  auto batch = stream ? stream->next() : stream.error();
+  if (!batch)
+    give_up(batch.error());
+  for (const weir::EventView& event : *batch)
+    std::cout << event.payload << ", stored under version " << event.schema_version << '\n';
 }
 
 weir::Event order(const std::string& payload) {
@@ -61,4 +89,6 @@ int main(int argc, char** argv) {
   define_built(*engine);
   store_and_be_refused(*engine);
   change_what_cannot_change(*engine);
+  register_upcasters(*engine);
+  read_as_of_today(*engine);
 }

@@ -14,6 +14,10 @@
 #include <cstdint>
 #include <optional>
 
+namespace weir::schema {
+class Registry;
+}
+
 namespace weir::query {
 
 inline constexpr std::uint64_t result_bytes_default_max = 256 * MiB;
@@ -26,6 +30,8 @@ struct QueryControl {
   const std::atomic<bool>* cancel = nullptr;
   /// Off: everything is read and every row evaluated in full. Slow, and the same answer.
   bool prune = true;
+  /// Makes payloads of old schema versions what the newest has; null: as stored.
+  const schema::Registry* upcasts = nullptr;
   /// Memory for rows and groups; beyond it the run ends with `too_large`.
   std::uint64_t result_bytes_max = result_bytes_default_max;
   /// Zero at first; shared by the shards of one run, so that the bound holds for their sum. Null: each shard counts

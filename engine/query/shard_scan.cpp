@@ -1,5 +1,6 @@
 #include "engine/query/shard_scan.hpp"
 
+#include "engine/schema/registry.hpp"
 #include "engine/text.hpp"
 
 #include <algorithm>
@@ -22,6 +23,8 @@ void copy_columns(EventView& to, const EventView& from, ColumnSet columns) {
     to.timestamp = from.timestamp;
   if ((columns & column_type) != 0)
     to.event_type = from.event_type;
+  if ((columns & column_type) != 0)
+    to.schema_version = from.schema_version;
   if ((columns & column_event_id) != 0)
     to.event_id = from.event_id;
   if ((columns & column_metadata) != 0)
@@ -45,7 +48,7 @@ Result<ShardRows> ShardScan::run(const ShardView& view) && {
     if (!removed)
       return std::move(removed).error();
     removed_ = *std::move(removed);
-    needed_columns_ = query_.needed_columns | (removed_.any() ? column_context | column_sequence : 0);
+    columns_ |= removed_.any() ? column_context | column_sequence : ColumnSet{0};
     SegmentList segments = *view.segments;
     std::sort(segments.begin(), segments.end(),
               [](const auto& a, const auto& b) { return a->meta().position_min < b->meta().position_min; });
@@ -152,13 +155,13 @@ Status ShardScan::scan_zone(const SegmentReader& segment, std::size_t number, co
   const auto end = static_cast<std::uint32_t>(rows.end - zone.first_row);
   // The condition's own columns are read alone first; mostly no row is left, and the wide ones stay unread.
   const ColumnSet first = known.is_true() ? 0 : query_.predicate.core_columns();
-  const ColumnSet rest = needed_columns_ & ~first;
+  const ColumnSet rest = columns_ & ~first;
   const bool two_reads = first != 0 && rest != 0;
-  const auto narrow = read_zone(segment, number, zone, two_reads ? first : needed_columns_);
+  const auto narrow = read_zone(segment, number, zone, two_reads ? first : columns_);
   if (!narrow)
     return narrow.error();
   if (!two_reads) {
-    stats_.payload_zones += (needed_columns_ & column_payload) != 0 ? 1 : 0;
+    stats_.payload_zones += (columns_ & column_payload) != 0 ? 1 : 0;
     for (std::uint32_t i = begin; i < end; ++i)
       WEIR_TRY(judge((*narrow)->row(i), known));
     return {};
@@ -236,6 +239,17 @@ Status ShardScan::judge(const EventView& event, Outcomes known) {
       return removed.error();
     if (*removed)
       return {};
+  }
+  if (upcasts_) {
+    auto payload = control_.upcasts->upcast(event);
+    if (!payload)
+      return std::move(payload).error();
+    if (*payload) {
+      upcast_payload_ = *std::move(*payload);
+      EventView upcast = event;
+      upcast.payload = upcast_payload_;
+      row_.bind(upcast);
+    }
   }
   if (query_.fields.has_paths()) {
     WEIR_TRY(pacer_.spend(extraction_work(event)));

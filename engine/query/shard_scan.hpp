@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace weir::query {
@@ -21,7 +22,10 @@ namespace weir::query {
 class ShardScan {
 public:
   ShardScan(const CompiledQuery& query, const QueryControl& control)
-      : query_(query), control_(control), pacer_(control), collector_(query, control), row_(query.fields),
+      : query_(query), control_(control),
+        upcasts_(control.upcasts != nullptr && (query.needed_columns & column_payload) != 0),
+        columns_(query.needed_columns | (upcasts_ ? column_type | column_context | column_sequence : ColumnSet{0})),
+        pacer_(control), collector_(query, control), row_(query.fields),
         row_work_(1 + query.predicate.leaves().size() / 16) {}
   Result<ShardRows> run(const ShardView& view) &&;
 
@@ -47,12 +51,14 @@ private:
 
   const CompiledQuery& query_;
   const QueryControl& control_;
+  const bool upcasts_;         ///< What an upcast needs, and its errors name, is read, too.
+  ColumnSet columns_;          ///< The query's, those of upcasts, and those that tell whether a row is removed.
+  std::string upcast_payload_; ///< Of the row that is judged.
   Pacer pacer_;
   Collector collector_;
   RowReader row_;
   RemovedRows removed_;
-  ColumnSet needed_columns_ = 0; ///< The query's, and those that tell whether a row is removed.
-  std::uint64_t row_work_;       ///< A condition of thousands of terms must not outrun the deadline.
+  std::uint64_t row_work_; ///< A condition of thousands of terms must not outrun the deadline.
   QueryStats stats_;
 };
 

@@ -46,23 +46,28 @@ std::vector<const SchemaVersion*> Registry::all() const {
   return found;
 }
 
-Status Registry::check(std::span<const Event> events) const {
+Result<std::vector<std::uint32_t>> Registry::judge(std::span<const Event> events) const {
+  std::vector<std::uint32_t> versions;
   if (types_count_.load(std::memory_order_acquire) == 0)
-    return {};
+    return versions;
   for (std::size_t i = 0; i < events.size(); ++i) {
     const SchemaVersion* const version = latest(events[i].event_type);
     if (version == nullptr)
       continue;
+    if (i != 0 && sabotaged(Sabotage::check_first_event_only))
+      break;
     if (Status valid = check_payload(*version, events[i].payload); !valid) {
       Error error = std::move(valid).error();
       if (events.size() > 1)
         error.where = format("event {}, {}", i, error.where);
       return error;
     }
-    if (sabotaged(Sabotage::check_first_event_only))
-      break;
+    if (sabotaged(Sabotage::forget_schema_versions))
+      continue;
+    versions.resize(events.size());
+    versions[i] = version->version;
   }
-  return {};
+  return versions;
 }
 
 void Registry::add(Schema schema, std::size_t text_bytes) {
@@ -76,7 +81,10 @@ void Registry::add(Schema schema, std::size_t text_bytes) {
       type = &each;
   const Version* const before = type == nullptr ? nullptr : type->latest.load(std::memory_order_relaxed);
   const std::uint32_t number = before == nullptr ? 1 : before->value.version + 1;
-  const Version& made = versions_.emplace_back(Version{{std::move(schema), number}, before});
+  const bool breaks = before != nullptr && !check_evolution(before->value.schema, schema);
+  const Version& made = versions_.emplace_back(Version{{std::move(schema), number}, before, breaks});
+  if (breaks)
+    upcasts_.store(true, std::memory_order_release); // before there can be an event of the new version
   if (type != nullptr) {
     type->latest.store(&made, std::memory_order_release);
     return;
@@ -87,6 +95,7 @@ void Registry::add(Schema schema, std::size_t text_bytes) {
 }
 
 Status Registry::load(std::span<const SchemaRecord> records) {
+  const std::lock_guard lock(adding_);
   for (const SchemaRecord& record : records) {
     const std::string place = format("catalog: schema of {}, version {}", record.event_type, record.version);
     auto schema = parse_schema(record.definition);
@@ -103,14 +112,20 @@ Status Registry::load(std::span<const SchemaRecord> records) {
   return {};
 }
 
-Result<std::uint32_t> Registry::define(Schema schema, CatalogStore& catalog) {
+Result<std::uint32_t> Registry::define(Schema schema, CatalogStore& catalog, MayBreak may_break) {
   WEIR_TRY(schema.validate());
+  const std::lock_guard lock(adding_);
   const SchemaVersion* const current = latest(schema.event_type);
   if (current != nullptr) {
     for (const Version* known = find_type(schema.event_type)->latest.load(); known != nullptr; known = known->before)
       if (same_meaning(known->value.schema, schema))
         return known->value.version;
-    if (Status may_follow = check_evolution(current->schema, schema); !may_follow) {
+    const Chain* const upcasters = find_type(schema.event_type)->upcasters.load();
+    const bool upcast =
+        upcasters != nullptr && std::any_of(upcasters->begin(), upcasters->end(),
+                                            [&](const Upcaster& each) { return each.from == current->version; });
+    if (Status may_follow = check_evolution(current->schema, schema);
+        !may_follow && !upcast && may_break == MayBreak::no) {
       Error error = std::move(may_follow).error();
       error.message =
           format("not compatible with version {} of {}: {}", current->version, schema.event_type, error.message);

@@ -30,7 +30,6 @@ std::size_t applied(Memtable& memtable, const std::vector<std::string>& calls,
 
 std::map<std::string, ContextMark> marks_of(const MemtableView& view) {
   const auto sorted = view.sorted();
-  CHECK(sorted->has_marks() == view.has_marks());
   EventView event;
   while (sorted->next(event))
     ;

@@ -95,6 +95,7 @@ TEST_CASE("merge: random neighbours become one segment with the same events, who
     shape.contexts = 1 + random() % 60;
     shape.ids = round % 2 == 0;
     shape.metadata = round % 4 < 2;
+    shape.schemas = round % 3 != 0;
     shape.payload_bytes_max = round % 8 == 7 ? 30'000 : 300;
     const auto history = random_history(random, 2 + random() % 5, shape);
     const auto inputs = write_all(directory, history);

@@ -31,7 +31,6 @@ class MarkedSource final : public SortedEvents {
 public:
   MarkedSource(const Rows& rows, const Marks& marks) : rows_(rows), marks_(marks), next_(marks.begin()) {}
   bool next(EventView& event) override { return rows_.next(event); }
-  [[nodiscard]] bool has_marks() const override { return !marks_.empty(); }
   bool next_mark(std::string_view& context_id, ContextMark& mark) override {
     if (next_ == marks_.end())
       return false;
@@ -108,17 +107,6 @@ TEST_CASE("marks: every one is found, among rows or alone, in one block or many,
       CHECK_FALSE(reader->find_mark("a")->has_value()); // before the first
     }
   }
-}
-
-TEST_CASE("marks: a segment without any is byte for byte what it was before there were marks") {
-  std::mt19937_64 random(2);
-  const Rows rows = random_rows(random, {});
-  SegmentDirectory directory;
-  const SegmentMeta plain = directory.write(rows);
-  CHECK(directory.content(plain)[segment_magic_bytes] == 2);
-  CHECK_FALSE(*directory.open(plain)->has_marks());
-  const SegmentMeta marked = write(directory, rows, random_marks(random, 1, 1), 2);
-  CHECK(directory.content(marked)[segment_magic_bytes] == 3);
 }
 
 TEST_CASE("marks: what cannot be is refused by the writer") {

@@ -225,7 +225,12 @@ TEST_CASE("segment damage: a valid header of another format version is incompati
   SegmentDirectory directory;
   const SegmentMeta meta = directory.write(rows);
   std::string bytes = directory.content(meta);
-  bytes[segment_magic_bytes] = segment_format_version + 1;
+  SUBCASE("a later one") {
+    bytes[segment_magic_bytes] = segment_format_version + 1;
+  }
+  SUBCASE("an earlier one") {
+    bytes[segment_magic_bytes] = segment_format_version_min - 1;
+  }
   const auto identity = load<std::uint64_t>(bytes.data() + 24);
   const std::uint64_t checksum =
       hash64(std::string_view(bytes).substr(0, segment_header_bytes - 8), checksum_seed(identity, 0));

@@ -49,6 +49,7 @@ Rows random_rows(std::mt19937_64& random, const RowShape& shape) {
       row.context_id = context;
       row.sequence = first + i;
       row.event_type = "type-" + std::to_string(random() % 90);
+      row.schema_version = shape.schemas ? static_cast<std::uint32_t>(random() % 3) : 0;
       if (shape.ids && random() % 2 == 0)
         row.event_id = random_text(random, 8 + random() % 30, "0123456789abcdef-");
       if (shape.metadata && random() % 3 == 0)

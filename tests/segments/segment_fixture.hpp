@@ -28,9 +28,11 @@ struct Row {
   std::string event_id;
   std::string metadata;
   std::string payload;
+  std::uint32_t schema_version = 0;
 
   [[nodiscard]] EventView view() const {
-    return {context_id, sequence, position, recorded_at, timestamp, event_type, event_id, metadata, payload};
+    return {context_id, sequence, position, recorded_at, timestamp,
+            event_type, event_id, metadata, payload,     schema_version};
   }
   static Row of(const EventView& event) {
     return {std::string(event.context_id),
@@ -41,7 +43,8 @@ struct Row {
             std::string(event.event_type),
             std::string(event.event_id),
             std::string(event.metadata),
-            std::string(event.payload)};
+            std::string(event.payload),
+            event.schema_version};
   }
   friend bool operator==(const Row&, const Row&) = default;
 };
@@ -70,6 +73,7 @@ struct RowShape {
   std::size_t payload_bytes_max = 300;
   bool ids = true;
   bool metadata = true;
+  bool schemas = true;
 };
 
 std::string random_text(std::mt19937_64& random, std::size_t size, std::string_view alphabet);

@@ -65,5 +65,8 @@ TEST_CASE("segment format: the writer writes the example's header and first bloc
   SegmentDirectory directory({.directory_seed = 7, .zone_rows = 4'096, .filter_bits_per_key = 10});
   // Blocks after these two are compressed, and another release of LZ4 may do that in other bytes.
   const std::string file = directory.content(directory.write(example_rows()));
-  CHECK(file.substr(0, 80) == from_hex(example_hex).substr(0, 80));
+  std::string expected = from_hex(example_hex).substr(0, 80);
+  expected.replace(8, 1, 1, '\x03'); // the example is of format 2: what format 3 adds is not in it
+  expected.replace(40, 8, from_hex("25f8b73dfb8b0ca8"));
+  CHECK(file.substr(0, 80) == expected);
 }

@@ -24,6 +24,7 @@ Rows project(Rows rows, ColumnSet columns) {
     row.recorded_at = has(column_recorded_at) ? row.recorded_at : Timestamp{};
     row.timestamp = has(column_timestamp) ? row.timestamp : Timestamp{};
     row.event_type = has(column_type) ? row.event_type : "";
+    row.schema_version = has(column_type) ? row.schema_version : 0;
     row.event_id = has(column_event_id) ? row.event_id : "";
     row.metadata = has(column_metadata) ? row.metadata : "";
     row.payload = has(column_payload) ? row.payload : "";

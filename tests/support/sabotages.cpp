@@ -153,6 +153,9 @@ constexpr std::array texts = {
                  "a merge forgets what was truncated and deleted"},
     SabotageText{Sabotage::drop_one_too_many, "drop_one_too_many",
                  "a merge leaves out the first event that is not removed"},
+    SabotageText{Sabotage::forget_schema_versions, "forget_schema_versions",
+                 "events are stored without the version they were judged by"},
+    SabotageText{Sabotage::trust_upcasters, "trust_upcasters", "whatever an upcaster made is handed out"},
 };
 static_assert(texts.size() + 1 == static_cast<std::size_t>(Sabotage::count), "every sabotage has its text");
 static_assert([] {

@@ -29,8 +29,12 @@ std::vector<std::byte> from_hex(std::string_view text) {
   return bytes;
 }
 
-constexpr std::string_view example_header = "5745495257414c00030000000000000001000000000000000000000000000000"
-                                            "0000000000000000010000000000000000200000000000008d2d92db395a4536";
+constexpr std::string_view example_header = "5745495257414c00040000000000000001000000000000000000000000000000"
+                                            "000000000000000001000000000000000020000000000000b49e5b57462a201a";
+constexpr std::string_view example_header_3 = "5745495257414c00030000000000000001000000000000000000000000000000"
+                                              "0000000000000000010000000000000000200000000000008d2d92db395a4536";
+constexpr std::string_view example_header_2 = "5745495257414c00020000000000000001000000000000000000000000000000"
+                                              "0000000000000000010000000000000000200000000000000efbb642f88b5ea8";
 constexpr std::string_view example_plain_group = "a7574752010000000100000000000000" // magic, records, first record
                                                  "34000000000000000000000000000000" // bytes, raw bytes, synced offset
                                                  "91008a974000498e"                 // check
@@ -66,8 +70,17 @@ TEST_CASE("wal format: header, group and seal have the bytes of the documented e
   CHECK(hex(std::as_bytes(std::span(&seal, 1))) == example_seal);
 }
 
-TEST_CASE_FIXTURE(Disk, "wal format: the documented example is read, its compressed group too") {
+TEST_CASE_FIXTURE(Disk,
+                  "wal format: the documented example is read, its compressed group too, and so are versions 2 and 3") {
   auto bytes = from_hex(example_header);
+  SUBCASE("version 4") {
+  }
+  SUBCASE("version 3") {
+    bytes = from_hex(example_header_3);
+  }
+  SUBCASE("version 2") {
+    bytes = from_hex(example_header_2);
+  }
   bytes.resize(data_offset);
   for (const std::string_view part : {example_plain_group, example_compressed_group, example_seal}) {
     const auto more = from_hex(part);

@@ -28,7 +28,7 @@ struct Defined {
     return registry.define(std::move(*schema), catalog);
   }
   [[nodiscard]] std::string judged(const std::vector<Event>& events) const {
-    const Status status = registry.check(events);
+    const auto status = registry.judge(events);
     return status ? "" : status.error().where;
   }
 };
@@ -47,6 +47,11 @@ TEST_CASE("schema registry: every event of a call is checked, by the schema of i
   CHECK(schemas.judged({event("a", "{}"), event("c", R"({"x":1})"), event("b", R"({"x":true})")}).empty());
   CHECK(schemas.judged({event("a", "{}"), event("c", R"({"x":1})"), event("b", R"({"x":1})")}) == "event 2, payload.x");
   CHECK(schemas.judged({event("a", R"({"x":1})")}) == "payload.x");
+  // And who was judged by which is told, to be stored with the event.
+  CHECK(*schemas.define("DEFINE b FIELDS { x: bool, y: bool OPTIONAL }") == 2);
+  const std::vector<Event> call = {event("a", "{}"), event("c", "{}"), event("b", R"({"x":true})")};
+  CHECK(*schemas.registry.judge(call) == std::vector<std::uint32_t>{1, 0, 2});
+  CHECK(schemas.registry.judge(std::span(call).subspan(1, 1))->empty());
 }
 
 TEST_CASE("schema registry: a definition is in force once it is durable, and not before") {

@@ -81,7 +81,7 @@ SalvageVerdict SalvageJudge::judge(const Damage& damage) const {
   bool seed_lost = false;
   SalvageSink sink;
   sink.begin = [](std::uint32_t) { return Status(); };
-  sink.store = [&](std::string_view id, std::vector<Event> events) {
+  sink.store = [&](std::string_view id, std::vector<SalvagedEvent> events) {
     auto& all = saved[std::string(id)];
     std::move(events.begin(), events.end(), std::back_inserter(all));
     return Status();

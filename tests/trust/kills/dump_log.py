@@ -33,7 +33,7 @@ from xxh3 import MASK, xxh3_64
 FILE_MAGIC = b"WEIRWAL\0"
 GROUP_MAGIC = bytes.fromhex("a7574752")
 SEAL_MAGIC = bytes.fromhex("a757534c")
-FORMAT_VERSIONS = (2, 3)
+FORMAT_VERSIONS = (2, 3, 4)
 DATA_OFFSET = 4096
 WAL_KIND = 1
 RAW_BYTES_MAX = 8 << 20
@@ -167,8 +167,10 @@ def decode_call(body):
     events = []
     for i in range(count):
         shape, id_bytes, metadata_bytes, payload_bytes = take.varint(), take.varint(), take.varint(), take.varint()
+        if shape & 512 and not take.varint():  # the version of its type's schema
+            raise Malformed("an event with schema version 0")
         timestamp = take.i64() if shape & 1 else recorded_at
-        fields = [take.bytes(size).decode() for size in (shape >> 1, id_bytes, metadata_bytes, payload_bytes)]
+        fields = [take.bytes(size).decode() for size in ((shape & 511) >> 1, id_bytes, metadata_bytes, payload_bytes)]
         events.append(Event(context, sequence + i, position + i, recorded_at, fields[0], timestamp, *fields[1:]))
     if take.at != take.end:
         raise Malformed("a call that is longer than its events")

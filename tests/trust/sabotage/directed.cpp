@@ -109,6 +109,8 @@ constexpr std::array table = {
     Directed{Sabotage::hide_removed_range, cases("engine", "replay: what is removed*")},
     Directed{Sabotage::lose_marks_in_merge, cases("segments", "merge: marks*")},
     Directed{Sabotage::drop_one_too_many, cases("segments", "merge: removed events*")},
+    Directed{Sabotage::forget_schema_versions, cases("engine", "schema registry: every event*")},
+    Directed{Sabotage::trust_upcasters, cases("engine", "upcasting: an upcaster that fails*")},
 };
 static_assert(table.size() + 1 == static_cast<std::size_t>(Sabotage::count), "every mistake has its test");
 static_assert([] {
