@@ -21,7 +21,7 @@ constexpr std::array<Weight, kind_count> weights = {{
     {Kind::burst, "burst", 70},
     {Kind::try_store, "try_store", 50},
     {Kind::wait, "wait", 40},
-    {Kind::replay, "replay", 254},
+    {Kind::replay, "replay", 237},
     {Kind::push, "push", 20},
     {Kind::query, "query", 20},
     {Kind::flush, "flush", 9},
@@ -36,6 +36,9 @@ constexpr std::array<Weight, kind_count> weights = {{
     {Kind::together, "together", 15},
     {Kind::define, "define", 5},
     {Kind::restore, "restore", 4},
+    {Kind::consume, "consume", 4},
+    {Kind::group, "group", 5},
+    {Kind::snapshot, "snapshot", 8},
     {Kind::remove, "remove", 6},
 }};
 

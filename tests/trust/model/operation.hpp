@@ -35,9 +35,12 @@ enum class Kind : std::uint8_t {
   together,  ///< One call for several contexts, with expectations and a condition.
   define,    ///< A schema's next version, or one that is there; and stores that it refuses.
   restore,   ///< A backup of the running engine takes its place.
+  consume,   ///< A single consumer reads on, and keeps its place.
+  group,     ///< Members of a group come, settle some events, and go.
+  snapshot,  ///< Of a context's state, saved and loaded.
   remove,    ///< Truncates or deletes a context, at times for good.
 };
-inline constexpr std::size_t kind_count = 21;
+inline constexpr std::size_t kind_count = 24;
 [[nodiscard]] std::string_view to_string(Kind kind) noexcept;
 
 struct Operation {

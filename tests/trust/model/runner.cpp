@@ -49,19 +49,26 @@ void Tally::add(const Tally& other) noexcept {
   segments_merged += other.segments_merged;
   together += other.together;
   restores += other.restores;
+  consumed += other.consumed;
+  group_turns += other.group_turns;
+  deliveries += other.deliveries;
+  snapshots += other.snapshots;
+  snapshots_given += other.snapshots_given;
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> Tally::figures() const {
-  return {{"store_calls", calls},      {"events_stored", events},
-          {"calls_refused", refused},  {"retries", retries},
-          {"checks", checks},          {"removals", removals},
-          {"together", together},      {"definitions", definitions},
-          {"replays", replays},        {"queries", queries},
-          {"query_rows", rows},        {"bad_inputs", bad_inputs},
-          {"flushes", flushes},        {"segments_flushed", segments_flushed},
-          {"merges", segments_merged}, {"reopens", reopens},
-          {"power_cuts", power_cuts},  {"process_kills", kills},
-          {"restores", restores}};
+  return {{"store_calls", calls},       {"events_stored", events},
+          {"calls_refused", refused},   {"retries", retries},
+          {"checks", checks},           {"removals", removals},
+          {"together", together},       {"definitions", definitions},
+          {"replays", replays},         {"queries", queries},
+          {"query_rows", rows},         {"bad_inputs", bad_inputs},
+          {"flushes", flushes},         {"segments_flushed", segments_flushed},
+          {"merges", segments_merged},  {"reopens", reopens},
+          {"power_cuts", power_cuts},   {"process_kills", kills},
+          {"restores", restores},       {"consumer_turns", consumed},
+          {"group_turns", group_turns}, {"deliveries", deliveries},
+          {"snapshots", snapshots},     {"snapshots_given", snapshots_given}};
 }
 
 Runner::Runner(std::uint64_t seed, Mistake mistake, std::vector<std::string>* trace)
@@ -122,6 +129,9 @@ void Runner::play(const Operation& operation) {
   case Kind::together: together(); break;
   case Kind::define: define(); break;
   case Kind::remove: remove(); break;
+  case Kind::consume: consume(); break;
+  case Kind::group: work_in_group(); break;
+  case Kind::snapshot: snapshot(); break;
   case Kind::wait: settle(); break;
   case Kind::replay: replay(); break;
   case Kind::push: push(); break;
@@ -381,7 +391,8 @@ void Runner::crash(Crash kind) {
   Position later = 0;
   auto queued = read_queue(later);
   queued.erase(queued.lower_bound(checkpoint), queued.end());
-  expect(queued == seen, "below its checkpoint the event queue is not what a subscriber had seen before the crash");
+  expect(queued == expected_queue(0, checkpoint, queued) && seen == expected_queue(0, checkpoint, seen),
+         "below its checkpoint the event queue is not what a subscriber had seen before the crash");
   for (ShardId shard = 0; shard < events_at_open_.size(); ++shard)
     events_at_open_[shard] = reference_->events_of(shard);
 }
@@ -398,6 +409,7 @@ void Runner::finish() {
   stats();
   flush();
   check_everything();
+  drain_group();
   random_.seed(1);
   for (int i = 0; i < 5; ++i)
     query();

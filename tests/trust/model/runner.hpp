@@ -18,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,7 +30,8 @@ namespace weir::trust {
 struct Tally {
   std::uint64_t operations = 0, calls = 0, events = 0, refused = 0, retries = 0, checks = 0, removals = 0,
                 definitions = 0, replays = 0, queries = 0, rows = 0, bad_inputs = 0, flushes = 0, reopens = 0,
-                power_cuts = 0, kills = 0, segments_flushed = 0, segments_merged = 0, together = 0, restores = 0;
+                power_cuts = 0, kills = 0, segments_flushed = 0, segments_merged = 0, together = 0, restores = 0,
+                consumed = 0, group_turns = 0, deliveries = 0, snapshots = 0, snapshots_given = 0;
   void add(const Tally& other) noexcept;
   [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> figures() const;
 };
@@ -92,6 +94,17 @@ private:
   /// All that the event queue gives now, by position; `checkpoint` is where it would go on.
   std::map<Position, std::string> read_queue(Position& checkpoint);
   void check_queue();
+  /// The event queue of the reference from `from` to below `to`; of what is removed, that which was `given`.
+  [[nodiscard]] std::map<Position, std::string> expected_queue(Position from, Position to,
+                                                               const std::map<Position, std::string>& given) const;
+  void consume();
+  void work_in_group();
+  void check_delivery(const Delivery& delivery);
+  void settle_delivery(GroupMember& member, const Delivery& delivery);
+  /// Live events that the group has not dealt with, but for those of contexts that wait for a parked one.
+  [[nodiscard]] std::uint64_t unsettled() const;
+  void drain_group();
+  void snapshot();
   void count_background();
 
   Mistake mistake_;
@@ -107,9 +120,14 @@ private:
   std::optional<Reference> reference_;
   CallsUnderWay calls_;
   std::vector<Glimpse> glimpses_;
-  std::vector<std::uint64_t> events_at_open_; ///< Of each shard.
-  std::uint32_t schema_version_ = 0;          ///< Of the type that define() defines.
-  Position position_floor_ = 0;               ///< Given before this open; never given again.
+  std::vector<std::uint64_t> events_at_open_;      ///< Of each shard.
+  std::uint32_t schema_version_ = 0;               ///< Of the type that define() defines.
+  Position checkpoint_ = 0;                        ///< Of the single consumer.
+  std::map<std::string, std::set<Sequence>> done_; ///< By the group, which was told so.
+  std::set<std::string> parked_;                   ///< Contexts of which the group has parked events.
+  /// What was saved of each context, by state: at which event.
+  std::map<std::string, std::map<std::string, std::pair<Sequence, Position>>> snapshots_;
+  Position position_floor_ = 0; ///< Given before this open; never given again.
   Tally tally_;
 };
 
