@@ -18,6 +18,22 @@ std::vector<std::string> HealthBoard::warnings() const {
   return {warnings_.begin(), warnings_.end()};
 }
 
+void RetentionBook::load(RetentionRecord record) {
+  const std::lock_guard lock(mutex_);
+  record_ = std::move(record);
+}
+
+RetentionRecord RetentionBook::record() const {
+  const std::lock_guard lock(mutex_);
+  return record_;
+}
+
+Status RetentionBook::set(CatalogStore& catalog, RetentionRecord record) {
+  WEIR_TRY(catalog.set_retention(record));
+  load(std::move(record));
+  return {};
+}
+
 void ShardParts::fail(const Error& why) {
   std::lock_guard lock(mutex_);
   if (!failure_)

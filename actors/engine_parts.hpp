@@ -48,6 +48,19 @@ private:
   std::deque<std::string> warnings_;
 };
 
+/// What the catalog says of retention. Any thread reads; the flush lane changes it.
+class RetentionBook {
+public:
+  void load(RetentionRecord record);
+  [[nodiscard]] RetentionRecord record() const;
+  /// Durable first, then known.
+  Status set(CatalogStore& catalog, RetentionRecord record);
+
+private:
+  mutable std::mutex mutex_;
+  RetentionRecord record_;
+};
+
 /// One shard beside its actor.
 struct ShardParts {
   ShardId id = 0;
@@ -105,6 +118,7 @@ struct EngineParts {
   std::shared_ptr<PinnedBudget> pinned;
   std::unique_ptr<EventQueue> queue; ///< Set before the actors live.
   schema::Registry schemas;          ///< Grows in the flush lane, once running.
+  RetentionBook retention;
   HealthBoard health;
   std::vector<std::unique_ptr<ShardParts>> shards;
   std::unique_ptr<io::IoExecutor> executor;

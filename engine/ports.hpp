@@ -8,6 +8,7 @@
 
 #include <weir/event.hpp>
 #include <weir/result.hpp>
+#include <weir/retention.hpp>
 
 #include "engine/context_mark.hpp"
 
@@ -252,6 +253,15 @@ struct SchemaRecord {
   friend bool operator==(const SchemaRecord&, const SchemaRecord&) = default;
 };
 
+/// What the catalog knows of retention.
+struct RetentionRecord {
+  std::vector<RetentionRule> rules;    ///< By context prefix, then type (bytes); no two for the same.
+  std::optional<RetentionPoint> point; ///< Of the last run.
+  bool applied = false;                ///< That run came to its end.
+
+  friend bool operator==(const RetentionRecord&, const RetentionRecord&) = default;
+};
+
 struct CatalogState {
   std::uint32_t format_version = 0;
   std::uint32_t shard_count = 0;
@@ -260,6 +270,7 @@ struct CatalogState {
   std::vector<ShardRecord> shards;
   std::vector<SegmentMeta> segments; ///< By shard, then position; inside a shard positions never overlap.
   std::vector<SchemaRecord> schemas; ///< By type (bytes), then version.
+  RetentionRecord retention;
 };
 
 /// The durable truth about what is live. Every call is one transaction, durable when it returns.
@@ -278,6 +289,8 @@ public:
                                   const Dropped& dropped) = 0;
   /// Adds the next version of a type's schema.
   virtual Status add_schema(const SchemaRecord& schema) = 0;
+  /// Takes the place of what was recorded.
+  virtual Status set_retention(const RetentionRecord& retention) = 0;
   /// Writes what the catalog holds now into a new file `path` of `to`, whole and without a journal. The file's name is
   /// the caller's to sync. `unsupported` where the catalog is no file.
   virtual Status copy_to(io::FileSystem& /*to*/, const std::string& path) {

@@ -104,6 +104,8 @@ enum class Sabotage : std::uint8_t {
   hide_removed_range,
   lose_marks_in_merge,
   drop_one_too_many,
+  retain_one_too_few,
+  forget_retention_point,
   forget_schema_versions,
   trust_upcasters,
   count ///< Not one of them.
