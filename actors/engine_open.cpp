@@ -268,7 +268,8 @@ Result<std::shared_ptr<EngineCore>> EngineCore::open(EngineSeams seams, EngineOp
       *core->parts_.watermark, [raw = core.get()] { return raw->views(false); }, core->parts_.pinned,
       core->parts_.options.catch_up_bytes,
       ReadHelpers{core->parts_.options.read_threads - 1,
-                  [raw = core.get()](Job job) { raw->post_read(std::move(job)); }});
+                  [raw = core.get()](Job job) { raw->post_read(std::move(job)); }},
+      &core->parts_.schemas);
   core->start_actors();
   kill_point("open.after_actors");
   core->door_.open();

@@ -12,6 +12,7 @@ Status export_context(const Engine& engine, std::string_view context_id, const E
                       const std::function<Status(const EventView&)>& visit) {
   ReplayOptions options;
   options.types = filter.types;
+  options.as_stored = true; // data moves as it is; whoever takes it in has upcasters of its own
   auto stream = engine.replay(context_id, options);
   if (!stream)
     return std::move(stream).error();

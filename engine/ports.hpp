@@ -115,6 +115,7 @@ struct PositionRange {
 /// Events of one segment that follow each other in position order, decoded. Keeps what its views point into.
 class PositionRun {
 public:
+  PositionRun() = default;
   /// `rows` in any order, alive as long as one of `owners`; `order`: their numbers by ascending position. `bytes`: how
   /// much memory all of it takes, about.
   PositionRun(std::span<const EventView> rows, std::vector<std::uint32_t> order,

@@ -48,7 +48,10 @@ struct SubscribeOptions {
   std::uint64_t limit = 0;          ///< End after this many events; 0: no limit.
   std::vector<std::string> types{}; ///< Only events of these types; empty: all.
   std::string context_prefix{};     ///< Only events whose context_id begins so; empty: all.
-  std::optional<Expr> where{};      ///< Only events for which it is true (see field() in <weir/query.hpp>).
+  /// Payloads as they were stored, whatever upcasters are registered. Off: as the newest version of their schema has
+  /// them, and that is also what `where` judges.
+  bool as_stored = false;
+  std::optional<Expr> where{}; ///< Only events for which it is true (see field() in <weir/query.hpp>).
   /// Bounds of one batch, 1-1,024 events and 1 byte - 1 MiB. A batch of one event may be larger than the latter.
   std::size_t batch_events_max = 1'024;
   std::size_t batch_bytes_max = 1u << 20;

@@ -31,6 +31,8 @@ public:
 
   Result<std::shared_ptr<const PositionRun>> build(const PositionRange& range, const ReadBounds& bounds,
                                                    const WithHelp& help) {
+    if (events_ == 0)
+      return std::make_shared<const PositionRun>();
     const auto first = first_rank_at(range.from);
     if (!first)
       return first.error();

@@ -42,7 +42,9 @@ Status RunZoneDecoder::read(std::size_t zone) {
     event.position = positions_[row];
     event.recorded_at = time_of(recorded_[row]);
     event.timestamp = timestamps ? time_of(timestamps_[row]) : event.recorded_at;
-    event.event_type = plan_.footer->types[static_cast<std::size_t>(types_[row])];
+    const auto type = static_cast<std::size_t>(types_[row]);
+    event.event_type = plan_.footer->types[type];
+    event.schema_version = plan_.footer->schema_version(type);
   }
   WEIR_TRY(read_contexts(zone));
   return read_strings(columns, wanted);

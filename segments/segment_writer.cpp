@@ -177,8 +177,8 @@ void SegmentWriter::cover(const SegmentMeta& other) {
 }
 
 void SegmentWriter::finish_bounds() {
-  if (!covered_)
-    return;
+  if (footer_.mark_count == 0)
+    return; // nothing was left out
   SegmentMeta& totals = footer_.totals;
   SegmentMeta bounds = *covered_;
   if (totals.event_count != 0)

@@ -12,7 +12,7 @@ constexpr std::uint64_t last_events_default = 10;
 
 struct TailCommand {
   std::string directory;
-  SubscribeOptions subscribe;
+  SubscribeOptions subscribe{.as_stored = true}; // upcasters are code of a service, and this program has none
   std::uint64_t from = nowhere;
   std::uint64_t limit = 0; ///< 0: left out.
   std::optional<Format> format;

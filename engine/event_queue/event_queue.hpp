@@ -9,6 +9,7 @@
 
 #include "engine/event_queue/watermark.hpp"
 #include "engine/replay_cursor.hpp"
+#include "engine/schema/registry.hpp"
 #include "engine/shard_view.hpp"
 
 #include <atomic>
@@ -33,11 +34,11 @@ public:
   using Views = std::function<Result<std::vector<ShardView>>()>;
 
   /// `watermark` outlives the queue. Readers hold at most `catch_up_bytes` of decoded segments together, beyond
-  /// 1 MiB for each of them and shard.
+  /// 1 MiB for each of them and shard. `schemas`, which outlives the queue, upcasts; null: nothing does.
   EventQueue(Watermark& watermark, Views views, std::shared_ptr<PinnedBudget> pinned, std::uint64_t catch_up_bytes,
-             ReadHelpers helpers = {})
+             ReadHelpers helpers = {}, const schema::Registry* schemas = nullptr)
       : watermark_(watermark), views_(std::move(views)), pinned_(std::move(pinned)),
-        catch_up_(std::make_shared<PinnedBudget>(catch_up_bytes)), helpers_(std::move(helpers)) {}
+        catch_up_(std::make_shared<PinnedBudget>(catch_up_bytes)), helpers_(std::move(helpers)), schemas_(schemas) {}
 
   /// See WithHelp.
   void run_with_help(const std::function<void()>& work) const;
@@ -59,6 +60,10 @@ public:
 
   [[nodiscard]] const std::shared_ptr<PinnedBudget>& pinned() const noexcept { return pinned_; }
   [[nodiscard]] const std::shared_ptr<PinnedBudget>& catch_up() const noexcept { return catch_up_; }
+  /// What upcasts payloads, or null if none is other than it was stored.
+  [[nodiscard]] const schema::Registry* upcasts() const noexcept {
+    return schemas_ != nullptr && schemas_->upcasts() ? schemas_ : nullptr;
+  }
 
 private:
   Watermark& watermark_;
@@ -66,6 +71,7 @@ private:
   std::shared_ptr<PinnedBudget> pinned_;
   std::shared_ptr<PinnedBudget> catch_up_;
   ReadHelpers helpers_;
+  const schema::Registry* schemas_;
   mutable std::mutex mutex_;
   std::optional<Error> ended_;
 };

@@ -3,6 +3,8 @@
 #include "engine/sabotage.hpp"
 
 #include <algorithm>
+#include <deque>
+#include <string>
 #include <utility>
 
 namespace weir {
@@ -53,11 +55,13 @@ struct QueueCursor::Reading {
   std::uint64_t left = 0;
   std::uint64_t scanned = 0;
   bool full = false;
-  bool cut_short = false; ///< By an error that the next read will meet again.
+  bool cut_short = false;                          ///< By an error that the next read will meet again.
+  std::shared_ptr<std::deque<std::string>> upcast; ///< Payloads.
 };
 
 QueueCursor::QueueCursor(std::shared_ptr<EventQueue> queue, SubscribeOptions options, QueueFilter filter)
     : queue_(std::move(queue)), options_(std::move(options)), filter_(std::move(filter)),
+      upcasts_(options_.as_stored ? nullptr : queue_->upcasts()),
       left_(options_.limit == 0 ? UINT64_MAX : options_.limit) {
 }
 
@@ -150,6 +154,8 @@ Result<QueueBatch> QueueCursor::read() {
   left_ = reading.left;
   caught_up_ = batch.caught_up;
   ended_ = batch.ended;
+  if (reading.upcast)
+    batch.events.pin(std::move(reading.upcast));
   if (!batch.events.empty())
     batch.events.pin(PinnedBudget::pin(queue_->pinned(), batch.events.pinned_bytes()));
   return std::move(batch);
@@ -201,6 +207,19 @@ Status QueueCursor::take_from(std::size_t number, Position limit, Reading& readi
   while (const EventView* event = heads_[number]) {
     if (options_.backward ? event->position < limit : event->position >= limit)
       return {};
+    EventView changed;
+    std::string payload;
+    if (upcasts_ != nullptr) {
+      auto upcast = upcasts_->upcast(*event);
+      if (!upcast)
+        return std::move(upcast).error();
+      if (*upcast) {
+        payload = *std::move(*upcast);
+        changed = *event;
+        changed.payload = payload;
+        event = &changed;
+      }
+    }
     bool wanted = all;
     if (!all) {
       auto passes = filter_.passes(*event);
@@ -216,6 +235,11 @@ Status QueueCursor::take_from(std::size_t number, Position limit, Reading& readi
       if (pinned != shard.owner().get()) {
         events.pin(shard.owner());
         pinned = shard.owner().get();
+      }
+      if (event == &changed) {
+        if (!reading.upcast)
+          reading.upcast = std::make_shared<std::deque<std::string>>();
+        changed.payload = reading.upcast->emplace_back(std::move(payload));
       }
       events.add(*event);
       --reading.left;

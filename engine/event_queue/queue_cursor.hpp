@@ -30,7 +30,7 @@ public:
 
   /// What is there. Without events and caught up: nothing; wait for EventQueue::wait(next()) and read again. Without
   /// events, neither caught up nor at the end: the filter has dropped many. Errors: `closing`; what EventQueue::ended()
-  /// says, once nothing else is left; `corruption`, `io_error`.
+  /// says, once nothing else is left; `corruption`, `io_error`; those of upcasting, which come again with every read.
   Result<QueueBatch> read();
   /// The checkpoint: where the next read goes on.
   [[nodiscard]] Position next() const noexcept { return next_; }
@@ -49,6 +49,7 @@ private:
   std::shared_ptr<EventQueue> queue_;
   SubscribeOptions options_;
   QueueFilter filter_;
+  const schema::Registry* upcasts_; ///< Null: payloads are as they were stored.
   std::vector<ShardAhead> shards_;
   std::vector<const EventView*> heads_; // by shard; null: it has none
   Position next_ = 0;

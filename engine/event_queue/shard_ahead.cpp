@@ -4,6 +4,7 @@
 #include "engine/text.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace weir {
 
@@ -71,12 +72,17 @@ Status ShardAhead::find(Position from) {
       }
     const auto after = std::partition_point(
         segments.begin(), segments.end(), [from](const auto& segment) { return segment->meta().position_min < from; });
-    return after == segments.begin() ? Status{} : read_segment(**std::prev(after), from);
+    for (auto segment = std::make_reverse_iterator(after); left_ == 0 && segment != segments.rend(); ++segment)
+      WEIR_TRY(read_segment(**segment, from));
+    return {};
   }
-  const auto segment = std::partition_point(segments.begin(), segments.end(),
-                                            [from](const auto& each) { return each->meta().position_max < from; });
-  if (segment != segments.end())
-    return read_segment(**segment, from);
+  for (auto segment = std::partition_point(segments.begin(), segments.end(),
+                                           [from](const auto& each) { return each->meta().position_max < from; });
+       segment != segments.end(); ++segment) {
+    WEIR_TRY(read_segment(**segment, from));
+    if (left_ != 0)
+      return {};
+  }
   for (const MemtableView& memtable : view_.memtables)
     if (const std::uint64_t row = first_row_at(memtable, from); row != memtable.rows()) {
       read_memtable(memtable, row, std::min(memtable.rows() - row, memtable_rows_ahead));
@@ -120,10 +126,15 @@ Status ShardAhead::read_segment(const SegmentReader& segment, Position from) {
                                     [this](const std::function<void()>& work) { queue_->run_with_help(work); });
   if (!run)
     return std::move(run).error();
-  if ((*run)->size() == 0)
+  if ((*run)->size() == 0) {
+    // Where events were removed, a segment's bounds are wider than its rows.
+    const auto has_marks = segment.has_marks();
+    if (!has_marks || *has_marks)
+      return has_marks ? Status{} : has_marks.error();
     return fail(Errc::corruption,
                 format("no event {} position {}, but the catalog says so", backward_ ? "below" : "from", from),
                 format("segment {} of shard {}", segment.meta().number, segment.meta().shard));
+  }
   run_ = run->get();
   left_ = run_->size();
   auto counted = PinnedBudget::pin(queue_->catch_up(), run_->bytes());

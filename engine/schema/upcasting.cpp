@@ -103,11 +103,13 @@ Result<std::optional<std::string>> Registry::upcast(const EventView& event) cons
                 format("the event was stored under version {} of {}, and the catalog knows {}", event.schema_version,
                        event.event_type, newest),
                 place_of(event));
+  const Chain* const chain = type->upcasters.load(std::memory_order_acquire);
+  if (event.schema_version == 0 && find_step(chain, 0) == nullptr)
+    return Upcasted();               // nobody judged it, so nothing can be expected of it
   std::vector<const Version*> steps; // those that follow the event's version, newest first
   for (const Version* version = latest; version != nullptr && version->value.version > event.schema_version;
        version = version->before)
     steps.push_back(version);
-  const Chain* const chain = type->upcasters.load(std::memory_order_acquire);
   Upcasted payload;
   for (auto version = steps.rbegin(); version != steps.rend(); ++version) {
     const std::uint32_t from = (*version)->value.version - 1;

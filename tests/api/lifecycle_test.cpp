@@ -349,16 +349,17 @@ TEST_CASE("lifecycle: a snapshot lasts as long as the event that it was made at"
 
 namespace {
 
-/// Flushes one event of another context at a time until all segments are one; returns the events in it.
-std::uint64_t merged_events(Engine& engine) {
-  for (Sequence flush = 1; flush <= 3; ++flush) {
-    store(engine, "other", flush, 1);
+/// Flushes as many events of another context as there are, three times: segments of one size, which become one. Returns
+/// what is in it of the events that were there.
+std::uint64_t merged_events(Engine& engine, Sequence there) {
+  for (Sequence flush = 0; flush < 3; ++flush) {
+    store(engine, "other", 1 + flush * there, there);
     REQUIRE(engine.flush().ok());
   }
   CHECK(eventually([&] { return engine.stats().compactions_pending == 0; }));
   const ShardStats shard = engine.stats().shards[0];
   CHECK(shard.segments == 1);
-  return shard.segment_events;
+  return shard.segment_events - 3 * there;
 }
 
 } // namespace
@@ -372,8 +373,7 @@ TEST_CASE("lifecycle: merges give back the space of a context that is deleted fo
     REQUIRE(engine.flush().ok());
     REQUIRE(engine.delete_context("a", Deletion::hard).ok());
     REQUIRE(engine.truncate_context("b", 4).ok());
-    REQUIRE(engine.flush().ok());
-    CHECK(merged_events(engine) == 5 + 3); // b's events have ids, which are taken for ever
+    CHECK(merged_events(engine, 45) == 5); // b's events have ids, which are taken for ever
     CHECK(replayed(engine, "a") == gap_then(1, 40, 1, 0));
     CHECK(replayed(engine, "b") == gap_then(1, 3, 4, 5));
   }
@@ -381,7 +381,7 @@ TEST_CASE("lifecycle: merges give back the space of a context that is deleted fo
   CHECK(engine.store(numbered("a", 41)).code() == Errc::context_deleted);
   CHECK(replayed(engine, "a") == gap_then(1, 40, 1, 0));
   CHECK(engine.store(numbered("b", 1))->duplicate);
-  CHECK(counted(engine) == 2 + 3);
+  CHECK(counted(engine) == 2 + 3 * 45);
 }
 
 TEST_CASE("lifecycle: merges give back the space of removed events without ids, and sequences go on") {
@@ -400,7 +400,7 @@ TEST_CASE("lifecycle: merges give back the space of removed events without ids, 
     REQUIRE(engine.truncate_context("a", 21).ok());
     REQUIRE(engine.delete_context("b").ok());
     REQUIRE(engine.flush().ok());
-    CHECK(merged_events(engine) == 10 + 3);
+    CHECK(merged_events(engine, 60) == 10);
   }
   Engine engine = open(disk);
   CHECK(replayed(engine, "a") == gap_then(1, 20, 21, 30));

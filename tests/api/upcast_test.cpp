@@ -56,6 +56,30 @@ std::vector<std::string> replayed(const Engine& engine, const ReplayOptions& opt
   }
 }
 
+/// What the event queue gives, and how it ended.
+Status subscribed(const Engine& engine, SubscribeOptions options, std::vector<std::string>& payloads) {
+  options.follow = false;
+  auto events = engine.subscribe(std::move(options));
+  REQUIRE_MESSAGE(events.ok(), why(events));
+  payloads.clear();
+  for (;;) {
+    const auto batch = events->next();
+    if (!batch)
+      return batch.error();
+    for (const EventView& event : batch->events)
+      payloads.emplace_back(event.payload);
+    if (batch->ended)
+      return {};
+  }
+}
+
+std::vector<std::string> subscribed(const Engine& engine, SubscribeOptions options = {}) {
+  std::vector<std::string> payloads;
+  const Status ended = subscribed(engine, std::move(options), payloads);
+  REQUIRE_MESSAGE(ended.ok(), why(ended));
+  return payloads;
+}
+
 ReplayOptions as_stored() {
   ReplayOptions options;
   options.as_stored = true;
@@ -70,6 +94,11 @@ void check_reads(Engine& engine) {
   CHECK(replayed(engine, as_stored()) == std::vector<std::string>{R"({"cents":"old"})", R"({"cents":1})",
                                                                   R"({"cents":2,"note":"n"})", R"({"cents":3})",
                                                                   now(4)});
+  CHECK(subscribed(engine) == replayed(engine));
+  CHECK(subscribed(engine, {.as_stored = true}) == replayed(engine, as_stored()));
+  CHECK(subscribed(engine, {.backward = true, .limit = 2}) == std::vector<std::string>{now(4), now(3)});
+  CHECK(subscribed(engine, {.where = field("payload.amount.cents") >= 2}) ==
+        std::vector<std::string>{now(2), now(3), now(4)});
   const auto found = engine.query("QUERY paid WHERE payload.amount.cents >= 2 RETURN sequence, payload.amount.cents "
                                   "ORDER BY sequence");
   REQUIRE_MESSAGE(found.ok(), why(found));
@@ -153,6 +182,10 @@ TEST_CASE("upcasting: without the upcaster that an event needs its reads are ref
   CHECK(engine.query("QUERY paid WHERE payload.cents > 0 COUNT").code() == Errc::unsupported);
   CHECK(engine.query("QUERY paid COUNT").ok()); // needs no payload
   CHECK(replayed(engine, as_stored()).size() == 2);
+  std::vector<std::string> payloads;
+  CHECK(subscribed(engine, {}, payloads).code() == Errc::unsupported);
+  CHECK(payloads.empty());
+  CHECK(subscribed(engine, {.as_stored = true}).size() == 2);
   CHECK(engine.register_upcasters("paid", {{0, to_money}}).code() == Errc::invalid_argument);
   CHECK(engine.register_upcasters("sent", {{1, to_money}}).code() == Errc::not_found);
   CHECK(engine.register_upcasters("paid", {{2, to_money}}).ok());

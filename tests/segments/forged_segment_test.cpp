@@ -391,7 +391,11 @@ TEST_CASE("forged segment: verify compares what is kept twice") {
   const auto second = std::chrono::seconds(1);
   check_all(segment,
             {{"a type twice",
-              [](Forged& f) { f.footer.types.push_back(f.footer.types.front()); },
+              [](Forged& f) {
+                f.footer.types.push_back(f.footer.types.front());
+                if (!f.footer.schema_versions.empty())
+                  f.footer.schema_versions.push_back(f.footer.schema_versions.front());
+              },
               {"verify: the dictionary holds a type twice"}},
              {"a gap before the filters",
               [](Forged& f) { f.before_filters = [](std::string& file) { file += "gap"; }; },
@@ -548,8 +552,13 @@ TEST_CASE("forged segment: a footer that contradicts itself or the catalog is co
   // Cut anywhere: of a footer as small as can be.
   Segment small({.contexts = 1, .events_per_context_max = 2, .payload_bytes_max = 10});
   const std::string good = small.directory.content(small.meta);
-  const std::size_t size = encode_footer(take_apart(small.directory, small.meta).footer).size();
+  Footer footer_of_small = take_apart(small.directory, small.meta).footer;
+  const std::size_t size = encode_footer(footer_of_small).size();
+  footer_of_small.schema_versions.clear(); // which are there or not
+  const std::size_t size_without = encode_footer(footer_of_small).size();
   for (std::size_t length = 0; length < size; ++length) {
+    if (length == size_without)
+      continue;
     CAPTURE(length);
     small.directory.overwrite(small.meta, good);
     const SegmentMeta meta =

@@ -213,9 +213,13 @@ TEST_CASE("segment: zones say what is in them, neither more nor less") {
     CHECK(bounds(&Row::position) == std::pair(zone.position_min, zone.position_max));
     CHECK(bounds(&Row::recorded_at) == std::pair(zone.recorded_at_min, zone.recorded_at_max));
     CHECK(bounds(&Row::timestamp) == std::pair(zone.timestamp_min, zone.timestamp_max));
+    std::set<std::string> named, held; // a type is in the dictionary once for each schema version
     for (std::size_t type = 0; type < types.size(); ++type)
-      CHECK(zone.has_type(type) ==
-            std::any_of(part.begin(), part.end(), [&](const Row& row) { return row.event_type == types[type]; }));
+      if (zone.has_type(type))
+        named.insert(types[type]);
+    for (const Row& row : part)
+      held.insert(row.event_type);
+    CHECK(named == held);
     at += zone.rows;
   }
   CHECK(at == rows.size());
