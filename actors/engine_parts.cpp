@@ -107,6 +107,8 @@ Status write_segment(EngineParts& parts, ShardParts& shard, const std::shared_pt
   WEIR_TRY(parts.catalog->publish_segment(*meta, cut, first_file));
   kill_point("flush.after_catalog");
   shard.flushes.fetch_add(1, std::memory_order_relaxed); // before those who wait are answered
+  if (parts.options.segment_bytes_max != 0 && MemtableView(memtable).has_marks())
+    shard.reclaim_due.store(true);
   shard.table->publish_segment(std::move(*reader));
   kill_point("flush.before_cut");
   shard.log->cut(first_file);

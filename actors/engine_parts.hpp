@@ -71,6 +71,8 @@ struct ShardParts {
   Timestamp recorded_at_max{};                ///< Inside the shard's turns only, once running.
   std::atomic<std::uint64_t> flushes{0}, lookups{0}, held_back{0};
   std::atomic<std::uint64_t> compactions{0}, compacted_bytes{0};
+  std::atomic<bool> reclaim_due{false}; ///< Events were removed since segments were last looked through for them.
+  std::atomic<bool> reclaiming{false};  ///< Somebody is at it.
 
   std::shared_ptr<ShardTurns> turns; ///< Set while the actors live, as is
   std::function<void()> wake;        ///< which takes a turn.

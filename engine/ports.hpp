@@ -211,6 +211,12 @@ struct Dropped {
   std::uint64_t payload_bytes = 0;
 };
 
+/// What a merge of one segment alone would give back.
+struct Reclaimable {
+  std::uint64_t events = 0; ///< Removed and still there with all they are.
+  std::uint64_t of = 0;     ///< All that are.
+};
+
 struct MergedSegment {
   SegmentMeta meta;
   Dropped dropped;
@@ -226,10 +232,15 @@ public:
   virtual Result<std::shared_ptr<const SegmentReader>> open(const SegmentMeta& meta) = 0;
   /// Writes the events of `inputs` (segments of one shard, neighbours, oldest first) into a new segment `number`, as
   /// write() does: order, sequences and positions stay. Before the file gets its name it is read back and compared with
-  /// what the inputs hold. Removed events may be left out; then the new segment holds the marks that say so. Gives up
-  /// soon after `may_go_on` says no, with what it says.
+  /// what the inputs hold. Removed events are left out, or become stubs (engine/stub.hpp) where their ids may be asked
+  /// for; then the new segment holds the marks that say so. Gives up soon after `may_go_on` says no, with what it says.
   virtual Result<MergedSegment> merge(std::span<const SegmentMeta> inputs, std::uint64_t number,
                                       const MayGoOn& may_go_on, const MarkLookup& removed) = 0;
+  /// How much of a segment is removed, by what `removed` says. Reads its context index; gives up as merge() does.
+  virtual Result<Reclaimable> reclaimable(const SegmentMeta& /*segment*/, const MayGoOn& /*may_go_on*/,
+                                          const MarkLookup& /*removed*/) {
+    return Reclaimable{};
+  }
   /// Removes the file of a segment that is live no more and has no reader any more.
   virtual Status remove(const SegmentMeta& meta) = 0;
   /// Removes what an earlier life left behind: temp files, and segments below `next_segment` that are not live, whose

@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -177,6 +178,45 @@ TEST_CASE("engine retention: a run that was cut short is finished as of the poin
   CHECK(next.point.before > report.point.before);
   CHECK(kept.live("a") == Kept::Live{5, 8, 4});
   CHECK(kept.live("b") == Kept::Live{5, 6, 4});
+}
+
+TEST_CASE("engine retention: after a crash at any call of a run the next one finishes it, as of its point") {
+  Kept kept;
+  const std::vector<std::string> contexts = {"a", "b", "c", "d", "e", "f"};
+  kept.store_hourly(contexts, 8);
+  kept.set({{.age = hours(4)}});
+  std::mutex mutex;
+  std::vector<SimulatedDisk> crashed;
+  std::uint64_t seed = 0;
+  kept.disk.fs().set_hook([&](const io::Call& call) -> std::optional<Error> {
+    if (call.operation == io::Operation::write || call.operation == io::Operation::sync_data) {
+      const std::lock_guard lock(mutex);
+      crashed.push_back(kept.disk.crash_image(io::CrashPolicy::lose_unsynced()));
+      crashed.push_back(kept.disk.crash_image(io::CrashPolicy::keep_everything()));
+      crashed.push_back(kept.disk.crash_image(io::CrashPolicy::random_subset(++seed)));
+    }
+    return std::nullopt;
+  });
+  const RetentionPoint point = kept.apply().point;
+  kept.disk.fs().set_hook({});
+  kept.engine.reset();
+  std::uint64_t resumed = 0, anew = 0;
+  for (SimulatedDisk& image : crashed) {
+    auto engine = image.open({.shards = 2}, std::make_unique<io::ManualClock>(kept.now + hours(2)));
+    REQUIRE_MESSAGE(engine.ok(), why(engine));
+    const auto report = engine->apply_retention();
+    REQUIRE_MESSAGE(report.ok(), why(report));
+    if (report->resumed)
+      CHECK(report->point == point);
+    else
+      CHECK(report->point.now == kept.now + hours(2));
+    ++(report->resumed ? resumed : anew);
+    for (const std::string& context : contexts) {
+      CHECK(read_all(*engine, context)->front().sequence == (report->resumed ? 4 : 6));
+    }
+  }
+  CHECK(resumed > 0);
+  CHECK(anew > 0);
 }
 
 TEST_CASE("engine retention: new rules are judged at a point of their own") {
