@@ -21,7 +21,7 @@ constexpr std::array<Weight, kind_count> weights = {{
     {Kind::burst, "burst", 70},
     {Kind::try_store, "try_store", 50},
     {Kind::wait, "wait", 40},
-    {Kind::replay, "replay", 254},
+    {Kind::replay, "replay", 250},
     {Kind::push, "push", 20},
     {Kind::query, "query", 20},
     {Kind::flush, "flush", 9},
@@ -37,6 +37,7 @@ constexpr std::array<Weight, kind_count> weights = {{
     {Kind::define, "define", 5},
     {Kind::restore, "restore", 4},
     {Kind::remove, "remove", 6},
+    {Kind::retain, "retain", 4},
 }};
 
 constexpr std::size_t shares_total = [] {

@@ -36,8 +36,9 @@ enum class Kind : std::uint8_t {
   define,    ///< A schema's next version, or one that is there; and stores that it refuses.
   restore,   ///< A backup of the running engine takes its place.
   remove,    ///< Truncates or deletes a context, at times for good.
+  retain,    ///< Truncates contexts by rules of retention.
 };
-inline constexpr std::size_t kind_count = 21;
+inline constexpr std::size_t kind_count = 22;
 [[nodiscard]] std::string_view to_string(Kind kind) noexcept;
 
 struct Operation {

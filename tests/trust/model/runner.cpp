@@ -37,6 +37,7 @@ void Tally::add(const Tally& other) noexcept {
   checks += other.checks;
   definitions += other.definitions;
   removals += other.removals;
+  retentions += other.retentions;
   replays += other.replays;
   queries += other.queries;
   rows += other.rows;
@@ -61,7 +62,7 @@ std::vector<std::pair<std::string, std::uint64_t>> Tally::figures() const {
           {"flushes", flushes},        {"segments_flushed", segments_flushed},
           {"merges", segments_merged}, {"reopens", reopens},
           {"power_cuts", power_cuts},  {"process_kills", kills},
-          {"restores", restores}};
+          {"restores", restores},      {"retentions", retentions}};
 }
 
 Runner::Runner(std::uint64_t seed, Mistake mistake, std::vector<std::string>* trace)
@@ -122,6 +123,7 @@ void Runner::play(const Operation& operation) {
   case Kind::together: together(); break;
   case Kind::define: define(); break;
   case Kind::remove: remove(); break;
+  case Kind::retain: retain(); break;
   case Kind::wait: settle(); break;
   case Kind::replay: replay(); break;
   case Kind::push: push(); break;
