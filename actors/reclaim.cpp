@@ -7,6 +7,10 @@
 
 namespace weir {
 
+namespace {
+constexpr std::uint64_t stubs_in_event = 8; // so many take the space of one, about
+} // namespace
+
 Reclaim::~Reclaim() {
   if (done_) { // dropped at shutdown
     parts_.merging.store(false);
@@ -46,7 +50,7 @@ Status Reclaim::find() {
     const auto found = parts_.segments->reclaimable(segment->meta(), may_go_on, removed);
     if (!found)
       return found.error();
-    if (found->events != 0 && 2 * found->events >= found->of)
+    if (found->events != 0 && 2 * found->events >= found->of + found->stubs / stubs_in_event)
       mostly_removed_.push_back(segment);
   }
   return {};

@@ -1,9 +1,9 @@
 // Gives back the space of removed events without waiting for a merge that would come by anyway.
 //
-// Purpose: looks through a shard's segments for those of which at least half is removed, and rewrites each alone: a
-// merge of one (actors/merge.hpp). So no byte is rewritten more often than one like it was removed. Owner: the jobs
-// that carry it from lane to lane. Threading: one lane at a time. Invariants: while it runs the compactor starts no
-// merge of its own; it gives way to one that cannot wait.
+// Purpose: looks through a shard's segments for those of which at least half is removed, stubs counted for the space
+// they take, and rewrites each alone: a merge of one (actors/merge.hpp). So no byte is rewritten more often than one
+// like it was removed. Owner: the jobs that carry it from lane to lane. Threading: one lane at a time. Invariants:
+// while it runs the compactor starts no merge of its own; it gives way to one that cannot wait.
 #pragma once
 
 #include "actors/engine_parts.hpp"

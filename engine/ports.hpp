@@ -215,6 +215,7 @@ struct Dropped {
 struct Reclaimable {
   std::uint64_t events = 0; ///< Removed and still there with all they are.
   std::uint64_t of = 0;     ///< All that are.
+  std::uint64_t stubs = 0;  ///< Beside them.
 };
 
 struct MergedSegment {

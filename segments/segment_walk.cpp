@@ -216,7 +216,7 @@ Result<Reclaimable> SegmentWalk::reclaimable(const MayGoOn& may_go_on, const Mar
   }
   // Stubs lie below the marks of their contexts, which only grow.
   const std::uint64_t stubs = footer_.stub_count;
-  return Reclaimable{below - std::min(below, stubs), meta_.event_count - stubs};
+  return Reclaimable{below - std::min(below, stubs), meta_.event_count - stubs, stubs};
 }
 
 Status SegmentWalk::next_row(EventView& event) {

@@ -322,6 +322,7 @@ TEST_CASE("merge: removed events are left out, or stubs where somebody may ask f
     REQUIRE_MESSAGE(left.ok(), why(left));
     CHECK(left->events == 0);
     CHECK(left->of == expected.size() - stubs);
+    CHECK(left->stubs == stubs);
     const auto again = directory.files.merge(std::span(&merged->meta, 1), 11, go_on, removed);
     REQUIRE_MESSAGE(again.ok(), to_string(again.error()));
     CHECK(again->dropped.events == 0);

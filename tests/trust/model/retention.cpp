@@ -64,12 +64,10 @@ void Runner::retain() {
   std::vector<RetentionRule> rules;
   for (std::size_t count = 1 + pick(random_, 3); count != 0; --count) {
     RetentionRule rule;
-    if (pick(random_, 3) != 0) {
-      rule.context_prefix = random_context();
-      rule.context_prefix.resize(1 + pick(random_, rule.context_prefix.size()));
-      while (!valid_utf8(rule.context_prefix))
-        rule.context_prefix.pop_back();
-    }
+    rule.context_prefix = random_context(); // or its beginning, but not all: other operations have contexts as well
+    rule.context_prefix.resize(1 + pick(random_, rule.context_prefix.size()));
+    while (!valid_utf8(rule.context_prefix))
+      rule.context_prefix.pop_back();
     if (const auto call = reference_->some_call(random_); !call.empty() && pick(random_, 3) == 0)
       rule.event_type = call.front().event.event_type;
     if (pick(random_, 2) == 0)
