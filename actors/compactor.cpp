@@ -1,6 +1,7 @@
 #include "actors/compactor.hpp"
 
 #include "actors/merge.hpp"
+#include "actors/reclaim.hpp"
 #include "segments/compaction_plan.hpp"
 
 #include <algorithm>
@@ -52,7 +53,7 @@ void Compactor::look() {
     return;
   const Time now = parts_.clock->steady_now(), quiet_at = changed_at_ + quiet_time;
   if (start_one(now, CompactionPolicy::fan_in_busy) ||
-      (now >= quiet_at && start_one(now, CompactionPolicy::fan_in_quiet)))
+      (now >= quiet_at && (start_one(now, CompactionPolicy::fan_in_quiet) || start_reclaim(now))))
     return;
   std::optional<Time> due;
   for (std::size_t i = 0; i < shards_.size(); ++i)
@@ -74,11 +75,28 @@ bool Compactor::start_one(Time now, std::size_t fan_in) {
       continue;
     next_shard_ = number + 1;
     busy_ = true;
-    merge->start([number = static_cast<std::uint32_t>(number), self = caf::actor_cast<CompactorActor>(address())](
-                     bool worked) { caf::anon_send(self, merged_atom_v, number, worked); });
+    merge->start(told(number));
     return true;
   }
   return false;
+}
+
+bool Compactor::start_reclaim(Time now) {
+  for (std::size_t number = 0; number < shards_.size(); ++number) {
+    ShardParts& shard = *parts_.shards[number];
+    if (shards_[number].not_before > now || !shard.table || !shard.reclaim_due.load())
+      continue;
+    busy_ = true;
+    std::make_shared<Reclaim>(parts_, shard)->start(told(number));
+    return true;
+  }
+  return false;
+}
+
+std::function<void(bool worked)> Compactor::told(std::size_t number) {
+  return [number = static_cast<std::uint32_t>(number), self = caf::actor_cast<CompactorActor>(address())](bool worked) {
+    caf::anon_send(self, merged_atom_v, number, worked);
+  };
 }
 
 void Compactor::look_again_at(Time when) {

@@ -2,7 +2,8 @@
 //
 // Purpose: one merge at a time in the whole engine, so that background work takes one processor and one stretch of the
 // disk at most. After each flush it looks whether enough neighbours of like size have come together; once flushes have
-// paused it also merges what that left. Shards take turns. After a failure it waits, longer each time.
+// paused it also merges what that left, and then rewrites segments of which most is removed. Shards take turns. After a
+// failure it waits, longer each time.
 #pragma once
 
 #include "actors/engine_parts.hpp"
@@ -10,6 +11,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -30,6 +32,9 @@ private:
   };
   void look();
   bool start_one(Time now, std::size_t fan_in);
+  bool start_reclaim(Time now);
+  /// What ends the work on a shard.
+  std::function<void(bool worked)> told(std::size_t number);
   void look_again_at(Time when);
 
   EngineParts& parts_;

@@ -16,6 +16,7 @@
 #include <weir/query.hpp>
 #include <weir/query_result.hpp>
 #include <weir/replay_options.hpp>
+#include <weir/retention.hpp>
 #include <weir/schema.hpp>
 #include <weir/stats.hpp>
 
@@ -98,6 +99,10 @@ public:
     return parts_.schemas.register_upcasters(event_type, std::move(upcasters));
   }
   [[nodiscard]] const schema::Registry& schemas() const noexcept { return parts_.schemas; }
+  /// See Engine; defined in engine_retention.cpp.
+  Status set_retention(std::vector<RetentionRule> rules);
+  [[nodiscard]] std::vector<RetentionRule> retention() const { return parts_.retention.record().rules; }
+  Result<RetentionReport> apply_retention(const RetentionOptions& options);
   /// Answers once everything acknowledged before the call is in segments, or with the first failure.
   void flush(FlushQueue::Waiter waiter);
   /// Makes a backup in `target`, with `base`, if not null, as an earlier one. Errors: see Backup::run;
@@ -127,6 +132,11 @@ private:
   [[nodiscard]] Result<ShardView> view(ShardId shard) const;
   Result<std::vector<ShardView>> views(bool allow_partial) const;
   void make_snapshots();
+  Status in_flush_lane(UniqueFunction<Status()> work) const;
+  Result<RetentionReport> begin_retention(RetentionRecord& judged);
+  Status retain_contexts(const RetentionRecord& judged, const MayGoOn& may_go_on, RetentionReport& report);
+  struct Truncation;
+  Status truncate_all(std::vector<Truncation>& truncations, RetentionReport& report);
   Result<std::optional<Position>> position_of(std::string_view context_id, Sequence sequence) const;
   [[nodiscard]] std::chrono::steady_clock::time_point now() const; ///< What a close() counts by.
   bool drain(std::chrono::steady_clock::time_point deadline);
@@ -139,6 +149,7 @@ private:
   std::unique_ptr<ActorSide> actors_;
   std::atomic<bool> closing_{false};
   Door door_; ///< Calls that use actors or the executor are inside; close() shuts it before it ends them.
+  std::mutex retention_mutex_; ///< One run or change of rules at a time.
   std::mutex close_mutex_;
   std::optional<Status> close_result_;
 };

@@ -215,6 +215,7 @@ Status open_directory(EngineParts& parts, EngineSeams seams) {
 
   parts.directory_seed = state->directory_seed;
   WEIR_TRY(parts.schemas.load(state->schemas));
+  parts.retention.load(state->retention);
   parts.cache = std::make_unique<segments::BlockCache>(options.block_cache_bytes);
   parts.segments = std::make_unique<segments::SegmentFiles>(
       *parts.fs, *parts.cache,

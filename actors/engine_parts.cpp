@@ -18,6 +18,22 @@ std::vector<std::string> HealthBoard::warnings() const {
   return {warnings_.begin(), warnings_.end()};
 }
 
+void RetentionBook::load(RetentionRecord record) {
+  const std::lock_guard lock(mutex_);
+  record_ = std::move(record);
+}
+
+RetentionRecord RetentionBook::record() const {
+  const std::lock_guard lock(mutex_);
+  return record_;
+}
+
+Status RetentionBook::set(CatalogStore& catalog, RetentionRecord record) {
+  WEIR_TRY(catalog.set_retention(record));
+  load(std::move(record));
+  return {};
+}
+
 void ShardParts::fail(const Error& why) {
   std::lock_guard lock(mutex_);
   if (!failure_)
@@ -91,6 +107,8 @@ Status write_segment(EngineParts& parts, ShardParts& shard, const std::shared_pt
   WEIR_TRY(parts.catalog->publish_segment(*meta, cut, first_file));
   kill_point("flush.after_catalog");
   shard.flushes.fetch_add(1, std::memory_order_relaxed); // before those who wait are answered
+  if (parts.options.segment_bytes_max != 0 && MemtableView(memtable).has_marks())
+    shard.reclaim_due.store(true);
   shard.table->publish_segment(std::move(*reader));
   kill_point("flush.before_cut");
   shard.log->cut(first_file);

@@ -48,6 +48,19 @@ private:
   std::deque<std::string> warnings_;
 };
 
+/// What the catalog says of retention. Any thread reads; the flush lane changes it.
+class RetentionBook {
+public:
+  void load(RetentionRecord record);
+  [[nodiscard]] RetentionRecord record() const;
+  /// Durable first, then known.
+  Status set(CatalogStore& catalog, RetentionRecord record);
+
+private:
+  mutable std::mutex mutex_;
+  RetentionRecord record_;
+};
+
 /// One shard beside its actor.
 struct ShardParts {
   ShardId id = 0;
@@ -58,6 +71,8 @@ struct ShardParts {
   Timestamp recorded_at_max{};                ///< Inside the shard's turns only, once running.
   std::atomic<std::uint64_t> flushes{0}, lookups{0}, held_back{0};
   std::atomic<std::uint64_t> compactions{0}, compacted_bytes{0};
+  std::atomic<bool> reclaim_due{false}; ///< Events were removed since segments were last looked through for them.
+  std::atomic<bool> reclaiming{false};  ///< Somebody is at it.
 
   std::shared_ptr<ShardTurns> turns; ///< Set while the actors live, as is
   std::function<void()> wake;        ///< which takes a turn.
@@ -105,6 +120,7 @@ struct EngineParts {
   std::shared_ptr<PinnedBudget> pinned;
   std::unique_ptr<EventQueue> queue; ///< Set before the actors live.
   schema::Registry schemas;          ///< Grows in the flush lane, once running.
+  RetentionBook retention;
   HealthBoard health;
   std::vector<std::unique_ptr<ShardParts>> shards;
   std::unique_ptr<io::IoExecutor> executor;

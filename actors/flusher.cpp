@@ -1,5 +1,6 @@
 #include "actors/flusher.hpp"
 
+#include "actors/reclaim.hpp"
 #include "engine/text.hpp"
 
 #include <algorithm>
@@ -47,8 +48,11 @@ void Flusher::on_exit() {
 void Flusher::start(std::uint32_t shard) {
   shards_[shard].busy = true;
   auto job = [&parts = parts_, shard, self = caf::actor_cast<FlusherActor>(address())] {
+    const bool first = parts.shards[shard]->flushes.load() == 0;
     const Status flushed = flush_oldest(parts, *parts.shards[shard]);
     if (flushed) {
+      if (first && parts.options.segment_bytes_max != 0)
+        look_for_marks(parts, *parts.shards[shard]);
       parts.poke_all(); // memory came back
       parts.segments_changed();
     } else {

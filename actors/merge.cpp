@@ -31,26 +31,6 @@ std::optional<CompactionRun> plan_for(const EngineParts& parts, const SegmentLis
   return segments::plan_compaction(metas_of(segments), {parts.options.segment_bytes_max, fan_in});
 }
 
-/// What segments say is removed: what is only in a log may be lost with it, and so would be the reason why events are
-/// not there. Marks that cannot be read count for nothing now; what they removed is left out by a later merge.
-MarkLookup durable_marks(const SegmentList& segments) {
-  SegmentList marked;
-  for (const auto& segment : segments)
-    if (const auto has_marks = segment->has_marks(); has_marks && *has_marks)
-      marked.push_back(segment);
-  if (marked.empty())
-    return {};
-  return [marked = std::move(marked)](std::string_view context_id) {
-    std::optional<ContextMark> joined;
-    for (const auto& segment : marked)
-      if (const auto mark = segment->find_mark(context_id); mark && *mark) {
-        joined = joined.value_or(ContextMark{});
-        joined->join(**mark);
-      }
-    return joined;
-  };
-}
-
 struct Unread {
   std::weak_ptr<const SegmentReader> reader;
   SegmentMeta meta;
@@ -76,8 +56,27 @@ void remove_unread(EngineParts& parts, std::vector<Unread> replaced) {
 
 } // namespace
 
+MarkLookup durable_marks(const SegmentList& segments) {
+  SegmentList marked;
+  for (const auto& segment : segments)
+    if (const auto has_marks = segment->has_marks(); has_marks && *has_marks)
+      marked.push_back(segment);
+  if (marked.empty())
+    return {};
+  return [marked = std::move(marked)](std::string_view context_id) {
+    std::optional<ContextMark> joined;
+    for (const auto& segment : marked)
+      if (const auto mark = segment->find_mark(context_id); mark && *mark) {
+        joined = joined.value_or(ContextMark{});
+        joined->join(**mark);
+      }
+    return joined;
+  };
+}
+
 bool wants_merge(const EngineParts& parts, const ShardParts& shard) {
-  return shard.table && plan_for(parts, *shard.table->view().segments, CompactionPolicy::fan_in_quiet);
+  return shard.table && (shard.reclaim_due.load() || shard.reclaiming.load() ||
+                         plan_for(parts, *shard.table->view().segments, CompactionPolicy::fan_in_quiet));
 }
 
 std::uint64_t compactions_pending(const EngineParts& parts) {

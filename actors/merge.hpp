@@ -48,7 +48,12 @@ private:
   Done done_; ///< Empty once told.
 };
 
-/// Whether the shard's segments are merged once flushes pause.
+/// What segments say is removed: what is only in a log may be lost with it, and so would be the reason why events are
+/// not there. Marks that cannot be read count for nothing now; what they removed is left out by a later merge. Empty if
+/// nothing is marked. May do I/O.
+[[nodiscard]] MarkLookup durable_marks(const SegmentList& segments);
+
+/// Whether the shard's segments are merged, or looked through for what is removed, once flushes pause.
 [[nodiscard]] bool wants_merge(const EngineParts& parts, const ShardParts& shard);
 /// Shards that want it, or one of which is at it.
 [[nodiscard]] std::uint64_t compactions_pending(const EngineParts& parts);

@@ -113,6 +113,8 @@ public:
     if (catalog_ && sink_.schema)
       for (const SchemaRecord& schema : catalog_->schemas)
         WEIR_TRY(sink_.schema(schema));
+    if (catalog_ && sink_.retention)
+      WEIR_TRY(sink_.retention(catalog_->retention.rules));
     return sum_;
   }
 

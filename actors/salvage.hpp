@@ -33,6 +33,8 @@ struct SalvageSink {
   std::function<Status(std::string_view context_id, std::vector<SalvagedEvent> events)> store;
   /// Each version of each schema, in order, once all events were stored: some are older than any schema. May be empty.
   std::function<Status(const SchemaRecord& schema)> schema;
+  /// The rules of retention, after the events. May be empty.
+  std::function<Status(const std::vector<RetentionRule>& rules)> retention{};
   /// A place in a file that is not as it was written.
   std::function<void(const Error&)> damaged;
   /// Events that are known to have been there and are not whole anywhere.

@@ -1,6 +1,7 @@
 #include "actors/salvage_shard.hpp"
 
 #include "engine/event_codec.hpp"
+#include "engine/stub.hpp"
 
 #include <weir/limits.hpp>
 
@@ -156,7 +157,7 @@ Status ShardSalvage::read(Source& source, Sequence from, Sequence to) {
     if (event.sequence < next_) // has come from elsewhere meanwhile
       return {};
     WEIR_TRY(fill_up_to(event.sequence));
-    return take(event.sequence, own(event));
+    return take_row(event);
   });
 }
 
@@ -175,8 +176,7 @@ Status ShardSalvage::fill_up_to(Sequence sequence) {
       if (next_ != wanted)
         break;
       if (source->segment->first_sequence() <= wanted && source->segment->last_sequence() >= wanted)
-        WEIR_TRY(
-            source->segment->read(wanted, wanted, [&](const EventView& event) { return take(wanted, own(event)); }));
+        WEIR_TRY(source->segment->read(wanted, wanted, [&](const EventView& event) { return take_row(event); }));
     }
     if (next_ != wanted)
       continue;
@@ -206,6 +206,14 @@ void ShardSalvage::report_missing() {
   if (missing_first_ != 0)
     sink_.missing(context_id_, missing_first_, missing_last_);
   missing_first_ = 0;
+}
+
+Status ShardSalvage::take_row(const EventView& event) {
+  if (!is_stub(event))
+    return take(event.sequence, own(event));
+  report_missing(); // it was removed, though the mark that says so may be lost
+  next_ = event.sequence + 1;
+  return {};
 }
 
 Status ShardSalvage::take(Sequence sequence, SalvagedEvent event) {

@@ -40,6 +40,7 @@ private:
   Status run_context(const std::string& context_id);
   ContextMark take_mark(const std::string& context_id);
   Status read(Source& source, Sequence from, Sequence to);
+  Status take_row(const EventView& event);
   Status take(Sequence sequence, SalvagedEvent event);
   /// Looks everywhere for the events before `sequence`, and reports those that are nowhere.
   Status fill_up_to(Sequence sequence);

@@ -281,6 +281,18 @@ Result<Removal> Engine::remove(std::string_view context_id, Sequence before, boo
   return Removal{receipt->sequence, receipt->position, receipt->durability, receipt->duplicate};
 }
 
+Status Engine::set_retention(std::vector<RetentionRule> rules) {
+  return core_->set_retention(std::move(rules));
+}
+
+std::vector<RetentionRule> Engine::retention() const {
+  return core_->retention();
+}
+
+Result<RetentionReport> Engine::apply_retention(const RetentionOptions& options) {
+  return core_->apply_retention(options);
+}
+
 Result<ReplayStream> Engine::replay(std::string_view context_id, ReplayOptions options) const {
   auto cursor = core_->replay(context_id, std::move(options));
   if (!cursor)

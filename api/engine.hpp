@@ -22,6 +22,7 @@
 #include <weir/replay_options.hpp>
 #include <weir/replay_stream.hpp>
 #include <weir/result.hpp>
+#include <weir/retention.hpp>
 #include <weir/schema.hpp>
 #include <weir/snapshots.hpp>
 #include <weir/stats.hpp>
@@ -126,6 +127,19 @@ public:
   /// `soft`: truncates the context behind its last event; it then has no event, as `no_context` says. `hard`: deletes
   /// it for good; whatever is stored to it from then on, retries included, answers `context_deleted`.
   Result<Removal> delete_context(std::string_view context_id, Deletion deletion = Deletion::soft);
+
+  /// Records which events may go by themselves, in the place of the rules before; none go until apply_retention().
+  /// Errors: `invalid_argument` (a rule that says nothing or too much, two for the same events; from a callback),
+  /// `too_large`, `closing`, `disk_full`, `io_error`.
+  Status set_retention(std::vector<RetentionRule> rules);
+  /// The rules in force, by context prefix, then type.
+  [[nodiscard]] std::vector<RetentionRule> retention() const;
+  /// Truncates contexts as the rules say, as truncate_context() does. All are judged at one point, recorded in the
+  /// catalog before the first is: if the run does not come to its end, by a crash, an error or a cancellation, the next
+  /// one goes on with the same point, unless rules were set since, and decides the same. Does its work in the calling
+  /// thread, while everything goes on; a second call waits for the first. Errors: `cancelled`, `shard_failed`,
+  /// `closing`, `disk_full`, `corruption`, `io_error`; `invalid_argument` from a callback.
+  Result<RetentionReport> apply_retention(const RetentionOptions& options = {});
 
   /// The context's events in order, pulled batch by batch. A context without events is an empty stream. Errors:
   /// `invalid_argument`, `shard_failed`, `closing`.

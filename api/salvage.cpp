@@ -67,6 +67,10 @@ public:
     return defined.get_future().get();
   }
 
+  Status retain(const std::vector<RetentionRule>& rules) {
+    return rules.empty() ? Status() : engine_->set_retention(rules);
+  }
+
   Status close_context(std::string_view context_id) {
     const auto removed = engine_->delete_context(context_id, Deletion::hard);
     return removed ? Status() : Status(removed.error());
@@ -129,6 +133,7 @@ Result<SalvageReport> salvage_directory(const std::string& source, const std::st
     return {};
   };
   sink.schema = [&](const SchemaRecord& schema) { return copy.define(schema); };
+  sink.retention = [&](const std::vector<RetentionRule>& rules) { return copy.retain(rules); };
   sink.damaged = [&](const Error& error) {
     if (listener.damaged)
       listener.damaged(error);

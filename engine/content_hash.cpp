@@ -1,5 +1,7 @@
 #include "engine/content_hash.hpp"
 
+#include "engine/stub.hpp"
+
 #include <cstdint>
 #include <cstring>
 
@@ -17,6 +19,8 @@ void append_length(std::string& out, std::string_view text) {
 } // namespace
 
 Hash128 content_hash(const EventView& event, std::string& scratch) {
+  if (is_stub(event))
+    return content_of(event.payload);
   scratch.clear();
   append_length(scratch, event.event_type);
   append_length(scratch, event.payload);

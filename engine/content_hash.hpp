@@ -11,7 +11,8 @@
 
 namespace weir {
 
-/// XXH3-128 over type, payload and metadata with their lengths. `scratch` is reused from call to call.
+/// XXH3-128 over type, payload and metadata with their lengths; of a stub, that of the event it is left of. `scratch`
+/// is reused from call to call.
 [[nodiscard]] Hash128 content_hash(const EventView& event, std::string& scratch);
 
 } // namespace weir

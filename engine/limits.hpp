@@ -4,6 +4,7 @@
 // with its own error.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -45,6 +46,9 @@ inline constexpr std::size_t schema_fields_max = 256;           ///< Of one obje
 inline constexpr std::size_t schema_variants_max = 1'024;       ///< Of one enum.
 inline constexpr std::size_t schema_name_bytes_max = 128;       ///< Of a field or a variant.
 inline constexpr std::size_t schema_depth_max = 32;             ///< Objects and arrays inside one another.
+
+inline constexpr std::size_t retention_rules_max = 1'024;
+inline constexpr std::chrono::days retention_age_max{3'652'059}; ///< As many as years 1-9999 have.
 
 inline constexpr std::size_t group_commands_max = 1'024; ///< Calls of one commit group.
 inline constexpr std::size_t group_bytes_max = 4 * MiB;  ///< A single larger call forms a group of its own.

@@ -8,6 +8,7 @@
 
 #include <weir/event.hpp>
 #include <weir/result.hpp>
+#include <weir/retention.hpp>
 
 #include "engine/context_mark.hpp"
 
@@ -210,6 +211,13 @@ struct Dropped {
   std::uint64_t payload_bytes = 0;
 };
 
+/// What a merge of one segment alone would give back.
+struct Reclaimable {
+  std::uint64_t events = 0; ///< Removed and still there with all they are.
+  std::uint64_t of = 0;     ///< All that are.
+  std::uint64_t stubs = 0;  ///< Beside them.
+};
+
 struct MergedSegment {
   SegmentMeta meta;
   Dropped dropped;
@@ -225,10 +233,15 @@ public:
   virtual Result<std::shared_ptr<const SegmentReader>> open(const SegmentMeta& meta) = 0;
   /// Writes the events of `inputs` (segments of one shard, neighbours, oldest first) into a new segment `number`, as
   /// write() does: order, sequences and positions stay. Before the file gets its name it is read back and compared with
-  /// what the inputs hold. Removed events may be left out; then the new segment holds the marks that say so. Gives up
-  /// soon after `may_go_on` says no, with what it says.
+  /// what the inputs hold. Removed events are left out, or become stubs (engine/stub.hpp) where their ids may be asked
+  /// for; then the new segment holds the marks that say so. Gives up soon after `may_go_on` says no, with what it says.
   virtual Result<MergedSegment> merge(std::span<const SegmentMeta> inputs, std::uint64_t number,
                                       const MayGoOn& may_go_on, const MarkLookup& removed) = 0;
+  /// How much of a segment is removed, by what `removed` says. Reads its context index; gives up as merge() does.
+  virtual Result<Reclaimable> reclaimable(const SegmentMeta& /*segment*/, const MayGoOn& /*may_go_on*/,
+                                          const MarkLookup& /*removed*/) {
+    return Reclaimable{};
+  }
   /// Removes the file of a segment that is live no more and has no reader any more.
   virtual Status remove(const SegmentMeta& meta) = 0;
   /// Removes what an earlier life left behind: temp files, and segments below `next_segment` that are not live, whose
@@ -253,6 +266,15 @@ struct SchemaRecord {
   friend bool operator==(const SchemaRecord&, const SchemaRecord&) = default;
 };
 
+/// What the catalog knows of retention.
+struct RetentionRecord {
+  std::vector<RetentionRule> rules;    ///< By context prefix, then type (bytes); no two for the same.
+  std::optional<RetentionPoint> point; ///< Of the last run.
+  bool applied = false;                ///< That run came to its end.
+
+  friend bool operator==(const RetentionRecord&, const RetentionRecord&) = default;
+};
+
 struct CatalogState {
   std::uint32_t format_version = 0;
   std::uint32_t shard_count = 0;
@@ -261,6 +283,7 @@ struct CatalogState {
   std::vector<ShardRecord> shards;
   std::vector<SegmentMeta> segments; ///< By shard, then position; inside a shard positions never overlap.
   std::vector<SchemaRecord> schemas; ///< By type (bytes), then version.
+  RetentionRecord retention;
 };
 
 /// The durable truth about what is live. Every call is one transaction, durable when it returns.
@@ -279,6 +302,8 @@ public:
                                   const Dropped& dropped) = 0;
   /// Adds the next version of a type's schema.
   virtual Status add_schema(const SchemaRecord& schema) = 0;
+  /// Takes the place of what was recorded.
+  virtual Status set_retention(const RetentionRecord& retention) = 0;
   /// Writes what the catalog holds now into a new file `path` of `to`, whole and without a journal. The file's name is
   /// the caller's to sync. `unsupported` where the catalog is no file.
   virtual Status copy_to(io::FileSystem& /*to*/, const std::string& path) {

@@ -104,6 +104,11 @@ enum class Sabotage : std::uint8_t {
   hide_removed_range,
   lose_marks_in_merge,
   drop_one_too_many,
+  forget_removed_ids,
+  forget_removed_content,
+  queue_shows_stubs,
+  retain_one_too_few,
+  forget_retention_point,
   forget_schema_versions,
   trust_upcasters,
   count ///< Not one of them.

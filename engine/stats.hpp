@@ -26,12 +26,12 @@ struct ShardStats {
   std::uint64_t memtable_bytes = 0;
   std::uint64_t flush_queue = 0;     ///< Passive memtables.
   std::uint64_t flushes = 0;         ///< Since open.
-  std::uint64_t compactions = 0;     ///< Merges of neighbouring segments since open.
+  std::uint64_t compactions = 0;     ///< Merges of segments since open, and segments rewritten alone.
   std::uint64_t compacted_bytes = 0; ///< Size on disk of the segments they wrote.
   std::uint64_t segments = 0;
-  std::uint64_t segment_events = 0;
-  std::uint64_t segment_bytes = 0; ///< On disk.
-  std::uint64_t payload_bytes = 0; ///< Payloads in segments, before compression.
+  std::uint64_t segment_events = 0; ///< Stubs of removed events among them.
+  std::uint64_t segment_bytes = 0;  ///< On disk.
+  std::uint64_t payload_bytes = 0;  ///< Payloads in segments, before compression; nothing of stubs.
   bool failed = false;
 };
 

@@ -5,6 +5,7 @@
 #include "engine/sqlite/copy.hpp"
 #include "engine/text.hpp"
 #include "segments/catalog_records.hpp"
+#include "segments/catalog_retention.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -168,10 +169,15 @@ Result<Catalog::Records> Catalog::read() {
     schemas = catalog::read_schemas(database_, *head, sum);
   if (!schemas)
     return std::move(schemas).error();
+  Result<RetentionRecord> retention(RetentionRecord{});
+  if (version_ >= 3)
+    retention = catalog::read_retention(database_, *head, sum);
+  if (!retention)
+    return std::move(retention).error();
   // Every record may be genuine and one of them yet be older than the others.
   if (sum != head->records_sum && !sabotaged(Sabotage::ignore_catalog_sum))
     return catalog::corrupt(database_, "the sum over all records differs", "table head");
-  return Records{*head, std::move(*shards), std::move(*segments), std::move(*schemas)};
+  return Records{*head, std::move(*shards), std::move(*segments), std::move(*schemas), std::move(*retention)};
 }
 
 Result<CatalogState> Catalog::load() {
@@ -187,7 +193,8 @@ Result<CatalogState> Catalog::load() {
                       .positions_reserved = records->head.positions_reserved,
                       .shards = std::move(records->shards),
                       .segments = std::move(records->segments),
-                      .schemas = std::move(records->schemas)};
+                      .schemas = std::move(records->schemas),
+                      .retention = std::move(records->retention)};
 }
 
 Status Catalog::reserve_positions(Position until) {
@@ -307,16 +314,42 @@ Status Catalog::add_schema(const SchemaRecord& schema) {
       before = &each;
   if (const char* why = fault(schema, before))
     return fail(Errc::invalid_argument, why, format("schema of {}, version {}", schema.event_type, schema.version));
-  if (version_ < format_version) {
-    WEIR_TRY(catalog::create_tables(database_, version_, format_version));
-    WEIR_TRY(database_.set_user_version(format_version));
-  }
   records->head.records_sum += checksum(schema, records->head.directory_seed);
-  WEIR_TRY(catalog::write(database_, schema, records->head.directory_seed));
   WEIR_TRY(catalog::write(database_, records->head));
+  WEIR_TRY(make_newest());
+  WEIR_TRY(catalog::write(database_, schema, records->head.directory_seed));
   WEIR_TRY(transaction->commit());
   version_ = format_version;
   return {};
+}
+
+Status Catalog::set_retention(const RetentionRecord& retention) {
+  if (closed_)
+    return closed();
+  if (const char* why = catalog::fault(retention))
+    return fail(Errc::invalid_argument, why, "retention");
+  auto transaction = Transaction::begin(database_);
+  if (!transaction)
+    return std::move(transaction).error();
+  auto records = read();
+  if (!records)
+    return std::move(records).error();
+  Head& head = records->head;
+  head.records_sum -= catalog::checksum_sum(records->retention, head.directory_seed);
+  head.records_sum += catalog::checksum_sum(retention, head.directory_seed);
+  WEIR_TRY(make_newest());
+  WEIR_TRY(catalog::write(database_, retention, head.directory_seed));
+  WEIR_TRY(catalog::write(database_, head));
+  WEIR_TRY(transaction->commit());
+  version_ = format_version;
+  return {};
+}
+
+Status Catalog::make_newest() {
+  if (version_ == format_version)
+    return {};
+  WEIR_TRY(catalog::create_tables(database_, version_, format_version));
+  return database_.set_user_version(format_version);
 }
 
 Status Catalog::copy_to(io::FileSystem& to, const std::string& path) {

@@ -22,7 +22,7 @@ namespace weir {
 class Catalog final : public CatalogStore {
 public:
   static constexpr std::int32_t application_id = 0x77656972; ///< "weir"
-  static constexpr std::int32_t format_version = 2;
+  static constexpr std::int32_t format_version = 3;
 
   /// Makes the catalog of a new directory. A file that an interrupted create() left behind is completed; any other file
   /// is left alone. The caller makes the name durable (sync of the directory).
@@ -30,9 +30,9 @@ public:
   /// another program, `locked`, `disk_full`, `io_error`, `corruption`.
   static Result<std::unique_ptr<Catalog>> create(const std::string& native_path, std::uint32_t shards,
                                                  std::uint64_t directory_seed);
-  /// One of format 1 stays so until its first schema. Errors: `not_found` where there is no catalog, or none that
-  /// create() completed; `incompatible` for another program's file or another format version, whose bytes stay as they
-  /// are; `corruption`, `locked`, `io_error`.
+  /// One of an older format stays so until what that has no place for. Errors: `not_found` where there is no catalog,
+  /// or none that create() completed; `incompatible` for another program's file or another format version, whose bytes
+  /// stay as they are; `corruption`, `locked`, `io_error`.
   static Result<std::unique_ptr<Catalog>> open(const std::string& native_path);
   /// The same for the file `path` of `fs`, which outlives the catalog.
   static Result<std::unique_ptr<Catalog>> create(io::FileSystem& fs, const std::string& path, std::uint32_t shards,
@@ -53,6 +53,8 @@ public:
                           const Dropped& dropped = {}) override;
   /// `invalid_argument` where the version is not the type's next one, or a length is out of range.
   Status add_schema(const SchemaRecord& schema) override;
+  /// `invalid_argument` where a rule is nonsense or out of order.
+  Status set_retention(const RetentionRecord& retention) override;
   Status copy_to(io::FileSystem& to, const std::string& path) override;
   Status close() override;
 
@@ -63,12 +65,15 @@ private:
     std::vector<ShardRecord> shards;
     std::vector<SegmentMeta> segments;
     std::vector<SchemaRecord> schemas;
+    RetentionRecord retention;
   };
   Catalog(sqlite::Database database, std::int32_t version) : database_(std::move(database)), version_(version) {}
   static Result<std::unique_ptr<Catalog>> create(Result<sqlite::Database> opened, std::uint32_t shards,
                                                  std::uint64_t directory_seed);
   static Result<std::unique_ptr<Catalog>> open(Result<sqlite::Database> opened);
   Result<Records> read();
+  /// Makes the file one of the newest format, within the transaction under way.
+  Status make_newest();
   Status fill(std::uint32_t shards, std::uint64_t directory_seed);
 
   sqlite::Database database_;

@@ -1,9 +1,9 @@
 #include "segments/catalog_records.hpp"
 
-#include "engine/hash.hpp"
 #include "engine/sabotage.hpp"
 #include "engine/text.hpp"
 #include "engine/time_text.hpp"
+#include "segments/catalog_rows.hpp"
 
 #include <weir/limits.hpp>
 
@@ -30,6 +30,13 @@ constexpr Table tables[] = {
      "CREATE TABLE head(id INTEGER PRIMARY KEY CHECK(id=1), shard_count INTEGER NOT NULL, "
      "directory_seed INTEGER NOT NULL, positions_reserved INTEGER NOT NULL, segment_count INTEGER NOT NULL, "
      "records_sum INTEGER NOT NULL, checksum INTEGER NOT NULL) STRICT"},
+    {3, "retention_point",
+     "CREATE TABLE retention_point(id INTEGER PRIMARY KEY CHECK(id=1), before INTEGER NOT NULL, "
+     "now INTEGER NOT NULL, applied INTEGER NOT NULL, checksum INTEGER NOT NULL) STRICT"},
+    {3, "retention_rules",
+     "CREATE TABLE retention_rules(context_prefix TEXT NOT NULL, event_type TEXT NOT NULL, age INTEGER NOT NULL, "
+     "count INTEGER NOT NULL, checksum INTEGER NOT NULL, PRIMARY KEY(context_prefix, event_type)) STRICT, "
+     "WITHOUT ROWID"},
     {2, "schemas",
      "CREATE TABLE schemas(event_type TEXT NOT NULL, version INTEGER NOT NULL, definition TEXT NOT NULL, "
      "checksum INTEGER NOT NULL, PRIMARY KEY(event_type, version)) STRICT, WITHOUT ROWID"},
@@ -44,12 +51,6 @@ constexpr Table tables[] = {
      "CREATE TABLE shards(shard INTEGER PRIMARY KEY, wal_first_file INTEGER NOT NULL, "
      "wal_cut_record INTEGER NOT NULL, next_segment INTEGER NOT NULL, checksum INTEGER NOT NULL) STRICT"},
 };
-
-enum Kind : std::uint64_t { kind_head = 1, kind_shard = 2, kind_segment = 3, kind_schema = 4 };
-
-template <std::size_t n> std::uint64_t hash_words(const std::uint64_t (&words)[n], std::uint64_t seed) {
-  return hash64(words, sizeof words, seed);
-}
 
 std::int64_t microseconds(Timestamp t) {
   return t.time_since_epoch().count();
@@ -68,23 +69,6 @@ bool ordered(Timestamp min, Timestamp max) {
 /// Shard numbers are 32 bit here and 64 bit in the file; what does not fit becomes a number that no rule lets pass.
 std::uint32_t narrow(std::uint64_t value) {
   return value > UINT32_MAX ? UINT32_MAX : static_cast<std::uint32_t>(value);
-}
-
-constexpr const char* checksum_differs = "the record's checksum differs";
-
-/// Calls `take(row)` for every row of `sql` until it answers an error.
-template <class Take> Status for_each_row(Database& database, std::string_view sql, Take take) {
-  auto statement = database.prepare(sql);
-  if (!statement)
-    return std::move(statement).error();
-  for (;;) {
-    auto row = statement->step();
-    if (!row)
-      return std::move(row).error();
-    if (!*row)
-      return {};
-    WEIR_TRY(take(*statement));
-  }
 }
 
 } // namespace

@@ -1,5 +1,6 @@
 #include "segments/compaction.hpp"
 
+#include "engine/content_hash.hpp"
 #include "engine/hash.hpp"
 #include "engine/sabotage.hpp"
 
@@ -94,17 +95,27 @@ bool MergedEvents::choose_context() {
   return true;
 }
 
-bool MergedEvents::drops(const SegmentWalk& holder, const EventView& event) {
-  if (!mark_ || kept_ || (!mark_->closed && holder.has_event_ids()) ||
-      event.sequence >= mark_->first_live + (sabotaged(Sabotage::drop_one_too_many) ? 1 : 0)) {
+bool MergedEvents::drops(const SegmentWalk& holder, EventView& event) {
+  if (!mark_ || event.sequence >= mark_->first_live + (sabotaged(Sabotage::drop_one_too_many) ? 1 : 0)) {
     kept_ = true;
     return false;
   }
   if (explaining_.empty() || explaining_.back().first != event.context_id)
     explaining_.emplace_back(event.context_id, *mark_);
-  ++dropped_.events;
-  dropped_.payload_bytes += event.payload.size();
-  return true;
+  dropped_.payload_bytes += live_payload_bytes(event);
+  // A call with ids is known again by all its events, so in a segment with ids each of them may be asked for.
+  if (mark_->closed || (!kept_ && (!holder.has_event_ids() || sabotaged(Sabotage::forget_removed_ids)))) {
+    ++dropped_.events;
+    return true;
+  }
+  kept_ = true;
+  if (!is_stub(event))
+    stub_ = stub_of(sabotaged(Sabotage::forget_removed_content) ? Hash128{} : content_hash(event, scratch_));
+  else
+    std::copy(event.payload.begin(), event.payload.end(), stub_.begin());
+  event.payload = {stub_.data(), stub_.size()};
+  event.metadata = {};
+  return false;
 }
 
 bool MergedEvents::next(EventView& event) {

@@ -3,14 +3,16 @@
 // Purpose: MergedEvents is what SegmentFiles::merge writes into the new file; EventSum tells whether two sets of events
 // are the same. Memory: as SegmentWalk, once for each input. Owner: one merge; one thread.
 // Invariants: contexts ascend; the events of a context come from the oldest input first, so their sequences go on where
-// the input before ended (the writer refuses anything else). Removed events are left out as long as no event of the
-// context was handed out, and only where nobody can ask for their ids: of contexts that are closed, and out of segments
-// without any id. Whatever was left out of a context, its mark is handed out.
+// the input before ended (the writer refuses anything else). Of removed events nothing is left where nobody can
+// ask for their ids: of contexts that are closed, and at the front of a context as long as they come out of segments
+// without any id. Of the others a stub is left (engine/stub.hpp). Wherever one went, the context's mark is handed out.
 #pragma once
 
 #include "engine/ports.hpp"
+#include "engine/stub.hpp"
 #include "segments/segment_walk.hpp"
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -91,8 +93,8 @@ private:
   };
   bool choose_context();
   bool advance(Marks& marks);
-  /// Whether an event of the current context stays out.
-  bool drops(const SegmentWalk& holder, const EventView& event);
+  /// Whether an event of the current context stays out; makes it a stub where one is left.
+  bool drops(const SegmentWalk& holder, EventView& event);
   bool stop(Status why);
 
   std::vector<std::unique_ptr<SegmentWalk>> all_;
@@ -109,7 +111,9 @@ private:
 
   MarkLookup removed_;
   std::optional<ContextMark> mark_; ///< Of the current context.
-  bool kept_ = false;               ///< An event of it was handed out.
+  bool kept_ = false;               ///< An event of it was handed out, or a stub.
+  std::array<char, stub_bytes> stub_{};
+  std::string scratch_;
   Dropped dropped_;
   std::vector<std::pair<std::string, ContextMark>> explaining_; ///< Marks by which events were left out, ascending.
   std::size_t explained_ = 0;                                   ///< Of these; handed out.

@@ -215,8 +215,10 @@ private:
     if (bytes_.left() == 0)
       return true;
     footer.mark_count = bytes_.take_varint();
+    footer.stub_count = bytes_.take_varint();
     const std::uint64_t blocks = bytes_.take_varint();
-    if (blocks == 0 || blocks > footer.mark_count || blocks > bytes_.left())
+    if (blocks == 0 || blocks > footer.mark_count || blocks > bytes_.left() ||
+        footer.stub_count > footer.totals.event_count)
       return false;
     for (std::uint64_t i = 0; i < blocks; ++i) {
       MarkBlockRef block;
@@ -324,6 +326,7 @@ std::string encode_footer(const Footer& footer) {
   if (footer.marks.empty())
     return out;
   append_varint(out, footer.mark_count);
+  append_varint(out, footer.stub_count);
   append_varint(out, footer.marks.size());
   for (const MarkBlockRef& block : footer.marks) {
     append_integer(out, block.ref.offset);

@@ -46,6 +46,7 @@ struct Footer {
   TextDictionary dictionary; ///< Of all strings; read_footer() reads it.
   std::vector<MarkBlockRef> marks;
   std::uint64_t mark_count = 0;
+  std::uint64_t stub_count = 0; ///< Of the rows; where there is one, there are marks.
 
   [[nodiscard]] std::uint32_t schema_version(std::size_t type) const noexcept {
     return schema_versions.empty() ? 0 : schema_versions[type];

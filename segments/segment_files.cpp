@@ -230,6 +230,12 @@ Result<MergedSegment> SegmentFiles::merge(std::span<const SegmentMeta> inputs, s
   return MergedSegment{*merged, events.dropped()};
 }
 
+Result<Reclaimable> SegmentFiles::reclaimable(const SegmentMeta& segment, const MayGoOn& may_go_on,
+                                              const MarkLookup& removed) {
+  const auto walked = walk(segment_path(segment.shard, segment.number), segment);
+  return walked ? (*walked)->reclaimable(may_go_on, removed) : Result<Reclaimable>(walked.error());
+}
+
 Status SegmentFiles::remove(const SegmentMeta& meta) {
   return unless_missing(fs_.unlink(segment_path(meta.shard, meta.number)));
 }

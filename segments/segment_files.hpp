@@ -47,6 +47,8 @@ public:
   /// `too_large` if no segment could.
   Result<MergedSegment> merge(std::span<const SegmentMeta> inputs, std::uint64_t number, const MayGoOn& may_go_on,
                               const MarkLookup& removed) override;
+  Result<Reclaimable> reclaimable(const SegmentMeta& segment, const MayGoOn& may_go_on,
+                                  const MarkLookup& removed) override;
   Status remove(const SegmentMeta& meta) override;
   /// Errors: `corruption` if a live segment is missing or has another size, and then nothing is touched; `io_error`.
   Status sweep(ShardId shard, std::span<const SegmentMeta> live, std::uint64_t next_segment) override;

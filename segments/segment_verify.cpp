@@ -1,4 +1,5 @@
 #include "engine/content_hash.hpp"
+#include "engine/stub.hpp"
 #include "segments/bit_pack.hpp"
 #include "segments/bytes.hpp"
 #include "segments/segment_reader.hpp"
@@ -23,7 +24,7 @@ bool same(const ZoneMeta& a, const ZoneMeta& b) {
 class Verifier {
 public:
   Verifier(const BlockSource& source, std::shared_ptr<const Footer> footer)
-      : source_(source), footer_(std::move(footer)), totals_(footer_->totals) {}
+      : source_(source), footer_(std::move(footer)), totals_(footer_->totals), marks_(source_, footer_->marks) {}
 
   Status run() {
     WEIR_TRY(check_blocks());
@@ -169,7 +170,9 @@ private:
       const EventView event = (*rows)->row(i);
       extend(seen, event, type_numbers_.at({event.event_type, event.schema_version}));
       positions_.push_back(event.position);
-      payload_bytes_ += event.payload.size();
+      payload_bytes_ += live_payload_bytes(event);
+      if (is_stub(event))
+        WEIR_TRY(check_stub(event));
       if (event.event_id.empty())
         continue;
       WEIR_TRY(check_key(footer_->event_id_filter, BlockKind::event_id_filter,
@@ -186,15 +189,31 @@ private:
     return {};
   }
 
+  /// Rows and marks have the same order.
+  Status check_stub(const EventView& event) {
+    ++stubs_;
+    while (!marks_ended_ && marks_at_ < event.context_id) {
+      const auto moved = marks_.next();
+      if (!moved)
+        return moved.error();
+      marks_ended_ = !*moved;
+      marks_at_ = marks_.context_id();
+    }
+    if (marks_ended_ || marks_at_ != event.context_id || event.sequence >= marks_.mark().first_live ||
+        !event.metadata.empty())
+      return source_.damaged("no mark says why an event is a stub", totals_.footer_offset);
+    return {};
+  }
+
   /// Where marks were joined, bounds cover also what those said that are no more.
   Status check_sums() const {
     SegmentMeta covered = totals_;
     if (totals_.event_count != 0)
       extend(covered, bounds_);
     const SegmentMeta& bounds = footer_->marks.empty() ? bounds_ : covered;
-    const bool equal = payload_bytes_ == totals_.payload_bytes && bounds.position_min == totals_.position_min &&
-                       bounds.position_max == totals_.position_max && bounds.timestamp_min == totals_.timestamp_min &&
-                       bounds.timestamp_max == totals_.timestamp_max &&
+    const bool equal = payload_bytes_ == totals_.payload_bytes && stubs_ == footer_->stub_count &&
+                       bounds.position_min == totals_.position_min && bounds.position_max == totals_.position_max &&
+                       bounds.timestamp_min == totals_.timestamp_min && bounds.timestamp_max == totals_.timestamp_max &&
                        bounds.recorded_at_min == totals_.recorded_at_min &&
                        bounds.recorded_at_max == totals_.recorded_at_max;
     return equal ? Status{} : source_.damaged("the footer's sums and the rows differ", totals_.footer_offset);
@@ -229,6 +248,10 @@ private:
   std::vector<Position> positions_;                                                  ///< By row.
   SegmentMeta bounds_;
   std::uint64_t payload_bytes_ = 0;
+  MarkWalk marks_; ///< For the stubs, as far as they have come.
+  std::string marks_at_;
+  bool marks_ended_ = false;
+  std::uint64_t stubs_ = 0;
   std::string scratch_;
 };
 

@@ -198,6 +198,27 @@ Status SegmentWalk::check_derived() const {
   return {};
 }
 
+Result<Reclaimable> SegmentWalk::reclaimable(const MayGoOn& may_go_on, const MarkLookup& removed) const {
+  std::uint64_t below = 0;
+  for (const IndexBlockRef& block : footer_.index) {
+    WEIR_TRY(may_go_on());
+    auto cursor = IndexCursor::open(source_, block);
+    if (!cursor)
+      return std::move(cursor).error();
+    auto moved = cursor->next();
+    for (; moved && *moved; moved = cursor->next()) {
+      const IndexEntry entry = cursor->entry();
+      if (const auto mark = removed(entry.context_id); mark && mark->first_live > entry.first_sequence)
+        below += std::min<std::uint64_t>(mark->first_live - entry.first_sequence, entry.rows);
+    }
+    if (!moved)
+      return std::move(moved).error();
+  }
+  // Stubs lie below the marks of their contexts, which only grow.
+  const std::uint64_t stubs = footer_.stub_count;
+  return Reclaimable{below - std::min(below, stubs), meta_.event_count - stubs, stubs};
+}
+
 Status SegmentWalk::next_row(EventView& event) {
   if (zone_row_ == zone_rows_)
     WEIR_TRY(open_zone());

@@ -45,6 +45,8 @@ public:
   [[nodiscard]] MarkWalk marks() const { return {source_, footer_.marks}; }
   /// Checks the blocks that hold no rows: filters and position order. Errors: as SegmentReader.
   Status check_derived() const;
+  /// See SegmentStore.
+  Result<Reclaimable> reclaimable(const MayGoOn& may_go_on, const MarkLookup& removed) const;
   /// Takes the next row of the context. Views are valid until the next call. Precondition: rows_left() > 0.
   Status next_row(EventView& event);
 

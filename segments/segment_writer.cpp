@@ -2,6 +2,7 @@
 
 #include "engine/check.hpp"
 #include "engine/hash.hpp"
+#include "engine/stub.hpp"
 #include "engine/text.hpp"
 #include "segments/bit_pack.hpp"
 #include "segments/bytes.hpp"
@@ -82,7 +83,8 @@ Status SegmentWriter::add(const EventView& event) {
     event_id_hashes_.push_back(event_id_filter_hash(event.context_id, event.event_id, out_.identity()));
   positions_.push_back(event.position);
   ++totals.event_count;
-  totals.payload_bytes += event.payload.size();
+  totals.payload_bytes += live_payload_bytes(event);
+  footer_.stub_count += is_stub(event) ? 1 : 0;
   if (zone_->rows() == footer_.zone_rows)
     finish_zone();
   return out_.status();

@@ -82,6 +82,7 @@ void add_verify(CLI::App& program, Action& chosen);
 void add_salvage(CLI::App& program, Action& chosen);
 void add_schema(CLI::App& program, Action& chosen);
 void add_context(CLI::App& program, Action& chosen);
+void add_retention(CLI::App& program, Action& chosen);
 void add_backup(CLI::App& program, Action& chosen);
 void add_restore(CLI::App& program, Action& chosen);
 

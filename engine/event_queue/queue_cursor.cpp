@@ -1,6 +1,7 @@
 #include "engine/event_queue/queue_cursor.hpp"
 
 #include "engine/sabotage.hpp"
+#include "engine/stub.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -207,9 +208,10 @@ Status QueueCursor::take_from(std::size_t number, Position limit, Reading& readi
   while (const EventView* event = heads_[number]) {
     if (options_.backward ? event->position < limit : event->position >= limit)
       return {};
+    const bool stub = is_stub(*event) && !sabotaged(Sabotage::queue_shows_stubs);
     EventView changed;
     std::string payload;
-    if (upcasts_ != nullptr) {
+    if (upcasts_ != nullptr && !stub) {
       auto upcast = upcasts_->upcast(*event);
       if (!upcast)
         return std::move(upcast).error();
@@ -220,8 +222,8 @@ Status QueueCursor::take_from(std::size_t number, Position limit, Reading& readi
         event = &changed;
       }
     }
-    bool wanted = all;
-    if (!all) {
+    bool wanted = all && !stub;
+    if (!all && !stub) {
       auto passes = filter_.passes(*event);
       if (!passes)
         return std::move(passes).error();

@@ -33,6 +33,7 @@ public:
                          std::uint64_t wal_first_file) override;
   Status replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged, const Dropped&) override;
   Status add_schema(const SchemaRecord&) override { return fail_with ? Status(*fail_with) : Status(); }
+  Status set_retention(const RetentionRecord&) override { return fail_with ? Status(*fail_with) : Status(); }
   Status close() override { return {}; }
 
   [[nodiscard]] const CatalogState& state() const noexcept { return state_; }

@@ -116,7 +116,8 @@ class Usage(Cli):
                  ["import", self.data, "-", "--event-id-field", ""], ["export", self.data, "--format", "csv"],
                  ["export", self.data, "--from", "yesterday"], ["export", self.data, "--source", ""],
                  ["context"], ["context", "erase", self.data, "c"], ["context", "truncate", self.data, "c"],
-                 ["context", "truncate", self.data, "c", "--before", "0"], ["context", "delete", self.data]]
+                 ["context", "truncate", self.data, "c", "--before", "0"], ["context", "delete", self.data],
+                 ["retention"], ["retention", "apply"], ["retention", "set", self.data, "--count", "0"]]
         for case in cases:
             with self.subTest(case):
                 out, err = self.weir(*case, code=2)
@@ -712,6 +713,26 @@ class Context(Cli):
         self.weir("store", self.data, "--context", "c", "--type", "t", "--payload", "{}", code=1,
                   errors=r"deleted for good.*\(c\)")
         self.assertTrue(self.rows("context", "delete", "--hard", self.data, "c")[0]["already"])
+
+    def test_retention_is_set_shown_applied_and_taken_away(self):
+        self.import_lines(*(line("d", n, event_type="odd" if n % 2 else "even") for n in range(1, 4)))
+        rule = {"context_prefix": "c", "event_type": "", "age": None, "count": 2}
+        self.assertEqual(self.rows("retention", "set", self.data, "--context-prefix", "c", "--count", "2"), [rule])
+        both = [{"context_prefix": "", "event_type": "odd", "age": "36h", "count": 1}, rule]
+        self.assertEqual(self.rows("retention", "set", self.data, "--type", "odd", "--count", "1", "--age", "36h"), both)
+        self.assertEqual(self.rows("retention", "list", self.data), both)
+        report, = self.rows("retention", "apply", self.data)
+        self.assertEqual({key: report[key] for key in ("resumed", "contexts", "truncated", "events")},
+                         {"resumed": False, "contexts": 3, "truncated": 2, "events": 4})
+        self.assertEqual([row["sequence"] for row in self.rows("replay", self.data, "c")], [4, 5])
+        self.assertEqual(self.rows("retention", "remove", self.data, "--type", "odd"), [rule])
+        self.weir("retention", "remove", self.data, "--type", "odd", code=1, errors="no such rule")
+        self.assertEqual(self.rows("retention", "apply", self.data)[0]["truncated"], 0)
+        for wrong in ("3", "d", "3x", "-1d", "0s", "99999999999999d"):
+            with self.subTest(wrong):
+                self.weir("retention", "set", self.data, "--age=" + wrong, code=1, errors="age")
+        self.weir("retention", "set", self.data, code=1, errors="needs an age, a count or both")
+        self.weir("verify", self.data)
 
     def test_names_of_commands_are_contexts_too(self):
         for context in ("delete", "truncate", "context", "replay"):

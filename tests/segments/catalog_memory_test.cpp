@@ -113,6 +113,11 @@ TEST_CASE("catalog: without memory a change fails as a whole, whichever allocati
       return catalog.add_schema({"paid", 1, "DEFINE paid FIELDS {}"});
     });
   }
+  SUBCASE("retention") {
+    fail_every_allocation([](Catalog& catalog) -> Status {
+      return catalog.set_retention({{{.context_prefix = "a", .count = 1}}, RetentionPoint{7, {}}, false});
+    });
+  }
   SUBCASE("close") {
     fail_every_allocation([](Catalog& catalog) -> Status {
       WEIR_TRY(catalog.reserve_positions(2'000)); // so that there is something to move

@@ -46,6 +46,7 @@ std::string small_catalog(const TempDirectory& directory) {
   const std::vector<SegmentMeta> inputs = {segment(1, 1, 20), segment(1, 2, 60)};
   REQUIRE(catalog->replace_segments(inputs, merged(inputs, 3)).ok());
   REQUIRE(catalog->add_schema({"paid", 1, "DEFINE paid FIELDS {}"}).ok());
+  REQUIRE(catalog->set_retention({{{.context_prefix = "order-", .count = 100}}, RetentionPoint{40, {}}, true}).ok());
   REQUIRE(catalog->close().ok());
   return path;
 }
@@ -239,8 +240,8 @@ TEST_CASE("catalog: another program's database or another version is refused wit
   }
   SUBCASE("a later version") {
     path = small_catalog(directory);
-    change(path, "PRAGMA user_version=3; CREATE TABLE t(a)");
-    message = "unsupported format 3; this program reads 1 to 2";
+    change(path, "PRAGMA user_version=4; CREATE TABLE t(a)");
+    message = "unsupported format 4; this program reads 1 to 3";
   }
   const std::string before = read_file(path);
   for (const auto& result : {Catalog::open(path), Catalog::create(path, 2, seed)}) {

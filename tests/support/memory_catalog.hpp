@@ -85,6 +85,11 @@ public:
     schemas.insert(behind, schema);
     return {};
   }
+  Status set_retention(const RetentionRecord& retention) override {
+    const std::lock_guard lock(disk_->mutex);
+    disk_->state.retention = retention;
+    return {};
+  }
   Status close() override { return {}; }
 
 private:

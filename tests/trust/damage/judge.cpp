@@ -32,6 +32,7 @@ public:
     return refused();
   }
   Status add_schema(const SchemaRecord&) override { return refused(); }
+  Status set_retention(const RetentionRecord&) override { return refused(); }
   Status close() override { return {}; }
 
 private:

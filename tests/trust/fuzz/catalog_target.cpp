@@ -81,6 +81,7 @@ void write_records(io::FileSystem& fs, Numbers& numbers) {
 bool same(const CatalogState& a, const CatalogState& b) {
   return a.shard_count == b.shard_count && a.directory_seed == b.directory_seed &&
          a.positions_reserved == b.positions_reserved && a.segments == b.segments && a.schemas == b.schemas &&
+         a.retention == b.retention &&
          std::equal(a.shards.begin(), a.shards.end(), b.shards.begin(), b.shards.end(),
                     [](const ShardRecord& x, const ShardRecord& y) {
                       return x.shard == y.shard && x.wal_first_file == y.wal_first_file &&
@@ -106,9 +107,19 @@ void check_rules(const CatalogState& state) {
 /// Either the change is there afterwards, or nothing has changed.
 void change(Catalog& opened, CatalogState& state, Numbers& numbers) {
   Status changed;
-  switch (numbers.next() % 4) {
+  switch (numbers.next() % 5) {
   case 0: changed = opened.reserve_positions(numbers.next()); break;
   case 1: changed = opened.publish_segment(numbers.segment(), numbers.next(), numbers.next()); break;
+  case 4: {
+    RetentionRecord retention;
+    if (const std::uint64_t count = numbers.next(); count % 3 != 0)
+      retention.rules.push_back({.context_prefix = std::string(count % 5, 'c'), .count = count});
+    if (numbers.next() % 2 == 0)
+      retention.point = {numbers.next(),
+                         Timestamp(std::chrono::microseconds(static_cast<std::int64_t>(numbers.next())))};
+    changed = opened.set_retention(retention);
+    break;
+  }
   case 3: {
     const std::uint64_t version = numbers.next() % 4;
     changed = opened.add_schema({"paid", static_cast<std::uint32_t>(version), "DEFINE paid FIELDS {}"});

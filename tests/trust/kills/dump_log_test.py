@@ -204,6 +204,9 @@ class CatalogTest(unittest.TestCase):
         database.execute(f"PRAGMA application_id={dump_log.APPLICATION_ID}")
         if version >= 2:
             database.execute("CREATE TABLE schemas(event_type, version, definition, checksum)")
+        if version >= 3:
+            database.execute("CREATE TABLE retention_rules(context_prefix, event_type, age, count, checksum)")
+            database.execute("CREATE TABLE retention_point(before, now, applied, checksum)")
         database.execute(f"PRAGMA user_version={version}")
         total = 0
 
@@ -220,6 +223,9 @@ class CatalogTest(unittest.TestCase):
         insert("segments", 3, [0, 1, 570, 400, 99, 1, 1, 12, 1000, 1000, -1, 1, 1, 1])
         if version >= 2:
             insert("schemas", 4, ["paid", 1, "DEFINE paid FIELDS {}"])
+        if version >= 3:
+            insert("retention_rules", 5, ["order-", "", 86_400_000_000, 0])
+            insert("retention_point", 6, [4000, 1_700_000_000_000_000, 1])
         insert("head", 1, [1, SEED, 5000, 1, total & MASK])
         database.commit()
         before = (self.directory / "catalog.db").read_bytes()

@@ -21,7 +21,7 @@ constexpr std::array<Weight, kind_count> weights = {{
     {Kind::burst, "burst", 70},
     {Kind::try_store, "try_store", 50},
     {Kind::wait, "wait", 40},
-    {Kind::replay, "replay", 237},
+    {Kind::replay, "replay", 233},
     {Kind::push, "push", 20},
     {Kind::query, "query", 20},
     {Kind::flush, "flush", 9},
@@ -40,6 +40,7 @@ constexpr std::array<Weight, kind_count> weights = {{
     {Kind::group, "group", 5},
     {Kind::snapshot, "snapshot", 8},
     {Kind::remove, "remove", 6},
+    {Kind::retain, "retain", 4},
 }};
 
 constexpr std::size_t shares_total = [] {

@@ -39,8 +39,9 @@ enum class Kind : std::uint8_t {
   group,     ///< Members of a group come, settle some events, and go.
   snapshot,  ///< Of a context's state, saved and loaded.
   remove,    ///< Truncates or deletes a context, at times for good.
+  retain,    ///< Truncates contexts by rules of retention.
 };
-inline constexpr std::size_t kind_count = 24;
+inline constexpr std::size_t kind_count = 25;
 [[nodiscard]] std::string_view to_string(Kind kind) noexcept;
 
 struct Operation {

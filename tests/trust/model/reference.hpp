@@ -10,10 +10,12 @@
 #include <weir/removal.hpp>
 #include <weir/replay_options.hpp>
 #include <weir/result.hpp>
+#include <weir/retention.hpp>
 
 #include "tests/engine/query/random_data.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
 #include <stdexcept>
@@ -65,6 +67,9 @@ public:
   /// synced. `closes`: for good.
   void removed(ShardId shard, const std::string& context, Sequence before, bool closes, const Removal& answer,
                Timestamp now);
+  /// Contexts were truncated by `rules`, judged at the point of `report`.
+  void retained(const std::vector<RetentionRule>& rules, const RetentionReport& report,
+                const std::function<ShardId(const std::string&)>& shard_of, Timestamp now);
   /// The first sequence that is not removed.
   [[nodiscard]] Sequence first_live(const std::string& context) const;
   [[nodiscard]] bool closed(const std::string& context) const;
@@ -88,6 +93,9 @@ public:
 
 private:
   [[nodiscard]] const test::StoredEvent* find_id(const std::string& context, const std::string& event_id) const;
+  /// The first event from `first_live` on that the rules do not let go.
+  [[nodiscard]] static Sequence first_to_stay(const std::string& context, const Events& events, Sequence first_live,
+                                              const std::vector<RetentionRule>& rules, const RetentionPoint& point);
   /// Whether `events` stand at `first` and behind it, as one call stores them.
   [[nodiscard]] bool stands_at(const Events& events, Sequence first) const;
 

@@ -37,6 +37,7 @@ void Tally::add(const Tally& other) noexcept {
   checks += other.checks;
   definitions += other.definitions;
   removals += other.removals;
+  retentions += other.retentions;
   replays += other.replays;
   queries += other.queries;
   rows += other.rows;
@@ -68,7 +69,8 @@ std::vector<std::pair<std::string, std::uint64_t>> Tally::figures() const {
           {"power_cuts", power_cuts},   {"process_kills", kills},
           {"restores", restores},       {"consumer_turns", consumed},
           {"group_turns", group_turns}, {"deliveries", deliveries},
-          {"snapshots", snapshots},     {"snapshots_given", snapshots_given}};
+          {"snapshots", snapshots},     {"snapshots_given", snapshots_given},
+          {"retentions", retentions}};
 }
 
 Runner::Runner(std::uint64_t seed, Mistake mistake, std::vector<std::string>* trace)
@@ -132,6 +134,7 @@ void Runner::play(const Operation& operation) {
   case Kind::consume: consume(); break;
   case Kind::group: work_in_group(); break;
   case Kind::snapshot: snapshot(); break;
+  case Kind::retain: retain(); break;
   case Kind::wait: settle(); break;
   case Kind::replay: replay(); break;
   case Kind::push: push(); break;

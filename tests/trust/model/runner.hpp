@@ -31,7 +31,7 @@ struct Tally {
   std::uint64_t operations = 0, calls = 0, events = 0, refused = 0, retries = 0, checks = 0, removals = 0,
                 definitions = 0, replays = 0, queries = 0, rows = 0, bad_inputs = 0, flushes = 0, reopens = 0,
                 power_cuts = 0, kills = 0, segments_flushed = 0, segments_merged = 0, together = 0, restores = 0,
-                consumed = 0, group_turns = 0, deliveries = 0, snapshots = 0, snapshots_given = 0;
+                consumed = 0, group_turns = 0, deliveries = 0, snapshots = 0, snapshots_given = 0, retentions = 0;
   void add(const Tally& other) noexcept;
   [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> figures() const;
 };
@@ -80,6 +80,7 @@ private:
   /// What was defined last is in force, and refuses what it should.
   void check_schema();
   void remove();
+  void retain();
   void replay();
   void push();
   void query();

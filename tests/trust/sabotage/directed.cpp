@@ -109,6 +109,11 @@ constexpr std::array table = {
     Directed{Sabotage::hide_removed_range, cases("engine", "replay: what is removed*")},
     Directed{Sabotage::lose_marks_in_merge, cases("segments", "merge: marks*")},
     Directed{Sabotage::drop_one_too_many, cases("segments", "merge: removed events*")},
+    Directed{Sabotage::forget_removed_ids, cases("api", "reclaim: a segment of which most*")},
+    Directed{Sabotage::forget_removed_content, cases("api", "reclaim: a segment of which most*")},
+    Directed{Sabotage::queue_shows_stubs, cases("api", "reclaim: subscribers pass over stubs*")},
+    Directed{Sabotage::retain_one_too_few, cases("engine", "retention: by age*")},
+    Directed{Sabotage::forget_retention_point, cases("api", "engine retention: a run that was cut short*")},
     Directed{Sabotage::forget_schema_versions, cases("engine", "schema registry: every event*")},
     Directed{Sabotage::trust_upcasters, cases("engine", "upcasting: an upcaster that fails*")},
 };

@@ -37,7 +37,7 @@ std::vector<Event> Ledger::events_of(std::size_t number) const {
   const StoredCall& call = calls_[number];
   std::vector<Event> events;
   for (const std::string& payload : call.payloads) {
-    Event& event = events.emplace_back(Event{.event_type = "stored", .payload = payload});
+    Event& event = events.emplace_back(Event{.event_type = event_type, .payload = payload});
     if (call.ids)
       event.event_id = name_ + "-" + std::to_string(number) + "-" + std::to_string(events.size());
   }

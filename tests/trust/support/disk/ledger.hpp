@@ -46,6 +46,8 @@ struct AskedRemoval {
 
 class Ledger {
 public:
+  static constexpr const char* event_type = "stored"; ///< Of every event.
+
   /// `name` makes this ledger's payloads its own.
   explicit Ledger(std::string name) : name_(std::move(name)) {}
 

@@ -238,7 +238,7 @@ void together(Life& life) {
 }
 
 /// Removals on their way together with stores, in memory, in segments and in a merge; one context is closed. All events
-/// of contexts that go on have ids, so no merge leaves any out.
+/// of contexts that go on have ids, so merges leave stubs of them.
 void removals(Life& life) {
   const std::string truncated = life.context(0, 1), closed = life.context(0, 2), live = life.context(0, 3);
   life.store_once(truncated, 3);
