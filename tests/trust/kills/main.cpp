@@ -29,11 +29,13 @@ struct Extent {
   std::size_t points_each; ///< How often each kill point is aimed at; 0: once, and only some of them.
   std::size_t points_some; ///< Then so many in each directory.
   std::uint32_t dump_every;
+  std::size_t runs;            ///< Long runs which are killed three times, and read all the time ...
+  std::uint32_t run_acks;      ///< ... after so many acknowledgements.
   std::size_t controls;        ///< Directories of each control.
   std::uint64_t killed_at_min; ///< Kills at each point that the profile must reach.
 };
-constexpr Extent small{2, 5, 2, 0, 18, 1, 1, 0};
-constexpr Extent full{36, 22, 4, 6, 0, 4, 10, 5};
+constexpr Extent small{2, 5, 2, 0, 18, 1, 1, 300, 1, 0};
+constexpr Extent full{36, 22, 4, 6, 0, 4, 4, 5'000, 10, 5};
 constexpr std::size_t extra_directories_max = 40;
 constexpr std::size_t points_in_extra_directory = 12;
 
@@ -55,6 +57,8 @@ public:
     const auto decks = deal_points();
     for (std::size_t number = 0; number < extent_.directories; ++number)
       plans.push_back(plan_directory(number, decks[number]));
+    for (std::size_t number = 0; number < extent_.runs; ++number)
+      plans.push_back(plan_run(number));
     run_all(plans);
     for (std::size_t extra = 0; extra < extra_directories_max && more_to_kill_at(); ++extra)
       run_all({plan_extra(extra)});
@@ -93,6 +97,7 @@ private:
     plan.host = WEIR_KILLS_HOST;
     plan.seed = seed_of(options_.seed, number);
     plan.dump_every = extent_.dump_every;
+    plan.read_every = 2;
     Dice dice(plan.seed + 1);
     for (std::size_t i = 0; i < extent_.moments; ++i)
       if (dice.below(4) == 0)
@@ -106,6 +111,22 @@ private:
     shuffle(plan.aims, dice);
     const std::vector<Aim> beginning = begin_directory(number);
     plan.aims.insert(plan.aims.begin(), beginning.begin(), beginning.end());
+    return plan;
+  }
+
+  /// Eight writers, flushes and merges, three kills: before, during and after it others read the event queue.
+  StoryPlan plan_run(std::size_t number) const {
+    StoryPlan plan;
+    plan.name = format("run-{}", number);
+    plan.host = WEIR_KILLS_HOST;
+    plan.seed = seed_of(options_.seed, 3'000'000 + number);
+    plan.read_every = 1;
+    plan.writers = 8;
+    plan.calls_per_flush = 30;
+    Dice dice(plan.seed);
+    for (int kill = 0; kill < 3; ++kill)
+      plan.aims.push_back(
+          {At::acknowledgement, 0, extent_.run_acks + static_cast<std::uint32_t>(dice.below(extent_.run_acks))});
     return plan;
   }
 
@@ -224,6 +245,13 @@ private:
                    {"acknowledged", counts_.events.acknowledged},
                    {"unacknowledged_but_present", counts_.events.unacknowledged_present},
                    {"duplicates", counts_.events.duplicates},
+                   {"refused", counts_.events.refused},
+                   {"queue_events_read", counts_.events.queue.read},
+                   {"queue_caught_up", counts_.events.queue.caught_up},
+                   {"group_deliveries", counts_.events.queue.handed_out},
+                   {"group_redeliveries", counts_.events.queue.redelivered},
+                   {"group_acknowledged", counts_.events.queue.settled},
+                   {"group_drained", counts_.events.queue.drained},
                    {"logs_dumped", counts_.dumps},
                    {"events_dumped", counts_.events.dumped},
                    {"reopened_unchanged", counts_.reopened_unchanged},

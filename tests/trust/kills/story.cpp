@@ -90,6 +90,11 @@ private:
     orders.seed = plan_.seed;
     orders.life = ++life_;
     orders.early = plan_.early;
+    orders.writers = plan_.writers;
+    orders.calls_per_flush = plan_.calls_per_flush;
+    // In the end all is read, in whichever lives it was read before.
+    if (plan_.read_every != 0 && (dice_.below(plan_.read_every) == 0 || aim.at == Aim::At::shown))
+      orders.read = oracle_.queue().places();
     if (show != Show::nothing)
       orders.show = show == Show::whole ? oracle_.whole() : oracle_.unseen();
     const Life::End end = Life(oracle_, dice_, aim, open_time_).run(plan_.host, orders, board_);
@@ -171,6 +176,8 @@ void StoryCounts::add(const StoryCounts& other) {
   events.unacknowledged_present += other.events.unacknowledged_present;
   events.lost += other.events.lost;
   events.duplicates += other.events.duplicates;
+  events.refused += other.events.refused;
+  events.queue.add(other.events.queue);
   for (std::size_t point = 0; point < kill_point_count; ++point) {
     killed_at[point] += other.killed_at[point];
     reached[point] = std::max(reached[point], other.reached[point]);
