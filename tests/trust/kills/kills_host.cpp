@@ -300,8 +300,8 @@ void check_snapshot(Engine& engine, const std::string& context, bool keep) {
       whole.add(event);
   });
   if (whole.sequence != fold.sequence || whole.state != fold.state)
-    give_up(format("{}: what its snapshot and the rest give is not what all its {} events give", context,
-                   whole.sequence));
+    give_up(
+        format("{}: what its snapshot and the rest give is not what all its {} events give", context, whole.sequence));
   if (!keep || fold.sequence == 0)
     return;
   if (const Status saved = engine.save_snapshot(context, fold.sequence, std::to_string(fold.state), tag); !saved)

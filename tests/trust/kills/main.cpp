@@ -3,6 +3,7 @@
 //
 //   weir_trust_kills --full --seed 7                    all of it
 //   weir_trust_kills --full --seed 7 --only directory-3 one directory: the same aims and stores, but the clock's kills
+#include "trust/kills/queue_planted.hpp"
 #include "trust/kills/story.hpp"
 #include "trust/support/stage.hpp"
 
@@ -53,6 +54,7 @@ public:
   explicit Stage(const StageOptions& options) : options_(options), extent_(options.full ? full : small) {}
 
   StageCounts run() {
+    planted_ = find_planted_in_queue();
     std::vector<StoryPlan> plans;
     const auto decks = deal_points();
     for (std::size_t number = 0; number < extent_.directories; ++number)
@@ -82,13 +84,33 @@ private:
     if (kill_points_built)
       for (const Phase phase : {Phase::opening, Phase::writing, Phase::closing})
         for (const std::size_t point : points_of(phase))
-          deck.insert(deck.end(), std::max<std::size_t>(1, extent_.points_each), point);
+          if (!needs_readers(point))
+            deck.insert(deck.end(), std::max<std::size_t>(1, extent_.points_each), point);
     shuffle(deck, dice);
     std::vector<std::vector<std::size_t>> decks(extent_.directories);
     for (std::size_t i = 0; i < deck.size(); ++i)
       if (auto& to = decks[i % decks.size()]; extent_.points_each != 0 || to.size() < extent_.points_some)
         to.push_back(deck[i]);
+    std::size_t number = 0;
+    for (const std::size_t point : readers_points())
+      for (std::size_t i = 0; i < extent_.points_each; ++i) {
+        while (!is_read(number))
+          number = (number + 1) % decks.size();
+        decks[number].push_back(point);
+        number = (number + 1) % decks.size();
+      }
     return decks;
+  }
+
+  /// In some directories the event queue is read in every other life. It is no small work for a host.
+  static bool is_read(std::size_t directory) { return directory % 4 == 3; }
+
+  static std::vector<std::size_t> readers_points() {
+    std::vector<std::size_t> points;
+    for (std::size_t point = 0; kill_points_built && point < kill_point_count; ++point)
+      if (needs_readers(point))
+        points.push_back(point);
+    return points;
   }
 
   StoryPlan plan_directory(std::size_t number, const std::vector<std::size_t>& points) const {
@@ -97,7 +119,7 @@ private:
     plan.host = WEIR_KILLS_HOST;
     plan.seed = seed_of(options_.seed, number);
     plan.dump_every = extent_.dump_every;
-    plan.read_every = 2;
+    plan.read_every = is_read(number) ? 2 : 0;
     Dice dice(plan.seed + 1);
     for (std::size_t i = 0; i < extent_.moments; ++i)
       if (dice.below(4) == 0)
@@ -114,7 +136,8 @@ private:
     return plan;
   }
 
-  /// Eight writers, flushes and merges, three kills: before, during and after it others read the event queue.
+  /// Eight writers, flushes and merges, three kills and those at the readers' own points: before, during and after it
+  /// others read the event queue.
   StoryPlan plan_run(std::size_t number) const {
     StoryPlan plan;
     plan.name = format("run-{}", number);
@@ -127,6 +150,8 @@ private:
     for (int kill = 0; kill < 3; ++kill)
       plan.aims.push_back(
           {At::acknowledgement, 0, extent_.run_acks + static_cast<std::uint32_t>(dice.below(extent_.run_acks))});
+    for (const std::size_t point : readers_points())
+      plan.aims.push_back({At::point, point, static_cast<std::uint32_t>(1 + dice.below(hits_expected(point)))});
     return plan;
   }
 
@@ -163,8 +188,10 @@ private:
         points.push_back(point);
     StoryPlan plan = plan_directory(extent_.directories + extra, {});
     plan.aims = begin_directory(extra);
-    for (const std::size_t point : points)
+    for (const std::size_t point : points) {
       plan.aims.push_back({At::point, point, 1});
+      plan.read_every = needs_readers(point) ? 2 : plan.read_every;
+    }
     return plan;
   }
 
@@ -257,7 +284,8 @@ private:
                    {"reopened_unchanged", counts_.reopened_unchanged},
                    {"sqlite_full_kills", sqlite_kills_},
                    {"early_acknowledgement_runs", early_},
-                   {"early_acknowledgement_found", early_found_}};
+                   {"early_acknowledgement_found", early_found_},
+                   {"planted_mistakes_found", planted_}};
     if (early_found_ != early_)
       fall_short(format("the judge found the loss in {} of {} runs of a host that answers before it stores",
                         early_found_, early_));
@@ -279,7 +307,7 @@ private:
   std::mutex mutex_;
   StoryCounts counts_;
   std::atomic<std::size_t> failed_{0};
-  std::uint64_t missed_ = 0, sqlite_kills_ = 0, early_ = 0, early_found_ = 0;
+  std::uint64_t missed_ = 0, sqlite_kills_ = 0, early_ = 0, early_found_ = 0, planted_ = 0;
   bool fell_short_ = false;
 };
 

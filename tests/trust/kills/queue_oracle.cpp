@@ -177,8 +177,8 @@ void QueueOracle::handed_out(std::string_view events) {
     ++totals_.handed_out;
     totals_.redelivered += deliveries > 1 ? 1 : 0;
     if (sequence <= course.settled)
-      complain_(format("a member got event {} of context {} again, and its acknowledgement was answered", sequence,
-                       context));
+      complain_(
+          format("a member got event {} of context {} again, and its acknowledgement was answered", sequence, context));
     else if (sequence > course.settling + 1)
       complain_(format("a member got event {} of context {} before event {} was acknowledged", sequence, context,
                        course.settling + 1));

@@ -87,8 +87,8 @@ private:
   QueueTotals& totals_;
   std::function<void(std::string)> complain_;
   std::map<Position, Stored> stored_;
-  std::map<std::uint32_t, Sequence> last_; ///< By context, in the truth.
-  bool whole_ = false;                     ///< The truth is all there is.
+  std::map<std::uint32_t, Sequence> last_;      ///< By context, in the truth.
+  bool whole_ = false;                          ///< The truth is all there is.
   std::map<Position, std::uint64_t> witnessed_; ///< And not found by a showing yet.
   std::map<std::string, Reader> readers_;
   std::map<std::uint32_t, Course> courses_; ///< By context.

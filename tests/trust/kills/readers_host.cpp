@@ -52,7 +52,8 @@ void say_handed_out(const std::vector<Delivery>& deliveries) {
   std::string line = "handed";
   for (const Delivery& each : deliveries) {
     const EventView& event = each.event();
-    line += format(" {}:{}:{}:{}:{}", context_of(event), event.sequence, event.position, each.deliveries(), mark(event));
+    line +=
+        format(" {}:{}:{}:{}:{}", context_of(event), event.sequence, event.position, each.deliveries(), mark(event));
   }
   say(std::move(line));
 }

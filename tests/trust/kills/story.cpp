@@ -93,7 +93,8 @@ private:
     orders.writers = plan_.writers;
     orders.calls_per_flush = plan_.calls_per_flush;
     // In the end all is read, in whichever lives it was read before.
-    if (plan_.read_every != 0 && (dice_.below(plan_.read_every) == 0 || aim.at == Aim::At::shown))
+    const bool must_read = aim.at == Aim::At::shown || (aim.at == Aim::At::point && needs_readers(aim.point));
+    if (plan_.read_every != 0 && (dice_.below(plan_.read_every) == 0 || must_read))
       orders.read = oracle_.queue().places();
     if (show != Show::nothing)
       orders.show = show == Show::whole ? oracle_.whole() : oracle_.unseen();

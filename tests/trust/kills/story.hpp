@@ -31,12 +31,12 @@ struct StoryCounts {
 };
 
 struct StoryPlan {
-  std::string host;              ///< The program.
-  std::string name;              ///< For messages: "directory 7".
-  bool early = false;            ///< See HostOrders.
-  bool dumped = true;            ///< The directory has weir's logs, and is weir's.
-  std::uint64_t seed = 0;        ///< Of everything in it.
-  std::uint32_t read_every = 0;  ///< On average, lives in which the event queue is read; 0: none.
+  std::string host;             ///< The program.
+  std::string name;             ///< For messages: "directory 7".
+  bool early = false;           ///< See HostOrders.
+  bool dumped = true;           ///< The directory has weir's logs, and is weir's.
+  std::uint64_t seed = 0;       ///< Of everything in it.
+  std::uint32_t read_every = 0; ///< On average, lives in which the event queue is read; 0: none.
   std::uint32_t writers = 4;
   std::uint32_t calls_per_flush = 100;
   std::vector<Aim> aims;         ///< In this order; lives that prepare are put before.

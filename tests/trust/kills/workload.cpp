@@ -68,9 +68,8 @@ void go_beyond_context(Call& call, const CallId& id, Dice& dice) {
 } // namespace
 
 std::string kill_context_name(std::uint32_t context) {
-  return context < first_in_group
-             ? "context-" + std::to_string(context)
-             : format("member-{}-of-{{{}}}", context % group_contexts, kill_group(context));
+  return context < first_in_group ? "context-" + std::to_string(context)
+                                  : format("member-{}-of-{{{}}}", context % group_contexts, kill_group(context));
 }
 
 std::string kill_group(std::uint32_t context) {
