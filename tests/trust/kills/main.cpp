@@ -145,7 +145,7 @@ private:
     plan.seed = seed_of(options_.seed, 3'000'000 + number);
     plan.read_every = 1;
     plan.writers = 8;
-    plan.calls_per_flush = 30;
+    plan.calls_per_flush = 10; // segments come about fast enough to be merged
     Dice dice(plan.seed);
     for (int kill = 0; kill < 3; ++kill)
       plan.aims.push_back(

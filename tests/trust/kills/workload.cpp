@@ -17,7 +17,7 @@ std::uint32_t pick_context(Dice& dice) {
 
 constexpr std::uint32_t first_in_group = 160; // before it each context is on its own
 constexpr std::uint32_t group_contexts = 4;
-constexpr std::uint64_t claims_of_group = 200;
+constexpr std::uint32_t calls_of_claim = 64; // so that several writers want the same one at a time
 
 // Mostly small; some fill a block, and the largest needs a log file of its own.
 std::size_t pick_text_bytes(Dice& dice) {
@@ -61,7 +61,7 @@ void go_beyond_context(Call& call, const CallId& id, Dice& dice) {
     const auto step = static_cast<std::uint32_t>(1 + dice.below(group_contexts - 1));
     call.parts.push_back({context - context % group_contexts + (context + step) % group_contexts, 0, {}});
   } else if (which == 2 && id.writer != 0) { // the controls, which know no conditions, have writer 0 alone
-    call.claim = format("claim-{}", dice.below(claims_of_group));
+    call.claim = format("claim-{}-{}", id.life, id.number / calls_of_claim);
   }
 }
 
