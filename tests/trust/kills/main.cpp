@@ -273,6 +273,7 @@ private:
                    {"unacknowledged_but_present", counts_.events.unacknowledged_present},
                    {"duplicates", counts_.events.duplicates},
                    {"refused", counts_.events.refused},
+                   {"merges_beside_readers", counts_.merges_beside_readers},
                    {"queue_events_read", counts_.events.queue.read},
                    {"queue_caught_up", counts_.events.queue.caught_up},
                    {"group_deliveries", counts_.events.queue.handed_out},

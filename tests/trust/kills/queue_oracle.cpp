@@ -121,7 +121,7 @@ void QueueOracle::begins(const std::string& name, Position at) {
   // What lies behind that comes again, and is compared again.
   reader.given.erase(std::lower_bound(reader.given.begin(), reader.given.end(), at), reader.given.end());
   reader.begins = std::min(reader.begins, at);
-  reader.next = at;
+  reader.next = reader.kept = at;
 }
 
 void QueueOracle::check_consumer(const std::string& name, const Reader& reader, Position at) {

@@ -101,6 +101,8 @@ private:
     const Life::End end = Life(oracle_, dice_, aim, open_time_).run(plan_.host, orders, board_);
     open_time_ = end.open_time;
     count(aim, end);
+    constexpr KillPoint merged = "merge.after_catalog";
+    counts_.merges_beside_readers += orders.read.empty() ? 0 : board_.hits(merged.index());
     if (content() && plan_.dumped && dice_.below(plan_.dump_every) == 0)
       dump();
     if (!content())
@@ -172,6 +174,7 @@ void StoryCounts::add(const StoryCounts& other) {
   kills_at_points += other.kills_at_points;
   dumps += other.dumps;
   reopened_unchanged += other.reopened_unchanged;
+  merges_beside_readers += other.merges_beside_readers;
   events.acknowledged += other.events.acknowledged;
   events.dumped += other.events.dumped;
   events.unacknowledged_present += other.events.unacknowledged_present;

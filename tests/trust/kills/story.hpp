@@ -23,6 +23,7 @@ namespace weir::trust {
 /// What stories add up to.
 struct StoryCounts {
   std::uint64_t lives = 0, kills = 0, kills_opening = 0, kills_at_points = 0, dumps = 0, reopened_unchanged = 0;
+  std::uint64_t merges_beside_readers = 0; ///< Of segments, in lives in which the event queue was read.
   KillTotals events;
   std::array<std::uint64_t, kill_point_count> killed_at{};
   std::array<std::uint64_t, kill_point_count> reached{}; ///< Most often in one life.
