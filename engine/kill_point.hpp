@@ -16,7 +16,8 @@
 namespace weir {
 
 /// Every kill point, by the way of an event: a directory is made, opened and recovered; a group is logged, flushed,
-/// merged; the directory is closed. Each name stands in one call (tests/checks/check_kill_points.py).
+/// merged; consumers keep their places; the directory is closed. Each name stands in one call
+/// (tests/checks/check_kill_points.py).
 inline constexpr std::string_view kill_point_names[] = {
     "create.after_directory",
     "create.after_journal_mode",
@@ -80,6 +81,10 @@ inline constexpr std::string_view kill_point_names[] = {
     "merge.before_commit",
     "merge.after_catalog",
     "merge.after_remove",
+    "consumers.before_group_commit",
+    "consumers.after_group_commit",
+    "consumers.before_checkpoint_commit",
+    "consumers.after_checkpoint_commit",
     "close.begin",
     "close.after_drain",
     "close.after_flush",

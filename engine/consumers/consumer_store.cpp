@@ -1,6 +1,7 @@
 #include "engine/consumers/consumer_store.hpp"
 
 #include "engine/consumers/consumer_rows.hpp"
+#include "engine/kill_point.hpp"
 #include "engine/sabotage.hpp"
 #include "engine/text.hpp"
 
@@ -96,7 +97,13 @@ Result<ConsumerRecord> ConsumerStore::create(std::string_view name, ConsumerKind
 Status ConsumerStore::move(ConsumerRecord& consumer, Position checkpoint) {
   ConsumerRecord moved = consumer;
   moved.checkpoint = checkpoint;
-  WEIR_TRY(file_.transact(true, [&]() -> Status { return write_record(moved); }));
+  const Status done = file_.transact(true, [&]() -> Status {
+    const Status written = write_record(moved);
+    kill_point("consumers.before_checkpoint_commit");
+    return written;
+  });
+  WEIR_TRY(done);
+  kill_point("consumers.after_checkpoint_commit");
   consumer = std::move(moved);
   return {};
 }
@@ -236,8 +243,11 @@ Status ConsumerStore::apply(ConsumerRecord& consumer, const GroupChanges& change
       changed.checkpoint = *changes.checkpoint;
       WEIR_TRY(erase_deliveries(changed, changed.checkpoint));
     }
-    return write_record(changed);
+    const Status written = write_record(changed);
+    kill_point("consumers.before_group_commit");
+    return written;
   });
+  kill_point("consumers.after_group_commit");
   if (applied)
     consumer = std::move(changed);
   return applied;

@@ -48,6 +48,10 @@ std::optional<std::size_t> prepared_by(std::size_t point) {
   return std::nullopt;
 }
 
+bool needs_readers(std::size_t point) {
+  return kill_point_names[point].starts_with("consumers.");
+}
+
 std::uint32_t hits_expected(std::size_t point) {
   constexpr KillPoint once_a_shard[] = {"open.after_shard", "recover.before_tidy", "log.after_directory",
                                         "log.before_directory_sync", "segment.after_directories"};

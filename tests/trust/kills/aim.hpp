@@ -25,6 +25,8 @@ enum class Phase : std::uint8_t {
 [[nodiscard]] Phase phase_of(std::size_t point);
 /// Killed at this one first, a directory is left in a state in which the next life comes by `point`; none: any will do.
 [[nodiscard]] std::optional<std::size_t> prepared_by(std::size_t point);
+/// Whether only those come by who read the event queue.
+[[nodiscard]] bool needs_readers(std::size_t point);
 /// How often a life comes by `point` at least, if it is aimed at.
 [[nodiscard]] std::uint32_t hits_expected(std::size_t point);
 /// All points of a phase.

@@ -1,7 +1,9 @@
 // The program that the stage kills: an engine under load which tells its parent what it does (speech.hpp), as long as
 // it lives (orders.hpp).
+#include "tests/support/sabotages.hpp"
 #include "trust/kills/hit_board.hpp"
 #include "trust/kills/orders.hpp"
+#include "trust/kills/readers_host.hpp"
 #include "trust/kills/speech.hpp"
 
 #include <weir/engine.hpp>
@@ -9,6 +11,7 @@
 #include <atomic>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <map>
 #include <optional>
 #include <semaphore>
@@ -20,13 +23,13 @@ using namespace weir::trust;
 
 namespace {
 
-constexpr std::uint32_t writers = 4;
 constexpr std::size_t early_calls = 4; // acknowledged ahead of their store
 
 HostOrders orders;
 HitBoard* board = nullptr;
 std::atomic<std::uint64_t> acks{0};
 std::atomic<bool> stopping{false};
+std::atomic<Sequence> last_known[kill_contexts]; // by context, as answers told
 
 #ifdef WEIR_TEST_POINTS
 void at_kill_point(std::size_t point) noexcept {
@@ -52,15 +55,9 @@ EngineOptions small_options() {
   return options;
 }
 
-/// Calls `each` with the events of a context from `from` on.
-template <class Each> void replay(const Engine& engine, const std::string& context, Sequence from, Each each) {
-  ReplayOptions options;
-  options.from = from;
-  auto stream = engine.replay(context, options);
-  if (!stream)
-    give_up("replay of " + context + ": " + to_string(stream.error()));
+template <class Each> void read_to_end(ReplayStream& stream, const std::string& context, Each each) {
   while (true) {
-    const auto batch = stream->next();
+    const auto batch = stream.next();
     if (!batch)
       give_up("replay of " + context + ": " + to_string(batch.error()));
     if (batch->empty())
@@ -69,6 +66,26 @@ template <class Each> void replay(const Engine& engine, const std::string& conte
       each(event);
   }
 }
+
+/// Calls `each` with the events of a context from `from` on.
+template <class Each> void replay(const Engine& engine, const std::string& context, Sequence from, Each each) {
+  ReplayOptions options;
+  options.from = from;
+  auto stream = engine.replay(context, options);
+  if (!stream)
+    give_up("replay of " + context + ": " + to_string(stream.error()));
+  read_to_end(*stream, context, each);
+}
+
+/// What somebody makes of the events of a context.
+struct Fold {
+  Sequence sequence = 0;
+  std::uint64_t state = 0;
+  void add(const EventView& event) {
+    state = fingerprint(event.payload, event.sequence, event.position, std::to_string(state));
+    sequence = event.sequence;
+  }
+};
 
 void show(const Engine& engine, const std::vector<Sequence>& from) {
   std::string out;
@@ -83,15 +100,58 @@ void show(const Engine& engine, const std::vector<Sequence>& from) {
   say(out + format("count {}", counted->rows.at(0).at(0).as_uint64().value_or(UINT64_MAX)));
 }
 
-void acknowledge(const CallId& id, std::uint32_t context, const Result<Receipt>& receipt) {
-  if (!receipt)
-    give_up("store: " + to_string(receipt.error()));
-  say_acknowledged(id, context, *receipt);
+using Receipts = std::vector<Receipt>;
+
+void acknowledge(const CallId& id, const std::vector<std::uint32_t>& contexts, const Receipts& receipts) {
+  say_acknowledged(id, contexts, receipts);
   const std::uint64_t count = acks.fetch_add(1) + 1;
   if (count == orders.acks_until_kill)
     die(); // before the thread that said it can take another step: from outside nobody hits this moment
   if (count == orders.acks_until_close)
     stopping.store(true);
+}
+
+/// A call on its way: what it is about, and what it expects.
+struct Sent {
+  CallId id;
+  std::vector<std::uint32_t> contexts;
+  std::vector<Sequence> expected; ///< Last sequence of each context; empty: it expects nothing.
+  bool claims = false;
+};
+
+void answered(const Sent& sent, const Result<Receipts>& answer) {
+  if (answer) {
+    for (std::size_t i = 0; i < answer->size(); ++i) {
+      const Receipt& receipt = (*answer)[i];
+      if (!sent.expected.empty() && receipt.sequence != sent.expected[i] + 1)
+        give_up(format("a call that expected sequence {} was stored as {}", sent.expected[i], receipt.sequence));
+      last_known[sent.contexts[i]].store(receipt.last_sequence());
+    }
+    return acknowledge(sent.id, sent.contexts, *answer);
+  }
+  const Error& error = answer.error();
+  if (error.code == Errc::sequence_conflict && !sent.expected.empty()) {
+    bool fits = true;
+    for (const Conflict& conflict : error.conflicts)
+      for (std::size_t i = 0; i < sent.contexts.size(); ++i)
+        if (conflict.context_id == kill_context_name(sent.contexts[i])) {
+          fits = fits && conflict.current != sent.expected[i];
+          last_known[sent.contexts[i]].store(conflict.current);
+        }
+    if (!fits || error.conflicts.empty())
+      give_up("refused for what it expected: " + to_string(error));
+  } else if (error.code != Errc::condition_failed || !sent.claims) {
+    give_up("store: " + to_string(error));
+  }
+  say(format("refused {} {}", sent.id.writer, sent.id.number));
+}
+
+/// The call as it is, for a host that expects nothing.
+std::vector<ContextEvents> contexts_of(const Call& call) {
+  std::vector<ContextEvents> contexts;
+  for (const Call::Part& part : call.parts)
+    contexts.push_back({kill_context_name(part.context), part.events, {}});
+  return contexts;
 }
 
 StoreOptions with(Durability durability) {
@@ -100,22 +160,51 @@ StoreOptions with(Durability durability) {
   return options;
 }
 
+Result<Receipts> store(Engine& engine, const Call& call, const Expectation& expect = {}) {
+  std::vector<ContextEvents> contexts = contexts_of(call);
+  for (ContextEvents& each : contexts)
+    each.expect = expect;
+  return engine.store(std::move(contexts), with(call.durability));
+}
+
+/// `done` is called once the call is answered.
+void send(Engine& engine, const CallId& id, std::function<void()> done) {
+  const Call call = make_call(orders.seed, id);
+  Sent sent{id, call.contexts(), {}, !call.claim.empty()};
+  StoreOptions options = with(call.durability);
+  if (sent.claims)
+    options.fail_if = FailIf{kill_group(call.parts[0].context), {}, {call.claim}, 0};
+  std::vector<ContextEvents> contexts = contexts_of(call);
+  for (std::size_t i = 0; call.expects && i < contexts.size(); ++i) {
+    sent.expected.push_back(last_known[sent.contexts[i]].load());
+    contexts[i].expect = Expectation::exactly(sent.expected[i]);
+  }
+  if (contexts.size() > 1)
+    return engine.store_async(
+        std::move(contexts),
+        [sent = std::move(sent), done = std::move(done)](const Result<Receipts>& answer) {
+          answered(sent, answer);
+          done();
+        },
+        options);
+  options.expect = contexts[0].expect;
+  engine.store_async(
+      contexts[0].context_id, std::move(contexts[0].events),
+      [sent = std::move(sent), done = std::move(done)](const Result<Receipt>& answer) {
+        answered(sent, answer ? Result<Receipts>(Receipts{*answer}) : Result<Receipts>(answer.error()));
+        done();
+      },
+      options);
+}
+
 /// Stores until it is told to stop; writer 0 waits for each answer, the others run ahead.
 void write(Engine& engine, std::uint32_t writer) {
   Dice dice(Dice(orders.seed ^ orders.life).next() + writer);
   const std::ptrdiff_t ahead = 1 + 15 * static_cast<std::ptrdiff_t>(writer);
   std::counting_semaphore<> room(ahead);
   for (std::uint32_t number = 1; !stopping.load(); ++number) {
-    const CallId id{orders.life, writer, number};
-    Call call = make_call(orders.seed, id);
     room.acquire();
-    engine.store_async(
-        kill_context_name(call.context), std::move(call.events),
-        [&room, id, context = call.context](Result<Receipt> receipt) {
-          acknowledge(id, context, receipt);
-          room.release();
-        },
-        with(call.durability));
+    send(engine, {orders.life, writer, number}, [&room] { room.release(); });
     if (dice.below(orders.calls_per_flush) == 0)
       if (const Status flushed = engine.flush(); !flushed)
         give_up("flush: " + to_string(flushed.error()));
@@ -128,7 +217,7 @@ void write(Engine& engine, std::uint32_t writer) {
 [[noreturn]] void write_early(Engine& engine) {
   struct Promised {
     Call call;
-    Receipt receipt;
+    Receipts receipts;
   };
   std::deque<Promised> promised;
   std::vector<Sequence> last(kill_contexts, 0);
@@ -138,56 +227,89 @@ void write(Engine& engine, std::uint32_t writer) {
   for (std::uint32_t number = 1;; ++number) {
     const CallId id{orders.life, 0, number};
     Promised next{make_call(orders.seed, id), {}};
-    next.receipt.events = static_cast<std::uint32_t>(next.call.events.size());
-    Sequence& sequence = last[next.call.context];
-    next.receipt.sequence = sequence + 1;
-    sequence += next.receipt.events;
-    if (next_position) {
-      next.receipt.position = *next_position;
-      *next_position += next.receipt.events;
-      acknowledge(id, next.call.context, next.receipt);
+    for (const Call::Part& part : next.call.parts) {
+      Receipt& receipt = next.receipts.emplace_back();
+      receipt.events = Call::events_of(part);
+      receipt.sequence = last[part.context] + 1;
+      last[part.context] += receipt.events;
+      if (next_position) {
+        receipt.position = *next_position;
+        *next_position += receipt.events;
+      }
     }
+    if (next_position)
+      acknowledge(id, next.call.contexts(), next.receipts);
     promised.push_back(std::move(next));
     if (next_position && promised.size() <= early_calls)
       continue;
-    Promised& oldest = promised.front();
-    const auto receipt =
-        engine.store(kill_context_name(oldest.call.context), oldest.call.events, with(oldest.call.durability));
-    if (!receipt)
-      give_up("store: " + to_string(receipt.error()));
+    const Promised& oldest = promised.front();
+    const auto receipts = store(engine, oldest.call);
+    if (!receipts)
+      give_up("store: " + to_string(receipts.error()));
     if (!next_position) {
-      next_position = receipt->last_position() + 1;
-      acknowledge(id, oldest.call.context, receipt);
+      next_position = receipts->back().last_position() + 1;
+      acknowledge(id, oldest.call.contexts(), *receipts);
     }
     promised.pop_front();
   }
 }
 
-/// Stores again what earlier lives have stored with an event id: each call must be known, at its place.
+/// Stores again what earlier lives have stored with an event id: each call must be known, at its place, whatever it
+/// expects.
 void retry(Engine& engine) {
   constexpr std::size_t contexts = 10, calls = 20;
   Dice dice(orders.seed - orders.life);
-  std::map<CallId, std::pair<Sequence, Position>> known;
+  std::map<CallId, std::map<std::size_t, Receipt>> known; // by part
   for (std::size_t i = 0; i < contexts; ++i)
     replay(engine, kill_context_name(static_cast<std::uint32_t>(dice.below(kill_contexts))), 1,
            [&](const EventView& event) {
              const EventOrigin origin = origin_of(event.payload);
-             if (!event.event_id.empty() && known.size() < calls)
-               known[origin.call] = {event.sequence - origin.index, event.position - origin.index};
+             if (event.event_id.empty() || known.size() >= calls)
+               return;
+             const Call call = make_call(orders.seed, origin.call);
+             const std::size_t part = call.part_of(origin.index);
+             const std::uint32_t before = origin.index - call.parts[part].first;
+             known[origin.call][part] = {event.sequence - before, event.position - before, 0};
            });
-  for (const auto& [id, place] : known) {
-    Call call = make_call(orders.seed, id);
-    const auto receipt = engine.store(kill_context_name(call.context), std::move(call.events), with(call.durability));
-    if (!receipt)
-      give_up("a retry: " + to_string(receipt.error()));
-    if (!receipt->duplicate || receipt->sequence != place.first || receipt->position != place.second)
-      give_up(format("a retry of call {}-{}-{} was stored as sequence {} at position {}, and before as {} at {}",
-                     id.life, id.writer, id.number, receipt->sequence, receipt->position, place.first, place.second));
+  for (const auto& [id, parts] : known) {
+    const auto receipts = store(engine, make_call(orders.seed, id), Expectation::no_context());
+    if (!receipts)
+      give_up("a retry: " + to_string(receipts.error()));
+    for (const auto& [part, place] : parts) {
+      const Receipt& receipt = (*receipts)[part];
+      if (!receipt.duplicate || receipt.sequence != place.sequence || receipt.position != place.position)
+        give_up(format("a retry of call {}-{}-{} was stored as sequence {} at position {}, and before as {} at {}",
+                       id.life, id.writer, id.number, receipt.sequence, receipt.position, place.sequence,
+                       place.position));
+    }
   }
 }
 
+/// A snapshot, if there is one, and the events after it give what all events give.
+void check_snapshot(Engine& engine, const std::string& context, bool keep) {
+  const char* const tag = "fold 1";
+  auto loaded = engine.load(context, tag);
+  if (!loaded)
+    give_up("load of " + context + ": " + to_string(loaded.error()));
+  Fold fold, whole;
+  if (loaded->snapshot)
+    fold = {loaded->snapshot->sequence, number(loaded->snapshot->state)};
+  read_to_end(loaded->events, context, [&](const EventView& event) { fold.add(event); });
+  replay(engine, context, 1, [&](const EventView& event) {
+    if (event.sequence <= fold.sequence)
+      whole.add(event);
+  });
+  if (whole.sequence != fold.sequence || whole.state != fold.state)
+    give_up(
+        format("{}: what its snapshot and the rest give is not what all its {} events give", context, whole.sequence));
+  if (!keep || fold.sequence == 0)
+    return;
+  if (const Status saved = engine.save_snapshot(context, fold.sequence, std::to_string(fold.state), tag); !saved)
+    give_up("a snapshot of " + context + ": " + to_string(saved.error()));
+}
+
 /// Replays while others store: what is there is dense, in order, and whole calls.
-void read(const Engine& engine) {
+void read(Engine& engine) {
   Dice dice(orders.seed + orders.life);
   while (!stopping.load()) {
     const std::string context = kill_context_name(static_cast<std::uint32_t>(dice.below(kill_contexts)));
@@ -202,6 +324,8 @@ void read(const Engine& engine) {
       ++next;
       position = event.position;
     });
+    if (const std::uint64_t which = dice.below(8); which < 2)
+      check_snapshot(engine, context, which == 0);
     std::this_thread::sleep_for(std::chrono::milliseconds(1)); // the writers need the processors more
   }
 }
@@ -223,18 +347,24 @@ void run() {
   say(placed);
   if (!orders.show.empty())
     show(*engine, orders.show);
+  Readers readers(*engine, orders, acks, stopping);
+  if (orders.idle && !orders.read.empty())
+    readers.catch_up();
   say("writing");
   while (orders.idle)
     ::pause();
   if (orders.early)
     write_early(*engine);
   retry(*engine);
+  if (!orders.read.empty())
+    readers.begin();
   std::vector<std::thread> threads;
-  for (std::uint32_t writer = 0; writer < writers; ++writer)
+  for (std::uint32_t writer = 0; writer < orders.writers; ++writer)
     threads.emplace_back([&, writer] { write(*engine, writer); });
   threads.emplace_back([&] { read(*engine); });
   for (std::thread& thread : threads)
     thread.join();
+  readers.join();
   say("closing");
   if (const Status closed = engine->close(); !closed)
     give_up("close: " + to_string(closed.error()));
@@ -244,6 +374,9 @@ void run() {
 } // namespace
 
 int main(int argc, char** argv) {
+#ifdef WEIR_TEST_POINTS
+  test::commit_sabotage_of_environment();
+#endif
   try {
     orders = orders_of(argc, argv);
     run();

@@ -2,10 +2,7 @@
 
 #include "engine/text.hpp"
 #include "trust/kills/process.hpp"
-
-#include <charconv>
-#include <cinttypes>
-#include <cstdio>
+#include "trust/kills/speech.hpp"
 
 namespace weir::trust {
 
@@ -17,19 +14,6 @@ constexpr auto patience = 120s; // far beyond any life, also on a loaded machine
 // A kill point that was not reached by then is tried again in another life; it is killed where it is.
 constexpr auto point_patience = 10s;
 constexpr std::uint64_t acks_before_closing = 60;
-
-std::uint64_t number(std::string_view text) {
-  std::uint64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
-
-/// Takes the next word of a line.
-std::string_view take_word(std::string_view& line) {
-  const std::string_view word = line.substr(0, line.find(' '));
-  line.remove_prefix(std::min(line.size(), word.size() + 1));
-  return word;
-}
 
 } // namespace
 
@@ -93,7 +77,9 @@ void Life::take(std::string_view line) {
   const std::string_view whole = line;
   const std::string_view word = take_word(line);
   if (word == "ack")
-    take_acknowledgement(whole);
+    take_acknowledgement(line);
+  else if (word == "refused")
+    oracle_.refused(take_id(line));
   else if (word == "event")
     take_event(line);
   else if (word == "count")
@@ -112,7 +98,7 @@ void Life::take(std::string_view line) {
       kill_in(point_patience);
   } else if (word == "closed")
     closed_ = true;
-  else if (word != "closing")
+  else if (!oracle_.queue().take(word, line) && word != "closing")
     oracle_.complain(format("life {}: {}", number_, whole));
 }
 
@@ -141,15 +127,24 @@ void Life::take_places(std::string_view line) {
   oracle_.placed(std::move(shards));
 }
 
-void Life::take_acknowledgement(std::string_view line) {
+CallId Life::take_id(std::string_view& line) const {
   CallId id{number_, 0, 0};
-  std::uint32_t context = 0;
-  Receipt receipt;
-  const std::string text(line);
-  if (std::sscanf(text.c_str(), "ack %" SCNu32 " %" SCNu32 " %" SCNu32 " %" SCNu64 " %" SCNu32 " %" SCNu64, &id.writer,
-                  &id.number, &context, &receipt.sequence, &receipt.events, &receipt.position) != 6)
-    return oracle_.complain("not an acknowledgement: " + text);
-  oracle_.acknowledged(id, context, receipt);
+  id.writer = static_cast<std::uint32_t>(number(take_word(line)));
+  id.number = static_cast<std::uint32_t>(number(take_word(line)));
+  return id;
+}
+
+void Life::take_acknowledgement(std::string_view line) {
+  const CallId id = take_id(line);
+  std::vector<KillOracle::Told> told;
+  while (!line.empty()) {
+    KillOracle::Told& each = told.emplace_back();
+    each.context = static_cast<std::uint32_t>(number(take_word(line)));
+    each.receipt.sequence = number(take_word(line));
+    each.receipt.events = static_cast<std::uint32_t>(number(take_word(line)));
+    each.receipt.position = number(take_word(line));
+  }
+  oracle_.acknowledged(id, told);
 }
 
 void Life::take_event(std::string_view line) {

@@ -41,6 +41,7 @@ private:
 
   void listen(HostProcess& host);
   void take(std::string_view line);
+  CallId take_id(std::string_view& line) const;
   void take_acknowledgement(std::string_view line);
   void take_event(std::string_view line);
   void take_places(std::string_view line);

@@ -3,6 +3,7 @@
 //
 //   weir_trust_kills --full --seed 7                    all of it
 //   weir_trust_kills --full --seed 7 --only directory-3 one directory: the same aims and stores, but the clock's kills
+#include "trust/kills/queue_planted.hpp"
 #include "trust/kills/story.hpp"
 #include "trust/support/stage.hpp"
 
@@ -29,11 +30,13 @@ struct Extent {
   std::size_t points_each; ///< How often each kill point is aimed at; 0: once, and only some of them.
   std::size_t points_some; ///< Then so many in each directory.
   std::uint32_t dump_every;
+  std::size_t runs;            ///< Long runs which are killed three times, and read all the time ...
+  std::uint32_t run_acks;      ///< ... after so many acknowledgements.
   std::size_t controls;        ///< Directories of each control.
   std::uint64_t killed_at_min; ///< Kills at each point that the profile must reach.
 };
-constexpr Extent small{2, 5, 2, 0, 18, 1, 1, 0};
-constexpr Extent full{36, 22, 4, 6, 0, 4, 10, 5};
+constexpr Extent small{2, 5, 2, 0, 18, 1, 1, 300, 1, 0};
+constexpr Extent full{36, 22, 4, 6, 0, 4, 4, 5'000, 10, 5};
 constexpr std::size_t extra_directories_max = 40;
 constexpr std::size_t points_in_extra_directory = 12;
 
@@ -51,10 +54,13 @@ public:
   explicit Stage(const StageOptions& options) : options_(options), extent_(options.full ? full : small) {}
 
   StageCounts run() {
+    planted_ = find_planted_in_queue();
     std::vector<StoryPlan> plans;
     const auto decks = deal_points();
     for (std::size_t number = 0; number < extent_.directories; ++number)
       plans.push_back(plan_directory(number, decks[number]));
+    for (std::size_t number = 0; number < extent_.runs; ++number)
+      plans.push_back(plan_run(number));
     run_all(plans);
     for (std::size_t extra = 0; extra < extra_directories_max && more_to_kill_at(); ++extra)
       run_all({plan_extra(extra)});
@@ -78,13 +84,33 @@ private:
     if (kill_points_built)
       for (const Phase phase : {Phase::opening, Phase::writing, Phase::closing})
         for (const std::size_t point : points_of(phase))
-          deck.insert(deck.end(), std::max<std::size_t>(1, extent_.points_each), point);
+          if (!needs_readers(point))
+            deck.insert(deck.end(), std::max<std::size_t>(1, extent_.points_each), point);
     shuffle(deck, dice);
     std::vector<std::vector<std::size_t>> decks(extent_.directories);
     for (std::size_t i = 0; i < deck.size(); ++i)
       if (auto& to = decks[i % decks.size()]; extent_.points_each != 0 || to.size() < extent_.points_some)
         to.push_back(deck[i]);
+    std::size_t number = 0;
+    for (const std::size_t point : readers_points())
+      for (std::size_t i = 0; i < extent_.points_each; ++i) {
+        while (!is_read(number))
+          number = (number + 1) % decks.size();
+        decks[number].push_back(point);
+        number = (number + 1) % decks.size();
+      }
     return decks;
+  }
+
+  /// In some directories the event queue is read in every other life. It is no small work for a host.
+  static bool is_read(std::size_t directory) { return directory % 4 == 3; }
+
+  static std::vector<std::size_t> readers_points() {
+    std::vector<std::size_t> points;
+    for (std::size_t point = 0; kill_points_built && point < kill_point_count; ++point)
+      if (needs_readers(point))
+        points.push_back(point);
+    return points;
   }
 
   StoryPlan plan_directory(std::size_t number, const std::vector<std::size_t>& points) const {
@@ -93,6 +119,7 @@ private:
     plan.host = WEIR_KILLS_HOST;
     plan.seed = seed_of(options_.seed, number);
     plan.dump_every = extent_.dump_every;
+    plan.read_every = is_read(number) ? 2 : 0;
     Dice dice(plan.seed + 1);
     for (std::size_t i = 0; i < extent_.moments; ++i)
       if (dice.below(4) == 0)
@@ -106,6 +133,25 @@ private:
     shuffle(plan.aims, dice);
     const std::vector<Aim> beginning = begin_directory(number);
     plan.aims.insert(plan.aims.begin(), beginning.begin(), beginning.end());
+    return plan;
+  }
+
+  /// Eight writers, flushes and merges, three kills and those at the readers' own points: before, during and after it
+  /// others read the event queue.
+  StoryPlan plan_run(std::size_t number) const {
+    StoryPlan plan;
+    plan.name = format("run-{}", number);
+    plan.host = WEIR_KILLS_HOST;
+    plan.seed = seed_of(options_.seed, 3'000'000 + number);
+    plan.read_every = 1;
+    plan.writers = 8;
+    plan.calls_per_flush = 10; // segments come about fast enough to be merged
+    Dice dice(plan.seed);
+    for (int kill = 0; kill < 3; ++kill)
+      plan.aims.push_back(
+          {At::acknowledgement, 0, extent_.run_acks + static_cast<std::uint32_t>(dice.below(extent_.run_acks))});
+    for (const std::size_t point : readers_points())
+      plan.aims.push_back({At::point, point, static_cast<std::uint32_t>(1 + dice.below(hits_expected(point)))});
     return plan;
   }
 
@@ -142,8 +188,10 @@ private:
         points.push_back(point);
     StoryPlan plan = plan_directory(extent_.directories + extra, {});
     plan.aims = begin_directory(extra);
-    for (const std::size_t point : points)
+    for (const std::size_t point : points) {
       plan.aims.push_back({At::point, point, 1});
+      plan.read_every = needs_readers(point) ? 2 : plan.read_every;
+    }
     return plan;
   }
 
@@ -224,12 +272,21 @@ private:
                    {"acknowledged", counts_.events.acknowledged},
                    {"unacknowledged_but_present", counts_.events.unacknowledged_present},
                    {"duplicates", counts_.events.duplicates},
+                   {"refused", counts_.events.refused},
+                   {"merges_beside_readers", counts_.merges_beside_readers},
+                   {"queue_events_read", counts_.events.queue.read},
+                   {"queue_caught_up", counts_.events.queue.caught_up},
+                   {"group_deliveries", counts_.events.queue.handed_out},
+                   {"group_redeliveries", counts_.events.queue.redelivered},
+                   {"group_acknowledged", counts_.events.queue.settled},
+                   {"group_drained", counts_.events.queue.drained},
                    {"logs_dumped", counts_.dumps},
                    {"events_dumped", counts_.events.dumped},
                    {"reopened_unchanged", counts_.reopened_unchanged},
                    {"sqlite_full_kills", sqlite_kills_},
                    {"early_acknowledgement_runs", early_},
-                   {"early_acknowledgement_found", early_found_}};
+                   {"early_acknowledgement_found", early_found_},
+                   {"planted_mistakes_found", planted_}};
     if (early_found_ != early_)
       fall_short(format("the judge found the loss in {} of {} runs of a host that answers before it stores",
                         early_found_, early_));
@@ -251,7 +308,7 @@ private:
   std::mutex mutex_;
   StoryCounts counts_;
   std::atomic<std::size_t> failed_{0};
-  std::uint64_t missed_ = 0, sqlite_kills_ = 0, early_ = 0, early_found_ = 0;
+  std::uint64_t missed_ = 0, sqlite_kills_ = 0, early_ = 0, early_found_ = 0, planted_ = 0;
   bool fell_short_ = false;
 };
 

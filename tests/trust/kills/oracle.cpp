@@ -22,7 +22,8 @@ std::string name(const EventOrigin& origin) {
 } // namespace
 
 KillOracle::KillOracle(std::uint64_t seed, KillTotals& totals)
-    : seed_(seed), totals_(totals), contexts_(kill_contexts), next_(kill_contexts, 1) {
+    : seed_(seed), totals_(totals), contexts_(kill_contexts), next_(kill_contexts, 1),
+      queue_(totals.queue, [this](std::string what) { complain(std::move(what)); }) {
   for (std::uint32_t context = 0; context < kill_contexts; ++context)
     context_numbers_[kill_context_name(context)] = context;
 }
@@ -53,29 +54,42 @@ void KillOracle::placed(std::vector<ShardId> shards) {
   durable_up_to_.resize(1 + *std::max_element(placed_.begin(), placed_.end()));
 }
 
-void KillOracle::acknowledged(const CallId& id, std::uint32_t context, const Receipt& receipt) {
+void KillOracle::acknowledged(const CallId& id, const std::vector<Told>& told) {
   const Call& submitted = call(id);
-  if (context != submitted.context || receipt.events != submitted.events.size() || receipt.sequence == 0)
-    return complain(
-        format("{} was acknowledged with {} events from sequence {} in context {}, which is not what it stored",
-               name(id), receipt.events, receipt.sequence, context));
-  if (!acknowledged_.emplace(id, Acknowledged{context, receipt}).second)
-    complain(name(id) + " was acknowledged twice");
-  for (std::uint32_t i = 0; i < receipt.events; ++i)
-    own_position(receipt.position + i, {id, i});
-  if (submitted.durability != Durability::buffered) {
-    Position& up_to = durable_up_to_.at(placed_.at(context));
-    up_to = std::max(up_to, receipt.position);
+  if (told.size() != submitted.parts.size())
+    return complain(format("{} was acknowledged with {} receipts", name(id), told.size()));
+  for (std::size_t i = 0; i < told.size(); ++i) {
+    const auto& [context, receipt] = told[i];
+    const Call::Part& part = submitted.parts[i];
+    if (context != part.context || receipt.events != part.events.size() || receipt.sequence == 0)
+      return complain(
+          format("{} was acknowledged with {} events from sequence {} in context {}, which is not what it stored",
+                 name(id), receipt.events, receipt.sequence, context));
+    for (std::uint32_t event = 0; event < receipt.events; ++event)
+      own_position(receipt.position + event, {id, part.first + event});
+    if (submitted.durability != Durability::buffered) {
+      Position& up_to = durable_up_to_.at(placed_.at(context));
+      up_to = std::max(up_to, receipt.position);
+    }
+    totals_.acknowledged += receipt.events;
   }
+  if (refused_.contains(id) || !acknowledged_.emplace(id, told).second)
+    complain(name(id) + " was answered twice");
   unconfirmed_.push_back(id);
-  totals_.acknowledged += receipt.events;
+}
+
+void KillOracle::refused(const CallId& id) {
+  ++totals_.refused;
+  if (acknowledged_.contains(id) || !refused_.insert(id).second)
+    complain(name(id) + " was answered twice");
 }
 
 void KillOracle::ended(bool closed) {
   storing();
+  queue_.ended();
   if (!closed)
     std::erase_if(unconfirmed_, [this](const CallId& id) {
-      const Acknowledged& told = acknowledged_.at(id);
+      const Told& told = acknowledged_.at(id).front(); // of several, all are in one shard
       return call(id).durability == Durability::buffered &&
              told.receipt.position > durable_up_to_.at(placed_.at(told.context));
     });
@@ -106,11 +120,12 @@ std::optional<std::pair<std::uint32_t, EventOrigin>> KillOracle::identify(std::s
     return std::nullopt;
   }
   const Call& submitted = call(origin.call);
-  if (submitted.context != number->second || origin.index >= submitted.events.size()) {
+  if (origin.index >= submitted.events() ||
+      submitted.parts[submitted.part_of(origin.index)].context != number->second) {
     complain(format("{} is in context {}, where nobody stored it", name(origin), context_name));
     return std::nullopt;
   }
-  const Event& event = submitted.events[origin.index];
+  const Event& event = submitted.event(origin.index);
   if (fields != caller_fields(event.event_type, *event.timestamp, event.event_id, event.metadata, event.payload))
     complain(format("{} came back with other bytes: {}", name(origin), fields));
   return std::pair{number->second, origin};
@@ -127,9 +142,10 @@ void KillOracle::shown(std::string_view context_name, Sequence sequence, Positio
 
   auto& seen = contexts_[context];
   if (sequence > seen.size()) {
-    const Seen found{origin, static_cast<std::uint32_t>(call(origin.call).events.size()), position};
+    const Seen found{origin, position};
     check_new(context, sequence, found);
     seen.push_back(found);
+    queue_.stored(position, context, sequence, fingerprint(context_name, sequence, position, fields));
     if (dump_is_whole_ && position > segments_up_to_.at(placed_.at(context)) && !dumped_.contains(position))
       complain(format("{} was in no segment and, the dumper says, not in the log; now it is there", name(origin)));
   } else if (sequence == 0 || seen[sequence - 1].origin != origin || seen[sequence - 1].position != position) {
@@ -183,10 +199,12 @@ void KillOracle::check_in_dump(const std::map<Position, Dumped>& found) {
                     because, there == found.end() ? "nothing" : name(there->second.origin), position));
   };
   for (const CallId& id : unconfirmed_) {
-    const Acknowledged& told = acknowledged_.at(id);
-    if (!shown_calls_.contains(id))
-      for (std::uint32_t i = 0; i < told.receipt.events; ++i)
-        look({told.context, told.receipt.sequence + i, {id, i}}, told.receipt.position + i, "was acknowledged");
+    if (shown_parts_.contains(id))
+      continue;
+    std::uint32_t index = 0;
+    for (const auto& [context, receipt] : acknowledged_.at(id))
+      for (std::uint32_t i = 0; i < receipt.events; ++i)
+        look({context, receipt.sequence + i, {id, index++}}, receipt.position + i, "was acknowledged");
   }
   for (std::uint32_t context = 0; context < kill_contexts; ++context)
     for (std::size_t i = contexts_[context].size(); i > 0; --i) {
@@ -206,30 +224,60 @@ void KillOracle::check_new(std::uint32_t context, Sequence sequence, const Seen&
   const auto& before = contexts_[context];
   if (!before.empty() && event.position <= before.back().position)
     complain(format("{} is at position {}, behind one at {}", name(origin), event.position, before.back().position));
-  if (origin.index == 0) {
-    if (!shown_calls_.insert(id).second) {
-      totals_.duplicates += event.of;
-      complain(name(id) + " is there twice");
-    }
-    if (!before.empty() && before.back().origin.index + 1 != before.back().of)
-      complain(name(before.back().origin.call) + " is torn");
-    std::uint32_t& last = last_number_[{context, {id.life, id.writer}}];
-    if (id.number <= last)
-      complain(format("{} stands behind number {} of the same writer", name(id), last));
-    last = id.number;
-  } else if (before.empty() || before.back().origin != EventOrigin{id, origin.index - 1}) {
-    complain(name(origin) + " does not follow the one before it in its call");
+  const Call& submitted = call(id);
+  const std::size_t part = submitted.part_of(origin.index);
+  const std::uint32_t index = origin.index - submitted.parts[part].first;
+  if (index == 0) {
+    check_end(before);
+    begin_part(context, id, part);
   }
+  if (index != 0 && (before.empty() || before.back().origin != EventOrigin{id, origin.index - 1}))
+    complain(name(origin) + " does not follow the one before it in its call");
   const auto told = acknowledged_.find(id);
   if (told == acknowledged_.end()) {
     ++totals_.unacknowledged_present;
     return;
   }
-  const Receipt& receipt = told->second.receipt;
-  if (sequence != receipt.sequence + origin.index || event.position != receipt.position + origin.index)
+  const Receipt& receipt = told->second[part].receipt;
+  if (sequence != receipt.sequence + index || event.position != receipt.position + index)
     complain(format("{} is sequence {} at position {}, but was acknowledged as sequence {} at position {}",
-                    name(origin), sequence, event.position, receipt.sequence + origin.index,
-                    receipt.position + origin.index));
+                    name(origin), sequence, event.position, receipt.sequence + index, receipt.position + index));
+}
+
+void KillOracle::begin_part(std::uint32_t context, const CallId& id, std::size_t part) {
+  const Call& submitted = call(id);
+  std::vector<bool>& shown = shown_parts_.try_emplace(id, submitted.parts.size()).first->second;
+  if (shown[part]) {
+    totals_.duplicates += submitted.parts[part].events.size();
+    complain(name(id) + " is there twice");
+  }
+  shown[part] = true;
+  if (std::find(shown.begin(), shown.end(), false) == shown.end())
+    half_shown_.erase(id);
+  else
+    half_shown_.insert(id);
+  std::uint32_t& last = last_number_[{context, {id.life, id.writer}}];
+  if (id.number <= last)
+    complain(format("{} stands behind number {} of the same writer", name(id), last));
+  last = id.number;
+  if (refused_.contains(id))
+    complain(name(id) + " was refused, and is there");
+  if (submitted.claim.empty())
+    return;
+  const auto [owner, first] = claims_.try_emplace(kill_group(context) + " " + submitted.claim, id);
+  if (!first && owner->second != id)
+    complain(format("{} was claimed by {} and by {}", owner->first, name(owner->second), name(id)));
+}
+
+/// What a context ends with must be the end of a call.
+void KillOracle::check_end(const std::vector<Seen>& seen) {
+  if (seen.empty())
+    return;
+  const EventOrigin last = seen.back().origin;
+  const Call& submitted = call(last.call);
+  const Call::Part& part = submitted.parts[submitted.part_of(last.index)];
+  if (last.index + 1 != part.first + part.events.size())
+    complain(name(last.call) + " is torn");
 }
 
 void KillOracle::end_showing(std::uint64_t count) {
@@ -242,17 +290,19 @@ void KillOracle::end_showing(std::uint64_t count) {
       complain(format("{} ended with sequence {}, and once had {}", kill_context_name(context), next_[context] - 1,
                       seen.size()));
     }
-    if (!seen.empty() && seen.back().origin.index + 1 != seen.back().of)
-      complain(name(seen.back().origin.call) + " is torn");
+    check_end(seen);
   }
   for (const CallId& id : unconfirmed_)
-    if (!shown_calls_.contains(id)) {
-      const Acknowledged& told = acknowledged_.at(id);
-      totals_.lost += told.receipt.events;
+    if (!shown_parts_.contains(id)) {
+      const Told& told = acknowledged_.at(id).front();
+      totals_.lost += call(id).events();
       complain(format("{} was acknowledged as sequence {} of {}, and is lost", name(id), told.receipt.sequence,
                       kill_context_name(told.context)));
     }
   unconfirmed_.clear();
+  for (const CallId& id : half_shown_)
+    complain(name(id) + " is there in one of its contexts only");
+  half_shown_.clear();
   for (const auto& [position, event] : dumped_) {
     const auto& seen = contexts_[event.context];
     if (event.sequence <= seen.size() && seen[event.sequence - 1].origin == event.origin &&
@@ -265,6 +315,7 @@ void KillOracle::end_showing(std::uint64_t count) {
   dumped_.clear();
   if (count != known)
     complain(format("a query counts {} events, replay gives {}", count, known));
+  queue_.end_showing();
 }
 
 } // namespace weir::trust

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "trust/kills/log_dump.hpp"
+#include "trust/kills/queue_oracle.hpp"
 #include "trust/kills/workload.hpp"
 
 #include <weir/event.hpp>
@@ -29,16 +30,26 @@ struct KillTotals {
   std::uint64_t unacknowledged_present = 0; ///< Stored, but the host died before it could say so.
   std::uint64_t lost = 0;                   ///< Acknowledged or shown before, and not there.
   std::uint64_t duplicates = 0;
+  std::uint64_t refused = 0; ///< Calls whose expectation or condition did not hold.
+  QueueTotals queue;
 };
 
 class KillOracle {
 public:
+  /// One context's receipt.
+  struct Told {
+    std::uint32_t context = 0;
+    Receipt receipt;
+  };
+
   KillOracle(std::uint64_t seed, KillTotals& totals);
 
   /// In which shard each context is; said by every host before it shows or stores anything.
   void placed(std::vector<ShardId> shards);
-  /// The host had the receipt of `id`.
-  void acknowledged(const CallId& id, std::uint32_t context, const Receipt& receipt);
+  /// The host had the receipts of `id`, one for each of its contexts.
+  void acknowledged(const CallId& id, const std::vector<Told>& told);
+  /// The host was told that `id` is not stored, because of what it expects.
+  void refused(const CallId& id);
 
   /// For each context the first sequence to show: all of it, or what no life has shown so far.
   [[nodiscard]] std::vector<Sequence> whole() const;
@@ -53,10 +64,16 @@ public:
   /// the next showing adds must be what `dump` holds, if nothing is stored before.
   void dumped(const LogDump& dump);
   /// From here on the directory may hold more than the last dump.
-  void storing() { dump_is_whole_ = false; }
+  void storing() {
+    dump_is_whole_ = false;
+    queue_.storing();
+  }
   /// The host has closed the engine, or died before that. `buffered` promises nothing once the process is dead, unless
   /// a stronger receipt of the shard came later, for that covers everything before it.
   void ended(bool closed);
+
+  /// What those saw who read the event queue.
+  [[nodiscard]] QueueOracle& queue() { return queue_; }
 
   void complain(std::string what);
   [[nodiscard]] const std::vector<std::string>& complaints() const { return complaints_; }
@@ -64,12 +81,7 @@ public:
 private:
   struct Seen {
     EventOrigin origin;
-    std::uint32_t of = 0; ///< Events of the call.
     Position position = 0;
-  };
-  struct Acknowledged {
-    std::uint32_t context = 0;
-    Receipt receipt;
   };
 
   struct Dumped {
@@ -82,6 +94,8 @@ private:
   const Call& call(const CallId& id);
   void own_position(Position position, const EventOrigin& origin);
   void check_new(std::uint32_t context, Sequence sequence, const Seen& event);
+  void begin_part(std::uint32_t context, const CallId& id, std::size_t part);
+  void check_end(const std::vector<Seen>& seen);
   /// Context and origin of an event, if it is one that was stored, with the bytes it was stored with.
   std::optional<std::pair<std::uint32_t, EventOrigin>> identify(std::string_view context, std::string_view fields);
   void check_in_dump(const std::map<Position, Dumped>& found);
@@ -91,9 +105,12 @@ private:
   std::vector<std::vector<Seen>> contexts_; ///< What was shown, by context and sequence.
   std::vector<Sequence> next_;              ///< Of the running showing, by context.
   std::map<std::string, std::uint32_t, std::less<>> context_numbers_;
-  std::map<CallId, Acknowledged> acknowledged_;
+  std::map<CallId, std::vector<Told>> acknowledged_;
+  std::set<CallId> refused_;
   std::vector<CallId> unconfirmed_; ///< Acknowledged and not shown yet.
-  std::set<CallId> shown_calls_;
+  std::map<CallId, std::vector<bool>> shown_parts_;
+  std::set<CallId> half_shown_; ///< In this showing.
+  std::map<std::string, CallId> claims_;
   std::map<std::pair<std::uint32_t, std::pair<std::uint32_t, std::uint32_t>>, std::uint32_t>
       last_number_; ///< By context, life and writer.
   std::unordered_map<Position, EventOrigin> position_owners_;
@@ -104,6 +121,7 @@ private:
   bool dump_is_whole_ = false;           ///< Nothing was stored since.
   CallId cached_id_;
   Call cached_call_;
+  QueueOracle queue_;
   std::vector<std::string> complaints_;
 };
 

@@ -24,7 +24,8 @@ std::vector<std::string> arguments_of(const std::string& host, const HostOrders&
                                      "board=" + orders.board,
                                      "seed=" + std::to_string(orders.seed),
                                      "life=" + std::to_string(orders.life),
-                                     "calls_per_flush=" + std::to_string(orders.calls_per_flush)};
+                                     "calls_per_flush=" + std::to_string(orders.calls_per_flush),
+                                     "writers=" + std::to_string(orders.writers)};
   if (orders.point) {
     arguments.push_back("point=" + std::to_string(*orders.point));
     arguments.push_back("hit=" + std::to_string(orders.hit));
@@ -39,6 +40,8 @@ std::vector<std::string> arguments_of(const std::string& host, const HostOrders&
     arguments.emplace_back("early=1");
   for (const Sequence from : orders.show)
     arguments.push_back("show=" + std::to_string(from));
+  for (const Position place : orders.read)
+    arguments.push_back("read=" + std::to_string(place));
   return arguments;
 }
 
@@ -59,6 +62,8 @@ HostOrders orders_of(int argc, char** argv) {
       orders.life = static_cast<std::uint32_t>(number(value));
     else if (name == "calls_per_flush")
       orders.calls_per_flush = static_cast<std::uint32_t>(number(value));
+    else if (name == "writers")
+      orders.writers = static_cast<std::uint32_t>(number(value));
     else if (name == "point")
       orders.point = number(value);
     else if (name == "hit")
@@ -73,6 +78,8 @@ HostOrders orders_of(int argc, char** argv) {
       orders.early = number(value) != 0;
     else if (name == "show")
       orders.show.push_back(number(value));
+    else if (name == "read")
+      orders.read.push_back(number(value));
     else
       throw std::runtime_error("unknown argument " + std::string(argument));
   }

@@ -23,10 +23,13 @@ struct HostOrders {
   std::uint64_t acks_until_kill = 0;  ///< It kills itself after so many acknowledgements; 0: never.
   std::uint64_t acks_until_close = 0; ///< It closes the engine after so many; 0: never.
   std::uint32_t calls_per_flush = 100;
+  std::uint32_t writers = 4;
   bool idle = false;  ///< It stores nothing, and waits for its death.
   bool early = false; ///< It acknowledges before it stores, which is wrong: the judge must find out.
   /// For each context the first sequence to show after opening; empty: nothing is shown.
   std::vector<Sequence> show;
+  /// Where each of the `subscribers` (speech.hpp) goes on; empty: nobody reads the event queue in this life.
+  std::vector<Position> read;
 };
 
 /// `host` is the program.

@@ -2,13 +2,27 @@
 //
 // One line per message, each written whole by one write() (a pipe does not split so little), so a killed host leaves no
 // half message:
+//
 //   opening | opened
-//   placed SHARD SHARD ...                                              of each context, in their order
-//   event CONTEXT SEQUENCE POSITION <tab separated caller fields>       what was found, context by context
-//   count N                                                             the same as the engine counts it; ends the
-//   showing writing                                                             from here on stores run ack WRITER
-//   NUMBER CONTEXT SEQUENCE EVENTS POSITION                  after the receipt came, never before closing | closed ends
-//   the host failed TEXT                                                         what must not happen
+//   placed SHARD SHARD ...                                of each context, in their order
+//   event CONTEXT SEQUENCE POSITION <caller fields>       what was found, context by context; the fields with tabs
+//   count N                                               the same as the engine counts it; ends the showing
+//   writing                                               from here on stores run
+//   ack WRITER NUMBER (CONTEXT SEQUENCE EVENTS POSITION)...  after the receipt came, never before
+//   refused WRITER NUMBER                                 the call's expectation or condition did not hold
+//   closing | closed                                      ends the host
+//   failed TEXT                                           what must not happen
+//
+// Those who read the event queue say (a mark is the event's fingerprint()):
+//
+//   reads READER POSITION                                 where it begins or goes on
+//   saw READER NEXT POSITION:MARK ...                     a batch
+//   kept POSITION                                         the consumer's checkpoint is durable
+//   caught_up READER                                      it has, and nobody stores
+//   handed CONTEXT:SEQUENCE:POSITION:DELIVERIES:MARK ...  a member of the group got these
+//   acks | parks CONTEXT:SEQUENCE ...                     it is about to settle them
+//   acked CONTEXT:SEQUENCE ...                            and that was answered
+//   drained                                               the group has nothing left to do, and nobody stores
 //
 // Threading: any thread.
 #pragma once
@@ -18,12 +32,38 @@
 
 #include <weir/event.hpp>
 
+#include <algorithm>
+#include <charconv>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 #include <unistd.h>
+#include <vector>
 
 namespace weir::trust {
+
+/// Who reads the event queue. These keep their places outside of the directory; the last one joins while others store.
+inline constexpr std::string_view subscribers[] = {"pulled", "pushed", "joining"};
+inline constexpr std::string_view joining_reader = "joining";
+/// Keeps its place in the directory.
+inline constexpr std::string_view consumer_reader = "consumer";
+/// Comes when all is over, and begins with the oldest event.
+inline constexpr std::string_view late_reader = "late";
+inline constexpr Position place_now = UINT64_MAX;
+
+/// Takes the next word of a line.
+inline std::string_view take_word(std::string_view& line, char end = ' ') {
+  const std::string_view word = line.substr(0, line.find(end));
+  line.remove_prefix(std::min(line.size(), word.size() + 1));
+  return word;
+}
+inline std::uint64_t number(std::string_view text) {
+  std::uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
 
 // What is on its way into the pipe when the parent is gone ends this process by SIGPIPE; nothing else is needed.
 inline void say(std::string line) {
@@ -42,9 +82,13 @@ inline void say(std::string line) {
   std::_Exit(1);
 }
 
-inline void say_acknowledged(const CallId& id, std::uint32_t context, const Receipt& receipt) {
-  say(format("ack {} {} {} {} {} {}", id.writer, id.number, context, receipt.sequence, receipt.events,
-             receipt.position));
+/// The receipts, one for each of the call's contexts.
+inline void say_acknowledged(const CallId& id, const std::vector<std::uint32_t>& contexts,
+                             const std::vector<Receipt>& receipts) {
+  std::string line = format("ack {} {}", id.writer, id.number);
+  for (std::size_t i = 0; i < receipts.size(); ++i)
+    line += format(" {} {} {} {}", contexts[i], receipts[i].sequence, receipts[i].events, receipts[i].position);
+  say(std::move(line));
 }
 
 /// This process ends, before the calling thread can take another step.

@@ -30,18 +30,18 @@ public:
 
   void execute(const char* sql) { check(sqlite3_exec(database_, sql, nullptr, nullptr, nullptr)); }
 
-  Receipt insert(const Call& call) {
-    check(sqlite3_bind_int64(last_, 1, call.context));
+  Receipt insert(const Call::Part& part) {
+    check(sqlite3_bind_int64(last_, 1, part.context));
     step(last_, SQLITE_ROW);
     Receipt receipt;
     receipt.sequence = static_cast<Sequence>(sqlite3_column_int64(last_, 0)) + 1;
     receipt.position = static_cast<Position>(sqlite3_column_int64(last_, 1)) + 1;
     check(sqlite3_reset(last_));
-    for (const Event& event : call.events) {
+    for (const Event& event : part.events) {
       const std::string fields =
           caller_fields(event.event_type, *event.timestamp, event.event_id, event.metadata, event.payload);
       check(sqlite3_bind_int64(insert_, 1, static_cast<sqlite3_int64>(receipt.position + receipt.events)));
-      check(sqlite3_bind_int64(insert_, 2, call.context));
+      check(sqlite3_bind_int64(insert_, 2, part.context));
       check(sqlite3_bind_int64(insert_, 3, static_cast<sqlite3_int64>(receipt.sequence + receipt.events)));
       check(sqlite3_bind_text(insert_, 4, fields.data(), static_cast<int>(fields.size()), SQLITE_TRANSIENT));
       step(insert_, SQLITE_DONE);
@@ -107,19 +107,21 @@ private:
   for (std::uint32_t number = 1;;) {
     struct Committed {
       CallId id;
-      std::uint32_t context;
-      Receipt receipt;
+      std::vector<std::uint32_t> contexts;
+      std::vector<Receipt> receipts;
     };
     std::vector<Committed> group;
     store.execute("BEGIN IMMEDIATE");
     for (std::uint64_t left = 1 + dice.below(calls_max); left > 0; --left) {
       const CallId id{orders.life, 0, number++};
       const Call call = make_call(orders.seed, id);
-      group.push_back({id, call.context, store.insert(call)});
+      Committed& stored = group.emplace_back(Committed{id, call.contexts(), {}});
+      for (const Call::Part& part : call.parts)
+        stored.receipts.push_back(store.insert(part));
     }
     store.execute("COMMIT");
     for (const Committed& call : group) {
-      say_acknowledged(call.id, call.context, call.receipt);
+      say_acknowledged(call.id, call.contexts, call.receipts);
       if (++acks == orders.acks_until_kill)
         die();
     }

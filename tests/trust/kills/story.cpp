@@ -90,11 +90,19 @@ private:
     orders.seed = plan_.seed;
     orders.life = ++life_;
     orders.early = plan_.early;
+    orders.writers = plan_.writers;
+    orders.calls_per_flush = plan_.calls_per_flush;
+    // In the end all is read, in whichever lives it was read before.
+    const bool must_read = aim.at == Aim::At::shown || (aim.at == Aim::At::point && needs_readers(aim.point));
+    if (plan_.read_every != 0 && (dice_.below(plan_.read_every) == 0 || must_read))
+      orders.read = oracle_.queue().places();
     if (show != Show::nothing)
       orders.show = show == Show::whole ? oracle_.whole() : oracle_.unseen();
     const Life::End end = Life(oracle_, dice_, aim, open_time_).run(plan_.host, orders, board_);
     open_time_ = end.open_time;
     count(aim, end);
+    constexpr KillPoint merged = "merge.after_catalog";
+    counts_.merges_beside_readers += orders.read.empty() ? 0 : board_.hits(merged.index());
     if (content() && plan_.dumped && dice_.below(plan_.dump_every) == 0)
       dump();
     if (!content())
@@ -166,11 +174,14 @@ void StoryCounts::add(const StoryCounts& other) {
   kills_at_points += other.kills_at_points;
   dumps += other.dumps;
   reopened_unchanged += other.reopened_unchanged;
+  merges_beside_readers += other.merges_beside_readers;
   events.acknowledged += other.events.acknowledged;
   events.dumped += other.events.dumped;
   events.unacknowledged_present += other.events.unacknowledged_present;
   events.lost += other.events.lost;
   events.duplicates += other.events.duplicates;
+  events.refused += other.events.refused;
+  events.queue.add(other.events.queue);
   for (std::size_t point = 0; point < kill_point_count; ++point) {
     killed_at[point] += other.killed_at[point];
     reached[point] = std::max(reached[point], other.reached[point]);

@@ -23,6 +23,7 @@ namespace weir::trust {
 /// What stories add up to.
 struct StoryCounts {
   std::uint64_t lives = 0, kills = 0, kills_opening = 0, kills_at_points = 0, dumps = 0, reopened_unchanged = 0;
+  std::uint64_t merges_beside_readers = 0; ///< Of segments, in lives in which the event queue was read.
   KillTotals events;
   std::array<std::uint64_t, kill_point_count> killed_at{};
   std::array<std::uint64_t, kill_point_count> reached{}; ///< Most often in one life.
@@ -31,11 +32,14 @@ struct StoryCounts {
 };
 
 struct StoryPlan {
-  std::string host;              ///< The program.
-  std::string name;              ///< For messages: "directory 7".
-  bool early = false;            ///< See HostOrders.
-  bool dumped = true;            ///< The directory has weir's logs, and is weir's.
-  std::uint64_t seed = 0;        ///< Of everything in it.
+  std::string host;             ///< The program.
+  std::string name;             ///< For messages: "directory 7".
+  bool early = false;           ///< See HostOrders.
+  bool dumped = true;           ///< The directory has weir's logs, and is weir's.
+  std::uint64_t seed = 0;       ///< Of everything in it.
+  std::uint32_t read_every = 0; ///< On average, lives in which the event queue is read; 0: none.
+  std::uint32_t writers = 4;
+  std::uint32_t calls_per_flush = 100;
   std::vector<Aim> aims;         ///< In this order; lives that prepare are put before.
   std::uint32_t dump_every = 1;  ///< On average.
   std::uint32_t whole_every = 5; ///< Lives until everything is shown again, not only what is new.

@@ -11,7 +11,6 @@ namespace weir::trust {
 namespace {
 
 constexpr std::size_t contexts = 6;
-constexpr std::size_t calls_left_for_probes = 8;
 
 Rows rows_of(const EventBatch& batch) {
   Rows rows;
@@ -42,7 +41,7 @@ Result<Rows> replay_now(const Engine& engine, const std::string& context, std::s
 }
 
 std::string query_text(const std::string& context) {
-  return "QUERY * FOR " + context + " RETURN sequence, position, payload ORDER BY sequence";
+  return "QUERY * FOR \"" + context + "\" RETURN sequence, position, payload ORDER BY sequence";
 }
 
 Rows rows_of(const QueryResult& result) {
@@ -74,6 +73,7 @@ void Clients::end() {
 
 void Clients::let_go() {
   pulls_.clear();
+  subscription_.reset();
   pushes_.clear(); // a pushed replay without credit ends when its subscription goes
 }
 
@@ -82,12 +82,15 @@ bool Clients::mistake_now(Mistake which) {
 }
 
 std::string Clients::any_context() {
+  if (chance_.one_in(8))
+    return Journal::grouped[chance_.pick(std::size(Journal::grouped))];
   const std::size_t one = chance_.pick(contexts), other = chance_.pick(contexts);
   return format("c{}", std::min(one, other));
 }
 
-bool Clients::may_store() const {
-  return journal_.ledger().calls().size() + calls_left_for_probes < calls_max;
+bool Clients::may_store(std::size_t calls) const {
+  constexpr std::size_t left_for_probes = 8;
+  return journal_.ledger().calls().size() + calls + left_for_probes <= calls_max;
 }
 
 Clients::Call Clients::new_call(const std::string& context, StoreOptions& options, std::vector<Event>& events,
@@ -143,7 +146,7 @@ bool Clients::told(std::uint64_t request, std::uint64_t life) {
 
 void Clients::act() {
   poll();
-  switch (chance_.pick(12)) {
+  switch (chance_.pick(16)) {
   case 0:
   case 1:
   case 2:
@@ -154,6 +157,9 @@ void Clients::act() {
   case 7: return store_with_ticket(true);
   case 8: return push();
   case 9: return read_twice();
+  case 10: return store_together();
+  case 11:
+  case 12: return read_queue();
   default: return pull();
   }
 }
@@ -167,6 +173,7 @@ void Clients::store_with_callback() {
   const Call call = new_call(context, options, events, Journal::nobody);
   if (mistake_now(Mistake::receipt_made_up))
     return note_answer(call, Receipt{1, 1, static_cast<std::uint32_t>(events.size()), Durability::synced}, false);
+  expect_something(call, context, options);
   const auto done = [this, call](const Result<Receipt>& answer) {
     answered(call, answer, true);
     if (call.life == life_ && chance_.one_in(12)) // from inside the engine
@@ -187,6 +194,7 @@ void Clients::store_with_ticket(bool refuse_when_full) {
   StoreOptions options;
   std::vector<Event> events;
   const Call call = new_call(context, options, events, Journal::nobody);
+  expect_something(call, context, options);
   tickets_.push_back({refuse_when_full ? machine_.engine().try_store(context, std::move(events), options)
                                        : machine_.engine().store_async(context, std::move(events), options),
                       call});

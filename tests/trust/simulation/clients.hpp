@@ -36,6 +36,7 @@ enum class Mistake : std::uint8_t {
 
 struct ClientCounts {
   std::uint64_t stores = 0, flushes = 0, replays = 0, queries = 0; ///< Asked for.
+  std::uint64_t together = 0, conditions = 0, queue_reads = 0;
 };
 
 class Clients {
@@ -60,6 +61,8 @@ public:
   void let_go();
   /// Takes answers that wait to be fetched.
   void poll();
+  /// The whole event queue gives what replays give, and what the subscriber has seen. Nothing else is under way.
+  void check_queue();
   /// Stores an event into every shard. They are to be stored.
   void probe();
 
@@ -102,6 +105,10 @@ private:
   void note_answer(const Call& call, const Result<Receipt>& answer, bool in_turn);
   bool told(std::uint64_t request, std::uint64_t life);
   void store_with_callback();
+  void store_together();
+  /// Sometimes.
+  void expect_something(const Call& call, const std::string& context, StoreOptions& options);
+  void read_queue();
   void store_with_ticket(bool refuse_when_full);
   void pull();
   void push();
@@ -115,7 +122,7 @@ private:
   void actor_queries(caf::event_based_actor* self, int number);
   void actor_flushes(caf::event_based_actor* self, int number);
   void spawn(std::size_t place);
-  [[nodiscard]] bool may_store() const;
+  [[nodiscard]] bool may_store(std::size_t calls = 1) const;
   bool mistake_now(Mistake which);
 
   Machine& machine_;
@@ -127,6 +134,7 @@ private:
   std::uint64_t life_ = 0;
   int incarnations_ = 0;
   std::vector<caf::actor> actors_;
+  std::optional<Subscription> subscription_; ///< Its place outlives it, in the journal.
   std::list<WaitingTicket> tickets_;
   std::list<PullReplay> pulls_;
   std::list<std::shared_ptr<PushReplay>> pushes_;

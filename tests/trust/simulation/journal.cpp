@@ -3,6 +3,7 @@
 #include "engine/text.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace weir::trust {
 
@@ -33,7 +34,7 @@ void Journal::stored(std::size_t call, Durability asked, const Result<Receipt>& 
     wrong(format("call {} was answered twice", call));
   ledger_.answered(call, answer);
   if (!answer) {
-    if (answer.code() != Errc::overloaded)
+    if (answer.code() != Errc::overloaded && !refused_by_condition(call, answer.error()))
       refused(format("call {}", call), answer.error());
     return;
   }
@@ -41,12 +42,102 @@ void Journal::stored(std::size_t call, Durability asked, const Result<Receipt>& 
     wrong(format("the receipt of call {} is for {} events, sent were {}", call, answer->events, noted.payloads.size()));
   if (answer->durability < asked)
     wrong(format("call {} was acknowledged as less durable than it asked for", call));
+  check_conditions(call, *answer);
   if (!in_turn)
     return;
   Position& last = last_position_[noted.shard];
   if (answer->position <= last)
     wrong(format("P4: the receipt of call {} comes after one of a later position in shard {}", call, noted.shard));
   last = answer->position;
+}
+
+void Journal::expects(std::size_t call, Sequence last) {
+  expected_[call] = {last, last_sequence(ledger_.calls()[call].context_id)};
+}
+
+void Journal::forbids(std::size_t call, Position after) {
+  forbidden_[call] = after;
+}
+
+Sequence Journal::last_sequence(const std::string& context) const {
+  const auto found = last_sequence_.find(context);
+  return found == last_sequence_.end() ? 0 : found->second;
+}
+
+Position Journal::last_in_group() const {
+  return in_group_.empty() ? 0 : in_group_.rbegin()->first;
+}
+
+bool Journal::refused_by_condition(std::size_t call, const Error& error) {
+  const auto expected = expected_.find(call);
+  const auto forbidden = forbidden_.find(call);
+  if (error.code == Errc::sequence_conflict && expected != expected_.end()) {
+    for (const Conflict& conflict : error.conflicts)
+      if (conflict.context_id == ledger_.calls()[call].context_id &&
+          (conflict.current == expected->second.last || (!excused_ && conflict.current < expected->second.at_least)))
+        wrong(format("call {} expected sequence {}, knew of {}, and was told that it is {}", call,
+                     expected->second.last, expected->second.at_least, conflict.current));
+    if (error.conflicts.empty())
+      wrong(format("call {} was refused for what it expected, and not told why", call));
+    return true;
+  }
+  if (error.code == Errc::condition_failed && forbidden != forbidden_.end()) {
+    if (error.conflicts.size() != 1 ||
+        (error.conflicts[0].receipt && error.conflicts[0].receipt->position <= forbidden->second))
+      wrong(format("call {} was refused for an event after position {}, and that is not what it was told", call,
+                   forbidden->second));
+    return true;
+  }
+  return false;
+}
+
+void Journal::check_conditions(std::size_t call, const Receipt& receipt) {
+  const std::string& context = ledger_.calls()[call].context_id;
+  last_sequence_[context] = std::max(last_sequence_[context], receipt.last_sequence());
+  if (const auto expected = expected_.find(call);
+      expected != expected_.end() && receipt.sequence != expected->second.last + 1)
+    wrong(format("the receipt of call {} is for sequence {}, and it expected {} before it", call, receipt.sequence,
+                 expected->second.last));
+  if (std::find(std::begin(grouped), std::end(grouped), context) == std::end(grouped))
+    return;
+  in_group_[receipt.position] = call;
+  if (excused_) // what a failed write took back is in nobody's way
+    return;
+  // Whichever of two calls is answered first.
+  for (const auto& [forbids, after] : forbidden_) {
+    const StoredCall& noted = ledger_.calls()[forbids];
+    if (!noted.acknowledged())
+      continue;
+    const Position at = (*noted.answer)->position;
+    const auto between = in_group_.upper_bound(after);
+    if (between != in_group_.end() && between->first < at)
+      wrong(format("the receipt of call {} is for position {}: its group has one at {}, which it forbade", forbids, at,
+                   between->first));
+  }
+}
+
+void Journal::read_queue(const QueueBatch& batch) {
+  for (const EventView& event : batch.events) {
+    if (event.position < ledger_.checkpoint() || event.position >= batch.next)
+      wrong(format("I12: the event queue gives position {} between {} and {}", event.position, ledger_.checkpoint(),
+                   batch.next));
+    ledger_.seen(event.position, event.payload);
+    ledger_.seen_up_to(event.position + 1);
+  }
+  if (batch.next < ledger_.checkpoint())
+    wrong("I12: a subscriber's checkpoint goes back");
+  ledger_.seen_up_to(batch.next);
+}
+
+void Journal::check_queue(const Queued& queued, const Queued& stored) {
+  if (queued != stored)
+    wrong("I12: the event queue gives other events than replays");
+  for (auto event = stored.begin(); event != stored.lower_bound(ledger_.checkpoint()); ++event)
+    if (!ledger_.seen().contains(event->first))
+      wrong(format("I12: behind what a subscriber has seen there is position {}", event->first));
+  for (const auto& [position, payload] : ledger_.seen())
+    if (const auto there = stored.find(position); there == stored.end() || there->second != payload)
+      wrong(format("I12: I1: a subscriber has seen what is not at position {}", position));
 }
 
 void Journal::refused(const std::string& what, const Error& error) {
@@ -109,6 +200,10 @@ void Journal::begin_life(const CallSet& shown) {
   ledger_.begin_life(shown);
   last_position_.clear();
   longest_.clear();
+  expected_.clear();
+  forbidden_.clear();
+  last_sequence_.clear();
+  in_group_.clear();
   excused_ = closing_ = false;
 }
 

@@ -8,6 +8,8 @@
 #include "trust/support/disk/judge.hpp"
 #include "trust/support/disk/ledger.hpp"
 
+#include <weir/subscribe_options.hpp>
+
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -24,6 +26,9 @@ struct Stuck : Broken {
 class Journal {
 public:
   static constexpr int nobody = -1;
+  /// The contexts of one group, which calls store to together.
+  static constexpr const char* group = "g";
+  static constexpr const char* grouped[] = {"one-{g}", "other-{g}"};
 
   Journal() : ledger_("s") {}
 
@@ -38,6 +43,20 @@ public:
 
   /// A store was answered. `in_turn`: answers come to this client in the order given. In this process only.
   void stored(std::size_t call, Durability asked, const Result<Receipt>& answer, bool in_turn);
+  /// What call `call` expects: that its context's last sequence is `last`. Told before it is sent.
+  void expects(std::size_t call, Sequence last);
+  /// It is to be refused if its group, the only one there is, has an event after `after`.
+  void forbids(std::size_t call, Position after);
+  /// The highest sequence of the context, and the highest position in the group, that a receipt of this process told.
+  [[nodiscard]] Sequence last_sequence(const std::string& context) const;
+  [[nodiscard]] Position last_in_group() const;
+
+  /// The one subscriber, which keeps its place outside of the process, has read this.
+  void read_queue(const QueueBatch& batch);
+  /// The whole event queue of an engine that was just opened, and what replays give, by position.
+  using Queued = std::map<Position, std::string>;
+  void check_queue(const Queued& queued, const Queued& stored);
+
   /// An error was the answer to something that is no store.
   void refused(const std::string& what, const Error& error);
 
@@ -68,13 +87,25 @@ private:
     std::string what;
     int client = nobody;
   };
+  struct Expected {
+    Sequence last = 0;
+    Sequence at_least = 0; ///< What receipts had told when it was sent.
+  };
   bool was_refused(std::size_t call) const;
+  /// Whether that was to be expected; if so, what it tells is looked at.
+  bool refused_by_condition(std::size_t call, const Error& error);
+  void check_conditions(std::size_t call, const Receipt& receipt);
 
   Ledger ledger_;
   std::uint64_t requests_ = 0;
   std::map<std::uint64_t, Owed> owed_;
   std::map<ShardId, Position> last_position_;
   std::map<std::string, std::vector<std::size_t>> longest_; ///< Calls in the longest beginning of a context seen yet.
+  // Of this process only:
+  std::map<std::size_t, Expected> expected_;
+  std::map<std::size_t, Position> forbidden_;
+  std::map<std::string, Sequence> last_sequence_;
+  std::map<Position, std::size_t> in_group_; ///< Calls by the position in their receipt.
   bool excused_ = false, closing_ = false;
   std::optional<std::string> wrong_;
 };

@@ -81,6 +81,9 @@ public:
     tally_.flushes += clients_.counts().flushes;
     tally_.replays += clients_.counts().replays;
     tally_.queries += clients_.counts().queries;
+    tally_.together += clients_.counts().together;
+    tally_.conditions += clients_.counts().conditions;
+    tally_.queue_reads += clients_.counts().queue_reads;
   }
 
 private:
@@ -301,6 +304,8 @@ private:
     heal();
     const Shown shown = read_all(reader(), journal_.ledger());
     check_promises(shown.calls, journal_.ledger(), process_only);
+    clients_.check_queue();
+    journal_.check();
     journal_.begin_life(shown.calls);
     if (was_faulty) // a disk that was full is asked again only some time later
       journal_.excuse();
@@ -369,6 +374,9 @@ void Tally::add(const Tally& other) noexcept {
   flushes += other.flushes;
   replays += other.replays;
   queries += other.queries;
+  together += other.together;
+  conditions += other.conditions;
+  queue_reads += other.queue_reads;
   crash_restarts += other.crash_restarts;
   clean_restarts += other.clean_restarts;
   actor_deaths += other.actor_deaths;

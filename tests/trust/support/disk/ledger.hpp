@@ -65,6 +65,8 @@ public:
   /// The same for a call that is not sent as a command: whoever sends these events tells answered(). The call's number
   /// is the length of calls() before.
   std::vector<Event> send(const std::string& context_id, ShardId shard, unsigned events, std::size_t bytes);
+  /// The last two calls noted are sent as one.
+  void tie_last_two();
   void answered(std::size_t number, Result<Receipt> answer);
   /// The process that answered is dead.
   void end_life();
