@@ -78,6 +78,7 @@ enum class Sabotage : std::uint8_t {
   overlook_ids_on_their_way,
   believe_expectations,
   answer_duplicate_before_sync,
+  leave_out_last_context,
   // What snapshots are believed by.
   ignore_snapshot_checksum,
   ignore_snapshot_schema_tag,

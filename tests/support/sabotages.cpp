@@ -113,6 +113,8 @@ constexpr std::array texts = {
     SabotageText{Sabotage::believe_expectations, "believe_expectations", "every expectation is taken to hold"},
     SabotageText{Sabotage::answer_duplicate_before_sync, "answer_duplicate_before_sync",
                  "a retry is told that its event is synced before it is"},
+    SabotageText{Sabotage::leave_out_last_context, "leave_out_last_context",
+                 "of a call for several contexts the last one is not stored"},
     SabotageText{Sabotage::ignore_snapshot_checksum, "ignore_snapshot_checksum",
                  "a snapshot is believed whatever its checksums say"},
     SabotageText{Sabotage::ignore_snapshot_schema_tag, "ignore_snapshot_schema_tag",

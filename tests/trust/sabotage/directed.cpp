@@ -88,6 +88,7 @@ constexpr std::array table = {
     Directed{Sabotage::overlook_ids_on_their_way, cases("engine", "shard state: an id on its way*")},
     Directed{Sabotage::believe_expectations, cases("engine", "shard state: of calls that expect*")},
     Directed{Sabotage::answer_duplicate_before_sync, cases("actors", "shard pump: a retry of an unsynced event*")},
+    Directed{Sabotage::leave_out_last_context, cases("api", "engine: a call for several contexts stores*")},
     Directed{Sabotage::ignore_snapshot_checksum, cases("engine", "snapshot file: whichever byte*")},
     Directed{Sabotage::ignore_snapshot_schema_tag, cases("engine", "snapshot file: a state comes back*")},
     Directed{Sabotage::believe_snapshot_of_lost_events, cases("api", "snapshots: one of events that a crash*")},
