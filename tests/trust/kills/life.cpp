@@ -10,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto patience = 120s; // far beyond any life, also on a loaded machine with sanitizers
+constexpr auto patience = 600s; // far beyond any life, also on a loaded machine with sanitizers
 // A kill point that was not reached by then is tried again in another life; it is killed where it is.
 constexpr auto point_patience = 10s;
 constexpr std::uint64_t acks_before_closing = 60;

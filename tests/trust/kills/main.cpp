@@ -36,7 +36,7 @@ struct Extent {
   std::uint64_t killed_at_min; ///< Kills at each point that the profile must reach.
 };
 constexpr Extent small{2, 5, 2, 0, 18, 1, 1, 300, 1, 0};
-constexpr Extent full{36, 22, 4, 6, 0, 4, 4, 5'000, 10, 5};
+constexpr Extent full{36, 22, 4, 6, 0, 4, 6, 2'000, 10, 5};
 constexpr std::size_t extra_directories_max = 40;
 constexpr std::size_t points_in_extra_directory = 12;
 
