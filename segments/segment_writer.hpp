@@ -51,7 +51,7 @@ private:
   void finish_zone();
   void finish_context();
   void flush_index_block();
-  void write_filter(FilterShape& shape, BlockKind kind, std::vector<std::uint64_t>& hashes);
+  void write_filter(FilterShape& shape, BlockKind kind, std::vector<std::uint64_t>& hashes, std::uint32_t bits_per_key);
   Status write_order();
   std::uint32_t type_number(std::string_view type);
 
