@@ -112,34 +112,32 @@ struct PositionRange {
 /// Events of one segment that follow each other in position order, decoded. Keeps what its views point into.
 class PositionRun {
 public:
-  /// `rows` in any order, alive as long as one of `owners`; `order`: their numbers by ascending position. `bytes`: how
-  /// much memory all of it takes, about.
-  PositionRun(std::span<const EventView> rows, std::vector<std::uint32_t> order,
-              std::vector<std::shared_ptr<const void>> owners, std::uint64_t bytes)
-      : rows_(rows), order_(std::move(order)), owners_(std::move(owners)), bytes_(bytes) {}
+  /// `events` by ascending position, alive as long as one of `owners`. `bytes`: how much memory all of it takes, about.
+  PositionRun(std::vector<const EventView*> events, std::vector<std::shared_ptr<const void>> owners,
+              std::uint64_t bytes)
+      : events_(std::move(events)), owners_(std::move(owners)), bytes_(bytes) {}
 
-  [[nodiscard]] std::size_t size() const noexcept { return order_.size(); }
+  [[nodiscard]] std::size_t size() const noexcept { return events_.size(); }
   /// Event `i` in position order.
-  [[nodiscard]] const EventView& operator[](std::size_t i) const noexcept { return rows_[order_[i]]; }
+  [[nodiscard]] const EventView& operator[](std::size_t i) const noexcept { return *events_[i]; }
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
   /// Asks for the memory of event `i`, if there is one, and of its payload: events lie about, and who reads them in
   /// order would wait for each.
   void prefetch(std::size_t i) const noexcept {
-    constexpr std::size_t strings_later = 4;
-    if (i + strings_later < order_.size()) {
+    constexpr std::size_t strings_later = 16;
+    if (i + strings_later < events_.size()) {
       const auto* const row = reinterpret_cast<const char*>(&(*this)[i + strings_later]);
       __builtin_prefetch(row);
       __builtin_prefetch(row + 64);
       __builtin_prefetch(row + sizeof(EventView) - 1);
     }
-    if (i < order_.size())
+    if (i < events_.size())
       for (std::size_t at = 0; at < std::min<std::size_t>((*this)[i].payload.size(), 320); at += 64)
         __builtin_prefetch((*this)[i].payload.data() + at);
   }
 
 private:
-  std::span<const EventView> rows_;
-  std::vector<std::uint32_t> order_;
+  std::vector<const EventView*> events_;
   std::vector<std::shared_ptr<const void>> owners_;
   std::uint64_t bytes_;
 };

@@ -55,11 +55,11 @@ struct OwnedEvent {
     bytes += sizeof(EventView) + events[count++].payload.size();
   events.resize(count);
   auto rows = std::make_shared<const std::vector<EventView>>(std::move(events));
-  std::vector<std::uint32_t> order(count);
-  std::iota(order.begin(), order.end(), 0u);
+  std::vector<const EventView*> order(count);
+  std::transform(rows->begin(), rows->end(), order.begin(), [](const EventView& event) { return &event; });
   if (range.backward)
     std::reverse(order.begin(), order.end());
-  return std::make_shared<const PositionRun>(*rows, std::move(order),
+  return std::make_shared<const PositionRun>(std::move(order),
                                              std::vector<std::shared_ptr<const void>>{rows, std::move(owner)}, bytes);
 }
 
