@@ -9,6 +9,8 @@
 #include <weir/event.hpp>
 #include <weir/result.hpp>
 
+#include "engine/hash.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -102,6 +104,14 @@ public:
   [[nodiscard]] virtual EventView row(std::uint32_t i) const = 0;
 };
 
+/// An event that was looked for by its id.
+struct FoundId {
+  Sequence sequence = 0; ///< 0: not found.
+  Position position = 0; ///< 0: neither this nor the rest is known.
+  Timestamp timestamp{};
+  Hash128 content{}; ///< See content_hash().
+};
+
 /// A selection of positions of one segment.
 struct PositionRange {
   Position from = 0;        ///< Inclusive.
@@ -158,10 +168,10 @@ public:
   /// Returns true if the segment may hold more of them.
   virtual Result<bool> read_context(std::string_view context_id, const SequenceRange& range, const ReadBounds& bounds,
                                     EventBatch& out) const = 0;
-  /// Finds events of the context by their ids: where `sequences` is 0 it becomes the sequence of the context's event
-  /// with the id at the same place of `event_ids`, if there is one here. A filter answers most misses.
+  /// Finds events of the context by their ids: where `found` has no sequence it becomes the context's event with the id
+  /// at the same place of `event_ids`, if there is one here. A filter answers most misses.
   virtual Status find_event_ids(std::string_view context_id, std::span<const std::string_view> event_ids,
-                                std::span<Sequence> sequences) const = 0;
+                                std::span<FoundId> found) const = 0;
   /// True: certainly no event of the context here has this id, and memory alone could tell. Never does I/O.
   [[nodiscard]] virtual bool excludes_event_id(std::string_view context_id, std::string_view event_id) const = 0;
   /// Events within the positions of `range`, lower positions first: those at its beginning (backward: at its end) that

@@ -111,7 +111,7 @@ public:
     return false;
   }
   Status find_event_ids(std::string_view context_id, std::span<const std::string_view> event_ids,
-                        std::span<Sequence> sequences) const override {
+                        std::span<FoundId> ids) const override {
     if (fail_with)
       return *fail_with;
     const auto found = rows_->find(context_id);
@@ -119,8 +119,8 @@ public:
       return {};
     for (std::size_t i = 0; i < event_ids.size(); ++i)
       for (const OwnedEvent& event : found->second)
-        if (sequences[i] == 0 && event.event_id == event_ids[i])
-          sequences[i] = event.sequence;
+        if (ids[i].sequence == 0 && event.event_id == event_ids[i])
+          ids[i].sequence = event.sequence;
     return {};
   }
   [[nodiscard]] bool excludes_event_id(std::string_view context_id, std::string_view event_id) const override {
