@@ -83,28 +83,39 @@ Position last_position(const ShardView& view) {
 
 namespace {
 
-using Found = std::unordered_map<std::string_view, Sequence>;
+/// What was found of a part's ids, in the order of its events.
+using Found = std::vector<FoundId>;
 
-/// Where the ids of these parts, all of one context, are. Newest first: what is asked for is mostly a retry.
-Result<Found> find_ids(const ShardView& view, std::string_view context_id,
-                       std::span<const IdQuestion::Part* const> parts) {
+struct TextHash {
+  std::size_t operator()(std::string_view text) const noexcept { return hash64(text, 0); }
+};
+
+/// Looks for the ids of `parts`, all of one context. Newest first: what is asked for is mostly a retry.
+Result<std::vector<Found>> find_ids(const ShardView& view, std::string_view context_id,
+                                    std::span<const IdQuestion::Part* const> parts) {
   std::vector<std::string_view> ids;
-  std::unordered_set<std::string_view> seen;
+  std::unordered_map<std::string_view, std::size_t, TextHash> places; // in ids
   for (const IdQuestion::Part* part : parts)
     for (const IdQuestion::Asked& asked : part->events)
-      if (!asked.event_id.empty() && seen.insert(asked.event_id).second)
+      if (!asked.event_id.empty() && places.emplace(asked.event_id, ids.size()).second)
         ids.emplace_back(asked.event_id);
-  std::vector<Sequence> sequences(ids.size(), 0);
-  const auto all_found = [&] { return std::find(sequences.begin(), sequences.end(), 0) == sequences.end(); };
+  Found all(ids.size());
+  const auto all_found = [&] {
+    return std::all_of(all.begin(), all.end(), [](const FoundId& each) { return each.sequence != 0; });
+  };
   for (std::size_t i = 0; i < ids.size(); ++i)
-    for (auto memtable = view.memtables.rbegin(); memtable != view.memtables.rend() && sequences[i] == 0; ++memtable)
-      sequences[i] = memtable->find_event_id(context_id, ids[i]);
+    for (auto memtable = view.memtables.rbegin(); memtable != view.memtables.rend() && all[i].sequence == 0; ++memtable)
+      all[i].sequence = memtable->find_event_id(context_id, ids[i]);
   for (auto segment = view.segments->rbegin(); segment != view.segments->rend() && !all_found(); ++segment)
-    WEIR_TRY((*segment)->find_event_ids(context_id, ids, sequences));
-  Found found;
-  for (std::size_t i = 0; i < ids.size(); ++i)
-    if (sequences[i] != 0)
-      found.emplace(ids[i], sequences[i]);
+    WEIR_TRY((*segment)->find_event_ids(context_id, ids, all));
+  std::vector<Found> found;
+  found.reserve(parts.size());
+  for (const IdQuestion::Part* part : parts) {
+    Found& of_part = found.emplace_back(part->events.size());
+    for (std::size_t i = 0; i < of_part.size(); ++i)
+      if (!part->events[i].event_id.empty())
+        of_part[i] = all[places.at(part->events[i].event_id)];
+  }
   return found;
 }
 
@@ -123,15 +134,23 @@ bool same_event(const IdQuestion::Asked& asked, const EventView& stored, std::st
 /// The receipt of the part's first store, if what is stored is the part; nothing if it is something else.
 Result<std::optional<Receipt>> first_receipt(const ShardView& view, const IdQuestion::Part& part, const Found& found) {
   using Answer = std::optional<Receipt>;
+  const auto count = static_cast<std::uint32_t>(part.events.size());
   Sequence first = 0;
+  bool known = true, same = true;
   for (std::size_t i = 0; i < part.events.size(); ++i) {
-    if (part.events[i].event_id.empty())
+    const IdQuestion::Asked& asked = part.events[i];
+    const FoundId& stored = found[i];
+    known = known && stored.position != 0;
+    if (asked.event_id.empty())
       continue;
-    const auto at = found.find(part.events[i].event_id);
-    if (at == found.end() || at->second <= i || (first != 0 && at->second != first + i))
+    if (stored.sequence <= i || (first != 0 && stored.sequence != first + i))
       return Answer{};
-    first = at->second - i;
+    first = stored.sequence - i;
+    same = same && asked.content == stored.content && (!asked.timestamp || *asked.timestamp == stored.timestamp) &&
+           stored.position == found.front().position + i;
   }
+  if (known)
+    return same ? Answer{Receipt{first, found.front().position, count, Durability::buffered, true}} : Answer{};
   // Compared as they are read: what is stored there may be far larger than the call.
   Position position = 0;
   std::string scratch;
@@ -148,7 +167,7 @@ Result<std::optional<Receipt>> first_receipt(const ShardView& view, const IdQues
       ++i;
     }
   }
-  return Answer{Receipt{first, position, static_cast<std::uint32_t>(part.events.size()), Durability::buffered, true}};
+  return Answer{Receipt{first, position, count, Durability::buffered, true}};
 }
 
 /// What was found of each part's ids, in the order of the parts.
@@ -201,24 +220,25 @@ Error conflict(const ShardView& view, const IdQuestion& question, const FoundOfP
     if (!current)
       return current.error();
     events += part.events.size();
-    for (const IdQuestion::Asked& asked : part.events) {
-      const auto at = asked.event_id.empty() ? found[i]->end() : found[i]->find(asked.event_id);
-      if (at == found[i]->end()) {
+    for (std::size_t event = 0; event < part.events.size(); ++event) {
+      const IdQuestion::Asked& asked = part.events[event];
+      const Sequence sequence = (*found[i])[event].sequence;
+      if (sequence == 0) {
         without += asked.event_id.empty() ? 0 : 1;
         continue;
       }
-      const auto stored = read(view, part.context_id, at->second, 1);
+      const auto stored = read(view, part.context_id, sequence, 1);
       if (!stored)
         return stored.error();
       if (stored->empty())
-        return fail(Errc::corruption, format("sequence {} of the context is missing", at->second), part.context_id);
+        return fail(Errc::corruption, format("sequence {} of the context is missing", sequence), part.context_id);
       constexpr std::size_t named_max = 8;
       if (conflicts.size() < named_max)
-        names += format("{}{} (sequence {})", names.empty() ? "" : ", ", asked.event_id, at->second);
+        names += format("{}{} (sequence {})", names.empty() ? "" : ", ", asked.event_id, sequence);
       else if (conflicts.size() == named_max)
         names += ", ...";
       conflicts.push_back({part.context_id, asked.event_id, *current,
-                           Receipt{at->second, (*stored)[0].position, 1, Durability::buffered, true}});
+                           Receipt{sequence, (*stored)[0].position, 1, Durability::buffered, true}});
     }
   }
   const std::string_view what = events == 1    ? "another event has the event_id"
@@ -231,7 +251,9 @@ Error conflict(const ShardView& view, const IdQuestion& question, const FoundOfP
 
 IdAnswer judge(const ShardView& view, const IdQuestion& question, const FoundOfParts& found) {
   IdAnswer answer{question.number, {}, {}, 0};
-  const bool some = std::any_of(found.begin(), found.end(), [](const Found* each) { return !each->empty(); });
+  const bool some = std::any_of(found.begin(), found.end(), [](const Found* part) {
+    return std::any_of(part->begin(), part->end(), [](const FoundId& each) { return each.sequence != 0; });
+  });
   if (!some) {
     auto match = question.fail_if ? first_match(view, *question.fail_if, question.looked_to)
                                   : Result<std::optional<Match>>(std::nullopt);
@@ -253,43 +275,36 @@ IdAnswer judge(const ShardView& view, const IdQuestion& question, const FoundOfP
   return answer;
 }
 
-/// What was found in a context, of the ids that one part has.
-Found of_part(const Found& all, const IdQuestion::Part& part) {
-  Found found;
-  for (const IdQuestion::Asked& asked : part.events)
-    if (const auto at = asked.event_id.empty() ? all.end() : all.find(asked.event_id); at != all.end())
-      found.insert(*at);
-  return found;
-}
-
 } // namespace
 
 std::vector<IdAnswer> answer_id_questions(const ShardView& view, std::span<const IdQuestion> questions) {
-  std::unordered_map<std::string_view, std::vector<const IdQuestion::Part*>> by_context;
+  struct InContext {
+    std::vector<const IdQuestion::Part*> parts;
+    Result<std::vector<Found>> found = std::vector<Found>();
+    std::size_t next = 0; ///< Part, in the order of the questions.
+  };
+  std::unordered_map<std::string_view, InContext, TextHash> contexts;
   for (const IdQuestion& question : questions)
     for (const IdQuestion::Part& part : question.parts)
-      by_context[part.context_id].push_back(&part);
-  std::unordered_map<std::string_view, Result<Found>> found;
-  for (const auto& [context_id, parts] : by_context)
-    found.emplace(context_id, find_ids(view, context_id, parts));
+      contexts[part.context_id].parts.push_back(&part);
+  for (auto& [context_id, in_context] : contexts)
+    in_context.found = find_ids(view, context_id, in_context.parts);
   const Position checked_to = last_position(view);
   std::vector<IdAnswer> answers;
   answers.reserve(questions.size());
+  FoundOfParts found;
   for (const IdQuestion& question : questions) {
-    std::vector<Found> of_parts;
+    found.clear();
     const Error* failed = nullptr;
     for (const IdQuestion::Part& part : question.parts) {
-      const Result<Found>& all = found.at(part.context_id);
-      if (!all)
-        failed = failed == nullptr ? &all.error() : failed;
+      InContext& in_context = contexts.find(part.context_id)->second;
+      if (!in_context.found)
+        failed = failed == nullptr ? &in_context.found.error() : failed;
       else
-        of_parts.push_back(of_part(*all, part));
+        found.push_back(&(*in_context.found)[in_context.next++]);
     }
-    FoundOfParts pointers;
-    for (const Found& each : of_parts)
-      pointers.push_back(&each);
     answers.push_back(failed != nullptr ? IdAnswer{question.number, Result<Receipt>(*failed), {}, 0}
-                                        : judge(view, question, pointers));
+                                        : judge(view, question, found));
     answers.back().checked_to = checked_to;
   }
   return answers;

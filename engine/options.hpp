@@ -66,7 +66,8 @@ struct EngineOptions {
   std::size_t read_threads = 0;
   /// Rows of one zone of a segment, the unit of pruning.
   std::uint32_t zone_rows = 4'096;
-  /// Filter bits per context and per event id in a segment: 10 give about 1 % false positives.
+  /// Filter bits per context in a segment, and twice as many per event id: 10 give about 1 % false positives among
+  /// contexts, and fewer than one in a thousand among ids.
   std::uint32_t filter_bits_per_key = 10;
   /// Longest a query may run and pin its view, unless the query says otherwise.
   std::chrono::milliseconds query_timeout_ms{60'000};

@@ -12,6 +12,8 @@
 
 #include "engine/context_mark.hpp"
 
+#include "engine/hash.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -105,6 +107,14 @@ public:
   [[nodiscard]] virtual EventView row(std::uint32_t i) const = 0;
 };
 
+/// An event that was looked for by its id.
+struct FoundId {
+  Sequence sequence = 0; ///< 0: not found.
+  Position position = 0; ///< 0: neither this nor the rest is known.
+  Timestamp timestamp{};
+  Hash128 content{}; ///< See content_hash().
+};
+
 /// A selection of positions of one segment.
 struct PositionRange {
   Position from = 0;        ///< Inclusive.
@@ -116,36 +126,34 @@ struct PositionRange {
 class PositionRun {
 public:
   PositionRun() = default;
-  /// `rows` in any order, alive as long as one of `owners`; `order`: their numbers by ascending position. `bytes`: how
-  /// much memory all of it takes, about.
-  PositionRun(std::span<const EventView> rows, std::vector<std::uint32_t> order,
-              std::vector<std::shared_ptr<const void>> owners, std::uint64_t bytes)
-      : rows_(rows), order_(std::move(order)), owners_(std::move(owners)), bytes_(bytes) {}
+  /// `events` by ascending position, alive as long as one of `owners`. `bytes`: how much memory all of it takes, about.
+  PositionRun(std::vector<const EventView*> events, std::vector<std::shared_ptr<const void>> owners,
+              std::uint64_t bytes)
+      : events_(std::move(events)), owners_(std::move(owners)), bytes_(bytes) {}
 
-  [[nodiscard]] std::size_t size() const noexcept { return order_.size(); }
+  [[nodiscard]] std::size_t size() const noexcept { return events_.size(); }
   /// Event `i` in position order.
-  [[nodiscard]] const EventView& operator[](std::size_t i) const noexcept { return rows_[order_[i]]; }
+  [[nodiscard]] const EventView& operator[](std::size_t i) const noexcept { return *events_[i]; }
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
   /// Asks for the memory of event `i`, if there is one, and of its payload: events lie about, and who reads them in
   /// order would wait for each.
   void prefetch(std::size_t i) const noexcept {
-    constexpr std::size_t strings_later = 4;
-    if (i + strings_later < order_.size()) {
+    constexpr std::size_t strings_later = 16;
+    if (i + strings_later < events_.size()) {
       const auto* const row = reinterpret_cast<const char*>(&(*this)[i + strings_later]);
       __builtin_prefetch(row);
       __builtin_prefetch(row + 64);
       __builtin_prefetch(row + sizeof(EventView) - 1);
     }
-    if (i < order_.size())
+    if (i < events_.size())
       for (std::size_t at = 0; at < std::min<std::size_t>((*this)[i].payload.size(), 320); at += 64)
         __builtin_prefetch((*this)[i].payload.data() + at);
   }
 
 private:
-  std::span<const EventView> rows_;
-  std::vector<std::uint32_t> order_;
+  std::vector<const EventView*> events_;
   std::vector<std::shared_ptr<const void>> owners_;
-  std::uint64_t bytes_;
+  std::uint64_t bytes_ = 0;
 };
 
 /// Runs `work` in the calling thread and, where threads have nothing else to do, in some of them at the same time;
@@ -164,10 +172,10 @@ public:
   /// Returns true if the segment may hold more of them.
   virtual Result<bool> read_context(std::string_view context_id, const SequenceRange& range, const ReadBounds& bounds,
                                     EventBatch& out) const = 0;
-  /// Finds events of the context by their ids: where `sequences` is 0 it becomes the sequence of the context's event
-  /// with the id at the same place of `event_ids`, if there is one here. A filter answers most misses.
+  /// Finds events of the context by their ids: where `found` has no sequence it becomes the context's event with the id
+  /// at the same place of `event_ids`, if there is one here. A filter answers most misses.
   virtual Status find_event_ids(std::string_view context_id, std::span<const std::string_view> event_ids,
-                                std::span<Sequence> sequences) const = 0;
+                                std::span<FoundId> found) const = 0;
   /// True: certainly no event of the context here has this id, and memory alone could tell. Never does I/O.
   [[nodiscard]] virtual bool excludes_event_id(std::string_view context_id, std::string_view event_id) const = 0;
   /// Events within the positions of `range`, lower positions first: those at its beginning (backward: at its end) that

@@ -166,6 +166,8 @@ void ShardState::find_unknown(const StoreCommand& command, Entries& entries) {
 
 ShardState::Lookups ShardState::take_lookups() {
   Lookups lookups{round_, std::exchange(wanted_, {}), {}};
+  if (ids_asked_)
+    return lookups;
   for (auto held = held_.begin(); ids_wanted_ != 0 && asked_events_ < options_.asked_events_max; ++held) {
     if (held->ids != Held::Ids::wanted)
       continue;
@@ -175,12 +177,14 @@ ShardState::Lookups ShardState::take_lookups() {
     asked_events_ += held->command->all_events();
     lookups.ids.push_back(id_question(*held->command, held->question));
   }
+  ids_asked_ = !lookups.ids.empty();
   return lookups;
 }
 
 void ShardState::resolved(Answers answers) {
   if (answers.round != round_)
     return;
+  ids_asked_ = ids_asked_ && answers.ids.empty();
   std::unordered_map<std::string_view, const Error*> failed;
   std::vector<std::string_view> pinned; // kept in the cache until their calls below are ready
   for (auto& [context_id, answer] : answers.last_sequences) {
@@ -343,6 +347,7 @@ std::vector<StorePtr> ShardState::take_all() {
   pending_.clear();
   wanted_.clear();
   asked_events_ = 0;
+  ids_asked_ = false;
   condition_waits_ = false;
   ++round_;
   return all;

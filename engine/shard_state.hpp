@@ -63,7 +63,8 @@ public:
     std::vector<IdQuestion> ids;
     [[nodiscard]] bool empty() const noexcept { return contexts.empty() && ids.empty(); }
   };
-  /// What waits for a look-up nobody has started yet; from now on somebody has.
+  /// What waits for a look-up nobody has started yet; from now on somebody has. Event ids gather while others
+  /// are looked up: many of a context cost hardly more than one, and what is stored again in order is found in order.
   [[nodiscard]] Lookups take_lookups();
   struct Answers {
     std::uint64_t round = 0; ///< Of the questions.
@@ -157,6 +158,7 @@ private:
   std::size_t id_waiters_ = 0;     // of held_: Ids::wait_for_group
   std::size_t ids_wanted_ = 0;     // of held_: Ids::wanted
   std::size_t asked_events_ = 0;
+  bool ids_asked_ = false; // in this round, and not answered yet
   std::uint64_t questions_ = 0;
   std::uint64_t round_ = 0;
   std::uint64_t applied_ = 0;

@@ -8,6 +8,8 @@
 // Invariants: only blocks whose checksum fits get in; cached_bytes never exceeds the budget.
 #pragma once
 
+#include "engine/io/slab_pool.hpp"
+
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -67,6 +69,8 @@ public:
 
   /// A new block for `insert`, counted while it lives.
   [[nodiscard]] std::shared_ptr<Block> make_block(std::size_t size) const;
+  /// Memory for whoever decodes past the cache.
+  [[nodiscard]] io::SlabPool& slabs() noexcept { return slabs_; }
   /// The block at `offset` of the file with this key, or nothing.
   [[nodiscard]] BlockPtr find(std::uint64_t file_key, std::uint64_t offset);
   /// Keeps `block` if it fits. Returns the block to use: the one already there if another reader was faster.
@@ -139,6 +143,7 @@ private:
 
   std::uint64_t part_budget_bytes_;
   std::shared_ptr<std::atomic<std::uint64_t>> live_bytes_;
+  io::SlabPool slabs_;
   std::array<Part, part_count> parts_;
 };
 

@@ -18,6 +18,12 @@ constexpr std::size_t checksum_bytes = sizeof(std::uint64_t);
 constexpr std::uint64_t joined_read_bytes_max = 1 * MiB;
 constexpr std::uint64_t joined_read_gap_max = 8 * KiB;
 
+/// Whether the read of blocks from `first` to `last` should go on to `next`.
+bool joins(const BlockRef& first, const BlockRef& last, const BlockRef& next) noexcept {
+  return next.offset >= last.end() && next.offset - last.end() <= joined_read_gap_max &&
+         next.end() - first.offset <= joined_read_bytes_max;
+}
+
 } // namespace
 
 BlockRef append_block(std::string& out, std::uint64_t offset, std::uint64_t identity, BlockKind kind,
@@ -53,6 +59,12 @@ Error BlockSource::damaged(std::string_view what, std::uint64_t offset) const {
   return fail(Errc::corruption, std::string(what), format("{}:{}", path_, offset));
 }
 
+Error BlockSource::wrong_size(const BlockRef& ref, bool less) const {
+  return damaged(less ? "a block holds less than the lengths of its rows"
+                      : "a block holds more than the lengths of its rows",
+                 ref.offset);
+}
+
 bool BlockSource::contains(const BlockRef& ref) const noexcept {
   return ref.offset >= segment_header_bytes && ref.offset <= end_ &&
          end_ - ref.offset >= block_header_bytes + std::uint64_t{ref.stored_bytes};
@@ -67,8 +79,8 @@ Status BlockSource::read_bytes(std::uint64_t offset, std::span<std::byte> out) c
   return {};
 }
 
-Result<BlockPtr> BlockSource::decode(const BlockRef& ref, std::span<const std::byte> frame,
-                                     const TextDictionary* dictionary) const {
+/// Whether it is the block that `ref` names, and whole; then how long its content is.
+Result<std::uint32_t> BlockSource::check_frame(const BlockRef& ref, std::span<const std::byte> frame) const {
   const std::byte* const header = frame.data();
   const std::uint64_t checksum =
       hash64(header + checksum_bytes, frame.size() - checksum_bytes, checksum_seed(identity_, ref.offset));
@@ -81,9 +93,25 @@ Result<BlockPtr> BlockSource::decode(const BlockRef& ref, std::span<const std::b
     return damaged("the block is not the one its place is listed for", ref.offset);
   if (!plausible_sizes(codec, ref.stored_bytes, raw_bytes))
     return damaged("a block's sizes contradict each other", ref.offset);
-  auto block = cache_.make_block(raw_bytes);
-  if (Status decoded = decode_block(codec, frame.subspan(block_header_bytes), block->writable(), dictionary); !decoded)
+  return raw_bytes;
+}
+
+/// Precondition: check_frame() found it good, and out.size() long.
+Status BlockSource::decode_frame(const BlockRef& ref, std::span<const std::byte> frame,
+                                 const TextDictionary* dictionary, std::span<std::byte> out) const {
+  const auto codec = load<std::uint8_t>(frame.data() + 8);
+  if (Status decoded = decode_block(codec, frame.subspan(block_header_bytes), out, dictionary); !decoded)
     return fail(decoded.code(), decoded.error().message, format("{}:{}", path_, ref.offset));
+  return {};
+}
+
+Result<BlockPtr> BlockSource::decode(const BlockRef& ref, std::span<const std::byte> frame,
+                                     const TextDictionary* dictionary) const {
+  const auto raw_bytes = check_frame(ref, frame);
+  if (!raw_bytes)
+    return raw_bytes.error();
+  auto block = cache_.make_block(*raw_bytes);
+  WEIR_TRY(decode_frame(ref, frame, dictionary, block->writable()));
   return BlockPtr(std::move(block));
 }
 
@@ -91,6 +119,32 @@ Result<BlockPtr> BlockSource::read(const BlockRef& ref, const TextDictionary* di
   BlockPtr block;
   WEIR_TRY(read_all({&ref, 1}, {&block, 1}, dictionary));
   return block;
+}
+
+Status BlockSource::read_into(std::span<const BlockRef> refs, std::span<const std::span<std::byte>> outs,
+                              const TextDictionary* dictionary, std::vector<std::byte>& buffer) const {
+  for (const BlockRef& ref : refs)
+    if (!contains(ref))
+      return damaged("a block is listed outside of the file", ref.offset);
+  for (std::size_t first = 0, end = 0; first < refs.size(); first = end) {
+    for (end = first + 1; end < refs.size() && joins(refs[first], refs[end - 1], refs[end]);)
+      ++end;
+    const std::uint64_t begin = refs[first].offset;
+    const auto size = static_cast<std::size_t>(refs[end - 1].end() - begin);
+    buffer.resize(std::max(buffer.size(), size));
+    WEIR_TRY(read_bytes(begin, {buffer.data(), size}));
+    for (std::size_t i = first; i < end; ++i) {
+      const std::span<const std::byte> frame(buffer.data() + (refs[i].offset - begin),
+                                             block_header_bytes + refs[i].stored_bytes);
+      const auto raw_bytes = check_frame(refs[i], frame);
+      if (!raw_bytes)
+        return raw_bytes.error();
+      if (*raw_bytes != outs[i].size())
+        return wrong_size(refs[i], *raw_bytes < outs[i].size());
+      WEIR_TRY(decode_frame(refs[i], frame, dictionary, outs[i]));
+    }
+  }
+  return {};
 }
 
 Status BlockSource::read_all(std::span<const BlockRef> refs, std::span<BlockPtr> out,
@@ -105,8 +159,7 @@ Status BlockSource::read_all(std::span<const BlockRef> refs, std::span<BlockPtr>
       continue;
     std::size_t last = first;
     for (std::size_t i = first + 1; i < refs.size(); ++i) {
-      if (refs[i].offset < refs[last].end() || refs[i].offset - refs[last].end() > joined_read_gap_max ||
-          refs[i].end() - refs[first].offset > joined_read_bytes_max)
+      if (!joins(refs[first], refs[last], refs[i]))
         break;
       if (!out[i])
         last = i;

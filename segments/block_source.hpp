@@ -16,6 +16,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace weir::segments {
 
@@ -39,6 +40,14 @@ public:
   /// All of `refs` (ascending by offset) into `out`; neighbours that are not cached come with one read.
   Status read_all(std::span<const BlockRef> refs, std::span<BlockPtr> out,
                   const TextDictionary* dictionary = nullptr) const;
+  /// Decodes all of `refs` (ascending by offset) to `outs`, past the cache and without a block for each: for readers of
+  /// whole stretches, who know how long the texts are. Another length is `corruption`. `buffer` is room that the caller
+  /// keeps between calls.
+  Status read_into(std::span<const BlockRef> refs, std::span<const std::span<std::byte>> outs,
+                   const TextDictionary* dictionary, std::vector<std::byte>& buffer) const;
+
+  /// For what is read past the cache.
+  [[nodiscard]] io::SlabPool& slabs() const noexcept { return cache_.slabs(); }
 
   /// A stretch of the file as it is there.
   struct Piece {
@@ -59,6 +68,8 @@ public:
 
   /// `corruption`, placed at `offset` of this file.
   [[nodiscard]] Error damaged(std::string_view what, std::uint64_t offset) const;
+  /// The same of a block of strings whose size is not the sum of its rows' lengths.
+  [[nodiscard]] Error wrong_size(const BlockRef& ref, bool less) const;
   /// The same file with another end.
   [[nodiscard]] BlockSource ending_at(std::uint64_t end) const {
     BlockSource copy(*this);
@@ -75,6 +86,9 @@ public:
 
 private:
   Status read_bytes(std::uint64_t offset, std::span<std::byte> out) const;
+  Result<std::uint32_t> check_frame(const BlockRef& ref, std::span<const std::byte> frame) const;
+  Status decode_frame(const BlockRef& ref, std::span<const std::byte> frame, const TextDictionary* dictionary,
+                      std::span<std::byte> out) const;
   Result<BlockPtr> decode(const BlockRef& ref, std::span<const std::byte> frame,
                           const TextDictionary* dictionary) const;
 

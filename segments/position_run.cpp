@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <mutex>
@@ -18,14 +19,17 @@
 namespace weir::segments {
 namespace {
 
-// Decoding fewer takes less time than waking a thread is worth.
-constexpr std::uint64_t events_worth_help = 16'384;
+// Decoding fewer takes less time than waking a thread is worth, and others may soon want the same.
+constexpr std::uint64_t large_run_events = 16'384;
+// Of an event, beside its strings.
+constexpr std::uint64_t event_bytes = sizeof(EventView) + sizeof(const EventView*);
 
 class RunBuilder {
 public:
   RunBuilder(const BlockSource& source, std::shared_ptr<const Footer> footer)
       : source_(source), events_(footer->totals.event_count), order_blocks_(footer->order_blocks()) {
     plan_.tails.resize(footer->zones.size());
+    plan_.chosen_in_zone.resize(footer->zones.size());
     plan_.footer = std::move(footer);
   }
 
@@ -41,21 +45,18 @@ public:
       return last.error();
     WEIR_TRY(choose({*first, *last}, range.backward, bounds));
     const std::size_t count = static_cast<std::size_t>(chosen_.size());
-    const std::shared_ptr<std::byte[]> rows = std::make_shared_for_overwrite<std::byte[]>(count * sizeof(EventView));
-    plan_.rows = rows.get();
-    plan_.order.resize(count);
-    WEIR_TRY(read_zones(count >= events_worth_help ? help : nullptr));
-    const std::span<const EventView> all(plan_.at(0), count);
-    const std::vector<std::uint32_t>& order = plan_.order;
-    for (std::size_t i = 1; i < count; ++i)
-      if (all[order[i]].position <= all[order[i - 1]].position)
-        return order_damaged();
-    if (count != 0 && (all[order.front()].position < range.from || all[order.back()].position >= range.to))
+    plan_.events.resize(count);
+    plan_.positions.resize(count);
+    plan_.large = count >= large_run_events;
+    WEIR_TRY(read_zones(plan_.large ? help : nullptr));
+    const std::vector<Position>& positions = plan_.positions;
+    if (std::adjacent_find(positions.begin(), positions.end(), std::greater_equal<>()) != positions.end())
       return order_damaged();
-    bytes_ += count * (sizeof(EventView) + sizeof(order[0]));
-    owners_.push_back(rows);
+    if (count != 0 && (positions.front() < range.from || positions.back() >= range.to))
+      return order_damaged();
+    bytes_ += count * sizeof(plan_.events[0]);
     owners_.push_back(plan_.footer);
-    return std::make_shared<const PositionRun>(all, std::move(plan_.order), std::move(owners_), bytes_);
+    return std::make_shared<const PositionRun>(std::move(plan_.events), std::move(owners_), bytes_);
   }
 
 private:
@@ -80,10 +81,8 @@ private:
     return plan_.tails[zone].get();
   }
 
-  Result<std::uint32_t> row_at(std::uint64_t rank) {
-    if (events_ == 1)
-      return 0;
-    const auto number = static_cast<std::size_t>(rank / order_rows_per_block);
+  /// Block `number` of the position order: packed row numbers.
+  Result<const char*> order_block(std::size_t number) {
     if (!order_blocks_[number]) {
       const BlockRef ref = plan_.footer->order_block(number);
       auto block = source_.read(ref);
@@ -94,8 +93,16 @@ private:
         return source_.damaged("a block of the position order has the wrong size", ref.offset);
       order_blocks_[number] = *std::move(block);
     }
-    const std::uint64_t row =
-        unpack(order_blocks_[number]->text().data(), rank % order_rows_per_block, plan_.footer->order_width());
+    return order_blocks_[number]->text().data();
+  }
+
+  Result<std::uint32_t> row_at(std::uint64_t rank) {
+    if (events_ == 1)
+      return 0;
+    const auto block = order_block(static_cast<std::size_t>(rank / order_rows_per_block));
+    if (!block)
+      return block.error();
+    const std::uint64_t row = unpack(*block, rank % order_rows_per_block, plan_.footer->order_width());
     if (row >= events_)
       return order_damaged();
     return static_cast<std::uint32_t>(row);
@@ -135,8 +142,8 @@ private:
 
   /// Settles on as many rows of `all` as fit.
   Status choose(const Ranks& all, bool backward, const ReadBounds& bounds) {
-    const std::uint64_t each =
-        plan_.footer->totals.payload_bytes / events_ + sizeof(EventView) + sizeof(std::uint32_t); // a first guess
+    // A first guess, a little too high: a second one costs more than some rows less.
+    const std::uint64_t each = plan_.footer->totals.payload_bytes / events_ * 65 / 64 + event_bytes + 1;
     std::uint64_t count = std::min<std::uint64_t>({all.size(), bounds.events_max, bounds.bytes_max / each});
     count = std::max<std::uint64_t>(count, all.size() == 0 ? 0 : 1);
     while (true) {
@@ -155,22 +162,33 @@ private:
 
   Status mark(const Ranks& ranks) {
     plan_.place_of_row.assign(events_, RunPlan::nothing);
-    plan_.chosen_in_zone.assign(plan_.tails.size(), 0);
     chosen_ = ranks;
-    for (std::uint64_t rank = ranks.begin; rank < ranks.end; ++rank) {
-      const auto row = row_at(rank);
-      if (!row)
-        return row.error();
-      if (plan_.place_of_row[*row] != RunPlan::nothing)
-        return order_damaged();
-      plan_.place_of_row[*row] = static_cast<std::uint32_t>(rank - ranks.begin);
-      ++plan_.chosen_in_zone[*row / plan_.footer->zone_rows];
+    const unsigned width = plan_.footer->order_width();
+    for (std::uint64_t rank = ranks.begin; rank < ranks.end && events_ > 1;) {
+      const std::uint64_t number = rank / order_rows_per_block;
+      const auto block = order_block(static_cast<std::size_t>(number));
+      if (!block)
+        return block.error();
+      const std::uint64_t before = number * order_rows_per_block;
+      for (const std::uint64_t end = std::min(ranks.end, before + order_rows_per_block); rank < end; ++rank) {
+        const std::uint64_t row = unpack(*block, rank - before, width);
+        if (row >= events_ || plan_.place_of_row[row] != RunPlan::nothing)
+          return order_damaged();
+        plan_.place_of_row[row] = static_cast<std::uint32_t>(rank - ranks.begin);
+      }
+    }
+    if (events_ == 1 && ranks.size() != 0)
+      plan_.place_of_row[0] = 0;
+    for (std::size_t zone = 0; zone < plan_.tails.size(); ++zone) {
+      const auto places = plan_.places(zone);
+      plan_.chosen_in_zone[zone] = static_cast<std::uint32_t>(
+          places.size() - static_cast<std::size_t>(std::count(places.begin(), places.end(), RunPlan::nothing)));
     }
     return {};
   }
 
   Result<std::uint64_t> bytes_of_chosen() {
-    std::uint64_t bytes = chosen_.size() * (sizeof(EventView) + sizeof(std::uint32_t));
+    std::uint64_t bytes = chosen_.size() * event_bytes;
     for (std::size_t zone = 0; zone < plan_.tails.size(); ++zone) {
       if (plan_.chosen_in_zone[zone] == 0)
         continue;
@@ -192,13 +210,9 @@ private:
 
   Status read_zones(const WithHelp& help) {
     std::vector<std::size_t> zones;
-    plan_.first_in_zone.resize(plan_.tails.size());
-    std::size_t first = 0;
-    for (std::size_t zone = 0; zone < plan_.tails.size(); ++zone) {
-      plan_.first_in_zone[zone] = std::exchange(first, first + plan_.chosen_in_zone[zone]);
+    for (std::size_t zone = 0; zone < plan_.tails.size(); ++zone)
       if (plan_.chosen_in_zone[zone] != 0)
         zones.push_back(zone);
-    }
     std::atomic<std::size_t> next{0};
     std::mutex mutex; // guards what the threads bring together
     Status failed;

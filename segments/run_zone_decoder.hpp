@@ -9,7 +9,9 @@
 #include <weir/limits.hpp>
 #include <weir/result.hpp>
 
+#include "engine/io/slab_pool.hpp"
 #include "segments/block_source.hpp"
+#include "segments/bytes.hpp"
 #include "segments/footer.hpp"
 #include "segments/zone_tail.hpp"
 
@@ -21,6 +23,7 @@
 #include <new>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weir::segments {
@@ -32,17 +35,13 @@ struct RunPlan {
   std::vector<std::shared_ptr<const ZoneTail>> tails; ///< By zone; null: not looked at.
   std::vector<std::uint32_t> place_of_row;            ///< By row of the segment: its place in the run.
   std::vector<std::uint32_t> chosen_in_zone;
-  std::vector<std::size_t> first_in_zone; ///< Of the run's rows, which lie in the order of the file.
-  std::byte* rows = nullptr;              ///< Memory for the run's EventViews.
-  std::vector<std::uint32_t> order;       ///< By place: the row.
+  std::vector<const EventView*> events; ///< By place.
+  std::vector<Position> positions;      ///< By place.
+  bool large = false;                   ///< Blocks go past the cache: there are many, and nobody else wants them.
 
   /// By row of the zone.
   [[nodiscard]] std::span<const std::uint32_t> places(std::size_t zone) const noexcept {
     return std::span(place_of_row).subspan(footer->zones[zone].first_row, footer->zones[zone].rows);
-  }
-  /// Rows of the run from `first` on, once they are there.
-  [[nodiscard]] EventView* at(std::size_t first) const noexcept {
-    return std::launder(reinterpret_cast<EventView*>(rows + first * sizeof(EventView)));
   }
 };
 
@@ -59,7 +58,7 @@ class RunZoneDecoder {
 public:
   /// Both outlive the decoder.
   RunZoneDecoder(const BlockSource& source, RunPlan& plan)
-      : source_(source), plan_(plan), texts_(std::make_shared<Texts>()) {}
+      : source_(source), plan_(plan), memory_(std::make_shared<Memory>(plan.large ? &source.slabs() : nullptr)) {}
 
   /// Precondition: the plan has the zone's tail, with its numeric columns.
   Status read(std::size_t zone);
@@ -67,46 +66,61 @@ public:
   std::uint64_t give(std::vector<std::shared_ptr<const void>>& owners);
 
 private:
-  /// Texts side by side, for those whose block is not worth keeping.
-  class Texts {
+  /// What the run is going to hold: events and texts side by side.
+  class Memory {
   public:
+    explicit Memory(io::SlabPool* slabs) : slabs_(slabs) {} // null: little is wanted
+    std::span<std::byte> room(std::size_t size, std::size_t alignment = 1) {
+      void* at = at_;
+      if (std::align(alignment, size, at, left_) == nullptr)
+        at = grow(size);
+      at_ = static_cast<std::byte*>(at) + size;
+      left_ -= size;
+      return {static_cast<std::byte*>(at), size};
+    }
     std::string_view keep(std::string_view text) {
-      if (text.size() > left_) {
-        left_ = std::max(text.size(), chunk_bytes);
-        chunks_.push_back(std::make_unique_for_overwrite<char[]>(left_));
-        at_ = chunks_.back().get();
-        bytes_ += left_;
-      }
-      std::copy(text.begin(), text.end(), at_);
-      const std::string_view kept(at_, text.size());
-      at_ += text.size();
-      left_ -= text.size();
-      return kept;
+      const std::span<std::byte> kept = room(text.size());
+      std::copy(text.begin(), text.end(), reinterpret_cast<char*>(kept.data()));
+      return as_text(kept);
     }
     [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
 
   private:
-    static constexpr std::size_t chunk_bytes = 64 * KiB;
-    std::vector<std::unique_ptr<char[]>> chunks_;
-    char* at_ = nullptr;
+    void* grow(std::size_t size);
+
+    io::SlabPool* slabs_;
+    std::vector<std::shared_ptr<char[]>> chunks_;
+    std::byte* at_ = nullptr;
     std::size_t left_ = 0;
     std::uint64_t bytes_ = 0;
+  };
+  /// A block of strings, some of whose rows are wanted.
+  struct Strings {
+    BlockRef ref;
+    std::size_t column = 0;
+    std::uint32_t first_row = 0, row_end = 0;
+    std::uint64_t bytes = 0, wanted_bytes = 0; ///< As the lengths of the rows say.
+    /// Most of it is wanted: its text as it is becomes the run's.
+    [[nodiscard]] bool keep() const noexcept { return wanted_bytes >= bytes / 4 * 3; }
   };
 
   Status read_contexts(std::size_t zone);
   Status read_strings(const ZoneTail& columns, std::span<const std::uint32_t> wanted);
-  Status slice(std::size_t column, std::uint32_t first, std::uint32_t end, std::uint64_t offset, BlockPtr block);
+  void find_strings(const ZoneTail& columns, std::span<const std::uint32_t> wanted);
+  Status read_some(std::span<const Strings> strings);
+  Status read_some_cached(std::span<const Strings> strings);
+  void slice(const Strings& strings, std::string_view text, bool keep);
 
   const BlockSource& source_;
   RunPlan& plan_;
-  std::shared_ptr<Texts> texts_;
-  std::vector<BlockPtr> kept_;
-  std::uint64_t kept_bytes_ = 0;
+  std::shared_ptr<Memory> memory_;
+  std::vector<std::byte> frames_, scratch_;
 
   // Of the zone that is read:
   std::vector<std::uint64_t> positions_, recorded_, timestamps_, types_;
   std::array<std::vector<std::uint64_t>, run_string_kinds.size()> string_lengths_;
-  std::vector<std::uint32_t> event_of_row_;
+  std::vector<EventView*> event_of_row_; ///< Null: not wanted.
+  std::vector<Strings> strings_;         ///< By offset.
 };
 
 } // namespace weir::segments

@@ -102,7 +102,8 @@ bool filter_excludes(const BlockSource& source, const FilterShape& shape, BlockK
 SegmentFileReader::SegmentFileReader(const SegmentMeta& meta, std::unique_ptr<io::File> file, std::string path,
                                      std::uint64_t identity, BlockCache& cache)
     : meta_(meta), file_(std::move(file)),
-      source_(*file_, std::move(path), identity, meta.footer_checksum, meta.file_bytes, cache) {
+      source_(*file_, std::move(path), identity, meta.footer_checksum, meta.file_bytes, cache),
+      hints_(meta.event_count) {
 }
 
 Result<const SegmentFileReader::FooterPtr*> SegmentFileReader::footer() const {
@@ -148,79 +149,27 @@ bool SegmentFileReader::excludes_event_id(std::string_view context_id, std::stri
 }
 
 Status SegmentFileReader::find_event_ids(std::string_view context_id, std::span<const std::string_view> event_ids,
-                                         std::span<Sequence> sequences) const {
+                                         std::span<FoundId> found) const {
   auto footer = this->footer();
   if (!footer)
     return std::move(footer).error();
-  WantedIds wanted;
+  EventIdSearch search(source_, ***footer, event_ids, found);
   for (std::size_t i = 0; i < event_ids.size(); ++i) {
-    if (sequences[i] != 0)
+    if (found[i].sequence != 0)
       continue;
     const auto maybe = filter_may_hold(source_, (**footer)->event_id_filter, BlockKind::event_id_filter,
                                        event_id_filter_hash(context_id, event_ids[i], source_.identity()));
     if (!maybe)
       return maybe.error();
     if (*maybe)
-      wanted.emplace(event_ids[i], &sequences[i]);
+      search.want(i);
   }
-  if (wanted.empty())
+  if (!search.wants_any())
     return {};
   const auto context = find_context(***footer, context_id);
   if (!context)
     return context.error();
-  return *context ? find_in_rows(***footer, **context, wanted) : Status{};
-}
-
-/// A whole batch that is stored again comes in the order of the first time: so behind what was found last, and then
-/// from the last row back, since whatever else is asked for is mostly a retry of something recent.
-Status SegmentFileReader::find_in_rows(const Footer& footer, const ContextRange& rows, WantedIds& wanted) const {
-  constexpr std::uint64_t rows_at_once = 512;
-  const std::uint64_t rows_end = rows.first_row + rows.rows;
-  std::atomic<std::uint64_t>& hint = found_behind_[rows.first_row % found_behind_.size()];
-  for (std::uint64_t begin = hint.load(std::memory_order_relaxed); begin > rows.first_row && begin < rows_end;) {
-    const std::uint64_t zone_end = (begin / footer.zone_rows + 1) * footer.zone_rows;
-    const std::uint64_t end = std::min({rows_end, zone_end, begin + rows_at_once});
-    const std::size_t before = wanted.size();
-    WEIR_TRY(find_in_run(footer, rows, begin, end, wanted));
-    if (wanted.empty())
-      return {};
-    if (wanted.size() == before)
-      break;
-    begin = end;
-  }
-  for (std::uint64_t end = rows_end; end != rows.first_row && !wanted.empty();) {
-    const std::uint64_t zone_begin = (end - 1) / footer.zone_rows * footer.zone_rows;
-    const std::uint64_t begin = std::max({rows.first_row, zone_begin, end - std::min(end, rows_at_once)});
-    WEIR_TRY(find_in_run(footer, rows, begin, end, wanted));
-    end = begin;
-  }
-  return {};
-}
-
-/// Looks at the rows from `begin` to below `end`, of one zone.
-Status SegmentFileReader::find_in_run(const Footer& footer, const ContextRange& rows, std::uint64_t begin,
-                                      std::uint64_t end, WantedIds& wanted) const {
-  const std::uint64_t zone = begin / footer.zone_rows;
-  auto slice = ZoneSlice::open(source_, footer, static_cast<std::size_t>(zone), true);
-  if (!slice)
-    return std::move(slice).error();
-  const auto count = static_cast<std::uint32_t>(end - begin);
-  WEIR_TRY(slice->read_numbers(static_cast<std::uint32_t>(begin - zone * footer.zone_rows), count, column_event_id));
-  WEIR_TRY(slice->read_strings(0, count, column_event_id));
-  std::uint64_t behind = 0;
-  for (std::uint64_t row = end; row != begin && !wanted.empty(); --row) {
-    EventView event;
-    slice->fill(static_cast<std::size_t>(row - 1 - begin), event);
-    const auto found = event.event_id.empty() ? wanted.end() : wanted.find(event.event_id);
-    if (found == wanted.end())
-      continue;
-    *found->second = rows.first_sequence + (row - 1 - rows.first_row);
-    wanted.erase(found);
-    behind = std::max(behind, row);
-  }
-  if (behind != 0)
-    found_behind_[rows.first_row % found_behind_.size()].store(behind, std::memory_order_relaxed);
-  return {};
+  return *context ? search.run(**context, hints_) : Status{};
 }
 
 Result<std::optional<ContextRange>> SegmentFileReader::find_context(std::string_view context_id) const {

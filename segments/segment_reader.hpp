@@ -11,15 +11,14 @@
 #include "engine/io/file_system.hpp"
 #include "segments/block_cache.hpp"
 #include "segments/block_source.hpp"
+#include "segments/event_id_search.hpp"
 #include "segments/footer.hpp"
 
-#include <array>
 #include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 namespace weir::segments {
 
@@ -40,7 +39,7 @@ public:
   Result<std::span<const ZoneMeta>> zones() const override;
   Result<std::shared_ptr<const ZoneRows>> read_zone(std::size_t zone, ColumnSet columns) const override;
   Status find_event_ids(std::string_view context_id, std::span<const std::string_view> event_ids,
-                        std::span<Sequence> sequences) const override;
+                        std::span<FoundId> found) const override;
   Result<bool> has_marks() const override;
   Result<std::optional<ContextMark>> find_mark(std::string_view context_id) const override;
   [[nodiscard]] bool excludes_event_id(std::string_view context_id, std::string_view event_id) const override;
@@ -54,10 +53,6 @@ private:
   Result<const FooterPtr*> footer() const;
   Result<std::optional<ContextRange>> find_context(const Footer& footer, std::string_view context_id) const;
   Result<bool> may_hold_context(const Footer& footer, std::string_view context_id) const;
-  using WantedIds = std::unordered_map<std::string_view, Sequence*>; ///< Where each is to be written.
-  Status find_in_rows(const Footer& footer, const ContextRange& rows, WantedIds& wanted) const;
-  Status find_in_run(const Footer& footer, const ContextRange& rows, std::uint64_t begin, std::uint64_t end,
-                     WantedIds& wanted) const;
 
   SegmentMeta meta_;
   std::unique_ptr<io::File> file_;
@@ -65,8 +60,7 @@ private:
   mutable std::mutex footer_mutex_;
   mutable FooterPtr footer_;                      ///< Set once, under footer_mutex_.
   mutable std::atomic<bool> footer_read_ = false; ///< footer_ is set and stays as it is.
-  /// The row behind the one where an event id was found last, by the context's first row; where to look first, no more.
-  mutable std::array<std::atomic<std::uint64_t>, 64> found_behind_{};
+  mutable EventIdHints hints_;
 };
 
 /// Reads header and footer from the disk and compares them with `meta`. Errors: `corruption`, `incompatible` for a

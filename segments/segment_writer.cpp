@@ -118,8 +118,9 @@ void SegmentWriter::flush_index_block() {
   index_blocks_.push_back(std::move(block));
 }
 
-void SegmentWriter::write_filter(FilterShape& shape, BlockKind kind, std::vector<std::uint64_t>& hashes) {
-  const BuiltFilter filter = build_filter(hashes, filter_bits_per_key_);
+void SegmentWriter::write_filter(FilterShape& shape, BlockKind kind, std::vector<std::uint64_t>& hashes,
+                                 std::uint32_t bits_per_key) {
+  const BuiltFilter filter = build_filter(hashes, bits_per_key);
   hashes = {};
   shape = filter.shape;
   shape.offset = shape.lines == 0 ? 0 : out_.offset();
@@ -220,8 +221,10 @@ Result<SegmentMeta> SegmentWriter::finish() {
   finish_context();
   finish_bounds();
   write_pending();
-  write_filter(footer_.context_filter, BlockKind::context_filter, context_hashes_);
-  write_filter(footer_.event_id_filter, BlockKind::event_id_filter, event_id_hashes_);
+  write_filter(footer_.context_filter, BlockKind::context_filter, context_hashes_, filter_bits_per_key_);
+  // A false hit among contexts costs a look into an index. One among ids sends a call that is new through a look-up,
+  // and its sender's later calls wait for it.
+  write_filter(footer_.event_id_filter, BlockKind::event_id_filter, event_id_hashes_, 2 * filter_bits_per_key_);
   WEIR_TRY(write_order());
   if (!out_.dictionary().empty())
     footer_.dictionary_block = out_.append(BlockKind::dictionary, out_.dictionary());

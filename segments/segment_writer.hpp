@@ -56,7 +56,7 @@ private:
   void finish_zone();
   void finish_context();
   void flush_index_block();
-  void write_filter(FilterShape& shape, BlockKind kind, std::vector<std::uint64_t>& hashes);
+  void write_filter(FilterShape& shape, BlockKind kind, std::vector<std::uint64_t>& hashes, std::uint32_t bits_per_key);
   void flush_mark_block();
   void write_pending();
   void finish_bounds();

@@ -205,6 +205,8 @@ Status QueueCursor::take_from(std::size_t number, Position limit, Reading& readi
   EventBatch& events = reading.batch.events;
   const bool all = filter_.passes_all();
   const void* pinned = nullptr;
+  if (all)
+    events.reserve(std::min<std::size_t>(shard.count_at_hand(), options_.batch_events_max - events.size()));
   while (const EventView* event = heads_[number]) {
     if (options_.backward ? event->position < limit : event->position >= limit)
       return {};
@@ -252,10 +254,13 @@ Status QueueCursor::take_from(std::size_t number, Position limit, Reading& readi
       reading.full = true;
       return {};
     }
-    auto head = shard.peek(reading.next);
-    if (!head)
-      return std::move(head).error();
-    heads_[number] = *head;
+    heads_[number] = shard.at_hand();
+    if (heads_[number] == nullptr) {
+      auto head = shard.peek(reading.next);
+      if (!head)
+        return std::move(head).error();
+      heads_[number] = *head;
+    }
     if (events.size() >= options_.batch_events_max || ++reading.scanned >= scan_events_max) {
       reading.full = true;
       return {};

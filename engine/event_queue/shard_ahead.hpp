@@ -27,6 +27,10 @@ public:
   /// The next event at `from` or above it (backward: below it), or null. Precondition: `from` never turns back, but for
   /// a forget(). Errors: `corruption`, `io_error`.
   Result<const EventView*> peek(Position from);
+  /// As peek(), of what needs no looking for: null if there is nothing of that.
+  [[nodiscard]] const EventView* at_hand() const noexcept { return left_ == 0 ? nullptr : next(); }
+  /// How many events need no looking for.
+  [[nodiscard]] std::size_t count_at_hand() const noexcept { return left_; }
   /// Behind the event that was peeked at.
   void pop() noexcept {
     --left_;
@@ -41,7 +45,7 @@ public:
   void forget();
 
 private:
-  static constexpr std::size_t prefetch_ahead = 6;
+  static constexpr std::size_t prefetch_ahead = 8;
 
   Status read_segment(const SegmentReader& segment, Position from);
   void read_memtable(const MemtableView& memtable, std::uint64_t first, std::uint64_t count);

@@ -1,3 +1,4 @@
+#include "engine/content_hash.hpp"
 #include "segments/segment_reader.hpp"
 #include "tests/segments/segment_fixture.hpp"
 #include "tests/support/why.hpp"
@@ -17,10 +18,10 @@ using namespace test;
 using weir::test::why;
 
 Sequence find(const SegmentReader& reader, const std::string& context, std::string_view id) {
-  Sequence sequence = 0;
-  const Status found = reader.find_event_ids(context, {&id, 1}, {&sequence, 1});
+  FoundId event;
+  const Status found = reader.find_event_ids(context, {&id, 1}, {&event, 1});
   REQUIRE_MESSAGE(found.ok(), why(found));
-  return sequence;
+  return event.sequence;
 }
 
 } // namespace
@@ -60,12 +61,19 @@ TEST_CASE("segment: many ids of a context are found in one go, and what was foun
   for (const Row& row : rows)
     names.push_back("id-" + std::to_string(row.sequence));
   const std::vector<std::string_view> ids(names.begin(), names.end());
-  std::vector<Sequence> sequences(ids.size(), 0);
-  sequences[0] = 77;
-  REQUIRE(reader->find_event_ids(rows[0].context_id, ids, sequences).ok());
-  CHECK(sequences[0] == 77);
-  for (std::size_t i = 1; i < rows.size(); ++i)
-    REQUIRE(sequences[i] == (i % 3 == 0 ? rows[i].sequence : 0));
+  std::vector<FoundId> found(ids.size());
+  found[0].sequence = 77;
+  REQUIRE(reader->find_event_ids(rows[0].context_id, ids, found).ok());
+  CHECK(found[0].sequence == 77);
+  std::string scratch;
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    REQUIRE(found[i].sequence == (i % 3 == 0 ? rows[i].sequence : 0));
+    if (i % 3 != 0)
+      continue;
+    REQUIRE(found[i].position == rows[i].position);
+    REQUIRE(found[i].timestamp == rows[i].timestamp);
+    REQUIRE(found[i].content == content_hash(rows[i].view(), scratch));
+  }
 }
 
 TEST_CASE("segment: ids asked for in the order they were stored are not searched for from the end each time") {
@@ -83,9 +91,10 @@ TEST_CASE("segment: ids asked for in the order they were stored are not searched
     CHECK(find(*reader, row.context_id, row.event_id) == row.sequence);
     return reads() - before;
   };
-  const std::uint64_t first = reads_for(rows[0]);
+  const std::uint64_t searched_for = reads_for(rows[rows.size() / 4]);
+  reads_for(rows[0]);
   for (std::size_t i = 1; i < rows.size(); ++i)
-    REQUIRE(reads_for(rows[i]) < first / 2);
+    REQUIRE(reads_for(rows[i]) < searched_for / 2);
   for (std::size_t i = rows.size(); i-- != 0;) // in any other order they are found all the same
     reads_for(rows[(i * 7) % rows.size()]);
 }
@@ -130,9 +139,9 @@ TEST_CASE("segment: an id that cannot be looked up is an error, never a new one"
                ? std::optional(fail(Errc::io_error, "made to fail", std::string(call.path)))
                : std::nullopt;
   });
-  Sequence sequence = 0;
+  FoundId found;
   const std::string_view id = "x";
-  CHECK(reader->find_event_ids(rows[0].context_id, {&id, 1}, {&sequence, 1}).code() == Errc::io_error);
+  CHECK(reader->find_event_ids(rows[0].context_id, {&id, 1}, {&found, 1}).code() == Errc::io_error);
   CHECK_FALSE(reader->excludes_event_id(rows[0].context_id, id));
 }
 

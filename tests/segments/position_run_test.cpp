@@ -143,6 +143,27 @@ TEST_CASE("position run: threads that help give the same, and an error of one of
   CHECK(directory.open(meta)->read_positions({}, {SIZE_MAX, 1u << 30}, help).code() == Errc::corruption);
 }
 
+TEST_CASE("position run: large parts of a segment, cut inside blocks, outlive their reader") {
+  std::mt19937_64 random(12);
+  const Rows rows = random_rows(random, {.contexts = 300, .events_per_context_max = 300, .payload_bytes_max = 80});
+  REQUIRE(rows.size() > 36'000);
+  const Rows all = by_position(rows, {});
+  SegmentDirectory directory;
+  const SegmentMeta meta = directory.write(rows);
+  for (const std::size_t cut : {std::size_t{16'400}, all.size() / 2, all.size() - 16'400}) {
+    const Position at = all[cut].position;
+    const auto before = directory.open(meta)->read_positions({0, at, false}, {SIZE_MAX, 1u << 30});
+    const auto behind = directory.open(meta)->read_positions({at, UINT64_MAX, true}, {SIZE_MAX, 1u << 30});
+    REQUIRE(before.ok());
+    REQUIRE(behind.ok());
+    Rows seen = rows_of(**before);
+    CHECK(seen.size() == cut);
+    const Rows rest = rows_of(**behind);
+    seen.insert(seen.end(), rest.begin(), rest.end());
+    CHECK(seen == all);
+  }
+}
+
 TEST_CASE("position run: a segment of one event has no permutation") {
   Row row;
   row.context_id = "only";

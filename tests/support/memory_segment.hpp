@@ -55,11 +55,11 @@ struct OwnedEvent {
     bytes += sizeof(EventView) + events[count++].payload.size();
   events.resize(count);
   auto rows = std::make_shared<const std::vector<EventView>>(std::move(events));
-  std::vector<std::uint32_t> order(count);
-  std::iota(order.begin(), order.end(), 0u);
+  std::vector<const EventView*> order(count);
+  std::transform(rows->begin(), rows->end(), order.begin(), [](const EventView& event) { return &event; });
   if (range.backward)
     std::reverse(order.begin(), order.end());
-  return std::make_shared<const PositionRun>(*rows, std::move(order),
+  return std::make_shared<const PositionRun>(std::move(order),
                                              std::vector<std::shared_ptr<const void>>{rows, std::move(owner)}, bytes);
 }
 
@@ -114,7 +114,7 @@ public:
     return false;
   }
   Status find_event_ids(std::string_view context_id, std::span<const std::string_view> event_ids,
-                        std::span<Sequence> sequences) const override {
+                        std::span<FoundId> ids) const override {
     if (fail_with)
       return *fail_with;
     const auto found = rows_->find(context_id);
@@ -122,8 +122,8 @@ public:
       return {};
     for (std::size_t i = 0; i < event_ids.size(); ++i)
       for (const OwnedEvent& event : found->second)
-        if (sequences[i] == 0 && event.event_id == event_ids[i])
-          sequences[i] = event.sequence;
+        if (ids[i].sequence == 0 && event.event_id == event_ids[i])
+          ids[i].sequence = event.sequence;
     return {};
   }
   [[nodiscard]] bool excludes_event_id(std::string_view context_id, std::string_view event_id) const override {

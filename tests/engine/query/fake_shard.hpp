@@ -38,7 +38,7 @@ public:
   Result<std::optional<ContextRange>> find_context(std::string_view context_id) const override;
   Result<bool> read_context(std::string_view context_id, const SequenceRange& range, const ReadBounds& bounds,
                             EventBatch& out) const override;
-  Status find_event_ids(std::string_view, std::span<const std::string_view>, std::span<Sequence>) const override {
+  Status find_event_ids(std::string_view, std::span<const std::string_view>, std::span<FoundId>) const override {
     return fail(Errc::unsupported, "no event ids here");
   }
   [[nodiscard]] bool excludes_event_id(std::string_view, std::string_view) const override { return false; }
