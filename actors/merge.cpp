@@ -74,6 +74,24 @@ MarkLookup durable_marks(const SegmentList& segments) {
   };
 }
 
+namespace {
+
+/// See RemovedEvents::older_rows. What cannot be read may hold rows.
+std::function<bool(std::string_view)> rows_before(const SegmentList& segments, Position position) {
+  SegmentList older;
+  for (const auto& segment : segments)
+    if (segment->meta().position_max < position)
+      older.push_back(segment);
+  return [older = std::move(older)](std::string_view context_id) {
+    return std::any_of(older.begin(), older.end(), [&](const auto& segment) {
+      const auto rows = segment->find_context(context_id);
+      return !rows || *rows;
+    });
+  };
+}
+
+} // namespace
+
 bool wants_merge(const EngineParts& parts, const ShardParts& shard) {
   return shard.table && (shard.reclaim_due.load() || shard.reclaiming.load() ||
                          plan_for(parts, *shard.table->view().segments, CompactionPolicy::fan_in_quiet));
@@ -132,8 +150,10 @@ Status Merge::try_write() {
     return weir::fail(Errc::disk_full,
                       format("{} bytes are free, {} and the reserve are needed", parts_.guard->free_bytes(), bytes));
   kill_point("merge.begin");
-  const auto merged = parts_.segments->merge(
-      metas_, shard_.next_segment++, [this] { return may_go_on(); }, durable_marks(*shard_.table->segments()));
+  const auto segments = shard_.table->segments();
+  const auto merged =
+      parts_.segments->merge(metas_, shard_.next_segment++, [this] { return may_go_on(); },
+                             {durable_marks(*segments), rows_before(*segments, metas_.front().position_min)});
   if (!merged)
     return merged.error();
   written_ = merged->meta;

@@ -213,6 +213,14 @@ using MayGoOn = std::function<Status()>;
 /// Tells a merge what is removed of a context; nothing: no event is. What it says must be durable: in live segments.
 using MarkLookup = std::function<std::optional<ContextMark>(std::string_view context_id)>;
 
+/// What a merge is told of removed events.
+struct RemovedEvents {
+  MarkLookup mark{}; ///< Empty: none are.
+  /// Whether segments older than the inputs may hold rows of the context; empty: none do. Rows of a context follow each
+  /// other without a hole in every segment, so nothing may be left out behind rows that a later merge may bring along.
+  std::function<bool(std::string_view context_id)> older_rows{};
+};
+
 /// What a merge left out.
 struct Dropped {
   std::uint64_t events = 0;
@@ -244,7 +252,7 @@ public:
   /// what the inputs hold. Removed events are left out, or become stubs (engine/stub.hpp) where their ids may be asked
   /// for; then the new segment holds the marks that say so. Gives up soon after `may_go_on` says no, with what it says.
   virtual Result<MergedSegment> merge(std::span<const SegmentMeta> inputs, std::uint64_t number,
-                                      const MayGoOn& may_go_on, const MarkLookup& removed) = 0;
+                                      const MayGoOn& may_go_on, const RemovedEvents& removed) = 0;
   /// How much of a segment is removed, by what `removed` says. Reads its context index; gives up as merge() does.
   virtual Result<Reclaimable> reclaimable(const SegmentMeta& /*segment*/, const MayGoOn& /*may_go_on*/,
                                           const MarkLookup& /*removed*/) {

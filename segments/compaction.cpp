@@ -52,7 +52,7 @@ Status Looks::before(const EventView& event) {
 }
 
 MergedEvents::MergedEvents(std::vector<std::unique_ptr<SegmentWalk>> inputs, const MayGoOn& may_go_on,
-                           MarkLookup removed)
+                           RemovedEvents removed)
     : all_(std::move(inputs)), looks_(may_go_on), removed_(std::move(removed)) {
   for (const auto& input : all_) {
     inputs_.push_back(input.get());
@@ -90,8 +90,8 @@ bool MergedEvents::choose_context() {
     if (input->context_id() == context_id)
       holders_.push_back(input);
   sum_.enter_context(context_id);
-  mark_ = removed_ ? removed_(context_id) : std::nullopt;
-  kept_ = false;
+  mark_ = removed_.mark ? removed_.mark(context_id) : std::nullopt;
+  kept_ = mark_ && !mark_->closed && removed_.older_rows && removed_.older_rows(context_id);
   return true;
 }
 

@@ -71,8 +71,8 @@ private:
 class MergedEvents final : public SortedEvents {
 public:
   /// `inputs` are neighbours, oldest first, before their first context. `may_go_on` is asked now and then, `removed`
-  /// (it may be empty: then nothing is left out) once for each context.
-  MergedEvents(std::vector<std::unique_ptr<SegmentWalk>> inputs, const MayGoOn& may_go_on, MarkLookup removed = {});
+  /// once for each context.
+  MergedEvents(std::vector<std::unique_ptr<SegmentWalk>> inputs, const MayGoOn& may_go_on, RemovedEvents removed = {});
 
   bool next(EventView& event) override;
   /// The inputs' marks and those by which events were left out, those of one context joined.
@@ -109,9 +109,9 @@ private:
   std::string marked_;       ///< The context whose mark was handed out last.
   MarkSum mark_sum_;
 
-  MarkLookup removed_;
+  RemovedEvents removed_;
   std::optional<ContextMark> mark_; ///< Of the current context.
-  bool kept_ = false;               ///< An event of it was handed out, or a stub.
+  bool kept_ = false;               ///< An event of it was handed out, or a stub, or is in an older segment.
   std::array<char, stub_bytes> stub_{};
   std::string scratch_;
   Dropped dropped_;

@@ -192,7 +192,7 @@ MarkLookup within(std::span<const SegmentMeta> inputs, const MarkLookup& removed
 } // namespace
 
 Result<MergedSegment> SegmentFiles::merge(std::span<const SegmentMeta> inputs, std::uint64_t number,
-                                          const MayGoOn& may_go_on, const MarkLookup& removed) {
+                                          const MayGoOn& may_go_on, const RemovedEvents& removed) {
   std::vector<std::unique_ptr<SegmentWalk>> walks;
   std::uint64_t event_count = 0;
   for (const SegmentMeta& input : inputs) {
@@ -206,7 +206,7 @@ Result<MergedSegment> SegmentFiles::merge(std::span<const SegmentMeta> inputs, s
     walks.push_back(*std::move(one));
     event_count += input.event_count;
   }
-  MergedEvents events(std::move(walks), may_go_on, within(inputs, removed));
+  MergedEvents events(std::move(walks), may_go_on, {within(inputs, removed.mark), removed.older_rows});
   auto merged = write_checked(
       inputs.front().shard, number, events, inputs, [&](const std::string& path, const SegmentMeta& meta) -> Status {
         auto written = walk(path, meta);

@@ -46,7 +46,7 @@ public:
   /// Errors: as SegmentStore; `corruption` for damaged inputs, or if the new file does not hold what the inputs do;
   /// `too_large` if no segment could.
   Result<MergedSegment> merge(std::span<const SegmentMeta> inputs, std::uint64_t number, const MayGoOn& may_go_on,
-                              const MarkLookup& removed) override;
+                              const RemovedEvents& removed) override;
   Result<Reclaimable> reclaimable(const SegmentMeta& segment, const MayGoOn& may_go_on,
                                   const MarkLookup& removed) override;
   Status remove(const SegmentMeta& meta) override;

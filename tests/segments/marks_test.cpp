@@ -306,7 +306,7 @@ TEST_CASE("merge: removed events are left out, or stubs where somebody may ask f
       }
     if (inputs.empty() || (expected.empty() && dropped == 0))
       continue;
-    const auto merged = directory.files.merge(inputs, 10, go_on, removed);
+    const auto merged = directory.files.merge(inputs, 10, go_on, {removed});
     REQUIRE_MESSAGE(merged.ok(), to_string(merged.error()));
     CHECK(merged->dropped.events == dropped);
     CHECK(merged->dropped.payload_bytes == 2 * (dropped + stubs));
@@ -323,7 +323,7 @@ TEST_CASE("merge: removed events are left out, or stubs where somebody may ask f
     CHECK(left->events == 0);
     CHECK(left->of == expected.size() - stubs);
     CHECK(left->stubs == stubs);
-    const auto again = directory.files.merge(std::span(&merged->meta, 1), 11, go_on, removed);
+    const auto again = directory.files.merge(std::span(&merged->meta, 1), 11, go_on, {removed});
     REQUIRE_MESSAGE(again.ok(), to_string(again.error()));
     CHECK(again->dropped.events == 0);
     CHECK(again->dropped.payload_bytes == 0);
@@ -372,4 +372,37 @@ TEST_CASE("stubs: one that no mark explains is found by verify, and so is a coun
   CHECK(verified(row, {{"order-1", less}}).code() == Errc::corruption);
   row.metadata = "{}";
   CHECK(verified(row, {{"order-1", mark}}).code() == Errc::corruption);
+}
+
+TEST_CASE("merge: removed events behind rows of an older segment become stubs, so that no hole is left in a context") {
+  SegmentDirectory directory;
+  const auto part = [&](std::uint64_t number, Sequence first, Sequence last, bool ids) {
+    Rows rows;
+    for (Sequence sequence = first; sequence <= last; ++sequence)
+      rows.push_back({.context_id = "c",
+                      .sequence = sequence,
+                      .position = sequence,
+                      .event_type = "t",
+                      .event_id = ids ? "id-" + std::to_string(sequence) : "",
+                      .payload = "{}"});
+    return write(directory, rows, {}, number);
+  };
+  const SegmentMeta with_ids = part(1, 1, 3, true), without = part(2, 4, 6, false), live = part(3, 7, 8, false);
+  const MarkLookup mark = [](std::string_view) { return std::optional(ContextMark{7, 8, false, 9, {}}); };
+  const auto older = [&](std::string_view context_id) {
+    return directory.open(with_ids)->find_context(context_id)->has_value();
+  };
+  const SegmentMeta newer[] = {without, live};
+  const auto alone = directory.files.merge(newer, 4, go_on, {mark, older});
+  REQUIRE_MESSAGE(alone.ok(), why(alone));
+  CHECK(alone->dropped.events == 0);
+  CHECK(alone->dropped.payload_bytes == 3 * 2);
+  CHECK(alone->meta.event_count == 5);
+  const SegmentMeta all[] = {with_ids, alone->meta};
+  const auto together = directory.files.merge(all, 5, go_on, {mark});
+  REQUIRE_MESSAGE(together.ok(), why(together));
+  CHECK(together->meta.event_count == 8);
+  const auto at_front = directory.files.merge(newer, 6, go_on, {mark});
+  REQUIRE_MESSAGE(at_front.ok(), why(at_front));
+  CHECK(at_front->dropped.events == 3);
 }
