@@ -23,6 +23,8 @@ using std::chrono::hours;
 
 namespace {
 
+/// Small logs: crash images are copies of the disk.
+const EngineOptions two_shards{.shards = 2, .wal_file_bytes = 64u << 10};
 const Timestamp beginning{std::chrono::seconds(1'700'000'000)};
 
 /// An engine on a simulated disk whose clock a test turns.
@@ -37,7 +39,7 @@ struct Kept {
     engine.reset();
     auto owned = std::make_unique<io::ManualClock>(now);
     clock = owned.get();
-    auto opened = disk.open({.shards = 2}, std::move(owned));
+    auto opened = disk.open(two_shards, std::move(owned));
     REQUIRE_MESSAGE(opened.ok(), why(opened));
     engine = *std::move(opened);
   }
@@ -202,7 +204,7 @@ TEST_CASE("engine retention: after a crash at any call of a run the next one fin
   kept.engine.reset();
   std::uint64_t resumed = 0, anew = 0;
   for (SimulatedDisk& image : crashed) {
-    auto engine = image.open({.shards = 2}, std::make_unique<io::ManualClock>(kept.now + hours(2)));
+    auto engine = image.open(two_shards, std::make_unique<io::ManualClock>(kept.now + hours(2)));
     REQUIRE_MESSAGE(engine.ok(), why(engine));
     const auto report = engine->apply_retention();
     REQUIRE_MESSAGE(report.ok(), why(report));
