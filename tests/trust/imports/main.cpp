@@ -1,5 +1,5 @@
-// Stage "imports": events with ids are imported, and then again and again: through memory, segments, merges and
-// restarts nothing is stored a second time, and each call gets the receipt of the first time.
+// Stage "imports": events with ids are imported, and then again and again: through memory, segments, merges,
+// restarts and retention nothing is stored a second time, and each call gets the receipt of the first time.
 //
 //   weir_trust_imports --full     1 M events
 //
@@ -71,11 +71,13 @@ public:
     import("again", true);
     check(engine_->flush(), "flush");
     import("after_flush", true);
-    merge();
+    merge("");
     import("after_merges", true);
     check(engine_->close(), "close");
     open();
     import("after_restart", true);
+    retain();
+    import("after_retention", true);
     refuse_others();
     judge_memory();
     check(engine_->close(), "close");
@@ -144,11 +146,9 @@ private:
     for (std::ptrdiff_t i = 0; i < in_flight; ++i)
       room.acquire();
     calls_ += first_.size();
-    std::uint64_t stored = 0;
-    for (std::uint64_t call = 0; !known && call < first_.size(); ++call)
-      stored += events_of(call);
-    if (const std::uint64_t now = count(); now != before + stored)
-      wrong(format("{}: there are {} events where there should be {}", when, now, before + stored));
+    const std::uint64_t expected = before + (known ? 0 : stored());
+    if (const std::uint64_t now = count(); now != expected)
+      wrong(format("{}: there are {} events where there should be {}", when, now, expected));
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began).count();
     more_.emplace_back(std::string(when) + "_ms", static_cast<std::uint64_t>(ms));
     more_.emplace_back(std::string(when) + "_resident_mib", memory_bytes() / MiB);
@@ -175,7 +175,7 @@ private:
   }
 
   /// Until the background has nothing left to do.
-  void merge() {
+  void merge(const std::string& prefix) {
     while (true) {
       const EngineStats stats = engine_->stats();
       if (stats.compactions_pending == 0 && stats.compactions_running == 0)
@@ -188,9 +188,30 @@ private:
       segments += shard.segments;
       bytes += shard.segment_bytes;
     }
-    more_.emplace_back("merges", merges);
-    more_.emplace_back("segments", segments);
-    more_.emplace_back("segment_mib", bytes / MiB);
+    more_.emplace_back(prefix + "merges", merges);
+    more_.emplace_back(prefix + "segments", segments);
+    more_.emplace_back(prefix + "segment_mib", bytes / MiB);
+  }
+
+  /// Removes most of what there is, and has its space given back: ids stay taken.
+  void retain() {
+    check(engine_->set_retention({{.count = events_of_context / 10}}), "set_retention");
+    const auto retained = engine_->apply_retention();
+    if (!retained)
+      return wrong("apply_retention: " + to_string(retained.error()));
+    const std::uint64_t left = count();
+    if (retained->events == 0 || left + retained->events != stored())
+      wrong(format("retention removed {} events of {} and left {}", retained->events, stored(), left));
+    check(engine_->flush(), "flush");
+    merge("retained_");
+    more_.emplace_back("removed_events", retained->events);
+  }
+
+  [[nodiscard]] std::uint64_t stored() const {
+    std::uint64_t events = 0;
+    for (std::uint64_t call = 0; call < first_.size(); ++call)
+      events += events_of(call);
+    return events;
   }
 
   /// An id that is taken stays taken, for whatever else.
@@ -218,10 +239,7 @@ private:
     StageCounts counts;
     counts.count = calls_;
     counts.wrong_answers = wrong_;
-    std::uint64_t events = 0;
-    for (std::uint64_t call = 0; call < first_.size(); ++call)
-      events += events_of(call);
-    counts.more = {{"events", events},
+    counts.more = {{"events", stored()},
                    {"calls", first_.size()},
                    {"others_refused", refused_},
                    {"memory_judged", sanitized ? 0U : 1U}};
