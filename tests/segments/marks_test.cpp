@@ -384,6 +384,7 @@ TEST_CASE("merge: removed events behind rows of an older segment become stubs, s
                       .position = sequence,
                       .event_type = "t",
                       .event_id = ids ? "id-" + std::to_string(sequence) : "",
+                      .metadata = "",
                       .payload = "{}"});
     return write(directory, rows, {}, number);
   };
