@@ -20,9 +20,9 @@
 namespace weir {
 
 /// Raw JSON text: a whole payload or metadata, or an object or array inside of one, byte for byte as stored.
-struct Json {
+struct JsonText {
   std::string text;
-  friend bool operator==(const Json&, const Json&) = default;
+  friend bool operator==(const JsonText&, const JsonText&) = default;
 };
 
 /// One value of a result row, or a literal of a query. What an event does not have is null.
@@ -46,7 +46,7 @@ public:
   Value(std::string_view value) : data_(std::string(value)) {}
   Value(const char* value) : data_(std::string(value)) {}
   Value(Timestamp value) : data_(value) {}
-  Value(Json value) : data_(std::move(value)) {}
+  Value(JsonText value) : data_(std::move(value)) {}
 
   [[nodiscard]] Kind kind() const noexcept { return static_cast<Kind>(data_.index()); }
   [[nodiscard]] bool is_null() const noexcept { return kind() == Kind::null; }
@@ -61,7 +61,7 @@ public:
   [[nodiscard]] std::optional<Timestamp> as_timestamp() const noexcept { return held<Timestamp>(); }
   /// The characters of a string; the view lives as long as this value.
   [[nodiscard]] std::optional<std::string_view> as_string() const noexcept;
-  /// The raw text of a Json value; the view lives as long as this value.
+  /// The raw text of a JsonText value; the view lives as long as this value.
   [[nodiscard]] std::optional<std::string_view> as_json() const noexcept;
 
   /// Same kind and same content: 1 and 1.0 differ here, although a query finds them equal.
@@ -73,7 +73,7 @@ private:
     return value != nullptr ? std::optional<T>(*value) : std::nullopt;
   }
   /// In the order of Kind.
-  std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, Timestamp, Json> data_;
+  std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, Timestamp, JsonText> data_;
 };
 
 /// Appends `value` as JSON text; a timestamp becomes a string in RFC 3339, UTC with microseconds.

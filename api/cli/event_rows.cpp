@@ -8,7 +8,7 @@ Value text_or_null(std::string_view text) {
 }
 
 Value json_or_null(std::string_view text) {
-  return text.empty() ? Value() : Value(Json{std::string(text)});
+  return text.empty() ? Value() : Value(JsonText{std::string(text)});
 }
 
 } // namespace
@@ -40,7 +40,7 @@ Value event_value(const EventView& event, EventField field) {
   case EventField::metadata: return json_or_null(event.metadata);
   case EventField::payload: break;
   }
-  return Json{std::string(event.payload)};
+  return JsonText{std::string(event.payload)};
 }
 
 std::vector<EventField> replay_fields(Format format) {

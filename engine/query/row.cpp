@@ -31,7 +31,7 @@ Value to_value(const ValueView& view) {
   case Value::Kind::float64: return Value(view.real);
   case Value::Kind::string: return Value(view.text);
   case Value::Kind::timestamp: return Value(Timestamp(std::chrono::microseconds(view.integer)));
-  case Value::Kind::json: return Value(Json{std::string(view.text)});
+  case Value::Kind::json: return Value(JsonText{std::string(view.text)});
   }
   return {};
 }

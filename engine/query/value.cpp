@@ -25,7 +25,7 @@ std::optional<std::string_view> Value::as_string() const noexcept {
 }
 
 std::optional<std::string_view> Value::as_json() const noexcept {
-  const auto* json = std::get_if<Json>(&data_);
+  const auto* json = std::get_if<JsonText>(&data_);
   return json != nullptr ? std::optional<std::string_view>(json->text) : std::nullopt;
 }
 

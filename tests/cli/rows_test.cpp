@@ -33,7 +33,7 @@ Value time_value() {
 TEST_CASE("JSON lines: one object a row, payloads raw, optional columns left out where null") {
   const std::vector<Column> columns = {{"id"}, {"at"}, {"event_id", true}, {"payload"}};
   CHECK(print(Format::jsonl, columns,
-              {{"a\"b", time_value(), Value(), Json{R"({"x": 1.50})"}}, {Value(), 7, "e1", Json{"{}"}}}) ==
+              {{"a\"b", time_value(), Value(), JsonText{R"({"x": 1.50})"}}, {Value(), 7, "e1", JsonText{"{}"}}}) ==
         R"({"id":"a\"b","at":"2019-12-31T23:59:59.000001Z","payload":{"x": 1.50}})"
         "\n"
         R"({"id":null,"at":7,"event_id":"e1","payload":{}})"
@@ -43,7 +43,7 @@ TEST_CASE("JSON lines: one object a row, payloads raw, optional columns left out
 }
 
 TEST_CASE("JSON lines: a payload stored over several lines is printed in one") {
-  CHECK(print(Format::jsonl, {{"payload"}}, {{Json{"{\n  \"a\": \"x\\ny\"\r\n}"}}}) ==
+  CHECK(print(Format::jsonl, {{"payload"}}, {{JsonText{"{\n  \"a\": \"x\\ny\"\r\n}"}}}) ==
         "{\"payload\":{   \"a\": \"x\\ny\"  }}\n");
 }
 
@@ -54,12 +54,13 @@ TEST_CASE("CSV: RFC 4180, with null and empty text kept apart") {
                {"with, comma", "say \"hi\""},
                {"two\nlines", Value()},
                {"", true},
-               {Json{R"({"x":"y"})"}, time_value()}}) == "a,b\r\n"
-                                                         "plain,12\r\n"
-                                                         "\"with, comma\",\"say \"\"hi\"\"\"\r\n"
-                                                         "\"two\nlines\",\r\n"
-                                                         "\"\",true\r\n"
-                                                         "\"{\"\"x\"\":\"\"y\"\"}\",2019-12-31T23:59:59.000001Z\r\n");
+               {JsonText{R"({"x":"y"})"}, time_value()}}) ==
+        "a,b\r\n"
+        "plain,12\r\n"
+        "\"with, comma\",\"say \"\"hi\"\"\"\r\n"
+        "\"two\nlines\",\r\n"
+        "\"\",true\r\n"
+        "\"{\"\"x\"\":\"\"y\"\"}\",2019-12-31T23:59:59.000001Z\r\n");
 }
 
 TEST_CASE("table: columns are aligned by characters, numbers to the right") {
@@ -77,7 +78,7 @@ TEST_CASE("table: without rows the heading still says what would be there") {
 
 TEST_CASE("table: on a terminal the widest cells give way, elsewhere nothing is cut") {
   const std::vector<Column> columns = {{"type"}, {"payload"}};
-  const std::vector<Row> rows = {{"placed", Json{R"({"total":12,"currency":"EUR"})"}}};
+  const std::vector<Row> rows = {{"placed", JsonText{R"({"total":12,"currency":"EUR"})"}}};
   CHECK(print(Format::table, columns, rows, 24) == "type    payload\n"
                                                    "------  ----------------\n"
                                                    "placed  {\"total\":12,\"cu\xe2\x80\xa6\n");

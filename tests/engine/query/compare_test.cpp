@@ -63,8 +63,8 @@ TEST_CASE("query compare: strings compare by bytes, and types do not mix") {
   CHECK(order("Z", "a") < 0);
   CHECK(order("z", "\u00e9") < 0);
   CHECK(order("", "a") < 0);
-  const std::array<Value, 6> all = {Value{},    Value(true),           Value(1), Value(weir::Timestamp{}),
-                                    Value("1"), Value(weir::Json{"1"})};
+  const std::array<Value, 6> all = {
+      Value{}, Value(true), Value(1), Value(weir::Timestamp{}), Value("1"), Value(weir::JsonText{"1"})};
   for (std::size_t i = 0; i < all.size(); ++i) {
     for (std::size_t j = 0; j < all.size(); ++j) {
       CAPTURE(i);
@@ -102,7 +102,7 @@ TEST_CASE("query value: one form for a number, and accessors that do not guess")
   CHECK(to_json(Value("a\"b")) == R"("a\"b")");
   CHECK(to_json(Value(1.0)) == "1.0");
   CHECK(to_json(Value(weir::Timestamp{})) == "\"1970-01-01T00:00:00.000000Z\"");
-  CHECK(to_json(Value(weir::Json{"[1]"})) == "[1]");
+  CHECK(to_json(Value(weir::JsonText{"[1]"})) == "[1]");
 }
 
 TEST_CASE("query numbers: text reads back as the same value of the same kind") {

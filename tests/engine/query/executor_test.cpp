@@ -98,7 +98,7 @@ TEST_CASE("query run: without RETURN all core fields come back, what is missing 
   CHECK(result.columns == std::vector<std::string>{"context_id", "event_type", "sequence", "position", "timestamp",
                                                    "recorded_at", "event_id", "metadata", "payload"});
   CHECK(result.rows ==
-        Rows{{"order-1", "placed", 1, 10, start + 1s, start + 1s, nullptr, nullptr, Json{R"({ "n" : 1 })"}}});
+        Rows{{"order-1", "placed", 1, 10, start + 1s, start + 1s, nullptr, nullptr, JsonText{R"({ "n" : 1 })"}}});
 }
 
 TEST_CASE("query run: SINCE is inclusive and UNTIL exclusive") {

@@ -34,8 +34,8 @@ const std::vector<Sample>& samples() {
       {R"("a")", "a"},
       {R"("b")", "b"},
       {R"("\u00e9")", "\u00e9"},
-      {"[1]", Json{"[1]"}},
-      {R"({"x":1})", Json{R"({"x":1})"}},
+      {"[1]", JsonText{"[1]"}},
+      {R"({"x":1})", JsonText{R"({"x":1})"}},
   };
   return all;
 }
@@ -126,7 +126,7 @@ KnownEvent random_event(Random& random) {
     const Sample& sample = samples()[pick(random, samples().size())];
     event.metadata = R"({"user":)" + std::string(sample.json) + "}";
     known.fields["metadata.user"] = sample.value;
-    known.fields["metadata"] = Json{event.metadata};
+    known.fields["metadata"] = JsonText{event.metadata};
   }
   return known;
 }
@@ -141,7 +141,7 @@ void name_core_fields(KnownEvent& known) {
   known.fields["recorded_at"] = event.recorded_at;
   if (!event.event_id.empty())
     known.fields["event_id"] = event.event_id;
-  known.fields["payload"] = Json{event.payload};
+  known.fields["payload"] = JsonText{event.payload};
 }
 
 RandomData random_data(Random& random, std::size_t events) {

@@ -60,7 +60,9 @@ using Rows = std::vector<std::vector<Value>>;
 /// What everything() must answer for these events.
 std::vector<Value> row_of(const EventView& event) {
   const auto text = [](std::string_view value) { return value.empty() ? Value() : Value(value); };
-  const auto json = [](std::string_view value) { return value.empty() ? Value() : Value(Json{std::string(value)}); };
+  const auto json = [](std::string_view value) {
+    return value.empty() ? Value() : Value(JsonText{std::string(value)});
+  };
   return {Value(event.context_id), Value(event.event_type), Value(event.sequence),
           Value(event.position),   Value(event.timestamp),  Value(event.recorded_at),
           text(event.event_id),    json(event.metadata),    json(event.payload)};

@@ -34,7 +34,7 @@ Reference::Events Runner::part_for(const std::string& context, bool ids) {
     known.event.metadata.clear();
     if (pick(random_, 2) == 0) {
       known.event.metadata = tagged;
-      known.fields["metadata"] = Json{known.event.metadata};
+      known.fields["metadata"] = JsonText{known.event.metadata};
     }
   }
   if (ids)
