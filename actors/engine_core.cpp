@@ -155,7 +155,7 @@ Result<ReplayCursor> EngineCore::replay(std::string_view context_id, ReplayOptio
 
 Result<QueueCursor> EngineCore::subscribe(SubscribeOptions options) {
   WEIR_TRY(options.validate());
-  return QueueCursor::open(std::shared_ptr<EventQueue>(shared_from_this(), parts_.queue.get()), std::move(options));
+  return QueueCursor::open(std::shared_ptr<SharedQueue>(shared_from_this(), parts_.queue.get()), std::move(options));
 }
 
 Status EngineCore::walk_contexts(std::string_view prefix, const std::function<Status(std::string_view)>& visit) const {

@@ -264,7 +264,7 @@ Result<std::shared_ptr<EngineCore>> EngineCore::open(EngineSeams seams, EngineOp
        .copy = [consumers = core->consumers_.get()](io::FileSystem& to, const std::string& path, const auto&) {
          return consumers->copy_to(to, path);
        }});
-  core->parts_.queue = std::make_unique<EventQueue>(
+  core->parts_.queue = std::make_unique<SharedQueue>(
       *core->parts_.watermark, [raw = core.get()] { return raw->views(false); }, core->parts_.pinned,
       core->parts_.options.catch_up_bytes,
       ReadHelpers{core->parts_.options.read_threads - 1,

@@ -7,7 +7,7 @@
 
 #include "actors/shard_log.hpp"
 #include "engine/disk_guard.hpp"
-#include "engine/event_queue/event_queue.hpp"
+#include "engine/event_queue/shared_queue.hpp"
 #include "engine/io/clock.hpp"
 #include "engine/io/executor.hpp"
 #include "engine/io/file_system.hpp"
@@ -118,8 +118,8 @@ struct EngineParts {
   std::unique_ptr<Watermark> watermark; ///< Of the event queue.
   std::unique_ptr<ShardRouter> router;
   std::shared_ptr<PinnedBudget> pinned;
-  std::unique_ptr<EventQueue> queue; ///< Set before the actors live.
-  schema::Registry schemas;          ///< Grows in the flush lane, once running.
+  std::unique_ptr<SharedQueue> queue; ///< Set before the actors live.
+  schema::Registry schemas;           ///< Grows in the flush lane, once running.
   RetentionBook retention;
   HealthBoard health;
   std::vector<std::unique_ptr<ShardParts>> shards;

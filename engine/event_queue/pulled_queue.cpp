@@ -35,7 +35,7 @@ bool PulledQueue::wait(const Deadline& deadline) {
     const std::lock_guard lock(mutex_);
     woken_ = false;
   }
-  EventQueue::Waiter waiter;
+  SharedQueue::Waiter waiter;
   cursor_.queue().wait(waiter, cursor_.next(), [this] {
     const std::lock_guard lock(mutex_);
     woken_ = true;

@@ -49,7 +49,7 @@ private:
   bool waiting_ = false; // for the watermark; then credit alone is no reason for a job
   bool cancelled_ = false;
   bool ended_ = false;
-  EventQueue::Waiter waiter_; // in the lane only; the last member: its wake-up uses the others
+  SharedQueue::Waiter waiter_; // in the lane only; the last member: its wake-up uses the others
 };
 
 } // namespace weir

@@ -60,13 +60,13 @@ struct QueueCursor::Reading {
   std::shared_ptr<std::deque<std::string>> upcast; ///< Payloads.
 };
 
-QueueCursor::QueueCursor(std::shared_ptr<EventQueue> queue, SubscribeOptions options, QueueFilter filter)
+QueueCursor::QueueCursor(std::shared_ptr<SharedQueue> queue, SubscribeOptions options, QueueFilter filter)
     : queue_(std::move(queue)), options_(std::move(options)), filter_(std::move(filter)),
       upcasts_(options_.as_stored ? nullptr : queue_->upcasts()),
       left_(options_.limit == 0 ? UINT64_MAX : options_.limit) {
 }
 
-Result<QueueCursor> QueueCursor::open(std::shared_ptr<EventQueue> queue, SubscribeOptions options) {
+Result<QueueCursor> QueueCursor::open(std::shared_ptr<SharedQueue> queue, SubscribeOptions options) {
   auto filter = QueueFilter::make(options);
   if (!filter)
     return std::move(filter).error();

@@ -2,16 +2,16 @@
 //
 // Purpose: what every subscriber, pulled, pushed or a consumer's delivery loop, runs on. Every batch takes a fresh view
 // of every shard and merges them by position up to the watermark; from segments a stretch of rows is decoded in advance
-// (see SegmentReader::read_positions). Who has caught up waits with EventQueue::wait() and reads again.
+// (see SegmentReader::read_positions). Who has caught up waits with SharedQueue::wait() and reads again.
 // Owner: one reader. Threading: one thread at a time. Invariants: each event once, in position order, none at or above
 // the watermark; after an error the cursor stands where it stood.
 #pragma once
 
 #include <weir/subscribe_options.hpp>
 
-#include "engine/event_queue/event_queue.hpp"
 #include "engine/event_queue/queue_filter.hpp"
 #include "engine/event_queue/shard_ahead.hpp"
+#include "engine/event_queue/shared_queue.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -26,27 +26,28 @@ public:
 
   /// Finds out where to begin, which may read segments for a time. Precondition: options.validate() is ok. Errors: as
   /// read().
-  static Result<QueueCursor> open(std::shared_ptr<EventQueue> queue, SubscribeOptions options);
+  static Result<QueueCursor> open(std::shared_ptr<SharedQueue> queue, SubscribeOptions options);
 
-  /// What is there. Without events and caught up: nothing; wait for EventQueue::wait(next()) and read again. Without
-  /// events, neither caught up nor at the end: the filter has dropped many. Errors: `closing`; what EventQueue::ended()
-  /// says, once nothing else is left; `corruption`, `io_error`; those of upcasting, which come again with every read.
+  /// What is there. Without events and caught up: nothing; wait for SharedQueue::wait(next()) and read again. Without
+  /// events, neither caught up nor at the end: the filter has dropped many. Errors: `closing`; what
+  /// SharedQueue::ended() says, once nothing else is left; `corruption`, `io_error`; those of upcasting, which come
+  /// again with every read.
   Result<QueueBatch> read();
   /// The checkpoint: where the next read goes on.
   [[nodiscard]] Position next() const noexcept { return next_; }
-  [[nodiscard]] EventQueue& queue() const noexcept { return *queue_; }
+  [[nodiscard]] SharedQueue& queue() const noexcept { return *queue_; }
 
 private:
   struct Reading;
 
-  QueueCursor(std::shared_ptr<EventQueue> queue, SubscribeOptions options, QueueFilter filter);
+  QueueCursor(std::shared_ptr<SharedQueue> queue, SubscribeOptions options, QueueFilter filter);
   Status begin();
   Status renew(std::size_t events_max);
   [[nodiscard]] bool is_exhausted(const Reading& reading) const;
   Status merge(Reading& reading);
   Status take_from(std::size_t shard, Position limit, Reading& reading);
 
-  std::shared_ptr<EventQueue> queue_;
+  std::shared_ptr<SharedQueue> queue_;
   SubscribeOptions options_;
   QueueFilter filter_;
   const schema::Registry* upcasts_; ///< Null: payloads are as they were stored.

@@ -6,7 +6,7 @@
 // held of segments is counted in the queue's catch-up budget.
 #pragma once
 
-#include "engine/event_queue/event_queue.hpp"
+#include "engine/event_queue/shared_queue.hpp"
 #include "engine/ports.hpp"
 #include "engine/shard_view.hpp"
 
@@ -19,7 +19,7 @@ namespace weir {
 
 class ShardAhead {
 public:
-  ShardAhead(const EventQueue& queue, std::size_t shards, bool backward)
+  ShardAhead(const SharedQueue& queue, std::size_t shards, bool backward)
       : queue_(&queue), shards_(shards), backward_(backward) {}
 
   /// Goes on with a fresh view, of which no more than `events_max` events will be wanted.
@@ -57,7 +57,7 @@ private:
     return run_ != nullptr ? &(*run_)[i] : &rows_[i];
   }
 
-  const EventQueue* queue_;
+  const SharedQueue* queue_;
   std::size_t shards_;
   bool backward_;
   ShardView view_;

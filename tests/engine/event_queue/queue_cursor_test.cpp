@@ -63,7 +63,7 @@ struct Shards {
   std::map<std::string, Sequence> sequences;
   PositionSource positions{0, UINT64_MAX};
   Watermark watermark;
-  std::shared_ptr<EventQueue> queue = std::make_shared<EventQueue>(
+  std::shared_ptr<SharedQueue> queue = std::make_shared<SharedQueue>(
       watermark, [this]() -> Result<std::vector<ShardView>> { return views; }, std::make_shared<PinnedBudget>(32 * MiB),
       64 * KiB);
 };
@@ -262,9 +262,9 @@ TEST_CASE("queue cursor: what it holds of segments is counted, and given back") 
 TEST_CASE("event queue: help is nobody's duty, and who has begun to help is waited for") {
   std::vector<Job> posted;
   Shards shards(1);
-  const EventQueue queue(shards.watermark, [&shards]() -> Result<std::vector<ShardView>> { return shards.views; },
-                         std::make_shared<PinnedBudget>(1 * MiB), 0,
-                         {2, [&posted](Job job) { posted.push_back(std::move(job)); }});
+  const SharedQueue queue(shards.watermark, [&shards]() -> Result<std::vector<ShardView>> { return shards.views; },
+                          std::make_shared<PinnedBudget>(1 * MiB), 0,
+                          {2, [&posted](Job job) { posted.push_back(std::move(job)); }});
   unsigned runs = 0;
   queue.run_with_help([&] {
     if (++runs == 1)

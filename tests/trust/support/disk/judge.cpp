@@ -188,7 +188,7 @@ void check_queue(PlainEngine& engine, const Ledger& ledger) {
     for (const Row& row : replay(engine.shard(call.shard).table->view(), call.context_id))
       if (row.payload.front() == '{') // no stub
         stored[row.position] = row.payload;
-  auto cursor = must(QueueCursor::open(std::shared_ptr<EventQueue>(std::shared_ptr<void>(), engine.parts.queue.get()),
+  auto cursor = must(QueueCursor::open(std::shared_ptr<SharedQueue>(std::shared_ptr<void>(), engine.parts.queue.get()),
                                        {.follow = false}),
                      "I12: opening the event queue");
   for (bool more = true; more;) {

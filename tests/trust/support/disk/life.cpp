@@ -25,7 +25,7 @@ bool Life::open() {
 void Life::subscribe() {
   SubscribeOptions options;
   options.from = QueueStart::at(ledger_.checkpoint());
-  auto cursor = QueueCursor::open(std::shared_ptr<EventQueue>(std::shared_ptr<void>(), engine_->parts.queue.get()),
+  auto cursor = QueueCursor::open(std::shared_ptr<SharedQueue>(std::shared_ptr<void>(), engine_->parts.queue.get()),
                                   std::move(options));
   if (!cursor)
     return; // a shard is not there

@@ -61,7 +61,7 @@ void PlainEngine::start() {
   };
   parts.relieve = [this] { relieve(); };
   parts.segments_changed = [] {};
-  parts.queue = std::make_unique<EventQueue>(
+  parts.queue = std::make_unique<SharedQueue>(
       *parts.watermark, [this]() -> Result<std::vector<ShardView>> { return views(); }, parts.pinned,
       parts.options.catch_up_bytes);
   shards_.resize(parts.shards.size());

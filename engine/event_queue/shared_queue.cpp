@@ -1,4 +1,4 @@
-#include "engine/event_queue/event_queue.hpp"
+#include "engine/event_queue/shared_queue.hpp"
 
 #include <condition_variable>
 
@@ -30,7 +30,7 @@ struct SharedWork {
 
 } // namespace
 
-void EventQueue::run_with_help(const std::function<void()>& work) const {
+void SharedQueue::run_with_help(const std::function<void()>& work) const {
   const auto shared = std::make_shared<SharedWork>();
   shared->work = &work;
   for (std::size_t i = 0; i < helpers_.count; ++i)
@@ -41,7 +41,7 @@ void EventQueue::run_with_help(const std::function<void()>& work) const {
   shared->left.wait(lock, [&] { return shared->inside == 0; });
 }
 
-void EventQueue::end(Error why) {
+void SharedQueue::end(Error why) {
   {
     const std::lock_guard lock(mutex_);
     if (!ended_)
@@ -50,7 +50,7 @@ void EventQueue::end(Error why) {
   watermark_.end();
 }
 
-std::optional<Error> EventQueue::ended() const {
+std::optional<Error> SharedQueue::ended() const {
   const std::lock_guard lock(mutex_);
   return ended_;
 }

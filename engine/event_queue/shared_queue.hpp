@@ -28,15 +28,15 @@ struct ReadHelpers {
   std::function<void(Job)> post{};
 };
 
-class EventQueue {
+class SharedQueue {
 public:
   /// A fresh view of every shard. Errors: `closing`, `shard_failed` for a shard that could not be opened.
   using Views = std::function<Result<std::vector<ShardView>>()>;
 
   /// `watermark` outlives the queue. Readers hold at most `catch_up_bytes` of decoded segments together, beyond
   /// 1 MiB for each of them and shard. `schemas`, which outlives the queue, upcasts; null: nothing does.
-  EventQueue(Watermark& watermark, Views views, std::shared_ptr<PinnedBudget> pinned, std::uint64_t catch_up_bytes,
-             ReadHelpers helpers = {}, const schema::Registry* schemas = nullptr)
+  SharedQueue(Watermark& watermark, Views views, std::shared_ptr<PinnedBudget> pinned, std::uint64_t catch_up_bytes,
+              ReadHelpers helpers = {}, const schema::Registry* schemas = nullptr)
       : watermark_(watermark), views_(std::move(views)), pinned_(std::move(pinned)),
         catch_up_(std::make_shared<PinnedBudget>(catch_up_bytes)), helpers_(std::move(helpers)), schemas_(schemas) {}
 
