@@ -4,7 +4,9 @@
 #include "engine/text.hpp"
 #include "engine/validate.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <memory>
 #include <system_error>
 
@@ -34,6 +36,21 @@ std::string_view describe(rapidjson::ParseErrorCode code, const Input& input) {
 
 thread_local std::unique_ptr<char[]> escaped;
 thread_local std::size_t escaped_bytes = 0;
+
+bool hex4(const char* p, unsigned& value) {
+  value = 0;
+  for (int i = 0; i < 4; ++i) {
+    const char c = p[i];
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                             : -1;
+    if (digit < 0)
+      return false;
+    value = value * 16 + static_cast<unsigned>(digit);
+  }
+  return true;
+}
 
 } // namespace
 
@@ -71,6 +88,24 @@ std::string quoted(std::string_view text) {
   std::string out;
   append_string(out, text);
   return out;
+}
+
+std::size_t find_lone_surrogate(std::string_view text) {
+  const char* const end = text.data() + text.size();
+  const char* p = text.data();
+  while (p != end &&
+         (p = static_cast<const char*>(std::memchr(p, '\\', static_cast<std::size_t>(end - p)))) != nullptr) {
+    unsigned unit;
+    if (end - p < 6 || p[1] != 'u' || !hex4(p + 2, unit)) {
+      p += std::min<std::ptrdiff_t>(2, end - p);
+      continue;
+    }
+    if (unit >= 0xDC00 && unit <= 0xDFFF)
+      return static_cast<std::size_t>(p - text.data());
+    const bool pair = unit >= 0xD800 && unit <= 0xDBFF && end - p >= 12;
+    p += pair ? 12 : 6;
+  }
+  return std::string_view::npos;
 }
 
 bool finite(std::string_view number) noexcept {

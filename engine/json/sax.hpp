@@ -223,6 +223,10 @@ Outcome parse(Input& input, std::size_t document_bytes, H& handler) {
 /// Foreign text for a message: as a JSON string, or its length where it is long or not UTF-8.
 [[nodiscard]] std::string quoted(std::string_view text);
 
+/// Offset of an escape \uDC00-\uDFFF without its first half, or npos. RapidJSON finds a first half without a second,
+/// but lets this one pass and turns it into bytes that are no UTF-8. Backslashes occur only inside strings.
+[[nodiscard]] std::size_t find_lone_surrogate(std::string_view text);
+
 /// True if `number`, a JSON number of at most json_number_chars_max characters, is finite as a double.
 [[nodiscard]] bool finite(std::string_view number) noexcept;
 

@@ -6,7 +6,6 @@
 #include <weir/limits.hpp>
 
 #include <algorithm>
-#include <cstring>
 #include <deque>
 #include <functional>
 #include <string>
@@ -155,41 +154,6 @@ private:
   Refusal refusal_ = Refusal::none;
 };
 
-bool hex4(const char* p, unsigned& value) {
-  value = 0;
-  for (int i = 0; i < 4; ++i) {
-    const char c = p[i];
-    const int digit = c >= '0' && c <= '9'   ? c - '0'
-                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                             : -1;
-    if (digit < 0)
-      return false;
-    value = value * 16 + static_cast<unsigned>(digit);
-  }
-  return true;
-}
-
-/// Offset of an escape \uDC00-\uDFFF without its first half, or npos. RapidJSON finds a first half without a second,
-/// but lets this one pass and turns it into bytes that are no UTF-8. Backslashes occur only inside strings.
-std::size_t find_lone_surrogate(std::string_view text) {
-  const char* const end = text.data() + text.size();
-  const char* p = text.data();
-  while (p != end &&
-         (p = static_cast<const char*>(std::memchr(p, '\\', static_cast<std::size_t>(end - p)))) != nullptr) {
-    unsigned unit;
-    if (end - p < 6 || p[1] != 'u' || !hex4(p + 2, unit)) {
-      p += std::min<std::ptrdiff_t>(2, end - p);
-      continue;
-    }
-    if (unit >= 0xDC00 && unit <= 0xDFFF)
-      return static_cast<std::size_t>(p - text.data());
-    const bool pair = unit >= 0xD800 && unit <= 0xDBFF && end - p >= 12;
-    p += pair ? 12 : 6;
-  }
-  return std::string_view::npos;
-}
-
 std::size_t number_chars(std::string_view text, std::size_t offset) {
   const std::size_t end = text.find_first_not_of("+-.0123456789eE", offset);
   return (end == std::string_view::npos ? text.size() : end) - offset;
@@ -234,7 +198,7 @@ Status validate_object(std::string_view text, std::string_view name) {
   // Encoding first and for the whole text: faster than checking string by string, and quotes and escapes are ASCII.
   if (!valid_utf8(text))
     return refused(Errc::invalid_argument, name, find_invalid_utf8(text), "not valid UTF-8");
-  if (const std::size_t at = find_lone_surrogate(text); at != std::string_view::npos)
+  if (const std::size_t at = detail::find_lone_surrogate(text); at != std::string_view::npos)
     return refused(Errc::invalid_argument, name, at, "half a surrogate pair");
   thread_local KeyStack keys;
   keys.clear();
