@@ -45,8 +45,8 @@ Result<std::int32_t> identify(Database& database) {
 }
 
 // Exclusive: one process owns a data directory.
-constexpr sqlite::OpenOptions creating{.create = true, .exclusive = true};
-constexpr sqlite::OpenOptions existing{.create = false, .exclusive = true};
+const sqlite::OpenOptions creating{.create = true, .exclusive = true};
+const sqlite::OpenOptions existing{.create = false, .exclusive = true};
 
 Result<std::int32_t> identify_untouched(Database& database) {
   // Until the file is known to be ours, not even its journal may be moved into it.

@@ -2,6 +2,7 @@
 
 #include "engine/io/file_system.hpp"
 #include "engine/sqlite/error.hpp"
+#include "engine/text.hpp"
 
 #include <utility>
 
@@ -17,6 +18,21 @@ Result<std::unique_ptr<Copy>> Copy::begin(Database& from, io::FileSystem& to, co
   if (copy->copy_ == nullptr)
     return error_of(target, sqlite3_errcode(target), copy->to_.path());
   return copy;
+}
+
+Status Copy::replace(Database& from, Database& to) {
+  sqlite3* const target = to.connection_.get();
+  sqlite3_backup* const copy = sqlite3_backup_init(target, "main", from.connection_.get(), "main");
+  if (copy == nullptr)
+    return error_of_text(target, sqlite3_errcode(target), to.path()); // in use, most likely
+  const int stepped = sqlite3_backup_step(copy, all_pages);
+  const int finished = sqlite3_backup_finish(copy); // rolls back what is not complete; has the error of the step
+  if (stepped == SQLITE_DONE && finished == SQLITE_OK)
+    return {};
+  // Busy is no error to the copy, which could go on; it has left no message on the target.
+  if (stepped == SQLITE_BUSY || stepped == SQLITE_LOCKED)
+    return fail(Errc::locked, format("SQLite: {} (code {})", sqlite3_errstr(stepped), stepped), to.path());
+  return error_of(target, finished, to.path());
 }
 
 Copy::~Copy() {

@@ -22,6 +22,10 @@ public:
   Copy(const Copy&) = delete;
   Copy& operator=(const Copy&) = delete;
 
+  /// Puts the content of `from` in the place of what `to` has, in one transaction of `to`: other connections see all of
+  /// it or nothing. `to` keeps its journal mode. Errors: as Database; `invalid_argument` if `to` is in use.
+  static Status replace(Database& from, Database& to);
+
   static constexpr int all_pages = -1;
   /// Copies up to `pages` more pages. True: the copy is complete, its content is durable (its name is the caller's to
   /// sync), and no further call may follow. After an error the file is good for nothing.

@@ -5,8 +5,10 @@
 #include "engine/sabotage.hpp"
 #include "engine/sqlite/error.hpp"
 #include "engine/sqlite/file_system_vfs.hpp"
+#include "engine/sqlite/sql_rights.hpp"
 #include "engine/text.hpp"
 
+#include <climits>
 #include <cstdio>
 #include <filesystem>
 #include <utility>
@@ -24,6 +26,17 @@ void create_private(const std::string& path) {
     std::filesystem::permissions(path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write,
                                  ignored);
   }
+}
+
+/// The URI of a path, with what it could mean in a URI escaped.
+std::string immutable_uri(const std::string& path) {
+  std::string uri = "file:";
+  for (const char byte : path)
+    if (byte == '%' || byte == '?' || byte == '#')
+      uri += format("%{:02X}", static_cast<unsigned>(byte));
+    else
+      uri += byte;
+  return uri + "?immutable=1";
 }
 
 } // namespace
@@ -47,9 +60,12 @@ Result<Database> Database::open(const std::string& path, const OpenOptions& opti
     return fail(Errc::not_found, "the database file does not exist", path);
   Database database(path);
   // A relative path could begin with "file:", which SQLite would read as a URI with options.
-  WEIR_TRY(database.connect(path.starts_with('/') ? path : "./" + path,
-                            SQLITE_OPEN_READWRITE | (options.create ? SQLITE_OPEN_CREATE : 0)));
-  WEIR_TRY(database.configure(options.exclusive));
+  const std::string name = path.starts_with('/') ? path : "./" + path;
+  if (options.immutable)
+    WEIR_TRY(database.connect(immutable_uri(name), options, SQLITE_OPEN_URI));
+  else
+    WEIR_TRY(database.connect(name, options));
+  WEIR_TRY(database.configure(options));
   return database;
 }
 
@@ -61,37 +77,49 @@ Result<Database> Database::open(io::FileSystem& fs, const std::string& path, con
     return there.error();
   Database database(path);
   database.vfs_ = std::make_unique<FileSystemVfs>(fs);
-  WEIR_TRY(database.connect(path, SQLITE_OPEN_READWRITE | (options.create ? SQLITE_OPEN_CREATE : 0)));
-  WEIR_TRY(database.configure(options.exclusive));
+  WEIR_TRY(database.connect(path, options));
+  WEIR_TRY(database.configure(options));
   return database;
 }
 
-Result<Database> Database::open_in_memory() {
+Result<Database> Database::open_in_memory(const OpenOptions& options) {
   Database database(":memory:");
-  WEIR_TRY(database.connect(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY));
-  WEIR_TRY(database.configure(false));
+  WEIR_TRY(database.connect(":memory:", {.create = true}, SQLITE_OPEN_MEMORY));
+  WEIR_TRY(database.configure(options));
   return database;
 }
 
-Status Database::connect(const std::string& name, int flags) {
-  sqlite3* connection = nullptr;
+Status Database::connect(const std::string& name, const OpenOptions& options, int flags) {
   // No mutex: a connection belongs to one thread at a time.
-  const int code =
-      sqlite3_open_v2(name.c_str(), &connection, flags | SQLITE_OPEN_NOMUTEX, vfs_ ? vfs_->name().c_str() : nullptr);
+  flags |= SQLITE_OPEN_NOMUTEX;
+  if (options.read_only || options.immutable)
+    flags |= SQLITE_OPEN_READONLY;
+  else
+    flags |= SQLITE_OPEN_READWRITE | (options.create ? SQLITE_OPEN_CREATE : 0);
+  sqlite3* connection = nullptr;
+  const int code = sqlite3_open_v2(name.c_str(), &connection, flags, vfs_ ? vfs_->name().c_str() : nullptr);
   connection_.reset(connection); // Set even on failure, to carry the message.
   if (code != SQLITE_OK)
     return error_of(connection, code, path_);
+  if (options.busy) {
+    busy_ = std::make_unique<std::function<bool(int)>>(options.busy);
+    const auto ask = [](void* busy, int asked_before) {
+      return (*static_cast<std::function<bool(int)>*>(busy))(asked_before) ? 1 : 0;
+    };
+    sqlite3_busy_handler(connection, ask, busy_.get());
+  }
   return {};
 }
 
-Status Database::configure(bool exclusive) {
+Status Database::configure(const OpenOptions& options) {
   sqlite3* const connection = connection_.get();
-  for (const auto& [option, value] : {std::pair{SQLITE_DBCONFIG_DEFENSIVE, 1}, {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0}})
+  for (const auto& [option, value] :
+       {std::pair{SQLITE_DBCONFIG_DEFENSIVE, 1}, {SQLITE_DBCONFIG_TRUSTED_SCHEMA, options.trust_schema ? 1 : 0}})
     if (const int code = sqlite3_db_config(connection, option, value, nullptr); code != SQLITE_OK)
       return error_of(connection, code, path_);
   // Exclusive before anything is read: only then does a write-ahead journal do without shared memory.
   Status set = execute(format("PRAGMA locking_mode={}; PRAGMA synchronous=FULL; PRAGMA cell_size_check=ON",
-                              exclusive ? "EXCLUSIVE" : "NORMAL"));
+                              options.exclusive ? "EXCLUSIVE" : "NORMAL"));
   if (set && sabotaged(Sabotage::skip_catalog_sync))
     return execute("PRAGMA synchronous=OFF");
   if (set)
@@ -109,7 +137,44 @@ Result<Statement> Database::prepare(std::string_view sql) {
   if (code != SQLITE_OK)
     return error_of(connection_.get(), code, format("{}: {}", path_, sql));
   WEIR_CHECK(statement != nullptr); // Only a blank text compiles to nothing.
-  return Statement(statement);
+  return Statement(statement, false);
+}
+
+Result<Statement> Database::prepare_text(std::string_view sql) {
+  std::string_view rest = sql;
+  auto statement = compile_next(rest, SQLITE_PREPARE_PERSISTENT);
+  if (!statement)
+    return std::move(statement).error();
+  if (!*statement)
+    return fail(Errc::invalid_argument, "no statement in the text", format("{}: {}", path_, sql));
+  if (const auto second = compile_next(rest, 0); !second || *second)
+    return fail(Errc::invalid_argument, "more than one statement in the text", format("{}: {}", path_, sql));
+  return std::move(**statement);
+}
+
+Result<std::optional<Statement>> Database::prepare_next(std::string_view& sql) {
+  return compile_next(sql, 0);
+}
+
+Result<std::optional<Statement>> Database::compile_next(std::string_view& sql, unsigned flags) {
+  const std::string_view all = sql;
+  if (all.size() > INT_MAX)
+    return fail(Errc::too_large, "the text is too long for a statement", path_);
+  while (!sql.empty()) {
+    const char* rest = nullptr;
+    sqlite3_stmt* compiled = nullptr;
+    const int code =
+        sqlite3_prepare_v3(connection_.get(), sql.data(), static_cast<int>(sql.size()), flags, &compiled, &rest);
+    if (code != SQLITE_OK)
+      return error_of_text(connection_.get(), code, format("{}: {}", path_, all));
+    const auto taken = static_cast<std::size_t>(rest - sql.data());
+    if (taken == 0 && compiled == nullptr) // SQLite takes a zero byte for the end
+      return fail(Errc::invalid_argument, "a zero byte in the text of a statement", path_);
+    sql.remove_prefix(taken);
+    if (compiled != nullptr)
+      return std::optional<Statement>(Statement(compiled, true));
+  }
+  return std::optional<Statement>();
 }
 
 Status Database::execute(const std::string& sql) {
@@ -189,6 +254,30 @@ Status Database::quick_check() {
   return {};
 }
 
+std::int64_t Database::changes() const {
+  return sqlite3_changes64(connection_.get());
+}
+
+std::int64_t Database::last_insert_rowid() const {
+  return sqlite3_last_insert_rowid(connection_.get());
+}
+
+std::int64_t Database::total_changes() const {
+  return sqlite3_total_changes64(connection_.get());
+}
+
+void Database::forget_last_insert() {
+  sqlite3_set_last_insert_rowid(connection_.get(), 0);
+}
+
+bool Database::in_transaction() const {
+  return sqlite3_get_autocommit(connection_.get()) == 0;
+}
+
+void Database::set_rights(SqlRights& rights) {
+  sqlite3_set_authorizer(connection_.get(), SqlRights::ask, &rights);
+}
+
 void Database::close() {
   const int code = sqlite3_close(connection_.release());
   WEIR_CHECK(code == SQLITE_OK); // Else a statement is still alive.
@@ -203,7 +292,7 @@ Transaction::~Transaction() {
   if (database_ == nullptr)
     return;
   // SQLite has rolled back by itself after some errors; then there is nothing left to do.
-  if (sqlite3_get_autocommit(database_->connection_.get()) == 0)
+  if (database_->in_transaction())
     (void)database_->execute("ROLLBACK").ok();
 }
 

@@ -41,4 +41,13 @@ Status quarantine_files(io::FileSystem& fs, const std::string& path) {
   return {};
 }
 
+Status remove_files(io::FileSystem& fs, const std::string& path) {
+  for (const char* ending : endings) {
+    const Status removed = fs.unlink(path + ending);
+    if (!removed && removed.code() != Errc::not_found)
+      return removed;
+  }
+  return {};
+}
+
 } // namespace weir::sqlite

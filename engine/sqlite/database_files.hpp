@@ -20,4 +20,7 @@ Status check_files(io::FileSystem& fs, const std::string& path);
 /// not there is no error.
 Status quarantine_files(io::FileSystem& fs, const std::string& path);
 
+/// Removes the database `path` of `fs` and its journals. What is not there is no error.
+Status remove_files(io::FileSystem& fs, const std::string& path);
+
 } // namespace weir::sqlite

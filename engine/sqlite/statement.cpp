@@ -17,7 +17,8 @@ std::string place_of(sqlite3_stmt* statement) {
 } // namespace
 
 Statement::Statement(Statement&& other) noexcept
-    : statement_(std::exchange(other.statement_, nullptr)), bind_error_(other.bind_error_) {
+    : statement_(std::exchange(other.statement_, nullptr)), anybodys_(other.anybodys_), bind_error_(other.bind_error_),
+      failure_(std::move(other.failure_)) {
 }
 
 Statement::~Statement() {
@@ -31,6 +32,11 @@ void Statement::note(int code) {
 
 Statement& Statement::bind(int parameter, std::int64_t value) {
   note(sqlite3_bind_int64(statement_, parameter, value));
+  return *this;
+}
+
+Statement& Statement::bind(int parameter, double value) {
+  note(sqlite3_bind_double(statement_, parameter, value));
   return *this;
 }
 
@@ -58,8 +64,10 @@ Result<bool> Statement::step() {
     return true;
   if (code == SQLITE_DONE)
     return false;
-  Error error = error_of(sqlite3_db_handle(statement_), code, place_of(statement_));
+  sqlite3* const connection = sqlite3_db_handle(statement_);
+  Error error = (anybodys_ ? error_of_text : error_of)(connection, code, place_of(statement_));
   reset(); // An unfinished statement would hold its locks.
+  failure_ = std::make_unique<Error>(error);
   return error;
 }
 
@@ -80,8 +88,38 @@ void Statement::reset() {
   bind_error_ = SQLITE_OK;
 }
 
+void Statement::clear_bindings() {
+  sqlite3_clear_bindings(statement_);
+  failure_.reset();
+}
+
+int Statement::parameter_count() const {
+  return sqlite3_bind_parameter_count(statement_);
+}
+
+int Statement::column_count() const {
+  return sqlite3_column_count(statement_);
+}
+
+std::string_view Statement::column_name(int column) const {
+  const char* const name = sqlite3_column_name(statement_, column);
+  return name == nullptr ? std::string_view() : name; // null: out of memory, or out of range
+}
+
+bool Statement::is_read_only() const {
+  return sqlite3_stmt_readonly(statement_) != 0;
+}
+
+std::string_view Statement::sql() const {
+  return sqlite3_sql(statement_);
+}
+
 std::int64_t Statement::integer(int column) const {
   return sqlite3_column_int64(statement_, column);
+}
+
+double Statement::real(int column) const {
+  return sqlite3_column_double(statement_, column);
 }
 
 std::string_view Statement::text(int column) const {
@@ -96,6 +134,16 @@ std::span<const std::byte> Statement::blob(int column) const {
 
 bool Statement::is_null(int column) const {
   return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+}
+
+ValueType Statement::type(int column) const {
+  switch (sqlite3_column_type(statement_, column)) {
+  case SQLITE_INTEGER: return ValueType::integer;
+  case SQLITE_FLOAT: return ValueType::real;
+  case SQLITE_TEXT: return ValueType::text;
+  case SQLITE_BLOB: return ValueType::blob;
+  default: return ValueType::null;
+  }
 }
 
 } // namespace weir::sqlite
