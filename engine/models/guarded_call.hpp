@@ -1,0 +1,25 @@
+// Functions of a service, called so that nothing they throw gets further.
+#pragma once
+
+#include "engine/text.hpp"
+
+#include <weir/result.hpp>
+
+#include <exception>
+#include <string_view>
+#include <utility>
+
+namespace weir {
+
+/// What `call`, which returns a Result or a Status, returns; `invalid_argument` if it throws: "`what` threw: ...".
+template <class Call> auto guarded_call(std::string_view what, Call&& call) -> decltype(call()) {
+  try {
+    return std::forward<Call>(call)();
+  } catch (const std::exception& thrown) {
+    return fail(Errc::invalid_argument, format("{} threw: {}", what, thrown.what()));
+  } catch (...) {
+    return fail(Errc::invalid_argument, format("{} threw what is no std::exception", what));
+  }
+}
+
+} // namespace weir
