@@ -1,0 +1,124 @@
+#include "tests/engine/models/model_support.hpp"
+#include "tests/support/temp_directory.hpp"
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace weir;
+using namespace weir::test;
+
+TEST_CASE("json_model: a column added later alters the table and leaves values in the JSON until the next write") {
+  TempDirectory directory;
+  const std::string file = directory.path("m.db");
+  {
+    ModelFixture f(items(), {.file = file});
+    must(f->put(json(R"({"id":"a","n":1,"x":1})")));
+    must(f->put(json(R"({"id":"b","n":2})")));
+  }
+  ModelFixture f(items({{.name = "n", .type = ColumnType::integer, .index = ColumnIndex::all}}), {.file = file});
+  CHECK(text(f->get("a")) == R"({"id":"a","n":1,"x":1})");
+  CHECK(rows(*f.database, "SELECT id, n, json FROM items ORDER BY id") ==
+        R"('a',NULL,'{"n":1,"x":1}'; 'b',NULL,'{"n":2}')");
+  CHECK(text(f->update(json(R"({"id":"a","x":2})"))) == R"({"id":"a","x":2,"n":1})");
+  CHECK(rows(*f.database, "SELECT id, n, json FROM items ORDER BY id") == R"('a',1,'{"x":2}'; 'b',NULL,'{"n":2}')");
+  CHECK(text(f->get("b")) == R"({"id":"b","n":2})");
+  CHECK(column(*f.database, "SELECT name FROM sqlite_schema WHERE name='items_n'") == "'items_n'");
+}
+
+TEST_CASE("json_model: an index added later is made, also over JSON") {
+  TempDirectory directory;
+  const std::string file = directory.path("m.db");
+  {
+    ModelFixture f(items({{.name = "n"}}), {.file = file});
+    must(f->put(json(R"({"id":"a","n":1})")));
+    must(f->put(json(R"({"id":"b","n":1})")));
+  }
+  {
+    ModelFixture f(items({{.name = "n", .index = ColumnIndex::all, .unique = true}}), {.file = file});
+    CHECK(f.database->open().code() == Errc::condition_failed); // they are not unique
+    CHECK(!f.database->is_open());
+  }
+  ModelFixture f(items({{.name = "n", .index = ColumnIndex::all}}), {.file = file});
+  must(f.database->open());
+  CHECK(column(*f.database, "SELECT name FROM sqlite_schema WHERE name='items_n'") == "'items_n'");
+}
+
+TEST_CASE("json_model: a model's own migrations run once, behind its table, and use the model") {
+  TempDirectory directory;
+  const std::string file = directory.path("m.db");
+  int runs = 0;
+  const auto options = [&] {
+    JsonModelOptions with = items({{.name = "n", .type = ColumnType::integer}});
+    with.migrations = {{"0001 first",
+                        [&](ModelDatabase& db) -> Status {
+                          ++runs;
+                          JsonModel* const model = db.model("items");
+                          WEIR_TRY(model->put(json(R"({"id":"a","n":1})")));
+                          auto read = model->get("a");
+                          return read && *read ? Status() : Status(fail(Errc::not_found, "not there"));
+                        }},
+                       {"0002 second", [&](ModelDatabase& db) -> Status {
+                          ++runs;
+                          auto updated = db.model("items")->update(json(R"({"id":"a","x":2})"));
+                          return updated ? Status() : Status(updated.error());
+                        }}};
+    return with;
+  };
+  for (int i = 0; i < 3; ++i) {
+    ModelFixture f(options(), {.file = file});
+    CHECK(text(f->get("a")) == R"({"id":"a","x":2,"n":1})");
+    CHECK(runs == 2);
+  }
+}
+
+TEST_CASE("json_model: a migration that fails takes the table with it, and the next open tries again") {
+  TempDirectory directory;
+  bool fails = true;
+  JsonModelOptions options = items();
+  options.migrations = {
+      {"first", [](ModelDatabase& db) { return db.model("items")->put(json(R"({"id":"a"})")); }},
+      {"second", [&](ModelDatabase&) { return fails ? Status(fail(Errc::cancelled, "not yet")) : Status(); }}};
+  ModelFixture f(std::move(options), {.file = directory.path("m.db")});
+  CHECK(says(f->get("a"), Errc::cancelled, "second items: not yet"));
+  {
+    const auto other = make_database({.file = directory.path("m.db")});
+    CHECK(number(*other, "SELECT count(*) FROM sqlite_schema WHERE name='items'") == 0);
+  }
+  fails = false;
+  CHECK(text(f->get("a")) == R"({"id":"a"})");
+}
+
+TEST_CASE("json_model: many that open one file at once make its tables once") {
+  TempDirectory directory;
+  const std::string file = directory.path("m.db");
+  std::vector<std::unique_ptr<ModelFixture>> all;
+  for (int i = 0; i < 6; ++i)
+    all.push_back(
+        std::make_unique<ModelFixture>(items({{.name = "n", .type = ColumnType::integer, .index = ColumnIndex::all},
+                                              {.name = "v", .index = ColumnIndex::sparse}}),
+                                       ModelDatabaseOptions{.file = file}));
+  std::vector<Status> opened(all.size());
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < all.size(); ++i)
+    threads.emplace_back([&, i] { opened[i] = all[i]->model->put(Json::object({{"id", i}, {"n", i}})); });
+  for (std::thread& thread : threads)
+    thread.join();
+  for (const Status& status : opened)
+    CHECK_MESSAGE(status.ok(), why(status));
+  CHECK((*all.front())->all()->size() == all.size());
+}
+
+TEST_CASE("json_model: columns of all models are there before the first index over an expression") {
+  const auto database = make_database();
+  REQUIRE(database
+              ->add_model({.name = "zoo",
+                           .columns = {{.name = "twice", .index = ColumnIndex::all, .sql = "n * 2"},
+                                       {.name = "n", .type = ColumnType::integer}}})
+              .ok());
+  REQUIRE(database->add_model({.name = "ark", .columns = {{.name = "n", .type = ColumnType::integer}}}).ok());
+  must(database->open());
+  CHECK(column(*database, R"(SELECT run_key FROM "{weir} migrations" ORDER BY id)") ==
+        "'!0 table ark' '!0 table zoo' '!1 column n ark' '!1 column n zoo' '!2 index twice zoo'");
+}
