@@ -1,0 +1,82 @@
+#include "engine/models/stored_events.hpp"
+
+#include "engine/models/event_run.hpp"
+#include "engine/models/phase_errors.hpp"
+#include "engine/text.hpp"
+
+#include <string>
+#include <utility>
+
+namespace weir {
+
+namespace {
+
+Result<ModelEvent> parse(const EventView& event, std::string_view type, std::string_view payload) {
+  PhaseErrors errors;
+  auto data = Json::parse(payload);
+  if (data && !data->is_object())
+    data = fail(Errc::invalid_argument, "it is no JSON object");
+  if (!data)
+    errors.add("_payload", std::move(data).error());
+  auto metadata = event.metadata.empty() ? Result<Json>(Json()) : Json::parse(event.metadata);
+  if (!metadata)
+    errors.add("_metadata", std::move(metadata).error());
+  WEIR_TRY(std::move(errors).status());
+  return ModelEvent{std::string(type), *std::move(data), event.timestamp,     std::string(event.context_id),
+                    event.sequence,    event.position,   *std::move(metadata)};
+}
+
+} // namespace
+
+StoredEvents::StoredEvents(const ModelSet& models, const Projection::Parts& parts)
+    : models_(models), clock_(parts.clock), event_time_max_(parts.event_time_max), events_begun_(parts.events_begun) {
+}
+
+const Correction* StoredEvents::correction_of(const EventView& event) const {
+  if (corrections_.empty())
+    return nullptr;
+  const auto found = corrections_.find(event.position);
+  return found == corrections_.end() ? nullptr : &found->second;
+}
+
+std::string_view StoredEvents::type_of(const EventView& event) const {
+  const Correction* const correction = correction_of(event);
+  return correction == nullptr ? event.event_type : std::string_view(correction->type);
+}
+
+Status StoredEvents::run(const EventView& event, Projection::Outcome* outcome) {
+  if (events_begun_ != nullptr)
+    events_begun_->fetch_add(1, std::memory_order_relaxed);
+  const Correction* const correction = correction_of(event);
+  const std::string_view type = type_of(event);
+  if (outcome == nullptr && models_.interested(type).empty())
+    return {};
+  auto model_event = parse(event, type, correction == nullptr ? event.payload : std::string_view(correction->payload));
+  if (!model_event)
+    return std::move(model_event).error();
+  if (outcome == nullptr)
+    return run_timed(*model_event, nullptr);
+  WEIR_TRY(run_timed(*model_event, &outcome->applied));
+  for (const auto& [model, change] : outcome->applied.result.members())
+    if (const std::string_view es_fail = change["es_fail"].string(); !es_fail.empty())
+      outcome->es_fail.emplace(model, es_fail);
+  return {};
+}
+
+Status StoredEvents::run_timed(ModelEvent& event, AppliedEvent* applied) const {
+  EventRun run(models_);
+  if (clock_ == nullptr)
+    return run.run(event, applied);
+  const auto begun = clock_->steady_now();
+  WEIR_TRY(run.run(event, applied));
+  const std::chrono::nanoseconds taken = clock_->steady_now() - begun;
+  if (taken <= event_time_max_)
+    return {};
+  const auto ms = [](std::chrono::nanoseconds time) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+  };
+  return fail(Errc::projection_failed,
+              format("the functions of the event took {} ms, more than {} ms", ms(taken), ms(event_time_max_)));
+}
+
+} // namespace weir
