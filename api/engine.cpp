@@ -1,6 +1,7 @@
 #include <weir/engine.hpp>
 
 #include "actors/engine_core.hpp"
+#include "actors/store_call.hpp"
 #include "engine/bell.hpp"
 #include "engine/callback_scope.hpp"
 #include "engine/event_queue/pulled_queue.hpp"
@@ -22,15 +23,6 @@ namespace weir {
 
 namespace {
 
-using Deadline = std::optional<std::chrono::steady_clock::time_point>;
-
-// Calls of one thread keep their order: its number tells a shard who sends.
-std::uint64_t this_thread_sender() {
-  static std::atomic<std::uint64_t> next{1};
-  thread_local const std::uint64_t mine = next.fetch_add(1);
-  return mine;
-}
-
 Error blocking_in_callback() {
   return fail(Errc::invalid_argument,
               "a blocking store from inside a callback of an engine would wait for itself; use store_async");
@@ -45,7 +37,7 @@ std::chrono::milliseconds bounded(std::chrono::milliseconds timeout_ms) {
   return std::clamp<std::chrono::milliseconds>(timeout_ms, std::chrono::milliseconds(0), std::chrono::years(10));
 }
 
-Deadline deadline_of(const StoreOptions& options) {
+CallDeadline deadline_of(const StoreOptions& options) {
   if (!options.timeout_ms)
     return std::nullopt;
   return std::chrono::steady_clock::now() + bounded(*options.timeout_ms);
@@ -65,23 +57,14 @@ template <class Core, class F> void guarded(Core&& core, F&& call) {
   }
 }
 
-void send(EngineCore& core, std::string_view context_id, std::span<Event> events, const StoreOptions& options,
-          Completion done, WhenFull when_full, Deadline deadline = std::nullopt, Waiter* waiter = nullptr) {
-  auto command = core.make_command(context_id, events, options.durability, options.expect, options.fail_if);
-  if (!command) {
-    done(std::move(command).error());
-    return;
-  }
-  (*command)->sender = this_thread_sender();
-  (*command)->done = std::move(done);
-  (*command)->waiter = waiter;
-  core.submit(std::move(*command), when_full, deadline);
+StoreTerms terms_of(const StoreOptions& options) {
+  return {options.durability, options.expect, options.fail_if};
 }
 
 using Receipts = Result<std::vector<Receipt>>;
 
 void send(EngineCore& core, std::span<ContextEvents> contexts, const StoreOptions& options,
-          UniqueFunction<void(Receipts)> done, WhenFull when_full, Deadline deadline = std::nullopt) {
+          UniqueFunction<void(Receipts)> done, WhenFull when_full, CallDeadline deadline = std::nullopt) {
   auto command = options.expect == Expectation::any()
                      ? core.make_command(contexts, options.durability, options.fail_if)
                      : fail(Errc::invalid_argument, "a call for several contexts has an expectation for each of them");
@@ -171,7 +154,7 @@ Result<Receipt> Engine::store(std::string_view context_id, std::vector<Event> ev
 Result<std::vector<Receipt>> Engine::store(std::vector<ContextEvents> contexts, const StoreOptions& options) {
   if (CallbackScope::active())
     return blocking_in_callback();
-  const Deadline deadline = deadline_of(options);
+  const CallDeadline deadline = deadline_of(options);
   const auto answer = std::make_shared<std::promise<Receipts>>(); // it may come after the caller has left
   auto answered = answer->get_future();
   send(
@@ -193,35 +176,15 @@ void Engine::store_async(std::vector<ContextEvents> contexts, SeveralCallback do
 
 Result<Receipt> Engine::store_waiting(std::string_view context_id, std::span<Event> events,
                                       const StoreOptions& options) {
-  if (CallbackScope::active())
-    return blocking_in_callback();
-  const Deadline deadline = deadline_of(options);
-  if (!deadline) {
-    Waiter waiter;
-    {
-      const io::HelpingHand hand; // without a deadline there is nothing better to do than the log's work
-      send(*core_, context_id, events, options,
-           Completion([&waiter](Result<Receipt> result) { waiter.set(std::move(result)); }), WhenFull::wait, deadline,
-           &waiter);
-    }
-    return waiter.wait();
-  }
-  // The answer may come after the caller has left.
-  auto state = std::make_shared<Ticket::State>();
-  send(*core_, context_id, events, options,
-       Completion([state](Result<Receipt> result) { state->set(std::move(result)); }), WhenFull::wait, deadline);
-  std::unique_lock lock(state->mutex);
-  if (!state->answered.wait_until(lock, *deadline, [&] { return state->answer.has_value(); }))
-    return no_answer_in_time();
-  return std::move(*state->answer);
+  return store_and_wait(*core_, context_id, events, terms_of(options), deadline_of(options));
 }
 
 Ticket Engine::send_for_ticket(std::string_view context_id, std::span<Event> events, const StoreOptions& options,
                                bool refuse_when_full) {
   auto state = std::make_shared<Ticket::State>();
-  send(*core_, context_id, events, options,
-       Completion([state](Result<Receipt> result) { state->set(std::move(result)); }),
-       refuse_when_full ? WhenFull::refuse : WhenFull::park);
+  send_store(*core_, context_id, events, terms_of(options),
+             Completion([state](Result<Receipt> result) { state->set(std::move(result)); }),
+             refuse_when_full ? WhenFull::refuse : WhenFull::park);
   return Ticket(std::move(state));
 }
 
@@ -236,12 +199,12 @@ Ticket Engine::store_async(std::string_view context_id, std::vector<Event> event
 
 void Engine::store_async(Event event, StoreCallback done, const StoreOptions& options) {
   const std::string context_id = event.context_id;
-  send(*core_, context_id, {&event, 1}, options, to_callback(*core_, std::move(done)), WhenFull::park);
+  send_store(*core_, context_id, {&event, 1}, terms_of(options), to_callback(*core_, std::move(done)), WhenFull::park);
 }
 
 void Engine::store_async(std::string_view context_id, std::vector<Event> events, StoreCallback done,
                          const StoreOptions& options) {
-  send(*core_, context_id, events, options, to_callback(*core_, std::move(done)), WhenFull::park);
+  send_store(*core_, context_id, events, terms_of(options), to_callback(*core_, std::move(done)), WhenFull::park);
 }
 
 Ticket Engine::try_store(Event event, const StoreOptions& options) {
