@@ -25,6 +25,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 
@@ -84,12 +85,21 @@ public:
   // For ConsumerService.
   [[nodiscard]] ConsumerService& consumers() noexcept { return *consumers_; }
   [[nodiscard]] std::shared_ptr<io::Lane> make_consumer_lane();
+  // For Projector: a lane of its own, and its name, which nobody else of this engine has until it is given back.
+  [[nodiscard]] std::shared_ptr<io::Lane> make_projection_lane();
+  Status claim_projection(const std::string& name);
+  void release_projection(const std::string& name);
   [[nodiscard]] Result<std::vector<ShardView>> queue_views() const { return views(false); }
   [[nodiscard]] const io::Clock& clock() const noexcept { return *parts_.clock; }
   [[nodiscard]] io::FileSystem& file_system() noexcept { return *parts_.fs; }
   [[nodiscard]] std::uint64_t directory_seed() const noexcept { return parts_.directory_seed; }
   /// No event has this position or a later one.
   [[nodiscard]] Position next_position() const { return parts_.positions->next(); }
+  /// Of the last event that is synced; 0: there is none.
+  Result<Position> last_synced_position();
+  /// All events from now on get positions above `position`. Durable. Errors: `too_large` beyond 2^62, `closing`, those
+  /// of the catalog; `invalid_argument` from inside a callback.
+  Status skip_positions(Position position);
   /// Runs on a read thread when the engine is open; dropped unrun when it is not.
   void post_read(Job job);
   [[nodiscard]] std::shared_ptr<io::Lane> make_read_lane();
@@ -149,6 +159,8 @@ private:
   std::unique_ptr<ActorSide> actors_;
   std::atomic<bool> closing_{false};
   Door door_; ///< Calls that use actors or the executor are inside; close() shuts it before it ends them.
+  std::mutex projections_mutex_;
+  std::set<std::string> projections_;
   std::mutex retention_mutex_; ///< One run or change of rules at a time.
   std::mutex close_mutex_;
   std::optional<Status> close_result_;

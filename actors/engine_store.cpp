@@ -93,4 +93,44 @@ Result<StorePtr> EngineCore::make_command(std::span<ContextEvents> contexts, std
   return whole;
 }
 
+Result<Position> EngineCore::last_synced_position() {
+  SubscribeOptions last;
+  last.backward = true;
+  last.follow = false;
+  last.limit = 1;
+  last.as_stored = true;
+  auto cursor = subscribe(std::move(last));
+  if (!cursor)
+    return std::move(cursor).error();
+  for (;;) {
+    const auto batch = cursor->read();
+    if (!batch)
+      return batch.error();
+    if (!batch->events.empty())
+      return batch->events[0].position;
+    if (batch->ended || batch->caught_up)
+      return Position{0};
+  }
+}
+
+Status EngineCore::skip_positions(Position position) {
+  constexpr Position highest = Position{1} << 62;
+  if (position > highest)
+    return fail(Errc::too_large, format("positions cannot begin behind {}", highest));
+  if (CallbackScope::active())
+    return fail(Errc::invalid_argument, "a callback cannot wait for the catalog: it may wait for itself");
+  const Door::Inside inside(door_);
+  if (!inside || closing_.load())
+    return fail(Errc::closing, "the engine is closing");
+  return in_flush_lane([this, first = position + 1]() -> Status {
+    PositionSource& positions = *parts_.positions;
+    if (positions.next_reservation() < first + 2 * PositionSource::block) {
+      WEIR_TRY(parts_.catalog->reserve_positions(first + PositionSource::block));
+      positions.reserved(first + PositionSource::block);
+    }
+    positions.skip_to(first);
+    return {};
+  });
+}
+
 } // namespace weir

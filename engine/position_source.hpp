@@ -30,6 +30,12 @@ public:
         return at;
     }
   }
+  /// Positions below `first` are given no more. Precondition: it is reserved.
+  void skip_to(Position first) noexcept {
+    Position at = next_.load(std::memory_order_relaxed);
+    while (at < first && !next_.compare_exchange_weak(at, first, std::memory_order_seq_cst)) {
+    }
+  }
   /// True once less than a block is left: the time to reserve more, well before anybody has to wait, though the catalog
   /// may be busy with flushes.
   [[nodiscard]] bool runs_low() const noexcept {
