@@ -85,5 +85,6 @@ void add_context(CLI::App& program, Action& chosen);
 void add_retention(CLI::App& program, Action& chosen);
 void add_backup(CLI::App& program, Action& chosen);
 void add_restore(CLI::App& program, Action& chosen);
+void add_model(CLI::App& program, Action& chosen);
 
 } // namespace weir::cli

@@ -84,7 +84,7 @@ class Cli(unittest.TestCase):
 
 class Usage(Cli):
     COMMANDS = ["init", "store", "import", "export", "replay", "tail", "query", "flush", "stats", "verify", "backup",
-                "restore", "salvage", "schema", "consumer", "context"]
+                "restore", "salvage", "schema", "consumer", "context", "model"]
 
     def test_help_lists_every_command_and_each_shows_an_example(self):
         out, _ = self.weir("--help")
@@ -117,6 +117,8 @@ class Usage(Cli):
                  ["export", self.data, "--from", "yesterday"], ["export", self.data, "--source", ""],
                  ["context"], ["context", "erase", self.data, "c"], ["context", "truncate", self.data, "c"],
                  ["context", "truncate", self.data, "c", "--before", "0"], ["context", "delete", self.data],
+                 ["model"], ["model", "list"], ["model", "show", self.data], ["model", "show", self.data, "../shop"],
+                 ["model", "search", self.data, "shop", "orders", "status"],
                  ["retention"], ["retention", "apply"], ["retention", "set", self.data, "--count", "0"]]
         for case in cases:
             with self.subTest(case):
@@ -189,6 +191,35 @@ class Schemas(Cli):
         self.assertEqual([row["payload"]["amount"] for row in self.rows("replay", self.data, "c")], [1, 2, 3])
         self.weir("import", self.data, "-", stdin=lines, code=1, errors=r"line 2.*payload\.amount")
         self.assertEqual([row["payload"]["amount"] for row in self.rows("replay", self.data, "c")], [1, 2, 3, 2])
+
+
+class Models(Cli):
+    """Databases of models are made by services: what there is without them. The others are in model_test.cpp."""
+
+    def test_a_directory_without_models(self):
+        self.import_lines(line("c", 1))
+        self.assertEqual(self.rows("model", "list", self.data), [])
+        self.assertEqual(self.rows("model", "health", self.data), [])
+        for command in ("show", "health", "rebuild", "shell"):
+            self.weir("model", command, self.data, "shop", code=1, errors="there is no projection shop; there are: none")
+        self.weir("model", "list", self.path("nowhere"), code=1, errors="nowhere")
+
+    def test_what_is_no_database_is_an_error_and_stays_as_it_is(self):
+        self.import_lines(line("c", 1))
+        os.mkdir(os.path.join(self.data, "models"), 0o700)
+        content = b"no database" * 1000
+        file = self.path("data/models/shop.db", content)
+        self.path("data/models/shop.rebuild.db", content)
+        for arguments in (["list"], ["show", "shop"], ["search", "shop", "orders"], ["health"], ["rebuild", "shop"]):
+            with self.subTest(arguments):
+                self.weir("model", arguments[0], self.data, *arguments[1:], code=1, errors="shop.*not a database")
+        _, err = self.weir("model", "shell", self.data, "shop", stdin="SELECT 1; SELECT count(*) FROM orders", code=1)
+        self.assertEqual(err.count("not a database"), 2)
+        with open(file, "rb") as read:
+            self.assertEqual(read.read(), content)
+        self.assertEqual(sorted(os.listdir(os.path.dirname(file))), ["shop.db", "shop.rebuild.db"])
+        self.weir("model", "rebuild", self.data, "shop", "--yes")
+        self.assertEqual(os.listdir(os.path.dirname(file)), ["shop.rebuild.db"])
 
 
 class Directories(Cli):
