@@ -16,7 +16,7 @@ formatted = find $(wildcard engine wal segments actors api tests docs bench) -na
 BENCH ?=
 
 # Stages of make trust, and further options for all of them: make trust trust_stages=damage TRUST="--seed 7"
-trust_stages := $(notdir $(foreach stage,crash_images failed_calls kills imports damage simulation model fuzz tsan full_disk overload sabotage,$(wildcard tests/trust/$(stage))))
+trust_stages := $(notdir $(foreach stage,crash_images failed_calls kills models imports damage simulation model fuzz tsan full_disk overload sabotage,$(wildcard tests/trust/$(stage))))
 TRUST ?=
 
 # Seconds for each fuzzer: make fuzz FUZZ_SECONDS=3600 FUZZ="--only wal"
