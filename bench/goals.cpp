@@ -40,6 +40,15 @@ public:
         mine != nullptr ? std::optional(mine->median() / divided_by) : std::nullopt);
   }
 
+  /// weir's figure of one line by that of `peer` of another.
+  void across(const std::string& line, const std::string& base_line, const std::string& peer, Sense sense,
+              double goal) {
+    const Series* const mine = results_.find(line, "weir");
+    const Series* const base = results_.find(base_line, peer);
+    add(line, sense, goal, "x " + peer + " at " + base_line,
+        mine != nullptr && base != nullptr ? std::optional(mine->median() / base->median()) : std::nullopt);
+  }
+
   /// weir's figure of one line by its figure of another.
   void lines(const std::string& line, const std::string& base_line, Sense sense, double goal) {
     const Series* const mine = results_.find(line, "weir");
@@ -97,6 +106,10 @@ std::vector<Goal> judge(const Results& results, const Plan& plan, double payload
   judge.ratio("replay/cold/flushed", "rocksdb", at_least, 1.3);
   judge.ratio("queue/catch-up-warm/flushed", "sqlite-rowid", at_least, 2.5);
   judge.ratio("queue/catch-up-cold/flushed", "sqlite-rowid", at_least, 2.5);
+  judge.ratio("models/set-1-caller/synced", "sqlite-rowid", at_least, 0.8);
+  judge.across("models/set-256-callers/synced", "models/set-1-caller/synced", "sqlite-rowid", at_least, 5);
+  judge.across("models/set-async-256/synced", "models/set-1-caller/synced", "sqlite-rowid", at_least, 5);
+  judge.absolute("models/catch-up/flushed", at_least, 100'000, "events/s");
   judge.absolute("reopen/after-kill/synced", at_most, 60, "ms");
   judge.absolute("reopen/clean/flushed", at_most, 20, "ms");
   if (plan.long_events > 0) {

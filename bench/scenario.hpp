@@ -62,6 +62,9 @@ std::vector<Scenario> mixed_loads();
 /// Everything in the order of storing, and how soon a subscriber hears of what is new.
 std::vector<Scenario> event_queues();
 
+/// Writes and reads of models, and projections.
+std::vector<Scenario> models();
+
 /// What a new process finds in the job's directory.
 [[nodiscard]] Tally found_after_reopen(const Job& job, unsigned shards);
 

@@ -5,8 +5,7 @@
 #include "bench/adapter.hpp"
 #include "bench/group_commit.hpp"
 #include "bench/peer_support.hpp"
-
-#include <sqlite3.h>
+#include "bench/sqlite_support.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -51,73 +50,8 @@ constexpr Layout rowid_large_wal{"sqlite-rowid-largewal", rowid_schema, 65'536};
 constexpr std::uint64_t page_bytes = 4'096;
 constexpr std::size_t buffered_rows_per_transaction = 16'384;
 
-class Statement {
-public:
-  Statement(sqlite3* database, const char* sql) : database_(database) {
-    check(sqlite3_prepare_v3(database, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement_, nullptr));
-  }
-  ~Statement() { sqlite3_finalize(statement_); }
-  Statement(const Statement&) = delete;
-  Statement& operator=(const Statement&) = delete;
-
-  void bind(int parameter, std::int64_t value) { check(sqlite3_bind_int64(statement_, parameter, value)); }
-  /// The bytes must stay until the statement is reset.
-  void bind_text(int parameter, std::string_view text) {
-    check(sqlite3_bind_text(statement_, parameter, text.data(), static_cast<int>(text.size()), SQLITE_STATIC));
-  }
-  void bind_blob(int parameter, std::string_view bytes) {
-    check(sqlite3_bind_blob(statement_, parameter, bytes.data(), static_cast<int>(bytes.size()), SQLITE_STATIC));
-  }
-  bool step() {
-    const int code = sqlite3_step(statement_);
-    if (code != SQLITE_ROW && code != SQLITE_DONE)
-      check(code);
-    return code == SQLITE_ROW;
-  }
-  void reset() { sqlite3_reset(statement_); }
-  void run() {
-    step();
-    reset();
-  }
-  std::int64_t integer(int column) const { return sqlite3_column_int64(statement_, column); }
-  std::string_view bytes(int column) const {
-    const void* data = sqlite3_column_blob(statement_, column);
-    return {static_cast<const char*>(data), static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
-  }
-
-private:
-  void check(int code) const {
-    if (code != SQLITE_OK)
-      throw std::runtime_error(std::string("sqlite: ") + sqlite3_errmsg(database_));
-  }
-  sqlite3* database_;
-  sqlite3_stmt* statement_ = nullptr;
-};
-
-class Connection {
-public:
-  Connection(const std::string& path, int flags) {
-    const int code = sqlite3_open_v2(path.c_str(), &database_, flags | SQLITE_OPEN_NOMUTEX, nullptr);
-    if (code != SQLITE_OK) {
-      const std::string message = "sqlite: " + path + ": " + sqlite3_errstr(code);
-      sqlite3_close(database_);
-      throw std::runtime_error(message);
-    }
-    sqlite3_busy_timeout(database_, 60'000);
-  }
-  ~Connection() { sqlite3_close(database_); }
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
-
-  void execute(const std::string& sql) {
-    if (sqlite3_exec(database_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK)
-      throw std::runtime_error("sqlite: " + sql.substr(0, 80) + ": " + sqlite3_errmsg(database_));
-  }
-  sqlite3* get() const noexcept { return database_; }
-
-private:
-  sqlite3* database_ = nullptr;
-};
+using Statement = SqliteStatement;
+using Connection = SqliteConnection;
 
 /// A connection that only reads, with what a replay needs.
 class Reader {

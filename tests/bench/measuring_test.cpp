@@ -171,6 +171,8 @@ TEST_CASE("goals: met, missed, and not measured") {
   results.add(ingest, "raw", "", 100);
   results.add(ingest, "rocksdb", "", 60);
   results.add(reopen, "weir", "", 25);
+  results.add({"models", "set-256-callers", "synced", "writes/s", false, ""}, "weir", "", 500);
+  results.add({"models", "set-1-caller", "synced", "writes/s", false, ""}, "sqlite-rowid", "", 90);
   const auto goals = judge(results, Plan{}, 260);
   const auto verdict = [&](const std::string& row, const std::string& wanted) {
     for (const auto& goal : goals)
@@ -182,6 +184,7 @@ TEST_CASE("goals: met, missed, and not measured") {
   CHECK(verdict("ingest/16-threads/synced", "raw") == Goal::Verdict::met);
   CHECK(verdict("ingest/16-threads/synced", "rocksdb") == Goal::Verdict::missed);
   CHECK(verdict("reopen/clean/flushed", "ms") == Goal::Verdict::missed);
+  CHECK(verdict("models/set-256-callers/synced", "sqlite") == Goal::Verdict::met);
   CHECK(verdict("ingest/1-writer/synced", "raw") == Goal::Verdict::not_measured);
 }
 
