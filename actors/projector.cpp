@@ -12,6 +12,15 @@ namespace weir {
 
 namespace {
 
+/// Whether a model has no function of the service's.
+bool runs_only_ours(const ModelDefinition& model) {
+  return model.event_sourced && !model.preprocess && !model.reduce && !model.apply && !model.derive &&
+         !model.transact && !model.model.make_id &&
+         std::none_of(model.model.columns.begin(), model.model.columns.end(), [](const Column& column) {
+           return column.value || column.slug_value || column.parse || column.stringify || column.where_values;
+         });
+}
+
 Error closing() {
   return fail(Errc::closing, "the projection is closed");
 }
@@ -19,7 +28,8 @@ Error closing() {
 } // namespace
 
 Projector::Projector(std::shared_ptr<EngineCore> core, EventSourcingOptions options)
-    : core_(std::move(core)), options_(std::move(options)), file_("models/" + options_.name + ".db") {
+    : core_(std::move(core)), options_(std::move(options)), file_("models/" + options_.name + ".db"),
+      quick_(std::all_of(options_.models.begin(), options_.models.end(), runs_only_ours)) {
 }
 
 Result<std::shared_ptr<Projector>> Projector::open(std::shared_ptr<EngineCore> core, EventSourcingOptions options) {

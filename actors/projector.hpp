@@ -8,6 +8,7 @@
 #pragma once
 
 #include "actors/engine_core.hpp"
+#include "engine/bell.hpp"
 #include "engine/consumers/reply.hpp"
 #include "engine/event_queue/pushed_queue.hpp"
 #include "engine/io/executor.hpp"
@@ -45,13 +46,18 @@ public:
   [[nodiscard]] const EventSourcingOptions& options() const noexcept { return options_; }
   [[nodiscard]] ModelDatabase& database() const noexcept { return *database_; }
   [[nodiscard]] EngineCore& core() const noexcept { return *core_; }
+  /// Whether only weir's own code runs for an event: then it cannot take long, and whoever waits may run it.
+  [[nodiscard]] bool is_quick() const noexcept { return quick_; }
+  /// Rung once for all who are answered together.
+  [[nodiscard]] Bell& bell() noexcept { return bell_; }
   /// See Projection::preprocess(); one call at a time.
   Status preprocess(ModelEvent& event);
 
   /// What becomes of a context's events is remembered while one of these is alive.
   class Interest {
   public:
-    Interest(std::shared_ptr<Projector> projector, std::string context_id);
+    /// `object`: the object behind a write is wanted, too.
+    Interest(std::shared_ptr<Projector> projector, std::string context_id, bool object);
     Interest(Interest&&) noexcept = default;
     Interest& operator=(Interest&&) = delete;
     ~Interest();
@@ -60,6 +66,7 @@ public:
     friend class Projector;
     std::shared_ptr<Projector> projector_;
     std::string context_id_;
+    bool object_ = false;
     Position from_ = 0; // its events lie here or behind
   };
 
@@ -67,7 +74,9 @@ public:
   /// outcome is there if the event's context was of interest before it was stored.
   using Done = UniqueFunction<void(Result<std::optional<Projection::Outcome>>)>;
   /// Calls `done` once everything up to `position` is applied; in the projection's lane, or before this returns.
-  void when_applied(Position position, Done done);
+  /// Of those who wait for one position, one may take the outcome.
+  enum class Takes : std::uint8_t { nothing, outcome };
+  void when_applied(Position position, Takes takes, Done done);
   /// `invalid_argument` from inside a callback, which may be what would be waited for.
   [[nodiscard]] Status may_wait() const;
   /// When_applied() and a wait. Errors: also `deadline_exceeded`; `invalid_argument` from inside a callback.
@@ -86,7 +95,11 @@ public:
   Result<RebuildReport> rebuild(const RebuildOptions& options);
 
 private:
-  using Waiters = std::multimap<Position, Done>;
+  struct Waiting {
+    Takes takes;
+    Done done;
+  };
+  using Waiters = std::multimap<Position, Waiting>;
 
   Projector(std::shared_ptr<EngineCore> core, EventSourcingOptions options);
   Status open_database();
@@ -117,10 +130,12 @@ private:
   void end_transaction();
   void watch(std::uint64_t begun);
   [[nodiscard]] bool is_wanted(std::string_view context_id) const;
+  [[nodiscard]] bool is_object_wanted(std::string_view context_id) const;
   void tell(const OnOutcome& listener, const Projection::Outcome& outcome);
   void note(Projection::Progress& progress);          // with the mutex held
   void keep_outcomes(Projection::Progress& progress); // for those who wait; with the mutex held
   [[nodiscard]] Waiters take_waiters(Position below); // with the mutex held
+  [[nodiscard]] std::optional<Projection::Outcome> take_outcome(Position position); // with the mutex held
   void answer(Waiters&& waiters, const std::optional<Error>& error);
   [[nodiscard]] Error stop_error() const; // with the mutex held
 
@@ -129,6 +144,8 @@ private:
   const std::string file_;
   bool claimed_ = false; // the name, among the engine's projections
   std::atomic<bool> closed_{false};
+  std::atomic<bool> quick_{false};
+  Bell bell_;
   std::unique_ptr<ModelDatabase> database_;
   std::shared_ptr<io::Lane> lane_;
   std::shared_ptr<io::Lane> watch_lane_; // sees that the other one is late
@@ -152,7 +169,10 @@ private:
   std::vector<std::string> quarantined_;
   bool rebuilding_ = false;
   Waiters waiters_;
-  std::map<std::string, std::size_t, std::less<>> interest_;
+  struct Interests {
+    std::size_t all = 0, in_objects = 0;
+  };
+  std::map<std::string, Interests, std::less<>> interest_;
   std::multiset<Position> interest_from_;            // of each Interest: what lies below the lowest nobody asks for
   std::map<Position, Projection::Outcome> outcomes_; // of contexts of interest
   std::atomic<std::size_t> interests_{0};            // spares those the mutex who find none

@@ -62,6 +62,7 @@ Result<std::shared_ptr<Projection>> Projector::make_projection(ModelDatabase& da
   parts.event_time_max = options_.event_time_max_ms;
   parts.events_begun = &events_begun_;
   parts.wanted = [this](std::string_view context_id) { return is_wanted(context_id); };
+  parts.object_wanted = [this](std::string_view context_id) { return is_object_wanted(context_id); };
   auto projection = Projection::open(std::move(parts));
   if (!projection)
     return std::move(projection).error();

@@ -8,13 +8,15 @@
 
 namespace weir {
 
-Projector::Interest::Interest(std::shared_ptr<Projector> projector, std::string context_id)
-    : projector_(std::move(projector)), context_id_(std::move(context_id)) {
+Projector::Interest::Interest(std::shared_ptr<Projector> projector, std::string context_id, bool object)
+    : projector_(std::move(projector)), context_id_(std::move(context_id)), object_(object) {
   projector_->interests_.fetch_add(1);
   const std::lock_guard lock(projector_->mutex_);
   from_ = projector_->reached_;
   projector_->interest_from_.insert(from_);
-  ++projector_->interest_[context_id_];
+  Interests& interests = projector_->interest_[context_id_];
+  ++interests.all;
+  interests.in_objects += object_ ? 1 : 0;
 }
 
 Projector::Interest::~Interest() {
@@ -24,7 +26,8 @@ Projector::Interest::~Interest() {
   const std::lock_guard lock(projector.mutex_);
   projector.interest_from_.erase(projector.interest_from_.find(from_));
   const auto found = projector.interest_.find(context_id_);
-  if (--found->second == 0)
+  found->second.in_objects -= object_ ? 1 : 0;
+  if (--found->second.all == 0)
     projector.interest_.erase(found);
   projector.interests_.fetch_sub(1);
   if (projector.interest_from_.empty())
@@ -53,6 +56,12 @@ Status Projector::preprocess(ModelEvent& event) {
   return projection->preprocess(event);
 }
 
+bool Projector::is_object_wanted(std::string_view context_id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = interest_.find(context_id);
+  return found != interest_.end() && found->second.in_objects != 0;
+}
+
 Error Projector::stop_error() const {
   Error error = failure_.value_or(fail(Errc::closing, "the projection is closed"));
   if (state_ == ProjectionState::closed)
@@ -63,13 +72,13 @@ Error Projector::stop_error() const {
   return error;
 }
 
-void Projector::when_applied(Position position, Done done) {
+void Projector::when_applied(Position position, Takes takes, Done done) {
   std::optional<Projection::Outcome> outcome;
   {
     std::unique_lock lock(mutex_);
     if (position >= reached_) {
       if (state_ == ProjectionState::running) {
-        waiters_.emplace(position, std::move(done));
+        waiters_.emplace(position, Waiting{takes, std::move(done)});
         return;
       }
       Error error = stop_error();
@@ -77,18 +86,24 @@ void Projector::when_applied(Position position, Done done) {
       done(std::move(error));
       return;
     }
-    if (const auto found = outcomes_.find(position); found != outcomes_.end())
-      outcome = found->second;
+    if (takes == Takes::outcome)
+      outcome = take_outcome(position);
   }
   done(std::move(outcome));
+}
+
+std::optional<Projection::Outcome> Projector::take_outcome(Position position) {
+  auto found = outcomes_.extract(position);
+  return found ? std::optional(std::move(found.mapped())) : std::nullopt;
 }
 
 Result<std::optional<Projection::Outcome>>
 Projector::wait_applied(Position position, std::optional<std::chrono::steady_clock::time_point> deadline) {
   WEIR_TRY(may_wait());
   const auto awaited = std::make_shared<Awaited<std::optional<Projection::Outcome>>>();
-  when_applied(position, [reply = Reply<std::optional<Projection::Outcome>>(awaited)](
-                             Result<std::optional<Projection::Outcome>> result) mutable { reply(std::move(result)); });
+  when_applied(position, Takes::nothing,
+               [reply = Reply<std::optional<Projection::Outcome>>(awaited)](
+                   Result<std::optional<Projection::Outcome>> result) mutable { reply(std::move(result)); });
   if (deadline && !awaited->wait_until(*deadline))
     return fail(Errc::deadline_exceeded,
                 format("projection {} has not come to position {} in time", options_.name, position));
@@ -106,19 +121,25 @@ Projector::Waiters Projector::take_waiters(Position below) {
 void Projector::answer(Waiters&& waiters, const std::optional<Error>& error) {
   if (waiters.empty())
     return;
+  std::vector<std::optional<Projection::Outcome>> outcomes(waiters.size());
+  if (!error) {
+    const std::lock_guard lock(mutex_);
+    auto outcome = outcomes.begin();
+    for (const auto& [position, waiting] : waiters) {
+      if (waiting.takes == Takes::outcome)
+        *outcome = take_outcome(position);
+      ++outcome;
+    }
+  }
   const CallbackScope inside;
-  for (auto& [position, done] : waiters) {
-    if (error) {
-      done(*error);
-      continue;
-    }
-    std::optional<Projection::Outcome> outcome;
-    {
-      const std::lock_guard lock(mutex_);
-      if (const auto found = outcomes_.find(position); found != outcomes_.end())
-        outcome = found->second;
-    }
-    done(std::move(outcome));
+  const RingLater ring;
+  auto outcome = outcomes.begin();
+  for (auto& [position, waiting] : waiters) {
+    if (error)
+      waiting.done(*error);
+    else
+      waiting.done(std::move(*outcome));
+    ++outcome;
   }
 }
 
@@ -126,6 +147,7 @@ void Projector::on_outcome(OnOutcome listener) {
   const std::lock_guard lock(mutex_);
   interests_.fetch_add(listener ? 1 : 0);
   interests_.fetch_sub(listener_ ? 1 : 0);
+  quick_ = quick_ && !listener;
   listener_ = listener ? std::make_shared<const OnOutcome>(std::move(listener)) : nullptr;
 }
 

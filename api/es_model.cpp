@@ -120,7 +120,9 @@ Result<Json> ESModel::written(const Result<Dispatched>& done, std::string_view o
   if (const auto write = read_es_event(done->applied.event.data))
     id = *write->id;
   WEIR_TRY(failure_of(*done, name(), operation, id));
-  auto object = rows_.get(id);
+  if (done->object)
+    return *done->object;
+  auto object = rows_.get(id); // a duplicate, or brought in by a rebuild
   if (!object)
     return std::move(object).error();
   return *object ? **std::move(object) : Json(); // removed again meanwhile

@@ -94,7 +94,7 @@ public:
   // `projection_failed` if the projection has stopped and `deadline_exceeded` if it was too late: then the event is
   // stored all the same, and Error::conflicts holds its receipt.
 
-  /// The object as it is once the event is applied (later events may be in it). `insert_only`: `condition_failed`,
+  /// The object as the event left it. `insert_only`: `condition_failed`,
   /// "<model>.set <id>: EEXIST", if there is one with the id already; the event is stored and changes nothing.
   Result<Json> set(const Json& object, bool insert_only = false, const WriteOptions& options = {});
   /// `not_found`, "<model>.update <id>: ENOENT", if there is none and not `upsert`.

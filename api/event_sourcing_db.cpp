@@ -2,12 +2,14 @@
 
 #include "actors/projector.hpp"
 #include "actors/store_call.hpp"
+#include "engine/bell.hpp"
 #include "engine/consumers/reply.hpp"
 #include "engine/io/helping_hand.hpp"
 #include "engine/models/es_events.hpp"
 #include "engine/text.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <utility>
 
@@ -37,8 +39,9 @@ Result<Dispatched> to_dispatched(const std::string& context_id, const Receipt& r
                                  Result<std::optional<Projection::Outcome>> applied) {
   if (!applied)
     return with_receipt(std::move(applied).error(), context_id, receipt);
-  Dispatched done{receipt, {}, {}};
+  Dispatched done{receipt, {}, {}, {}};
   if (*applied) {
+    done.object = std::move((*applied)->object);
     if ((*applied)->error)
       return with_receipt(*std::move((*applied)->error), context_id, receipt);
     done.applied = std::move((*applied)->applied);
@@ -195,8 +198,19 @@ namespace {
 
 /// An event on its way into the log and through the models.
 struct Passage {
-  Passage(const std::shared_ptr<Projector>& p, std::string context, UniqueFunction<void(Result<Dispatched>)> answer)
-      : interest(p, context), projector(p), context_id(std::move(context)), done(std::move(answer)) {}
+  Passage(const std::shared_ptr<Projector>& p, std::string context, bool object,
+          UniqueFunction<void(Result<Dispatched>)> answer)
+      : interest(p, context, object), projector(p), context_id(std::move(context)), done(std::move(answer)) {}
+  ~Passage() {
+    if (done)
+      done(fail(Errc::closing, "the engine is closing"));
+  }
+  Passage(const Passage&) = delete;
+  Passage& operator=(const Passage&) = delete;
+  void finish(Result<Dispatched> result) {
+    auto call = std::exchange(done, {});
+    call(std::move(result));
+  }
 
   Projector::Interest interest;
   std::shared_ptr<Projector> projector;
@@ -212,7 +226,7 @@ void pass(const std::shared_ptr<Passage>& passage, Event& event, const StoreTerm
   send_store(passage->projector->core(), passage->context_id, {&event, 1}, terms,
              Completion([passage](Result<Receipt> receipt) {
                if (!receipt) {
-                 passage->done(std::move(receipt).error());
+                 passage->finish(std::move(receipt).error());
                  return;
                }
                {
@@ -220,37 +234,55 @@ void pass(const std::shared_ptr<Passage>& passage, Event& event, const StoreTerm
                  passage->receipt = *receipt;
                }
                passage->projector->when_applied(
-                   receipt->position, [passage, stored = *receipt](Result<std::optional<Projection::Outcome>> applied) {
-                     passage->done(to_dispatched(passage->context_id, stored, std::move(applied)));
+                   receipt->position, Projector::Takes::outcome,
+                   [passage, stored = *receipt](Result<std::optional<Projection::Outcome>> applied) {
+                     passage->finish(to_dispatched(passage->context_id, stored, std::move(applied)));
                    });
              }),
              when_full, deadline);
 }
 
-/// The calling thread sleeps once, for the models; the log's work it does itself if nobody else is at it.
+/// The calling thread sleeps at most once; the log's work, and the models' where it cannot take long, it does itself if
+/// nobody else is at it.
 Result<Dispatched> pass_and_wait(const std::shared_ptr<Projector>& projector, Event& event, const StoreTerms& terms,
                                  CallDeadline deadline) {
   WEIR_TRY(projector->may_wait());
+  if (!deadline) {
+    struct Heard {
+      std::optional<Result<Dispatched>> answer;
+      std::atomic<bool> answered{false};
+    };
+    const auto heard = std::make_shared<Heard>();
+    {
+      std::optional<io::HelpingHand> for_the_models;
+      if (projector->is_quick()) // a service's function may never come back
+        for_the_models.emplace();
+      const io::HelpingHand for_the_log; // its work wakes the models
+      pass(std::make_shared<Passage>(projector, event.context_id, true,
+                                     [heard, projector](Result<Dispatched> done) {
+                                       heard->answer.emplace(std::move(done));
+                                       heard->answered.store(true, std::memory_order_release);
+                                       RingLater::ring(projector->bell());
+                                     }),
+           event, terms, WhenFull::wait, deadline);
+    }
+    projector->bell().wait([&] { return heard->answered.load(std::memory_order_acquire); });
+    return *std::move(heard->answer);
+  }
   const auto awaited = std::make_shared<Awaited<Dispatched>>();
   const auto passage = std::make_shared<Passage>(
-      projector, event.context_id,
+      projector, event.context_id, true,
       [reply = Reply<Dispatched>(awaited)](Result<Dispatched> done) mutable { reply(std::move(done)); });
-  if (deadline) {
-    pass(passage, event, terms, WhenFull::wait, deadline);
-    if (!awaited->wait_until(*deadline)) {
-      Error late = fail(Errc::deadline_exceeded, "no answer in time; the event was admitted and may still be stored");
-      const std::lock_guard lock(passage->mutex);
-      if (!passage->receipt)
-        return late;
-      late.message = format("projection {} has not come to position {} in time", projector->options().name,
-                            passage->receipt->position);
-      return with_receipt(std::move(late), passage->context_id, *passage->receipt);
-    }
-  } else {
-    const io::HelpingHand hand;
-    pass(passage, event, terms, WhenFull::wait, deadline);
-  }
-  return awaited->wait();
+  pass(passage, event, terms, WhenFull::wait, deadline);
+  if (awaited->wait_until(*deadline))
+    return awaited->wait();
+  Error late = fail(Errc::deadline_exceeded, "no answer in time; the event was admitted and may still be stored");
+  const std::lock_guard lock(passage->mutex);
+  if (!passage->receipt)
+    return late;
+  late.message = format("projection {} has not come to position {} in time", projector->options().name,
+                        passage->receipt->position);
+  return with_receipt(std::move(late), passage->context_id, *passage->receipt);
 }
 
 } // namespace
@@ -272,7 +304,7 @@ void EventSourcingDB::dispatch_async(ModelEvent event, DispatchDone done, const 
     done(std::move(prepared).error());
     return;
   }
-  pass(std::make_shared<Passage>(state_->projector, prepared->event.context_id,
+  pass(std::make_shared<Passage>(state_->projector, prepared->event.context_id, false,
                                  [done = std::move(done)](Result<Dispatched> result) { done(std::move(result)); }),
        prepared->event, {Durability::synced, options.expect, std::nullopt}, WhenFull::park, std::nullopt);
 }
@@ -371,7 +403,7 @@ void EventSourcingDB::on_result(std::function<void(const Dispatched&)> listener)
   state_->projector->on_outcome([listener = std::move(listener)](const Projection::Outcome& outcome) {
     const ModelEvent& event = outcome.applied.event;
     listener({Receipt{.sequence = event.sequence, .position = event.position, .events = 1}, outcome.applied,
-              outcome.es_fail});
+              outcome.es_fail, outcome.object});
   });
 }
 

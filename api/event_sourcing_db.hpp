@@ -47,6 +47,8 @@ struct Dispatched {
   Receipt receipt{};
   AppliedEvent applied{};                       ///< Empty where it was a duplicate of one applied before.
   std::map<std::string, std::string> es_fail{}; ///< By model: writes that were not possible.
+  /// Of an `es/` event that was waited for: the object as its event left it; nothing if it is not there then.
+  std::optional<Json> object{};
 };
 
 class EventSourcingDB {

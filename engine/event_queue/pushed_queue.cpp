@@ -44,10 +44,10 @@ void PushedQueue::cancel() {
 void PushedQueue::woken() {
   std::unique_lock lock(mutex_);
   waiting_ = false;
-  const bool post = needs_job();
+  const bool run = needs_job();
   lock.unlock();
-  if (post)
-    post_job();
+  if (run)
+    step(); // this is the lane
 }
 
 bool PushedQueue::needs_job() {
@@ -86,7 +86,7 @@ void PushedQueue::step() {
     finish(std::move(batch).error());
     return;
   }
-  const bool ended = batch->ended;
+  const bool ended = batch->ended, caught_up = batch->caught_up;
   if (!news_.is_news(*batch)) {
     wait();
     return;
@@ -106,6 +106,11 @@ void PushedQueue::step() {
     return;
   }
   std::unique_lock lock(mutex_);
+  if (caught_up && credit_ != 0 && !cancelled_) { // a read would find nothing: wait for news at once
+    lock.unlock();
+    wait();
+    return;
+  }
   scheduled_ = false;            // not before: a job posted during on_batch might end the subscription inside it
   const bool post = needs_job(); // one batch a job, so that subscribers take turns
   lock.unlock();
@@ -123,9 +128,10 @@ void PushedQueue::wait() {
     post_job();
     return;
   }
-  // Not in the thread that wakes: it holds a mutex, and must not be the one that drops the last reference.
+  // Not here and now in the thread that wakes: it holds a mutex, and must not be the one that drops the last reference.
+  // But a caller who only waits for what this leads to may do the lane's work meanwhile.
   cursor_.queue().wait(waiter_, cursor_.next(), [lane = lane_, weak = weak_from_this()] {
-    lane->post([weak] {
+    lane->post_urgent([weak] {
       if (const auto queue = weak.lock())
         queue->woken();
     });

@@ -58,6 +58,8 @@ public:
     std::atomic<std::uint64_t>* events_begun = nullptr;      ///< Counted up as each begins, if not null.
     /// Whether somebody waits for what becomes of the context's events; empty: nobody.
     std::function<bool(std::string_view context_id)> wanted;
+    /// Whether they want the object behind a write, too, which costs a read; empty: they do.
+    std::function<bool(std::string_view context_id)> object_wanted{};
   };
   /// Checks the definitions and adds their models (and the tables of the projection itself) to `database`. Errors:
   /// `invalid_argument` naming the model.
@@ -78,6 +80,7 @@ public:
     AppliedEvent applied;
     std::map<std::string, std::string> es_fail; ///< By model.
     std::optional<Error> error;                 ///< Quarantined instead.
+    std::optional<Json> object;                 ///< Of a write to an event-sourced model: the object behind it.
   };
   struct Progress {
     Position next = 0;                          ///< As position().

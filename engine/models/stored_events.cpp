@@ -29,7 +29,8 @@ Result<ModelEvent> parse(const EventView& event, std::string_view type, std::str
 } // namespace
 
 StoredEvents::StoredEvents(const ModelSet& models, const Projection::Parts& parts)
-    : models_(models), clock_(parts.clock), event_time_max_(parts.event_time_max), events_begun_(parts.events_begun) {
+    : models_(models), clock_(parts.clock), event_time_max_(parts.event_time_max), events_begun_(parts.events_begun),
+      object_wanted_(parts.object_wanted) {
 }
 
 const Correction* StoredEvents::correction_of(const EventView& event) const {
@@ -57,9 +58,26 @@ Status StoredEvents::run(const EventView& event, Projection::Outcome* outcome) {
   if (outcome == nullptr)
     return run_timed(*model_event, nullptr);
   WEIR_TRY(run_timed(*model_event, &outcome->applied));
+  if (!object_wanted_ || object_wanted_(event.context_id))
+    WEIR_TRY(read_back(*outcome));
   for (const auto& [model, change] : outcome->applied.result.members())
     if (const std::string_view es_fail = change["es_fail"].string(); !es_fail.empty())
       outcome->es_fail.emplace(model, es_fail);
+  return {};
+}
+
+/// Cheaper here, where the page is at hand, than for who waits, on another connection.
+Status StoredEvents::read_back(Projection::Outcome& outcome) const {
+  const ModelEvent& event = outcome.applied.event;
+  for (const std::size_t index : models_.interested(event.type)) {
+    const ModelEntry& entry = models_[index];
+    if (!entry.rules || event.type != entry.rules->type())
+      continue;
+    auto object = entry.model->get(event.data["id"]);
+    if (!object)
+      return std::move(object).error();
+    outcome.object = *std::move(object);
+  }
   return {};
 }
 

@@ -10,6 +10,7 @@
 #include <weir/event.hpp>
 #include <weir/result.hpp>
 
+#include <functional>
 #include <map>
 #include <string_view>
 
@@ -34,12 +35,14 @@ public:
 
 private:
   [[nodiscard]] const Correction* correction_of(const EventView& event) const;
+  Status read_back(Projection::Outcome& outcome) const;
   Status run_timed(ModelEvent& event, AppliedEvent* applied) const;
 
   const ModelSet& models_;
   const io::Clock* clock_;
   std::chrono::nanoseconds event_time_max_;
   std::atomic<std::uint64_t>* events_begun_;
+  std::function<bool(std::string_view)> object_wanted_;
   std::map<Position, Correction> corrections_;
 };
 
