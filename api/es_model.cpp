@@ -95,7 +95,7 @@ Result<Dispatched> ESModel::write(ModelEvent event, const WriteOptions& options)
 }
 
 /// A new object gets the next integer, which must never have had an event.
-Result<Dispatched> ESModel::write_new(Json object, bool insert_only, const WriteOptions& options) {
+Result<Dispatched> ESModel::write_new(Json object, const WriteOptions& options) {
   DispatchOptions dispatch;
   dispatch.timeout_ms = options.timeout_ms;
   if (state_->own_contexts)
@@ -105,9 +105,9 @@ Result<Dispatched> ESModel::write_new(Json object, bool insert_only, const Write
     if (!id)
       return id.error();
     object.set(state_->id_column, *id);
-    auto done = db_.dispatch(event_set(object, insert_only || !state_->own_contexts, options.metadata), dispatch);
-    const bool taken =
-        done ? done->es_fail.count(name()) != 0 && !state_->own_contexts : done.code() == Errc::sequence_conflict;
+    // An insert: an object may be there without an event of its own, brought about by another event.
+    auto done = db_.dispatch(event_set(object, true, options.metadata), dispatch);
+    const bool taken = done ? done->es_fail.count(name()) != 0 : done.code() == Errc::sequence_conflict;
     if (!taken || attempt == id_attempts_max)
       return done;
   }
@@ -132,7 +132,7 @@ Result<Json> ESModel::set(const Json& object, bool insert_only, const WriteOptio
   if (!object.is_object())
     return fail(Errc::invalid_argument, format("{}.set: an object is needed", name()));
   if (state_->integer_ids && object[state_->id_column].is_null())
-    return written(write_new(object, insert_only, options), "set");
+    return written(write_new(object, options), "set");
   return written(write(event_set(object, insert_only, options.metadata), options), "set");
 }
 
@@ -140,7 +140,7 @@ Result<Json> ESModel::update(const Json& changes, bool upsert, const WriteOption
   if (!changes.is_object())
     return fail(Errc::invalid_argument, format("{}.update: an object is needed", name()));
   if (upsert && state_->integer_ids && changes[state_->id_column].is_null())
-    return written(write_new(changes, false, options), "update");
+    return written(write_new(changes, options), "update");
   return written(write(event_update(changes, upsert, options.metadata), options), "update");
 }
 

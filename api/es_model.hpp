@@ -121,7 +121,7 @@ public:
 private:
   struct State;
   Result<Dispatched> write(ModelEvent event, const WriteOptions& options);
-  Result<Dispatched> write_new(Json object, bool insert_only, const WriteOptions& options);
+  Result<Dispatched> write_new(Json object, const WriteOptions& options);
   Result<Json> written(const Result<Dispatched>& done, std::string_view operation) const;
   void write_async(ModelEvent event, std::string_view operation, WriteDone done);
   EventSourcingDB& db_;

@@ -176,6 +176,23 @@ TEST_CASE("es_model: an id that somebody else stored first is passed over") {
   CHECK(must(model.set(Json::object({{"n", 1}})))["id"].integer() == 3);
 }
 
+TEST_CASE("es_model: an id whose object another event brought about is passed over, and the object stays") {
+  ModelRig rig;
+  auto options = one_model();
+  options.models[0].transact = [](const ModelEvent& event, TransactContext& context) -> Status {
+    if (event.type != "spawn")
+      return {};
+    const auto made = context.set("test", Json::object({{"id", 2}, {"n", "spawned"}}));
+    return made ? Status() : Status(made.error());
+  };
+  const auto db = rig.open(std::move(options));
+  ESModel& model = *db->model("test");
+  CHECK(must(model.set(Json::object({{"n", "a"}})))["id"].integer() == 1);
+  must(db->dispatch("spawn"));
+  CHECK(must(model.set(Json::object({{"n", "b"}})))["id"].integer() == 3);
+  CHECK((*must(model.get(2)))["n"].string() == "spawned");
+}
+
 TEST_CASE("es_model: text ids are made where there is none, and computed where the model says how") {
   ModelRig rig;
   auto options = text_model();
