@@ -50,7 +50,9 @@ endif()
 
 if(WEIR_SANITIZE)
   set(sanitize -fsanitize=${WEIR_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
-  target_compile_options(weir_flags INTERFACE ${sanitize} -O1 -g1)
+  # g++ compiles the checks at -Og in three fifths of the time that -O1 takes; for clang++ the two are the same.
+  target_compile_options(weir_flags INTERFACE ${sanitize} -Og -g1)
+  target_compile_definitions(weir_flags INTERFACE XXH_NO_INLINE_HINTS=1) # which -Og cannot follow
   target_link_options(weir_flags INTERFACE ${sanitize})
 endif()
 if(WEIR_TEST_POINTS)

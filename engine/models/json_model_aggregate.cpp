@@ -17,7 +17,7 @@ Result<SqlValue> value_of(const JsonModel& model, const SqlText& text) {
   return *value ? std::move(**value) : SqlValue(); // No row: a trusted text has grouped them.
 }
 
-Result<std::optional<double>> aggregate(const JsonModel& model, const ModelTable& table, std::string_view function,
+Result<std::optional<double>> aggregate(const JsonModel& model, const ModelTable& table, std::string_view what,
                                         std::string_view column, const Json& attributes, const SearchOptions& options) {
   const auto over = table.need(column);
   if (!over)
@@ -25,7 +25,7 @@ Result<std::optional<double>> aggregate(const JsonModel& model, const ModelTable
   const auto select = SelectText::make(table, attributes, options);
   if (!select)
     return select.error();
-  const auto value = value_of(model, select->aggregate(function, **over));
+  const auto value = value_of(model, select->aggregate(what, **over));
   if (!value)
     return value.error();
   const double* number = std::get_if<double>(&*value);

@@ -85,6 +85,18 @@ public:
     schemas.insert(behind, schema);
     return {};
   }
+  Status add_view(const ViewRecord& view) override {
+    const std::lock_guard lock(disk_->mutex);
+    std::vector<ViewRecord>& views = disk_->state.views;
+    views.insert(std::find_if(views.begin(), views.end(), [&](const ViewRecord& v) { return v.name > view.name; }),
+                 view);
+    return {};
+  }
+  Status remove_view(std::string_view name) override {
+    const std::lock_guard lock(disk_->mutex);
+    std::erase_if(disk_->state.views, [&](const ViewRecord& view) { return view.name == name; });
+    return {};
+  }
   Status set_retention(const RetentionRecord& retention) override {
     const std::lock_guard lock(disk_->mutex);
     disk_->state.retention = retention;

@@ -7,8 +7,8 @@
 using namespace weir;
 using test::column;
 using test::Items;
-using test::json;
 using test::must;
+using test::parsed;
 
 namespace {
 
@@ -18,7 +18,7 @@ Items of(const std::vector<std::string>& values) {
   int id = 0;
   for (const std::string& value : values) {
     ++id;
-    must(items->set(Json::object({{"id", id}, {"n", json(value)}, {"v", json(value)}, {"odd", id % 2}})));
+    must(items->set(Json::object({{"id", id}, {"n", parsed(value)}, {"v", parsed(value)}, {"odd", id % 2}})));
   }
   return items;
 }
@@ -35,7 +35,7 @@ TEST_CASE("json_model: min, max, sum and average of a column, real or virtual") 
     CHECK(must(items->max(name)) == Number(4));
     CHECK(must(items->sum(name)) == Number(3.5));
     CHECK(must(items->average(name)) == Number(0.875));
-    CHECK(must(items->sum(name, json(R"({"odd": 1})"))) == Number(5.5));
+    CHECK(must(items->sum(name, parsed(R"({"odd": 1})"))) == Number(5.5));
     CHECK(must(items->max(name, {}, {.where = {{.sql = "n < ?", .values = {std::int64_t{1}}}}})) == Number(0));
   }
 }
@@ -53,7 +53,7 @@ TEST_CASE("json_model: in numbers of a column text counts as 0, NULL for nothing
     CHECK(!must((*none)->sum("n")));
     CHECK(!must((*none)->average("n")));
   }
-  CHECK(!must(items->sum("n", json(R"({"n": 99})"))));
+  CHECK(!must(items->sum("n", parsed(R"({"n": 99})"))));
 }
 
 TEST_CASE("json_model: a sum of integers may leave their range") {
@@ -77,13 +77,13 @@ TEST_CASE("json_model: aggregates of unknown columns, and over unknown attribute
   const auto unknown = items->sum("n) FROM sqlite_schema; --");
   REQUIRE(unknown.code() == Errc::invalid_argument);
   CHECK(unknown.error().message == "items: no such column: n) FROM sqlite_schema; --");
-  CHECK(items->max("n", json(R"({"nope": 1})")).code() == Errc::invalid_argument);
+  CHECK(items->max("n", parsed(R"({"nope": 1})")).code() == Errc::invalid_argument);
 }
 
 TEST_CASE("json_model: count is of all that is found, with a cursor of what is behind it") {
   const Items items = of({"1", "2", "3", "4", "5"});
   CHECK(must(items->count()) == 5);
-  CHECK(must(items->count(json(R"({"odd": 1})"))) == 3);
+  CHECK(must(items->count(parsed(R"({"odd": 1})"))) == 3);
   CHECK(must(items->count({}, {.limit = 2})) == 5);
   CHECK(must(items->count({}, {.where = {{.sql = "n > 3"}}})) == 2);
   SearchOptions options{.sort = {{.column = "n", .descending = true}}, .limit = 2};
@@ -92,6 +92,6 @@ TEST_CASE("json_model: count is of all that is found, with a cursor of what is b
   CHECK(must(items->count({}, options)) == 3);
   options.cursor = must(items->search({}, options)).previous_cursor;
   CHECK(must(items->count({}, options)) == 2);
-  CHECK(must(items->count(json(R"({"odd": 1})"), options)) == 1);
-  CHECK(items->count(json(R"({"nope": 1})")).code() == Errc::invalid_argument);
+  CHECK(must(items->count(parsed(R"({"odd": 1})"), options)) == 1);
+  CHECK(items->count(parsed(R"({"nope": 1})")).code() == Errc::invalid_argument);
 }

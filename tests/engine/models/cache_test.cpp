@@ -5,8 +5,8 @@
 using namespace weir;
 using test::column;
 using test::Items;
-using test::json;
 using test::must;
+using test::parsed;
 
 namespace {
 
@@ -39,8 +39,8 @@ TEST_CASE("json_model: get_cached loads an object once, and that there is none a
   CHECK(text(must(items->get_cached(cache, 3))) == R"({"id":3,"code":"c3"})");
   CHECK(text(must(items->get_cached(cache, 77))) == "nothing");
   CHECK(counted.reads == 2);
-  must(items->set(json(R"({"id": 3, "code": "new"})")));
-  must(items->set(json(R"({"id": 77, "code": "new"})")));
+  must(items->set(parsed(R"({"id": 3, "code": "new"})")));
+  must(items->set(parsed(R"({"id": 77, "code": "new"})")));
   counted.reads = 0;
   CHECK(text(must(items->get_cached(cache, 3))) == R"({"id":3,"code":"c3"})");
   CHECK(text(must(items->get_cached(cache, 3.0))) == R"({"id":3,"code":"c3"})");
@@ -60,7 +60,7 @@ TEST_CASE("json_model: get_cached loads what will be wanted too in the same stat
   CHECK(text(must(items->get_cached(cache, 4, {}, soon))) == R"({"id":4,"code":"c4"})");
   CHECK(counted.reads == 1);
   SUBCASE("what it has already is not loaded again") {
-    must(items->set(json(R"({"id": 4, "code": "new"})")));
+    must(items->set(parsed(R"({"id": 4, "code": "new"})")));
     CHECK(text(must(items->get_cached(cache, 6, {}, soon))) == R"({"id":6,"code":"c6"})");
     CHECK(text(must(items->get_cached(cache, 4))) == R"({"id":4,"code":"c4"})");
   }
@@ -124,10 +124,10 @@ TEST_CASE("json_model: prime_cache puts an object there as if it had been loaded
   Counted counted;
   const Items& items = counted.items;
   ModelCache cache;
-  items->prime_cache(cache, 3, json(R"({"id": 3, "primed": true})"));
+  items->prime_cache(cache, 3, parsed(R"({"id": 3, "primed": true})"));
   items->prime_cache(cache, 4, {});
-  items->prime_cache(cache, "x", json(R"({"id": 9})"), "code");
-  items->prime_cache(cache, nullptr, json("{}"));
+  items->prime_cache(cache, "x", parsed(R"({"id": 9})"), "code");
+  items->prime_cache(cache, nullptr, parsed("{}"));
   CHECK(text(must(items->get_cached(cache, 3))) == R"({"id":3,"primed":true})");
   CHECK(text(must(items->get_cached(cache, 4))) == "nothing");
   CHECK(text(must(items->get_cached(cache, "x", "code"))) == R"({"id":9})");
@@ -137,7 +137,7 @@ TEST_CASE("json_model: prime_cache puts an object there as if it had been loaded
 TEST_CASE("json_model: models of one name in two databases share nothing in a cache") {
   const Counted here, there;
   ModelCache cache;
-  here.items->prime_cache(cache, 3, json(R"({"id": 3, "here": true})"));
+  here.items->prime_cache(cache, 3, parsed(R"({"id": 3, "here": true})"));
   CHECK(text(must(there.items->get_cached(cache, 3))) == R"({"id":3,"code":"c3"})");
   ModelCache moved = std::move(cache);
   CHECK(text(must(here.items->get_cached(moved, 3))) == R"({"id":3,"here":true})");

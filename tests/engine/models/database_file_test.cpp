@@ -10,14 +10,7 @@
 #include <thread>
 
 using namespace weir;
-using test::column;
-using test::make_database;
-using test::must;
-using test::number;
-using test::says;
-using test::TempDirectory;
-using test::Values;
-using test::why;
+using namespace weir::test;
 
 namespace {
 

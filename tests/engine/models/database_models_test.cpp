@@ -5,10 +5,10 @@
 using namespace weir;
 using test::column;
 using test::items;
-using test::json;
 using test::make_database;
 using test::must;
 using test::number;
+using test::parsed;
 using test::says;
 using test::TempDirectory;
 using test::text;
@@ -39,14 +39,14 @@ TEST_CASE("json_model: database models have their tables when their own migratio
     const auto db = make_database({.file = directory.path("a.db")});
     JsonModelOptions options = items();
     options.migrations = {{"fill", [](ModelDatabase& self) -> Status {
-                             const auto set = self.model("items")->set(json(R"({"id":"a","n":1})"));
+                             const auto set = self.model("items")->set(parsed(R"({"id":"a","n":1})"));
                              return set ? Status() : Status(set.error());
                            }}};
     const auto model = db->add_model(std::move(options));
     REQUIRE(model.ok());
     must(db->register_migrations("items", {{"x later", [](ModelDatabase& self) -> Status {
                                               const auto changed =
-                                                  self.model("items")->update(json(R"({"id":"a","n":2})"));
+                                                  self.model("items")->update(parsed(R"({"id":"a","n":2})"));
                                               return changed ? Status() : Status(changed.error());
                                             }}}));
     CHECK(text((*model)->get("a")) == R"({"id":"a","n":2})");
@@ -57,11 +57,11 @@ TEST_CASE("json_model: database models have their tables when their own migratio
 TEST_CASE("json_model: database in memory has its models' tables after reopening, and nothing in them") {
   const auto db = make_database();
   auto* const model = *db->add_model(items());
-  REQUIRE(model->set(json(R"({"id":"a"})")).ok());
+  REQUIRE(model->set(parsed(R"({"id":"a"})")).ok());
   CHECK(*model->count() == 1);
   must(db->close());
   CHECK(*model->count() == 0);
-  REQUIRE(model->set(json(R"({"id":"b"})")).ok());
+  REQUIRE(model->set(parsed(R"({"id":"b"})")).ok());
   CHECK(text(model->get("b")) == R"({"id":"b"})");
 }
 
@@ -69,7 +69,7 @@ TEST_CASE("json_model: database rolls models back with the transaction they were
   const auto db = make_database();
   auto* const model = *db->add_model(items());
   CHECK(!db->transaction([&]() -> Status {
-             REQUIRE(model->set(json(R"({"id":"a"})")).ok());
+             REQUIRE(model->set(parsed(R"({"id":"a"})")).ok());
              CHECK(*model->exists("a"));
              return fail(Errc::cancelled, "no");
            }).ok());
@@ -88,11 +88,11 @@ TEST_CASE("json_model: database content is replaced under models that are in use
   auto* const other = *rebuilt->add_model(items({{.name = "n", .index = ColumnIndex::all}}));
   fill(*model, 3);
   fill(*other, 7);
-  CHECK(*model->count(json(R"({"n":3})")) == 3);
+  CHECK(*model->count(parsed(R"({"n":3})")) == 3);
   must(db->replace_content_with(*rebuilt));
-  CHECK(*model->count(json(R"({"n":3})")) == 0);
-  CHECK(*model->count(json(R"({"n":7})")) == 7);
-  REQUIRE(model->set(json(R"({"id":"new"})")).ok());
+  CHECK(*model->count(parsed(R"({"n":3})")) == 0);
+  CHECK(*model->count(parsed(R"({"n":7})")) == 7);
+  REQUIRE(model->set(parsed(R"({"id":"new"})")).ok());
   must(db->close());
   CHECK(*model->count() == 8);
 }

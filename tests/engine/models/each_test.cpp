@@ -9,8 +9,8 @@ using namespace weir;
 using test::column;
 using test::Ids;
 using test::Items;
-using test::json;
 using test::must;
+using test::parsed;
 
 namespace {
 
@@ -53,7 +53,7 @@ TEST_CASE("json_model: each visits every object once, whatever the size of a bat
 
 TEST_CASE("json_model: each follows attributes, where and sort over NULLs") {
   const Items items = numbered(7);
-  CHECK(visited(items, json(R"({"odd": 1})"), {.batch_rows = 2}) == Ids{1, 3, 5, 7});
+  CHECK(visited(items, parsed(R"({"odd": 1})"), {.batch_rows = 2}) == Ids{1, 3, 5, 7});
   CHECK(visited(items, {}, {.search = {.where = {{.sql = "id > ?", .values = {std::int64_t{5}}}}}}) == Ids{6, 7});
   CHECK(visited(items, {}, {.search = {.sort = {{"n"}}}, .batch_rows = 2}) == Ids{3, 6, 7, 5, 4, 2, 1});
   CHECK(visited(items, {}, {.search = {.sort = {{"n", true}}}, .batch_rows = 2}) == Ids{1, 2, 4, 5, 7, 3, 6});
@@ -153,7 +153,7 @@ TEST_CASE("json_model: each refuses what it cannot do") {
   CHECK(refused({}, {.batch_rows = 0}) == "items: each: a batch has at least one row");
   CHECK(refused({}, {.search = {.columns = {"n / 2"}, .distinct = true}}) ==
         "items: each: distinct expressions have no cursor to go on from");
-  CHECK(refused(json(R"({"nope": 1})"), {}) == "items: no such column: nope");
+  CHECK(refused(parsed(R"({"nope": 1})"), {}) == "items: no such column: nope");
   CHECK(refused({}, {.search = {.sort = {{"nope"}}}}) == "items: no such column: nope");
   CHECK(refused({}, {.search = {.cursor = "nope"}}) == "items: the cursor is damaged");
 }

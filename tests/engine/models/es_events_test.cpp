@@ -51,7 +51,7 @@ struct Rules {
     return reduced(action, std::move(id), std::move(object)).change.to_json().to_text();
   }
   void store(const std::string& object) const {
-    const auto stored = model->set(json(object));
+    const auto stored = model->set(loose_json(object));
     REQUIRE_MESSAGE(stored.ok(), why(stored));
   }
 
@@ -76,7 +76,7 @@ const auto text_ids = [] {
 } // namespace
 
 TEST_CASE("es_model: an event creator makes the event of a write, and does not send it") {
-  const ModelEvent event = es_event("notes", EsAction::save, "a", json("{'n':1}"), json("{'by':'me'}"));
+  const ModelEvent event = es_event("notes", EsAction::save, "a", loose_json("{'n':1}"), loose_json("{'by':'me'}"));
   CHECK(event.type == "es/notes");
   CHECK(event.data.to_text() == R"({"action":"save","id":"a","data":{"n":1},"meta":{"by":"me"}})");
   CHECK(event.position == 0);
@@ -91,10 +91,10 @@ TEST_CASE("es_model: the preprocessor leaves the id in one place, and a second t
   for (const EsAction action : {EsAction::set, EsAction::insert, EsAction::update, EsAction::save}) {
     const std::string name(to_string(action));
     const std::string wanted = R"({"action":")" + name + R"(","id":"a","data":{"n":1}})";
-    CHECK(notes.prepared(action, {}, json("{'id':'a','n':1}")) == wanted);
-    CHECK(notes.prepared(action, "a", json("{'id':'a','n':1}")) == wanted);
-    CHECK(notes.prepared(action, "a", json("{'id':null,'n':1}")) == wanted);
-    CHECK(notes.prepared(action, "a", json("{'n':1}")) == wanted);
+    CHECK(notes.prepared(action, {}, loose_json("{'id':'a','n':1}")) == wanted);
+    CHECK(notes.prepared(action, "a", loose_json("{'id':'a','n':1}")) == wanted);
+    CHECK(notes.prepared(action, "a", loose_json("{'id':null,'n':1}")) == wanted);
+    CHECK(notes.prepared(action, "a", loose_json("{'n':1}")) == wanted);
   }
   CHECK(notes.prepared(EsAction::remove, "a") == R"({"action":"remove","id":"a"})");
 }
@@ -112,7 +112,7 @@ TEST_CASE("es_model: an id is what its column has: whole numbers become texts of
   CHECK(items.id_of(EsAction::set, 0, Json::object(), {}) == "0");
   CHECK(items.id_of(EsAction::set, 4.0, Json::object(), {}) == "4");
   CHECK(items.id_of(EsAction::set, "5", Json::object(), {}).find("no integer") != std::string::npos);
-  CHECK(items.prepared(EsAction::set, 1, json("{'id':2}")).find("but that of the object 2") != std::string::npos);
+  CHECK(items.prepared(EsAction::set, 1, loose_json("{'id':2}")).find("but that of the object 2") != std::string::npos);
 }
 
 TEST_CASE("es_model: a new object gets the next integer") {
@@ -129,8 +129,9 @@ TEST_CASE("es_model: a new object gets the text that the id column computes") {
                                return object["name"].is_null() ? Json() : Json("by-" + object["name"].to_text());
                              }});
   const Rules notes(std::move(options));
-  CHECK(notes.prepared(EsAction::set, {}, json("{'name':5}")) == R"({"action":"set","id":"by-5","data":{"name":5}})");
-  CHECK(notes.id_of(EsAction::set, "own", json("{'name':5}"), {}) == R"("own")");
+  CHECK(notes.prepared(EsAction::set, {}, loose_json("{'name':5}")) ==
+        R"({"action":"set","id":"by-5","data":{"name":5}})");
+  CHECK(notes.id_of(EsAction::set, "own", loose_json("{'name':5}"), {}) == R"("own")");
 }
 
 TEST_CASE("es_model: a new object gets a slug that is free, and whoever takes it meanwhile is not replaced") {
@@ -139,11 +140,11 @@ TEST_CASE("es_model: a new object gets a slug that is free, and whoever takes it
                                return object["title"];
                              }});
   const Rules notes(std::move(options));
-  CHECK(notes.prepared(EsAction::set, {}, json("{'title':'A Title'}")) ==
+  CHECK(notes.prepared(EsAction::set, {}, loose_json("{'title':'A Title'}")) ==
         R"({"action":"insert","id":"a-title","data":{"title":"A Title"}})");
   notes.store("{'id':'a-title'}");
-  CHECK(notes.id_of(EsAction::set, {}, json("{'title':'A Title'}"), {}) == R"("a-title-2")");
-  CHECK(notes.id_of(EsAction::save, {}, json("{'title':'A Title'}"), EsPlace{1, 0}) == R"("a-title-2")");
+  CHECK(notes.id_of(EsAction::set, {}, loose_json("{'title':'A Title'}"), {}) == R"("a-title-2")");
+  CHECK(notes.id_of(EsAction::save, {}, loose_json("{'title':'A Title'}"), EsPlace{1, 0}) == R"("a-title-2")");
   // Of nothing a slug is made up; while an event is applied always the same one.
   CHECK(notes.id_of(EsAction::set, {}, Json::object(), EsPlace{1, 0}) ==
         notes.id_of(EsAction::set, {}, Json::object(), EsPlace{1, 0}));
@@ -174,7 +175,7 @@ TEST_CASE("es_model: before it is stored a new object gets the text of make_id")
 TEST_CASE("es_model: a write that makes no sense is refused with what is wrong") {
   const Rules notes(text_ids());
   const auto refused = [&](const std::string& data) {
-    Json write = json(data);
+    Json write = loose_json(data);
     const Status done = notes.rules->preprocess(write, EsPlace{7, 0});
     REQUIRE_FALSE(done.ok());
     CHECK(done.code() == Errc::invalid_argument);
@@ -195,15 +196,15 @@ TEST_CASE("es_model: a write that makes no sense is refused with what is wrong")
 
 TEST_CASE("es_model: set makes a new object, or names the least that differs") {
   const Rules notes(text_ids());
-  CHECK(notes.changed(EsAction::set, "a", json("{'n':1,'o':{'x':1,'y':2}}")) ==
+  CHECK(notes.changed(EsAction::set, "a", loose_json("{'n':1,'o':{'x':1,'y':2}}")) ==
         R"({"ins":[{"id":"a","n":1,"o":{"x":1,"y":2}}]})");
   notes.store("{'id':'a','n':1,'o':{'x':1,'y':2},'l':[1,2]}");
   // No difference, whatever the order of members.
-  CHECK(notes.changed(EsAction::set, "a", json("{'l':[1,2],'o':{'y':2,'x':1},'n':1.0}")) == "{}");
-  CHECK(notes.changed(EsAction::set, "a", json("{'n':2,'o':{'x':1,'y':2},'l':[1,2]}")) ==
+  CHECK(notes.changed(EsAction::set, "a", loose_json("{'l':[1,2],'o':{'y':2,'x':1},'n':1.0}")) == "{}");
+  CHECK(notes.changed(EsAction::set, "a", loose_json("{'n':2,'o':{'x':1,'y':2},'l':[1,2]}")) ==
         R"({"upd":[{"id":"a","n":2}]})");
   // What is missing is taken away; what is nested is replaced whole.
-  CHECK(notes.changed(EsAction::set, "a", json("{'o':{'x':1},'l':[1,2]}")) ==
+  CHECK(notes.changed(EsAction::set, "a", loose_json("{'o':{'x':1},'l':[1,2]}")) ==
         R"({"upd":[{"id":"a","o":{"x":1},"n":null}]})");
   CHECK(notes.changed(EsAction::set, "a", Json::object()) == R"({"upd":[{"id":"a","n":null,"o":null,"l":null}]})");
 }
@@ -211,20 +212,20 @@ TEST_CASE("es_model: set makes a new object, or names the least that differs") {
 TEST_CASE("es_model: null over a member that is not there is recorded though nothing changes") {
   const Rules notes(text_ids());
   notes.store("{'id':'a','n':1}");
-  CHECK(notes.changed(EsAction::update, "a", json("{'gone':null}")) == R"({"upd":[{"id":"a","gone":null}]})");
-  CHECK(notes.changed(EsAction::update, "a", json("{'n':null}")) == R"({"upd":[{"id":"a","n":null}]})");
+  CHECK(notes.changed(EsAction::update, "a", loose_json("{'gone':null}")) == R"({"upd":[{"id":"a","gone":null}]})");
+  CHECK(notes.changed(EsAction::update, "a", loose_json("{'n':null}")) == R"({"upd":[{"id":"a","n":null}]})");
 }
 
 TEST_CASE("es_model: insert of what is there and update of what is not are failures, no errors") {
   const Rules notes(text_ids());
   notes.store("{'id':'a','n':1}");
-  CHECK(notes.changed(EsAction::insert, "a", json("{'n':1}")) == R"({"es_fail":"EEXIST"})");
-  CHECK(notes.changed(EsAction::insert, "b", json("{'n':1}")) == R"({"ins":[{"id":"b","n":1}]})");
-  CHECK(notes.changed(EsAction::update, "b", json("{'n':1}")) == R"({"es_fail":"ENOENT"})");
-  CHECK(notes.changed(EsAction::update, "a", json("{'n':1}")) == "{}");
-  CHECK(notes.changed(EsAction::update, "a", json("{'m':2}")) == R"({"upd":[{"id":"a","m":2}]})");
-  CHECK(notes.changed(EsAction::save, "a", json("{'m':2}")) == R"({"upd":[{"id":"a","m":2}]})");
-  CHECK(notes.changed(EsAction::save, "b", json("{'m':2}")) == R"({"ins":[{"id":"b","m":2}]})");
+  CHECK(notes.changed(EsAction::insert, "a", loose_json("{'n':1}")) == R"({"es_fail":"EEXIST"})");
+  CHECK(notes.changed(EsAction::insert, "b", loose_json("{'n':1}")) == R"({"ins":[{"id":"b","n":1}]})");
+  CHECK(notes.changed(EsAction::update, "b", loose_json("{'n':1}")) == R"({"es_fail":"ENOENT"})");
+  CHECK(notes.changed(EsAction::update, "a", loose_json("{'n':1}")) == "{}");
+  CHECK(notes.changed(EsAction::update, "a", loose_json("{'m':2}")) == R"({"upd":[{"id":"a","m":2}]})");
+  CHECK(notes.changed(EsAction::save, "a", loose_json("{'m':2}")) == R"({"upd":[{"id":"a","m":2}]})");
+  CHECK(notes.changed(EsAction::save, "b", loose_json("{'m':2}")) == R"({"ins":[{"id":"b","m":2}]})");
   CHECK(es_failure("notes", "set", "a", "EEXIST").message == "notes.set a: EEXIST");
   CHECK(es_failure("notes", "set", 5, "EEXIST").code == Errc::condition_failed);
   CHECK(es_failure("notes", "update", 5, "ENOENT").code == Errc::not_found);
@@ -246,9 +247,9 @@ TEST_CASE("es_model: what comes back by itself is no difference when a set leave
   options.columns.push_back({.name = "bag", .type = ColumnType::json, .always_object = true});
   const Rules notes(std::move(options));
   notes.store("{'id':'a','n':1}");
-  CHECK(notes.changed(EsAction::set, "a", json("{'n':1}")) == "{}");
+  CHECK(notes.changed(EsAction::set, "a", loose_json("{'n':1}")) == "{}");
   notes.store("{'id':'a','n':1,'level':4}");
-  const std::string changed = notes.changed(EsAction::set, "a", json("{'n':1}"));
+  const std::string changed = notes.changed(EsAction::set, "a", loose_json("{'n':1}"));
   CHECK(changed.find("\"level\":null") != std::string::npos);
 }
 

@@ -103,7 +103,7 @@ TEST_CASE("json_model: SQL in the names of models and id columns has no effect")
     const Json object = Json::object({{bad, "a"}});
     // A dot in the name of a column is a place in the object.
     const bool dotted = bad.find('.') != std::string::npos;
-    const auto stored = (*added)->set(dotted ? json(R"({"$":{"x":"a"}})") : object);
+    const auto stored = (*added)->set(dotted ? parsed(R"({"$":{"x":"a"}})") : object);
     REQUIRE_MESSAGE(stored.ok(), why(stored));
     CHECK(*(*added)->get("a") == JsonModel::Found(*stored));
     CHECK(number(*database, "SELECT count(*) FROM " + sql_identifier(bad)) == 1);
@@ -132,7 +132,7 @@ TEST_CASE("json_model: SQL in the names and paths of columns has no effect") {
       JsonModel& model = **added;
       Json object = Json::object({{"id", "a"}});
       if (bad == "$.x")
-        object.set("$", json(R"({"x":"v"})")).set("nested", json(R"({"$":{"x":"w"}})"));
+        object.set("$", parsed(R"({"x":"v"})")).set("nested", parsed(R"({"$":{"x":"w"}})"));
       else
         object.set(bad, "v").set("nested", Json::object({{bad, "w"}}));
       const auto stored = model.set(object);
@@ -149,7 +149,7 @@ TEST_CASE("json_model: SQL in the names and paths of columns has no effect") {
 TEST_CASE("json_model: SQL in the name of a column that is asked for is no column") {
   ModelFixture f(items({{.name = "v"}}));
   make_guard(f);
-  must(f->put(json(R"({"id":"a","v":1})")));
+  must(f->put(parsed(R"({"id":"a","v":1})")));
   for (const std::string& bad : corpus) {
     CHECK(says(f->get("a", bad), Errc::invalid_argument, "items: no such column: " + bad));
     CHECK(says(f->get_all(std::vector<Json>{"a"}, bad), Errc::invalid_argument, "items: no such column: " + bad));

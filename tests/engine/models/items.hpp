@@ -34,7 +34,7 @@ public:
   JsonModel* operator->() const { return model_; }
   JsonModel& operator*() const { return *model_; }
   ModelDatabase& database() const { return *database_; }
-  void add(std::string_view object) const { must(model_->set(json(object), true)); }
+  void add(std::string_view object) const { must(model_->set(parsed(object), true)); }
 
 private:
   std::unique_ptr<ModelDatabase> database_;

@@ -14,14 +14,14 @@ TEST_CASE("json_model: a column added later alters the table and leaves values i
   const std::string file = directory.path("m.db");
   {
     ModelFixture f(items(), {.file = file});
-    must(f->put(json(R"({"id":"a","n":1,"x":1})")));
-    must(f->put(json(R"({"id":"b","n":2})")));
+    must(f->put(parsed(R"({"id":"a","n":1,"x":1})")));
+    must(f->put(parsed(R"({"id":"b","n":2})")));
   }
   ModelFixture f(items({{.name = "n", .type = ColumnType::integer, .index = ColumnIndex::all}}), {.file = file});
   CHECK(text(f->get("a")) == R"({"id":"a","n":1,"x":1})");
   CHECK(rows(*f.database, "SELECT id, n, json FROM items ORDER BY id") ==
         R"('a',NULL,'{"n":1,"x":1}'; 'b',NULL,'{"n":2}')");
-  CHECK(text(f->update(json(R"({"id":"a","x":2})"))) == R"({"id":"a","x":2,"n":1})");
+  CHECK(text(f->update(parsed(R"({"id":"a","x":2})"))) == R"({"id":"a","x":2,"n":1})");
   CHECK(rows(*f.database, "SELECT id, n, json FROM items ORDER BY id") == R"('a',1,'{"x":2}'; 'b',NULL,'{"n":2}')");
   CHECK(text(f->get("b")) == R"({"id":"b","n":2})");
   CHECK(column(*f.database, "SELECT name FROM sqlite_schema WHERE name='items_n'") == "'items_n'");
@@ -32,8 +32,8 @@ TEST_CASE("json_model: an index added later is made, also over JSON") {
   const std::string file = directory.path("m.db");
   {
     ModelFixture f(items({{.name = "n"}}), {.file = file});
-    must(f->put(json(R"({"id":"a","n":1})")));
-    must(f->put(json(R"({"id":"b","n":1})")));
+    must(f->put(parsed(R"({"id":"a","n":1})")));
+    must(f->put(parsed(R"({"id":"b","n":1})")));
   }
   {
     ModelFixture f(items({{.name = "n", .index = ColumnIndex::all, .unique = true}}), {.file = file});
@@ -55,13 +55,13 @@ TEST_CASE("json_model: a model's own migrations run once, behind its table, and 
                         [&](ModelDatabase& db) -> Status {
                           ++runs;
                           JsonModel* const model = db.model("items");
-                          WEIR_TRY(model->put(json(R"({"id":"a","n":1})")));
+                          WEIR_TRY(model->put(parsed(R"({"id":"a","n":1})")));
                           auto read = model->get("a");
                           return read && *read ? Status() : Status(fail(Errc::not_found, "not there"));
                         }},
                        {"0002 second", [&](ModelDatabase& db) -> Status {
                           ++runs;
-                          auto updated = db.model("items")->update(json(R"({"id":"a","x":2})"));
+                          auto updated = db.model("items")->update(parsed(R"({"id":"a","x":2})"));
                           return updated ? Status() : Status(updated.error());
                         }}};
     return with;
@@ -78,7 +78,7 @@ TEST_CASE("json_model: a migration that fails takes the table with it, and the n
   bool fails = true;
   JsonModelOptions options = items();
   options.migrations = {
-      {"first", [](ModelDatabase& db) { return db.model("items")->put(json(R"({"id":"a"})")); }},
+      {"first", [](ModelDatabase& db) { return db.model("items")->put(parsed(R"({"id":"a"})")); }},
       {"second", [&](ModelDatabase&) { return fails ? Status(fail(Errc::cancelled, "not yet")) : Status(); }}};
   ModelFixture f(std::move(options), {.file = directory.path("m.db")});
   CHECK(says(f->get("a"), Errc::cancelled, "second items: not yet"));

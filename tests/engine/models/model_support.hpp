@@ -33,7 +33,7 @@ struct ModelFixture {
   return {.name = "items", .columns = std::move(columns)};
 }
 
-[[nodiscard]] inline Json json(std::string_view text) {
+[[nodiscard]] inline Json parsed(std::string_view text) {
   auto value = Json::parse(text);
   REQUIRE_MESSAGE(value.ok(), text, ": ", why(value));
   return std::move(*value);

@@ -55,10 +55,11 @@ ModelDefinition obedient(const std::string& name) {
 
 TEST_CASE("event_sourcing_db: a change is applied in the order rm, ins, set, upd, sav") {
   ProjectionRig rig({obedient("a")});
-  rig.run("any", json("{'ins':[{'id':'1','n':1},{'id':'2','n':2}]}"));
+  rig.run("any", loose_json("{'ins':[{'id':'1','n':1},{'id':'2','n':2}]}"));
   // Each step needs the one before it.
-  const auto outcome = rig.run("any", json("{'sav':[{'id':'3','m':5},{'id':'4','n':4}],'upd':[{'id':'3','n':null}],"
-                                           "'set':[{'id':'3','n':3}],'ins':[{'id':'1','n':7}],'rm':['1','9']}"));
+  const auto outcome =
+      rig.run("any", loose_json("{'sav':[{'id':'3','m':5},{'id':'4','n':4}],'upd':[{'id':'3','n':null}],"
+                                "'set':[{'id':'3','n':3}],'ins':[{'id':'1','n':7}],'rm':['1','9']}"));
   CHECK(rig.rows("a") ==
         "{\"id\":\"1\",\"n\":7}\n{\"id\":\"2\",\"n\":2}\n{\"id\":\"3\",\"m\":5}\n{\"id\":\"4\",\"n\":4}\n");
   CHECK(outcome.applied.result["a"]["rm"].to_text() == R"(["1","9"])");
@@ -66,8 +67,8 @@ TEST_CASE("event_sourcing_db: a change is applied in the order rm, ins, set, upd
 
 TEST_CASE("event_sourcing_db: upd needs the object, sav does not, ins refuses a taken id") {
   ProjectionRig rig({obedient("a")});
-  rig.run("any", json("{'sav':[{'id':'1','n':1}]}"));
-  CHECK(rig.failure("any", json("{'upd':[{'id':'2','n':1}]}")).find("_apply_apply a: upd[0]: ") == 0);
+  rig.run("any", loose_json("{'sav':[{'id':'1','n':1}]}"));
+  CHECK(rig.failure("any", loose_json("{'upd':[{'id':'2','n':1}]}")).find("_apply_apply a: upd[0]: ") == 0);
   CHECK(rig.projection().position() == 2);
   rig.projection().add_correction(2, {"any", R"({"ins":[{"id":"1"}]})"});
   CHECK(rig.apply().halted->error.message.find("_apply_apply a: ins[0]: ") == 0);
@@ -77,7 +78,7 @@ TEST_CASE("event_sourcing_db: upd needs the object, sav does not, ins refuses a 
 TEST_CASE("event_sourcing_db: every item of a change is tried, and every error told") {
   ProjectionRig rig({obedient("a"), obedient("b")});
   const std::string message =
-      rig.failure("any", json("{'rm':[null,{'id':'1'}],'ins':[5,{'n':1}],'upd':[{'id':'9'}],'set':[{'id':[]}]}"));
+      rig.failure("any", loose_json("{'rm':[null,{'id':'1'}],'ins':[5,{'n':1}],'upd':[{'id':'9'}],'set':[{'id':[]}]}"));
   CAPTURE(message);
   for (const char* const part : {"_apply_apply a: rm[0]: it is no id", "rm[1]: it is no id", "ins[0]: it is no object",
                                  "ins[1]: there is no id", "upd[0]: ", "set[0]: ", "; _apply_apply b: rm[0]: "})
@@ -91,7 +92,7 @@ TEST_CASE("event_sourcing_db: what a model does with a change is its own busines
     return stored ? Status() : stored.error();
   };
   ProjectionRig rig({std::move(sums)});
-  rig.run("any", json("{'set':[1,2,3]}"));
+  rig.run("any", loose_json("{'set':[1,2,3]}"));
   CHECK(rig.rows("sums") == "{\"id\":\"all\",\"items\":3}\n");
   rig.run("any");
   CHECK(rig.rows("sums") == "{\"id\":\"all\",\"items\":3}\n");
@@ -99,7 +100,7 @@ TEST_CASE("event_sourcing_db: what a model does with a change is its own busines
 
 TEST_CASE("event_sourcing_db: a denial changes nothing and is told, but is no error") {
   ProjectionRig rig({obedient("a"), obedient("b")});
-  const auto outcome = rig.run("any", json("{'set':[{'id':'1'}],'es_fail':'full'}"));
+  const auto outcome = rig.run("any", loose_json("{'set':[{'id':'1'}],'es_fail':'full'}"));
   CHECK(outcome.es_fail == std::map<std::string, std::string>{{"a", "full"}, {"b", "full"}});
   CHECK(outcome.applied.result["a"]["es_fail"].string() == "full");
   CHECK(rig.rows("a") == "");
@@ -109,8 +110,8 @@ TEST_CASE("event_sourcing_db: a denial changes nothing and is told, but is no er
 TEST_CASE("event_sourcing_db: no change gives an empty result, a change is told under its model's name") {
   ProjectionRig rig({obedient("a"), model_of("b")});
   CHECK(rig.run("any").applied.result.to_text() == "{}");
-  CHECK(rig.run("any", json("{'set':[{'id':'1'}]}")).applied.result.to_text() == R"({"a":{"set":[{"id":"1"}]}})");
-  const auto outcome = rig.run(es_event("b", EsAction::set, "x", json("{'n':1}")));
+  CHECK(rig.run("any", loose_json("{'set':[{'id':'1'}]}")).applied.result.to_text() == R"({"a":{"set":[{"id":"1"}]}})");
+  const auto outcome = rig.run(es_event("b", EsAction::set, "x", loose_json("{'n':1}")));
   CHECK(outcome.applied.result.to_text() == R"({"b":{"ins":[{"id":"x","n":1}]}})");
   CHECK(outcome.applied.event.type == "es/b");
   CHECK(outcome.applied.event.position == 3);
@@ -174,7 +175,7 @@ TEST_CASE("event_sourcing_db: a preprocessor must leave the event its place and 
     return {};
   };
   ProjectionRig rig({std::move(definition)});
-  CHECK(rig.failure("any", json("{'moved':1}")) == "_preprocess_a: the event's position was changed");
+  CHECK(rig.failure("any", loose_json("{'moved':1}")) == "_preprocess_a: the event's position was changed");
   rig.projection().add_correction(1, {"any", R"({"nameless":1})"});
   CHECK(rig.apply().halted->error.message == "_preprocess_a: the event has no type any more");
   rig.projection().add_correction(1, {"any", R"({"refused":1})"});
@@ -203,10 +204,10 @@ TEST_CASE("event_sourcing_db: preprocessors work on an event before it is stored
   rig.run(es_event("a", EsAction::remove, "x"));
   CHECK(rig.run(event).applied.event.data.to_text() == R"({"known":true})");
 
-  ModelEvent write = es_event("a", EsAction::insert, {}, json("{'n':1}"));
+  ModelEvent write = es_event("a", EsAction::insert, {}, loose_json("{'n':1}"));
   REQUIRE(rig.projection().preprocess(write).ok());
   CHECK(write.data["id"].is_string());
-  ModelEvent wrong = es_event("a", EsAction::update, {}, json("{'n':1}"));
+  ModelEvent wrong = es_event("a", EsAction::update, {}, loose_json("{'n':1}"));
   const Status refused = rig.projection().preprocess(wrong);
   CHECK(refused.code() == Errc::projection_failed);
   CHECK(refused.error().message == "_preprocess_a: a.update: there is no id");
@@ -282,7 +283,7 @@ TEST_CASE("event_sourcing_db: an exception fails the event, not the process") {
     (void)context.model("nowhere");
     return Change{};
   })});
-  CHECK(rig.failure("any", json("{'kind':1}")) == "_reduce_a: the function threw: thrown");
+  CHECK(rig.failure("any", loose_json("{'kind':1}")) == "_reduce_a: the function threw: thrown");
   rig.projection().add_correction(1, {"any", R"({"kind":2})"});
   CHECK(rig.apply().halted->error.message == "_reduce_a: the function threw what is no std::exception");
   rig.projection().add_correction(1, {"any", "{}"});
@@ -305,7 +306,7 @@ TEST_CASE("event_sourcing_db: derivers may write any model, and see their own mo
     return stored ? Status() : stored.error();
   };
   ProjectionRig rig({std::move(orders), std::move(stock)});
-  rig.run(es_event("orders", EsAction::set, "o", json("{'n':1}")));
+  rig.run(es_event("orders", EsAction::set, "o", loose_json("{'n':1}")));
   CHECK(rig.rows("orders") == "{\"id\":\"o\",\"n\":1,\"seen\":true}\n");
   CHECK(rig.rows("stock") == "{\"id\":\"o\",\"changes\":{\"ins\":[{\"id\":\"o\",\"n\":1}]}}\n");
 }
@@ -324,11 +325,11 @@ TEST_CASE("event_sourcing_db: the reducer of a service comes before the one that
     return change;
   };
   ProjectionRig rig({std::move(notes)});
-  rig.run(es_event("notes", EsAction::set, "a", json("{'loud':1}")));
-  rig.run(es_event("notes", EsAction::set, "b", json("{'text':'hey'}")));
+  rig.run(es_event("notes", EsAction::set, "a", loose_json("{'loud':1}")));
+  rig.run(es_event("notes", EsAction::set, "b", loose_json("{'text':'hey'}")));
   CHECK(rig.rows("notes") == "{\"id\":\"a\",\"text\":\"HEY\"}\n{\"id\":\"b\",\"text\":\"hey\"}\n");
-  CHECK(rig.run(es_event("notes", EsAction::set, "c", json("{'refused':1}"))).es_fail.at("notes") == "refused");
-  rig.run("cleared", json("{'id':'a'}"));
+  CHECK(rig.run(es_event("notes", EsAction::set, "c", loose_json("{'refused':1}"))).es_fail.at("notes") == "refused");
+  rig.run("cleared", loose_json("{'id':'a'}"));
   CHECK(rig.rows("notes") == "{\"id\":\"b\",\"text\":\"hey\"}\n");
 }
 

@@ -7,7 +7,7 @@
 
 namespace weir::test {
 
-Json json(std::string text) {
+Json loose_json(std::string text) {
   std::replace(text.begin(), text.end(), '\'', '"');
   auto parsed = Json::parse(text);
   REQUIRE_MESSAGE(parsed.ok(), why(parsed));

@@ -22,7 +22,7 @@
 namespace weir::test {
 
 /// Json::parse of a text that is JSON, with ' for ".
-[[nodiscard]] Json json(std::string text);
+[[nodiscard]] Json loose_json(std::string text);
 
 /// Events as a queue gives them.
 class EventLog {

@@ -72,8 +72,8 @@ ModelDefinition tracing(std::vector<std::string>& trace, const std::string& name
 TEST_CASE("event_sourcing_db: sub-events of all sources run depth-first, each through all its phases") {
   std::vector<std::string> trace;
   ProjectionRig rig({tracing(trace)});
-  const auto outcome = rig.run("root", json("{'P':[{'type':'p','P':[{'type':'pp'}]}],'A':[{'type':'a'}],"
-                                            "'R':[{'type':'r'}],'D':[{'type':'d'}],'T':[{'type':'t'}]}"));
+  const auto outcome = rig.run("root", loose_json("{'P':[{'type':'p','P':[{'type':'pp'}]}],'A':[{'type':'a'}],"
+                                                  "'R':[{'type':'r'}],'D':[{'type':'d'}],'T':[{'type':'t'}]}"));
   CHECK(trace == std::vector<std::string>{"P root 0", "R root 0", "D root 0",                                      //
                                           "P p 1",    "R p 1",    "D p 1",                                         //
                                           "P pp 2",   "R pp 2",   "D pp 2",   "T pp 2", "T p 1",                   //
@@ -86,8 +86,8 @@ TEST_CASE("event_sourcing_db: sub-events of all sources run depth-first, each th
 TEST_CASE("event_sourcing_db: with several models what is added comes before what is returned") {
   std::vector<std::string> trace;
   ProjectionRig rig({tracing(trace, "x"), tracing(trace, "y")});
-  const auto outcome = rig.run("root", json("{'P':[{'type':'p'}],'A':[{'type':'a'}],'R':[{'type':'r'}],"
-                                            "'D':[{'type':'d'}],'T':[{'type':'t'}]}"));
+  const auto outcome = rig.run("root", loose_json("{'P':[{'type':'p'}],'A':[{'type':'a'}],'R':[{'type':'r'}],"
+                                                  "'D':[{'type':'d'}],'T':[{'type':'t'}]}"));
   CHECK(tree(outcome.applied) == "root(p,p,a,a,r,r,d,d,t,t)");
 }
 
@@ -95,7 +95,7 @@ TEST_CASE("event_sourcing_db: a sub-event has its parent's place") {
   std::vector<std::string> trace;
   ProjectionRig rig({tracing(trace)});
   rig.run("before");
-  const AppliedEvent applied = rig.run("root", json("{'A':[{'type':'a','n':1}]}")).applied;
+  const AppliedEvent applied = rig.run("root", loose_json("{'A':[{'type':'a','n':1}]}")).applied;
   REQUIRE(applied.events.size() == 1);
   const ModelEvent& sub_event = applied.events.front().event;
   CHECK(sub_event.position == 2);
@@ -152,7 +152,7 @@ TEST_CASE("event_sourcing_db: a failing sub-event fails the event, under the pat
   failing.types = {"bad"};
   failing.reduce = [](const ModelEvent&, ReduceContext&) -> Result<Change> { return fail(Errc::not_found, "no"); };
   ProjectionRig rig({tracing(trace), std::move(failing)});
-  CHECK(rig.failure("root", json("{'D':[{'type':'ok'},{'type':'ok','A':[{'type':'bad'}]},{'type':'late'}]}")) ==
+  CHECK(rig.failure("root", loose_json("{'D':[{'type':'ok'},{'type':'ok','A':[{'type':'bad'}]},{'type':'late'}]}")) ==
         "_handle ok.bad: _reduce_picky: no");
   CHECK(std::count(trace.begin(), trace.end(), "P late 1") == 0);
   rig.projection().add_correction(1, {"root", R"({"D":[{"type":""}]})"});
@@ -165,7 +165,7 @@ TEST_CASE("event_sourcing_db: transact runs after the sub-events, and brings abo
   notes.types = {"go"};
   notes.reduce = [](const ModelEvent& event, ReduceContext& context) -> Result<Change> {
     if (event.type == "go")
-      context.add_event("es/notes", es_event("notes", EsAction::set, "first", json("{'n':1}")).data);
+      context.add_event("es/notes", es_event("notes", EsAction::set, "first", loose_json("{'n':1}")).data);
     return Change{};
   };
   notes.transact = [&seen](const ModelEvent& event, TransactContext& context) -> Status {
@@ -173,7 +173,7 @@ TEST_CASE("event_sourcing_db: transact runs after the sub-events, and brings abo
       return {};
     CHECK(context.depth() == 0);
     CHECK(context.model("notes").exists("first").value());
-    const auto done = context.dispatch("es/notes", es_event("notes", EsAction::insert, {}, json("{'n':2}")).data);
+    const auto done = context.dispatch("es/notes", es_event("notes", EsAction::insert, {}, loose_json("{'n':2}")).data);
     if (!done)
       return done.error();
     seen.push_back(done->result.to_text().substr(0, 16));
@@ -194,16 +194,16 @@ TEST_CASE("event_sourcing_db: transact writes event-sourced models as an ESModel
   flow.types = {"go"};
   flow.transact = [&said](const ModelEvent&, TransactContext& context) -> Status {
     const auto tell = [&said](const auto& result) { said.push_back(result ? "ok" : result.error().message); };
-    const auto set = context.set("notes", json("{'id':'a','n':1,'o':2}"));
+    const auto set = context.set("notes", loose_json("{'id':'a','n':1,'o':2}"));
     said.push_back(set ? set->to_text() : set.error().message);
-    tell(context.set("notes", json("{'id':'a'}"), true));
-    const auto updated = context.update("notes", json("{'id':'a','n':5}"));
+    tell(context.set("notes", loose_json("{'id':'a'}"), true));
+    const auto updated = context.update("notes", loose_json("{'id':'a','n':5}"));
     said.push_back(updated ? updated->to_text() : updated.error().message);
-    tell(context.update("notes", json("{'id':'b','n':5}")));
-    tell(context.update("notes", json("{'id':'b','n':5}"), true));
+    tell(context.update("notes", loose_json("{'id':'b','n':5}")));
+    tell(context.update("notes", loose_json("{'id':'b','n':5}"), true));
     tell(context.remove("notes", "a"));
     tell(context.remove("notes", "gone"));
-    tell(context.set("flow", json("{'id':'a'}")));
+    tell(context.set("flow", loose_json("{'id':'a'}")));
     tell(context.remove("nowhere", "a"));
     return {};
   };
@@ -228,7 +228,7 @@ TEST_CASE("event_sourcing_db: transact may go on inside of sub-events, and ids m
         return done ? Status() : Status(done.error());
       }
       for (int i = 0; i < 3; ++i)
-        if (const auto made = context.set("notes", json("{'n':1}")); !made)
+        if (const auto made = context.set("notes", loose_json("{'n':1}")); !made)
           return made.error();
       return {};
     };
@@ -256,12 +256,12 @@ TEST_CASE("event_sourcing_db: a failed dispatch fails the event, whatever its fu
   ModelDefinition notes = model_of("notes");
   notes.types = {"bad"};
   notes.derive = [](const ModelEvent&, DeriveContext& context) -> Status {
-    if (const auto stored = context.model("notes").set(json("{'id':'half'}")); !stored)
+    if (const auto stored = context.model("notes").set(loose_json("{'id':'half'}")); !stored)
       return stored.error();
     return fail(Errc::not_found, "no");
   };
   ProjectionRig rig({std::move(flow), std::move(notes)});
-  CHECK(rig.failure("go", json("{'type':'bad'}")) == "_transact_flow: _handle bad: _apply_derive notes: no");
+  CHECK(rig.failure("go", loose_json("{'type':'bad'}")) == "_transact_flow: _handle bad: _apply_derive notes: no");
   CHECK(rig.rows("notes") == "");
   rig.projection().add_correction(1, {"go", R"({"type":"nested"})"});
   CHECK(rig.apply().halted->error.message == "_transact_flow: _handle nested: _transact_flow: my own words");
@@ -275,7 +275,8 @@ TEST_CASE("event_sourcing_db: replaying an event computes its sub-events anew") 
   failing.types = {"bad"};
   failing.derive = [](const ModelEvent&, DeriveContext&) -> Status { return fail(Errc::not_found, "no"); };
   ProjectionRig rig({tracing(trace), std::move(failing)});
-  CHECK(rig.failure("root", json("{'A':[{'type':'one'},{'type':'bad'}]}")) == "_handle bad: _apply_derive picky: no");
+  CHECK(rig.failure("root", loose_json("{'A':[{'type':'one'},{'type':'bad'}]}")) ==
+        "_handle bad: _apply_derive picky: no");
   rig.projection().add_correction(1, {"root", R"({"A":[{"type":"two"}]})"});
   const auto progress = rig.apply();
   CHECK_FALSE(progress.halted);

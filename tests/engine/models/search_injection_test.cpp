@@ -6,8 +6,8 @@
 using namespace weir;
 using test::column;
 using test::Items;
-using test::json;
 using test::must;
+using test::parsed;
 
 namespace {
 
@@ -149,8 +149,8 @@ TEST_CASE("json_model: a JSON path is a place, whatever stands in it") {
     must(items->set(Json::object({{"id", 1}, {text, 5}})));
     must(items->set(Json::object({{"id", 2}, {"a", Json::object({{text, Json::object({{"b", 7}})}})}})));
     const std::string before = schema_and_rows(items);
-    CHECK(test::ids(must(items->search_all(json(R"({"there": 5})")))) == test::Ids{1});
-    CHECK(test::ids(must(items->search_all(json(R"({"deep": 7})"), {.sort = {{"there"}}}))) == test::Ids{2});
+    CHECK(test::ids(must(items->search_all(parsed(R"({"there": 5})")))) == test::Ids{1});
+    CHECK(test::ids(must(items->search_all(parsed(R"({"deep": 7})"), {.sort = {{"there"}}}))) == test::Ids{2});
     CHECK(must(items->sum("there")) == std::optional(5.0));
     CHECK(schema_and_rows(items) == before);
   }

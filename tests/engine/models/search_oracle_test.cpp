@@ -12,8 +12,8 @@ using namespace weir;
 using test::column;
 using test::Ids;
 using test::Items;
-using test::json;
 using test::must;
+using test::parsed;
 
 namespace {
 

@@ -7,8 +7,8 @@
 using namespace weir;
 using test::column;
 using test::Items;
-using test::json;
 using test::must;
+using test::parsed;
 
 namespace {
 

@@ -10,8 +10,8 @@ using test::column;
 using test::Ids;
 using test::ids;
 using test::Items;
-using test::json;
 using test::must;
+using test::parsed;
 
 namespace {
 
@@ -91,23 +91,23 @@ TEST_CASE("json_model: search finds whole objects with their total") {
   const Items items({column("id", ColumnType::integer), column("count", ColumnIndex::all)});
   items.add(R"({"id": 5, "name": "hi", "count": 3})");
   items.add(R"({"id": 6, "name": "ho", "count": 4, "deep": {"list": [1, true, null]}})");
-  const auto found = must(items->search(json(R"({"count": 4})")));
+  const auto found = must(items->search(parsed(R"({"count": 4})")));
   REQUIRE(found.items.size() == 1);
-  CHECK(found.items[0] == json(R"({"id": 6, "name": "ho", "count": 4, "deep": {"list": [1, true, null]}})"));
+  CHECK(found.items[0] == parsed(R"({"id": 6, "name": "ho", "count": 4, "deep": {"list": [1, true, null]}})"));
   CHECK(found.total == 1);
   CHECK(found.cursor.empty());
   CHECK(found.previous_cursor.empty());
   CHECK(must(items->search()).total == 2);
-  CHECK(must(items->search(json(R"({"count": 9})"))).items.empty());
+  CHECK(must(items->search(parsed(R"({"count": 9})"))).items.empty());
 }
 
 TEST_CASE("json_model: search_one gives the first or nothing, search_all the items alone") {
   const Items items = numbered(5);
   CHECK((*must(items->search_one({}, {.sort = {{"n", true}}})))["id"] == Json(5));
-  CHECK((*must(items->search_one(json(R"({"odd": 0})"), {.sort = {{"n"}}, .limit = 100})))["id"] == Json(2));
+  CHECK((*must(items->search_one(parsed(R"({"odd": 0})"), {.sort = {{"n"}}, .limit = 100})))["id"] == Json(2));
   CHECK((*must(items->search_one({}, {.sort = {{"n"}}, .offset = 3})))["id"] == Json(4));
-  CHECK(!must(items->search_one(json(R"({"n": 11})"))));
-  CHECK(ids(must(items->search_all(json(R"({"odd": 1})"), {.sort = {{"n", true}}}))) == Ids{5, 3, 1});
+  CHECK(!must(items->search_one(parsed(R"({"n": 11})"))));
+  CHECK(ids(must(items->search_all(parsed(R"({"odd": 1})"), {.sort = {{"n", true}}}))) == Ids{5, 3, 1});
   CHECK(ids(must(items->search_all({}, {.sort = {{"n", true}}, .limit = 2}))) == Ids{5, 4});
 }
 
@@ -115,7 +115,7 @@ TEST_CASE("json_model: pages go forward and back by cursors, with attributes, wh
   const Items items = numbered(11);
   pages_are(items, {}, {}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
   pages_are(items, {}, {{"id", true}}, {11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1});
-  pages_are(items, json(R"({"odd": 1})"), {{"n", true}}, {11, 9, 7, 5, 3, 1});
+  pages_are(items, parsed(R"({"odd": 1})"), {{"n", true}}, {11, 9, 7, 5, 3, 1});
   pages_are(items, {}, {{"odd"}, {"n", true}}, {10, 8, 6, 4, 2, 11, 9, 7, 5, 3, 1});
   const SearchOptions options{
       .where = {{.sql = "n > ?", .values = {std::int64_t{40}}}}, .sort = {{"odd", true}}, .limit = 3};
@@ -213,8 +213,8 @@ TEST_CASE("json_model: sort goes by booleans, JSON values and expressions, too")
   pages_are(items, {}, {{"j"}}, {3, 4, 1, 2}); // By its JSON text: '"' < '[' < '{'.
   pages_are(items, {}, {{"length", true}}, {2, 4, 1, 3});
   pages_are(items, {}, {{"deep"}}, {4, 2, 1, 3});
-  pages_are(items, json(R"({"on": false})"), {{"deep", true}}, {2, 4});
-  pages_are(items, json(R"({"flag": true})"), {}, {2, 3});
+  pages_are(items, parsed(R"({"on": false})"), {{"deep", true}}, {2, 4});
+  pages_are(items, parsed(R"({"flag": true})"), {}, {2, 3});
 }
 
 TEST_CASE("json_model: pages of a model with text ids") {
@@ -244,8 +244,8 @@ TEST_CASE("json_model: paging survives that the cursor's row is removed or moved
   const auto first = must(items->search({}, options));
   CHECK(ids(first.items) == Ids{1, 2});
   CHECK(must(items->remove(2)));
-  must(items->set(json(R"({"id": 100, "n": 25})")));
-  must(items->set(json(R"({"id": 101, "n": 5})")));
+  must(items->set(parsed(R"({"id": 100, "n": 25})")));
+  must(items->set(parsed(R"({"id": 101, "n": 5})")));
   options.cursor = first.cursor;
   const auto second = must(items->search({}, options));
   CHECK(ids(second.items) == Ids{100, 3});
@@ -313,7 +313,7 @@ TEST_CASE("json_model: each operator finds what it says") {
   items.add(R"({"id": 4, "tags": "x", "list": "1", "text": "\u00c4pfel UND Birnen"})");
   items.add(R"({"id": 5, "tags": {"x": "y"}, "list": {"a": 1}, "text": 12345})");
   items.add(R"({"id": 6, "tags": [null, [1], true, 0.1, "[1]"], "list": [0.1, 9223372036854775807]})");
-  const auto found = [&](std::string_view attributes) { return ids(must(items->search_all(json(attributes)))); };
+  const auto found = [&](std::string_view attributes) { return ids(must(items->search_all(parsed(attributes)))); };
 
   CHECK(found(R"({"kind": ["a", "b", "z"]})") == Ids{1, 2});
   CHECK(found(R"({"kind": [1]})") == Ids{3});
@@ -359,10 +359,10 @@ TEST_CASE("json_model: 0, \"\" and false are searched for") {
   items.add(R"({"id": 1, "v": ""})");
   items.add(R"({"id": 2, "v": false})");
   items.add(R"({"id": 3})");
-  CHECK(ids(must(items->search_all(json(R"({"v": ""})")))) == Ids{1});
-  CHECK(ids(must(items->search_all(json(R"({"v": 0})")))) == Ids{0, 2}); // As SQLite's JSON has it.
-  CHECK(ids(must(items->search_all(json(R"({"v": false})")))) == Ids{0, 2});
-  CHECK(ids(must(items->search_all(json(R"({"id": 0})")))) == Ids{0});
+  CHECK(ids(must(items->search_all(parsed(R"({"v": ""})")))) == Ids{1});
+  CHECK(ids(must(items->search_all(parsed(R"({"v": 0})")))) == Ids{0, 2}); // As SQLite's JSON has it.
+  CHECK(ids(must(items->search_all(parsed(R"({"v": false})")))) == Ids{0, 2});
+  CHECK(ids(must(items->search_all(parsed(R"({"id": 0})")))) == Ids{0});
 }
 
 TEST_CASE("json_model: selected columns stand at their place in the object, expressions by their name") {
@@ -376,18 +376,18 @@ TEST_CASE("json_model: selected columns stand at their place in the object, expr
   const auto found = [&](std::vector<std::string> columns) {
     return must(items->search_all({}, {.sort = {{"id"}}, .columns = std::move(columns)}));
   };
-  CHECK(found({"n", "deep"}) == std::vector<Json>{json(R"({"n": 7, "a": {"b": true}})"), json("{}")});
-  CHECK(found({"deep", "list"})[0] == json(R"({"a": {"b": true, "c": [1, "x"]}})"));
-  CHECK(found({"secret", "on"})[0] == json(R"({"secret": "s", "on": true})"));
-  CHECK(found({"n + 1 AS next", "'it''s' AS \"a b\"", "NULL AS none"})[0] == json(R"({"next": 8, "a b": "it's"})"));
+  CHECK(found({"n", "deep"}) == std::vector<Json>{parsed(R"({"n": 7, "a": {"b": true}})"), parsed("{}")});
+  CHECK(found({"deep", "list"})[0] == parsed(R"({"a": {"b": true, "c": [1, "x"]}})"));
+  CHECK(found({"secret", "on"})[0] == parsed(R"({"secret": "s", "on": true})"));
+  CHECK(found({"n + 1 AS next", "'it''s' AS \"a b\"", "NULL AS none"})[0] == parsed(R"({"next": 8, "a b": "it's"})"));
   CHECK(must(items->search_one({}, {.columns = {"count(*) AS rows"}}))->find("rows")->integer() == 2);
   const auto bytes = items->search_all({}, {.columns = {"x'ff' AS bytes"}});
   CHECK(bytes.code() == Errc::invalid_argument);
   SUBCASE("pages of them have the order of any column") {
     const auto page = must(items->search({}, {.sort = {{"n", true}}, .limit = 1, .columns = {"n"}}));
-    CHECK(page.items == std::vector<Json>{json(R"({"n": 7})")});
+    CHECK(page.items == std::vector<Json>{parsed(R"({"n": 7})")});
     CHECK(must(items->search({}, {.sort = {{"n", true}}, .limit = 1, .columns = {"n"}, .cursor = page.cursor})).items ==
-          std::vector<Json>{json("{}")});
+          std::vector<Json>{parsed("{}")});
   }
 }
 
@@ -399,7 +399,7 @@ TEST_CASE("json_model: a join finds by other tables, its values come first") {
                               .sort = {{"n", true}},
                               .join = "JOIN words ON words.item = items.id AND words.word = ?",
                               .join_values = {std::string("a")}};
-  CHECK(ids(must(items->search_all(json(R"({"odd": 0})"), options))) == Ids{4, 4, 2});
+  CHECK(ids(must(items->search_all(parsed(R"({"odd": 0})"), options))) == Ids{4, 4, 2});
   SearchOptions distinct = options;
   distinct.distinct = true;
   const auto found = must(items->search({}, distinct));
@@ -446,17 +446,17 @@ TEST_CASE("json_model: exists knows ids, attributes, and whether there is anythi
   CHECK(must(items->exists()));
   CHECK(must(items->exists(1)));
   CHECK(!must(items->exists(2)));
-  CHECK(must(items->exists(json(R"({"n": 5})"))));
-  CHECK(!must(items->exists(json(R"({"n": 6})"))));
-  CHECK(must(items->exists(json("{}"))));
-  CHECK(items->exists(json(R"({"nope": 6})")).code() == Errc::invalid_argument);
+  CHECK(must(items->exists(parsed(R"({"n": 5})"))));
+  CHECK(!must(items->exists(parsed(R"({"n": 6})"))));
+  CHECK(must(items->exists(parsed("{}"))));
+  CHECK(items->exists(parsed(R"({"nope": 6})")).code() == Errc::invalid_argument);
   CHECK(items->exists("one").code() == Errc::invalid_argument);
 }
 
 TEST_CASE("json_model: inside a transaction a search sees what was written there") {
   const Items items = numbered(3);
   must(items.database().transaction([&]() -> Status {
-    must(items->set(json(R"({"id": 4, "n": 1})")));
+    must(items->set(parsed(R"({"id": 4, "n": 1})")));
     CHECK(ids(must(items->search_all({}, {.sort = {{"n"}}, .limit = 2}))) == Ids{4, 1});
     CHECK(must(items->count()) == 4);
     return {};

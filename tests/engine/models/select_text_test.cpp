@@ -5,8 +5,8 @@
 
 using namespace weir;
 using test::column;
-using test::json;
 using test::must;
+using test::parsed;
 
 namespace {
 
@@ -63,7 +63,7 @@ const ModelTable& table() {
 }
 
 SelectText select(std::string_view attributes, const SearchOptions& options = {}) {
-  return must(SelectText::make(table(), json(attributes), options));
+  return must(SelectText::make(table(), parsed(attributes), options));
 }
 
 // Behind FROM, of the only statement.
@@ -97,7 +97,7 @@ void check(std::string_view attributes, std::string_view sql, const std::vector<
 void refuse(std::string_view attributes, const SearchOptions& options, std::string_view message,
             Errc code = Errc::invalid_argument) {
   CAPTURE(attributes);
-  const auto made = SelectText::make(table(), json(attributes), options);
+  const auto made = SelectText::make(table(), parsed(attributes), options);
   REQUIRE(made.code() == code);
   CHECK(made.error().message == message);
 }

@@ -1,5 +1,6 @@
 // Schemas in force: who is judged by which, and what a definition needs before it counts.
 #include "engine/schema/registry.hpp"
+#include "tests/engine/schema/defined.hpp"
 #include "tests/support/memory_catalog.hpp"
 #include "tests/support/why.hpp"
 
@@ -16,17 +17,7 @@ using namespace weir::test;
 
 namespace {
 
-/// A registry over a catalog in memory.
-struct Defined {
-  std::shared_ptr<MemoryCatalogDisk> disk = std::make_shared<MemoryCatalogDisk>();
-  MemoryCatalog catalog{disk};
-  schema::Registry registry;
-
-  Result<std::uint32_t> define(std::string_view text) {
-    auto schema = parse_schema(text);
-    REQUIRE_MESSAGE(schema.ok(), why(schema));
-    return registry.define(std::move(*schema), catalog);
-  }
+struct Judging : Defined {
   [[nodiscard]] std::string judged(const std::vector<Event>& events) const {
     const auto status = registry.judge(events);
     return status ? "" : status.error().where;
@@ -40,7 +31,7 @@ Event event(std::string type, std::string payload) {
 } // namespace
 
 TEST_CASE("schema registry: every event of a call is checked, by the schema of its own type") {
-  Defined schemas;
+  Judging schemas;
   CHECK(schemas.judged({event("a", "{}"), event("b", R"({"x":1})")}).empty());
   CHECK(*schemas.define("DEFINE a FIELDS {}") == 1);
   CHECK(*schemas.define("DEFINE b FIELDS { x: bool }") == 1);
@@ -55,7 +46,7 @@ TEST_CASE("schema registry: every event of a call is checked, by the schema of i
 }
 
 TEST_CASE("schema registry: a definition is in force once it is durable, and not before") {
-  Defined schemas;
+  Judging schemas;
   CHECK(*schemas.define("DEFINE a FIELDS {}") == 1);
   bool asked = false;
   schemas.disk->before_schema = [&]() -> Status {
@@ -76,7 +67,7 @@ TEST_CASE("schema registry: a definition is in force once it is durable, and not
 }
 
 TEST_CASE("schema registry: a definition that some version is already changes nothing, whatever its spelling") {
-  Defined schemas;
+  Judging schemas;
   const std::vector<std::string> history = {"DEFINE a FIELDS { x: enum('p'), y: bool }",
                                             "DEFINE a FIELDS { x: enum('p', 'q'), y: bool }",
                                             "DEFINE a FIELDS OPEN { y: bool, x: string }"};
@@ -98,7 +89,7 @@ TEST_CASE("schema registry: a definition that some version is already changes no
 }
 
 TEST_CASE("schema registry: the types that have a schema are bounded in number") {
-  Defined schemas;
+  Judging schemas;
   for (std::size_t i = 0; i < limits::schema_types_max; ++i) {
     const auto version = schemas.define("DEFINE t" + std::to_string(i) + " FIELDS {}");
     REQUIRE_MESSAGE(version.ok(), why(version));
@@ -108,7 +99,7 @@ TEST_CASE("schema registry: the types that have a schema are bounded in number")
 }
 
 TEST_CASE("schema registry: the definitions of a directory are bounded in bytes") {
-  Defined schemas;
+  Judging schemas;
   // Types with a long list of variants, until there is no room for one more.
   std::string variants;
   for (std::size_t i = 0; i < 400; ++i)

@@ -1,6 +1,6 @@
 // Payloads of old versions on their way to readers who know the newest.
 #include "engine/schema/registry.hpp"
-#include "tests/support/memory_catalog.hpp"
+#include "tests/engine/schema/defined.hpp"
 #include "tests/support/why.hpp"
 
 #include <doctest/doctest.h>
@@ -15,17 +15,7 @@ using namespace weir::test;
 
 namespace {
 
-/// A registry over a catalog in memory.
-struct Defined {
-  std::shared_ptr<MemoryCatalogDisk> disk = std::make_shared<MemoryCatalogDisk>();
-  MemoryCatalog catalog{disk};
-  schema::Registry registry;
-
-  Result<std::uint32_t> define(std::string_view text) {
-    auto schema = parse_schema(text);
-    REQUIRE_MESSAGE(schema.ok(), why(schema));
-    return registry.define(std::move(*schema), catalog);
-  }
+struct Upcasting : Defined {
   /// What a reader gets of an event of type a: its payload, or the error.
   [[nodiscard]] std::string read(std::uint32_t version, std::string_view payload) const {
     EventView event;
@@ -54,7 +44,7 @@ constexpr const char* v2 = "DEFINE a FIELDS { s: string OPTIONAL }";
 } // namespace
 
 TEST_CASE("upcasting: upcasters are checked when they are registered") {
-  Defined schemas;
+  Upcasting schemas;
   const auto refusal = [&](std::vector<Upcaster> upcasters) {
     const Status status = schemas.registry.register_upcasters("a", std::move(upcasters));
     return status ? std::string() : to_string(status.error());
@@ -72,7 +62,7 @@ TEST_CASE("upcasting: upcasters are checked when they are registered") {
 }
 
 TEST_CASE("upcasting: what takes other payloads can be defined only where an upcaster leads to it") {
-  Defined schemas;
+  Upcasting schemas;
   CHECK(*schemas.define("DEFINE a FIELDS { s: string }") == 1);
   CHECK(schemas.define("DEFINE a FIELDS { n: int64 }").code() == Errc::incompatible);
   REQUIRE(schemas.registry.register_upcasters("a", {{1, append('x')}}).ok());
@@ -100,7 +90,7 @@ TEST_CASE("upcasting: what takes other payloads can be defined only where an upc
 }
 
 TEST_CASE("upcasting: an event goes through every upcaster from its version on, and no other") {
-  Defined schemas;
+  Upcasting schemas;
   CHECK(schemas.read(0, R"({"s":""})") == "as stored");
   CHECK(*schemas.define(v1) == 1);
   CHECK(*schemas.define(v2) == 2);
@@ -123,7 +113,7 @@ TEST_CASE("upcasting: an event goes through every upcaster from its version on, 
 TEST_CASE(
     "upcasting: an upcaster that fails, throws or makes what does not fit is an error of the read, with its place") {
   const auto reads = [](const Upcast& upcast) {
-    Defined schemas;
+    Upcasting schemas;
     REQUIRE(schemas.define("DEFINE a FIELDS { n: int64 }").ok());
     REQUIRE(schemas.registry.register_upcasters("a", {{1, upcast}}).ok());
     REQUIRE(schemas.define("DEFINE a FIELDS { s: string }").ok());
@@ -151,7 +141,7 @@ TEST_CASE(
 }
 
 TEST_CASE("upcasting: a batch keeps its order, its other fields and what it pins") {
-  Defined schemas;
+  Upcasting schemas;
   REQUIRE(schemas.define("DEFINE a FIELDS { s: string }").ok());
   REQUIRE(schemas.registry.register_upcasters("a", {{0, append('0')}}).ok());
   EventBatch batch;

@@ -57,10 +57,10 @@ void run_cycles(Engine& engine, Book& book, const Fault& fault, std::uint64_t cy
   for (std::uint64_t cycle = 1; cycle <= cycles && counts.wrong == 0; ++cycle) {
     const std::uint64_t moment = book.acknowledged() + dice() % 400, refused = book.refused();
     threads.until_refused();
-    expect("stores go on until then", comes_true([&] { return book.acknowledged() >= moment || threads.done(); }));
+    expect("stores go on until then", threads.await([&] { return book.acknowledged() >= moment || threads.done(); }));
     fault.come();
     // Without a file for a segment memory may be used up first; stores then wait.
-    expect("stores are refused", comes_true([&] {
+    expect("stores are refused", comes_true(engine, [&] {
              return book.refused() != refused || threads.done() ||
                     engine.stats().unsealed_bytes >= engine.options().unsealed_bytes_max;
            }));
@@ -78,12 +78,12 @@ void run_cycles(Engine& engine, Book& book, const Fault& fault, std::uint64_t cy
     threads.join();
     const auto freed = std::chrono::steady_clock::now();
     for (std::size_t context = 0; context < book.contexts(); ++context)
-      expect("stores go on afterwards", comes_true([&] { return store_one(engine, book, context).ok(); }));
+      expect("stores go on afterwards", comes_true(engine, [&] { return store_one(engine, book, context).ok(); }));
     counts.resume_ms_max = std::max(
         counts.resume_ms_max,
         static_cast<std::uint64_t>(
             std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - freed).count()));
-    expect("flush works afterwards", comes_true([&] { return engine.flush().ok(); }));
+    expect("flush works afterwards", comes_true(engine, [&] { return engine.flush().ok(); }));
     for (const ShardHealth& shard : engine.health().shards)
       expect("no shard has failed", !shard.error);
     judge("afterwards");

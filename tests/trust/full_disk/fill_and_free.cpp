@@ -117,7 +117,7 @@ public:
       for (std::uint64_t cycle = 1; cycle <= cycles && counts_.wrong == 0; ++cycle)
         one_cycle(*engine, threads, cycle);
       disk_.set_free(8 * MiB);
-      expect("flush after the last cycle", comes_true([&] { return engine->flush().ok(); }));
+      expect("flush after the last cycle", comes_true(*engine, [&] { return engine->flush().ok(); }));
       judge(*engine, "after the last cycle");
       const Status closed = engine->close();
       expect("close after the last cycle: " + text_of(closed), closed.ok());
@@ -141,7 +141,7 @@ private:
     expect("ballast is left", disk_.set_free(room));
     const auto freed = Clock::now();
     for (ShardId shard = 0; shard < 2; ++shard) {
-      expect("stores go on once there is space", comes_true([&] {
+      expect("stores go on once there is space", comes_true(engine, [&] {
                if (disk_.free_bytes() < reserve_bytes) // what waited to be flushed has taken it
                  expect("ballast is left", disk_.set_free(room));
                return store_one(engine, book_, probe(engine, shard)).ok();
@@ -154,14 +154,15 @@ private:
     const std::uint64_t moment = book_.acknowledged() + dice_() % 300;
     threads.until_refused();
     if (to_the_last_byte) { // at any moment, also while they store
-      expect("stores go on until then", comes_true([&] { return book_.acknowledged() >= moment || threads.done(); }));
+      expect("stores go on until then",
+             threads.await([&] { return book_.acknowledged() >= moment || threads.done(); }));
       disk_.fill();
     }
-    expect("stores are refused on a full disk", comes_true([&] { return threads.done(); }));
+    expect("stores are refused on a full disk", threads.await([&] { return threads.done(); }));
     threads.join();
 
     for (ShardId shard = 0; shard < 2; ++shard)
-      expect("stores are refused on a full disk", comes_true([&] {
+      expect("stores are refused on a full disk", comes_true(engine, [&] {
                if (to_the_last_byte)
                  disk_.fill();
                else if (disk_.free_bytes() >= reserve_bytes) // something has been flushed or merged

@@ -30,7 +30,13 @@ void Senders::until_refused() {
     threads_.emplace_back([this, thread] {
       run(thread, seed_ + round_ * 1'000 + thread);
       --running_;
+      moved();
     });
+}
+
+void Senders::moved() {
+  { const std::scoped_lock lock(mutex_); }
+  moved_.notify_all();
 }
 
 void Senders::join() {
@@ -53,6 +59,7 @@ void Senders::run(std::size_t thread, std::uint64_t seed) {
     refused += answer.ok() ? 0 : 1;
     book_.answered(open.front().context, open.front().number, answer);
     open.pop_front();
+    moved();
   };
   const std::size_t mine = (book_.contexts() - thread + count_ - 1) / count_;
   while (refused < refusals_enough && !stop_) {
@@ -60,7 +67,10 @@ void Senders::run(std::size_t thread, std::uint64_t seed) {
     if (!book_.has_room(context))
       break;
     switch (dice() % 4) {
-    case 0: refused += store_one(engine_, book_, context).ok() ? 0 : 1; break;
+    case 0:
+      refused += store_one(engine_, book_, context).ok() ? 0 : 1;
+      moved();
+      break;
     case 1: {
       const std::uint32_t number = book_.begin(context);
       open.push_back({context, number, engine_.try_store(book_.context_id(context), book_.events(context, number))});

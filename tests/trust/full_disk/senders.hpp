@@ -10,8 +10,10 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -20,13 +22,19 @@ namespace weir::trust {
 /// Longest the engine may take for what it does by itself; far more than it needs on any machine.
 inline constexpr std::chrono::seconds patience{60};
 
-/// True as soon as `condition` holds, false if it does not in time.
-template <class Condition> [[nodiscard]] bool comes_true(Condition condition) {
+/// True as soon as `condition` holds, false if it does not in time. For what `engine` does with a call, or with memory:
+/// it tells nobody that it takes calls again, so who wants to know must ask. Between two questions, each of which may
+/// be a store that is refused, the caller waits for the next event that anybody stores, a millisecond at most.
+template <class Condition> [[nodiscard]] bool comes_true(const Engine& engine, Condition condition) {
   const auto deadline = std::chrono::steady_clock::now() + patience;
+  SubscribeOptions options;
+  options.from = QueueStart::now();
+  auto stored = engine.subscribe(options);
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline)
       return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1)); // each question may be a store that is refused
+    if (!stored || !stored->next(std::chrono::milliseconds(1)))
+      std::this_thread::yield(); // a full disk may be in a reader's way, too
   }
   return true;
 }
@@ -46,10 +54,18 @@ public:
   void stop() noexcept { stop_ = true; }
   /// True once all threads have ended.
   [[nodiscard]] bool done() const noexcept { return running_.load() == 0; }
+  /// True as soon as `condition` holds, false if it does not in time. Asked whenever a call of theirs was answered, and
+  /// when a thread has ended.
+  template <class Condition> [[nodiscard]] bool await(Condition condition) {
+    std::unique_lock lock(mutex_);
+    return moved_.wait_for(lock, patience, condition);
+  }
   void join();
 
 private:
   void run(std::size_t thread, std::uint64_t seed);
+  void moved();
+
   Engine& engine_;
   Book& book_;
   const std::size_t count_;
@@ -57,6 +73,8 @@ private:
   std::uint64_t round_ = 0;
   std::atomic<bool> stop_{false};
   std::atomic<std::size_t> running_{0};
+  std::mutex mutex_; ///< Guards nothing but the moment between a question of await() and its waiting.
+  std::condition_variable moved_;
   std::vector<std::thread> threads_;
 };
 

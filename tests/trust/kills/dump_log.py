@@ -37,7 +37,7 @@ FORMAT_VERSIONS = (2, 3, 4)
 DATA_OFFSET = 4096
 WAL_KIND = 1
 RAW_BYTES_MAX = 8 << 20
-APPLICATION_ID, CATALOG_VERSIONS = 0x77656972, (1, 2, 3)
+APPLICATION_ID, CATALOG_VERSIONS = 0x77656972, (1, 2, 3, 4)
 
 FILE_HEADER = struct.Struct("<8sIIQQQQQQ")
 GROUP_HEADER = struct.Struct("<4sIQIIQQ")
@@ -433,6 +433,9 @@ class Catalog:
                 total += self._check(f"table retention_rules, context prefix {row[0]} event type {row[1]}", 5, row)
             for row in database.execute("SELECT before, now, applied, checksum FROM retention_point").fetchall():
                 total += self._check("table retention_point", 6, row)
+        if marks[1] >= 4:
+            for row in database.execute("SELECT name, query, checksum FROM views").fetchall():
+                total += self._check(f"table views, name {row[0]}", 7, row)
         if [row[0] for row in shards] != list(range(head[0])) or len(segments) != head[3] or total & MASK != head[4] & MASK:
             raise Damage("catalog.db: table head: records are missing, or older than the others")
         for shard, first_file, cut_record, _, _ in shards:

@@ -207,6 +207,8 @@ class CatalogTest(unittest.TestCase):
         if version >= 3:
             database.execute("CREATE TABLE retention_rules(context_prefix, event_type, age, count, checksum)")
             database.execute("CREATE TABLE retention_point(before, now, applied, checksum)")
+        if version >= 4:
+            database.execute("CREATE TABLE views(name, query, checksum)")
         database.execute(f"PRAGMA user_version={version}")
         total = 0
 
@@ -226,6 +228,8 @@ class CatalogTest(unittest.TestCase):
         if version >= 3:
             insert("retention_rules", 5, ["order-", "", 86_400_000_000, 0])
             insert("retention_point", 6, [4000, 1_700_000_000_000_000, 1])
+        if version >= 4:
+            insert("views", 7, ["by_day", "QUERY * COUNT PER DAY"])
         insert("head", 1, [1, SEED, 5000, 1, total & MASK])
         database.commit()
         before = (self.directory / "catalog.db").read_bytes()

@@ -1,7 +1,7 @@
 // The program that the stage kills: an engine under load which tells its parent what it does (speech.hpp), as long as
 // it lives (orders.hpp).
-#include "tests/support/sabotages.hpp"
 #include "trust/kills/hit_board.hpp"
+#include "trust/kills/host_main.hpp"
 #include "trust/kills/orders.hpp"
 #include "trust/kills/readers_host.hpp"
 #include "trust/kills/speech.hpp"
@@ -10,7 +10,6 @@
 
 #include <atomic>
 #include <deque>
-#include <exception>
 #include <functional>
 #include <map>
 #include <optional>
@@ -23,12 +22,14 @@ using namespace weir::trust;
 
 namespace {
 
-constexpr std::size_t early_calls = 4; // acknowledged ahead of their store
+constexpr std::size_t early_calls = 4;        // acknowledged ahead of their store
+constexpr std::uint64_t acks_of_a_replay = 4; // the writers need the processors more than who replays
 
 HostOrders orders;
 HitBoard* board = nullptr;
 std::atomic<std::uint64_t> acks{0};
 std::atomic<bool> stopping{false};
+std::atomic<std::uint64_t> done_acks{0}; // of them, those of which `stopping` knows: who waits for it sees that, too
 std::atomic<Sequence> last_known[kill_contexts]; // by context, as answers told
 
 #ifdef WEIR_TEST_POINTS
@@ -109,6 +110,8 @@ void acknowledge(const CallId& id, const std::vector<std::uint32_t>& contexts, c
     die(); // before the thread that said it can take another step: from outside nobody hits this moment
   if (count == orders.acks_until_close)
     stopping.store(true);
+  done_acks.fetch_add(1);
+  done_acks.notify_all();
 }
 
 /// A call on its way: what it is about, and what it expects.
@@ -311,7 +314,9 @@ void check_snapshot(Engine& engine, const std::string& context, bool keep) {
 /// Replays while others store: what is there is dense, in order, and whole calls.
 void read(Engine& engine) {
   Dice dice(orders.seed + orders.life);
-  while (!stopping.load()) {
+  for (std::uint64_t next_at = 0; !stopping.load(); next_at = done_acks.load() + acks_of_a_replay) {
+    for (std::uint64_t seen = done_acks.load(); seen < next_at && !stopping.load(); seen = done_acks.load())
+      done_acks.wait(seen);
     const std::string context = kill_context_name(static_cast<std::uint32_t>(dice.below(kill_contexts)));
     const Sequence from = 1 + dice.below(8);
     Sequence next = from;
@@ -326,7 +331,6 @@ void read(Engine& engine) {
     });
     if (const std::uint64_t which = dice.below(8); which < 2)
       check_snapshot(engine, context, which == 0);
-    std::this_thread::sleep_for(std::chrono::milliseconds(1)); // the writers need the processors more
   }
 }
 
@@ -347,7 +351,7 @@ void run() {
   say(placed);
   if (!orders.show.empty())
     show(*engine, orders.show);
-  Readers readers(*engine, orders, acks, stopping);
+  Readers readers(*engine, orders, done_acks, stopping);
   if (orders.idle && !orders.read.empty())
     readers.catch_up();
   say("writing");
@@ -374,13 +378,8 @@ void run() {
 } // namespace
 
 int main(int argc, char** argv) {
-#ifdef WEIR_TEST_POINTS
-  test::commit_sabotage_of_environment();
-#endif
-  try {
+  return host_main([&] {
     orders = orders_of(argc, argv);
     run();
-  } catch (const std::exception& e) {
-    give_up(e.what());
-  }
+  });
 }

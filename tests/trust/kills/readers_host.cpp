@@ -115,11 +115,12 @@ bool Readers::ends(const Error& error) const {
 }
 
 void Readers::pull(std::string_view name, Position first, bool to_the_end) const {
-  while (first == place_now && stored_.load() < joins_at)
-    if (stopping_.load())
-      return;
-    else
-      std::this_thread::sleep_for(1ms);
+  if (first == place_now)
+    for (std::uint64_t stored = stored_.load(); stored < joins_at; stored = stored_.load()) {
+      if (stopping_.load())
+        return;
+      stored_.wait(stored);
+    }
   auto subscription = engine_.subscribe(from(first));
   if (!subscription)
     return ends(subscription.error()) ? void() : give_up("subscribe: " + to_string(subscription.error()));
@@ -142,8 +143,8 @@ void Readers::subscribe_pushed() {
       from(first),
       [this, name](const QueueBatch& batch) {
         say_saw(name, batch);
-        if (batch.caught_up)
-          pushed_to_end_.store(true);
+        if (batch.caught_up && !pushed_to_end_.exchange(true))
+          pushed_to_end_.notify_all();
         if (pushed_)
           pushed_->request(1);
       },
@@ -181,13 +182,18 @@ void Readers::consume(bool to_the_end) {
   }
 }
 
+void Readers::member_moved() {
+  member_moves_.fetch_add(1);
+  member_moves_.notify_all();
+}
+
 void Readers::be_member(std::uint64_t number) {
   Dice dice(orders_.seed * 31 + orders_.life * std::uint64_t{members} + number);
   while (!stopping_.load() && !drained_.load()) {
     auto member = engine_.consumers().join("group", group_options());
     if (!member)
       return ends(member.error()) ? void() : give_up("join: " + to_string(member.error()));
-    for (bool alive = true; alive && !stopping_.load() && !drained_.load();) {
+    for (bool alive = true; alive && !stopping_.load() && !drained_.load(); member_moved()) {
       const auto deliveries = member->next(1 + dice.below(taken_at_once), look_round);
       if (!deliveries)
         return ends(deliveries.error()) ? void() : give_up("next of a member: " + to_string(deliveries.error()));
@@ -221,7 +227,9 @@ void Readers::join() {
 void Readers::drain() {
   for (int number = 0; number < members; ++number)
     threads_.emplace_back([this, number] { be_member(static_cast<std::uint64_t>(number)); });
-  while (true) {
+  // Nobody is told that a group has nothing left to do, but only what its members do can bring that about.
+  for (std::uint64_t moves = 0;; member_moves_.wait(moves)) {
+    moves = member_moves_.load();
     const auto status = engine_.consumers().status("group");
     if (!status && status.code() != Errc::not_found) // nobody has joined yet
       give_up("status: " + to_string(status.error()));
@@ -231,7 +239,6 @@ void Readers::drain() {
       if (const auto again = engine_.consumers().replay_parked("group"); !again)
         give_up("replay of what is parked: " + to_string(again.error()));
     }
-    std::this_thread::sleep_for(1ms);
   }
   drained_.store(true);
   join();
@@ -245,8 +252,7 @@ void Readers::catch_up() {
     pull(subscribers[2], orders_.read[2], true);
   pull(late_reader, 0, true);
   consume(true);
-  while (!pushed_to_end_.load())
-    std::this_thread::sleep_for(1ms);
+  pushed_to_end_.wait(false);
   say(format("caught_up {}", subscribers[1]));
   drain();
 }

@@ -20,7 +20,8 @@ namespace weir::trust {
 
 class Readers {
 public:
-  /// The one that joins a run does so as soon as `stored` is so far; all of them end when `stopping` is set.
+  /// The one that joins a run does so as soon as `stored` is so far; all of them end when `stopping` is set. Whoever
+  /// sets that changes `stored` afterwards, and tells who waits for it.
   Readers(const Engine& engine, const HostOrders& orders, const std::atomic<std::uint64_t>& stored,
           const std::atomic<bool>& stopping);
   /// Nobody stores: everybody reads to the end, one who has never read before from the beginning, and the group settles
@@ -36,6 +37,8 @@ private:
   void pull(std::string_view name, Position from, bool to_the_end) const;
   void consume(bool to_the_end);
   void be_member(std::uint64_t number);
+  /// One has joined, waited for events or settled some: drain() looks again.
+  void member_moved();
   void drain();
   [[nodiscard]] bool ends(const Error& error) const;
 
@@ -44,6 +47,7 @@ private:
   const std::atomic<std::uint64_t>& stored_;
   const std::atomic<bool>& stopping_;
   std::atomic<bool> drained_{false};
+  std::atomic<std::uint64_t> member_moves_{0};
   std::atomic<bool> pushed_to_end_{false};
   std::optional<PushSubscription> pushed_;
   std::vector<std::thread> threads_;

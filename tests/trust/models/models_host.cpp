@@ -1,7 +1,7 @@
 // The service that the stage "models" kills: several threads write to its models, and tell the parent of each write
 // that came back, as long as it lives (orders.hpp).
 #include "engine/text.hpp"
-#include "tests/support/sabotages.hpp"
+#include "trust/kills/host_main.hpp"
 #include "trust/kills/speech.hpp"
 #include "trust/models/orders.hpp"
 #include "trust/models/shop.hpp"
@@ -10,7 +10,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <exception>
 #include <optional>
 #include <semaphore>
 #include <thread>
@@ -130,7 +129,7 @@ Clock::duration rebuild(EventSourcingDB& db, const std::function<void(std::uint6
   std::optional<std::thread> killer;
   (void)rebuild(db, [&](std::uint64_t left) {
     if (left == 0 && !killer)
-      killer.emplace([took] {
+      killer.emplace([took] { // a timer, not a wait for anything: it dies at any moment of the swap
         std::this_thread::sleep_for(took * orders.swap_kill_permille / 1'000);
         die();
       });
@@ -171,13 +170,8 @@ void run() {
 } // namespace
 
 int main(int argc, char** argv) {
-#ifdef WEIR_TEST_POINTS
-  test::commit_sabotage_of_environment();
-#endif
-  try {
+  return host_main([&] {
     orders = models_orders_of(argc, argv);
     run();
-  } catch (const std::exception& e) {
-    give_up(e.what());
-  }
+  });
 }

@@ -137,9 +137,8 @@ private:
     load.actor(contexts(5), actor_window, calls);
     for (std::size_t i = 0; i < waiting_threads; ++i)
       load.waiting(numbers(senders * contexts_of_a_sender + i, 1));
-    while (!load.all_made()) {
+    while (!load.await_all_made(std::chrono::milliseconds(10))) { // statistics are judged at any moment
       judge_statistics(engine);
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
       progress("overload: " + std::to_string(book_.acknowledged()) + " calls acknowledged, " +
                std::to_string(book_.refused()) + " refused");
     }
@@ -175,8 +174,7 @@ private:
     const std::uint64_t before = book_.acknowledged(), refused = book_.refused();
     Load load(engine, book_);
     load.paced(there, {.calls_max = held_calls_max(options_) + 1});
-    while (!load.all_made())
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    load.await_all_made();
     expect("nobody was refused by a shard that stands still and is full", book_.refused() > refused);
     expect("a shard that stands still has acknowledged", book_.acknowledged() == before);
     meter_->await_standing();

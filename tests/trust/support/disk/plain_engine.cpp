@@ -184,7 +184,7 @@ std::shared_ptr<std::optional<Status>> PlainEngine::flush(ShardId number) {
 bool PlainEngine::merge(ShardId number) {
   const auto merge = Merge::plan(parts, shard(number), segments::CompactionPolicy::fan_in_quiet);
   if (merge)
-    merge->start([this](bool worked) { merged = worked; });
+    merge->start([this](const Status& ended) { merged = ended.ok(); });
   return merge != nullptr;
 }
 

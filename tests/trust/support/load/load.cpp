@@ -97,27 +97,46 @@ void Load::at_pace(const std::vector<std::size_t>& contexts, const Pace& pace,
       std::this_thread::sleep_for(std::chrono::microseconds(500));
     call(context);
   }
-  --still_making_;
+  const std::scoped_lock lock(mutex_);
+  if (--still_making_ == 0)
+    none_left_.notify_all();
+}
+
+bool Load::await_all_made(std::chrono::milliseconds longest) {
+  std::unique_lock lock(mutex_);
+  return none_left_.wait_for(lock, longest, [this] { return still_making_ == 0; });
+}
+
+void Load::await_all_made() {
+  std::unique_lock lock(mutex_);
+  none_left_.wait(lock, [this] { return still_making_ == 0; });
+}
+
+void Load::add_one(std::uint64_t& what) {
+  const std::scoped_lock lock(mutex_);
+  ++what;
 }
 
 void Load::paced(std::vector<std::size_t> contexts, const Pace& pace) {
-  ++still_making_;
+  add_one(still_making_);
   start([this, contexts = std::move(contexts), pace] {
     at_pace(contexts, pace, [&](std::size_t context) {
       std::uint32_t number = 0;
       std::vector<Event> events = make(context, number);
-      ++outstanding_;
+      add_one(outstanding_);
       engine_.store_async(book_.context_id(context), std::move(events),
                           [this, context, number](const Result<Receipt>& receipt) {
                             book_.answered(context, number, receipt);
-                            --outstanding_;
+                            const std::scoped_lock lock(mutex_);
+                            if (--outstanding_ == 0)
+                              none_left_.notify_all();
                           });
     });
   });
 }
 
 void Load::trying(std::vector<std::size_t> contexts, const Pace& pace) {
-  ++still_making_;
+  add_one(still_making_);
   start([this, contexts = std::move(contexts), pace] {
     struct Tried {
       std::size_t context;
@@ -191,8 +210,8 @@ void Load::stop() {
     actors_->system.await_all_actors_done(); // an actor ends with its last answer
     actors_.reset();
   }
-  while (outstanding_ != 0) // callbacks that still come use what is ours
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  std::unique_lock lock(mutex_);
+  none_left_.wait(lock, [this] { return outstanding_ == 0; }); // callbacks that still come use what is ours
 }
 
 } // namespace weir::trust

@@ -10,11 +10,14 @@
 #include <weir/engine.hpp>
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -45,8 +48,10 @@ public:
   /// An actor in a system of its own, with `window` requests under way, that makes `calls_max` of them.
   void actor(std::vector<std::size_t> contexts, std::size_t window, std::uint64_t calls_max);
 
-  /// Whether the paced and the trying ones have made all their calls. Answers may still come.
-  [[nodiscard]] bool all_made() const noexcept { return still_making_ == 0; }
+  /// Returns once the paced and the trying ones have made all their calls. Answers may still come.
+  void await_all_made();
+  /// The same, at the latest after `longest`: whether they have.
+  [[nodiscard]] bool await_all_made(std::chrono::milliseconds longest);
   /// No more calls; returns when all are answered.
   void stop();
 
@@ -57,12 +62,16 @@ private:
   void at_pace(const std::vector<std::size_t>& contexts, const Pace& pace,
                const std::function<void(std::size_t context)>& call);
 
+  void add_one(std::uint64_t& what);
+
   Engine& engine_;
   Book& book_;
   const std::function<void(std::uint64_t)> offered_;
   std::atomic<bool> stop_{false};
-  std::atomic<std::uint64_t> outstanding_{0}; // calls with a callback, whose answers use what is ours
-  std::atomic<std::uint64_t> still_making_{0};
+  std::mutex mutex_;
+  std::condition_variable none_left_;
+  std::uint64_t outstanding_ = 0; // under mutex_: calls with a callback, whose answers use what is ours
+  std::uint64_t still_making_ = 0;
   std::vector<std::thread> threads_;
   std::unique_ptr<Actors> actors_;
 };
