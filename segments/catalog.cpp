@@ -6,6 +6,7 @@
 #include "engine/text.hpp"
 #include "segments/catalog_records.hpp"
 #include "segments/catalog_retention.hpp"
+#include "segments/catalog_views.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -55,10 +56,6 @@ Result<std::int32_t> identify_untouched(Database& database) {
   if (found)
     database.checkpoint_on_close(true);
   return found;
-}
-
-Error closed() {
-  return fail(Errc::closing, "the catalog is closed");
 }
 
 std::string place(const SegmentMeta& segment) {
@@ -174,15 +171,21 @@ Result<Catalog::Records> Catalog::read() {
     retention = catalog::read_retention(database_, *head, sum);
   if (!retention)
     return std::move(retention).error();
+  Result<std::vector<ViewRecord>> views(std::vector<ViewRecord>{});
+  if (version_ >= 4)
+    views = catalog::read_views(database_, *head, sum);
+  if (!views)
+    return std::move(views).error();
   // Every record may be genuine and one of them yet be older than the others.
   if (sum != head->records_sum && !sabotaged(Sabotage::ignore_catalog_sum))
     return catalog::corrupt(database_, "the sum over all records differs", "table head");
-  return Records{*head, std::move(*shards), std::move(*segments), std::move(*schemas), std::move(*retention)};
+  return Records{
+      *head, std::move(*shards), std::move(*segments), std::move(*schemas), std::move(*retention), std::move(*views)};
 }
 
 Result<CatalogState> Catalog::load() {
   if (closed_)
-    return closed();
+    return catalog::closed();
   WEIR_TRY(database_.quick_check());
   auto records = read();
   if (!records)
@@ -194,12 +197,13 @@ Result<CatalogState> Catalog::load() {
                       .shards = std::move(records->shards),
                       .segments = std::move(records->segments),
                       .schemas = std::move(records->schemas),
-                      .retention = std::move(records->retention)};
+                      .retention = std::move(records->retention),
+                      .views = std::move(records->views)};
 }
 
 Status Catalog::reserve_positions(Position until) {
   if (closed_)
-    return closed();
+    return catalog::closed();
   if (sabotaged(Sabotage::forget_reserved_positions))
     return {};
   auto transaction = Transaction::begin(database_);
@@ -219,7 +223,7 @@ Status Catalog::reserve_positions(Position until) {
 Status Catalog::publish_segment(const SegmentMeta& segment, std::uint64_t wal_cut_record,
                                 std::uint64_t wal_first_file) {
   if (closed_)
-    return closed();
+    return catalog::closed();
   auto transaction = Transaction::begin(database_);
   if (!transaction)
     return std::move(transaction).error();
@@ -262,7 +266,7 @@ Status Catalog::publish_segment(const SegmentMeta& segment, std::uint64_t wal_cu
 Status Catalog::replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged,
                                  const Dropped& dropped) {
   if (closed_)
-    return closed();
+    return catalog::closed();
   auto transaction = Transaction::begin(database_);
   if (!transaction)
     return std::move(transaction).error();
@@ -299,62 +303,9 @@ Status Catalog::replace_segments(std::span<const SegmentMeta> inputs, const Segm
   return transaction->commit();
 }
 
-Status Catalog::add_schema(const SchemaRecord& schema) {
-  if (closed_)
-    return closed();
-  auto transaction = Transaction::begin(database_);
-  if (!transaction)
-    return std::move(transaction).error();
-  auto records = read();
-  if (!records)
-    return std::move(records).error();
-  const SchemaRecord* before = nullptr;
-  for (const SchemaRecord& each : records->schemas)
-    if (each.event_type == schema.event_type)
-      before = &each;
-  if (const char* why = fault(schema, before))
-    return fail(Errc::invalid_argument, why, format("schema of {}, version {}", schema.event_type, schema.version));
-  records->head.records_sum += checksum(schema, records->head.directory_seed);
-  WEIR_TRY(catalog::write(database_, records->head));
-  WEIR_TRY(make_newest());
-  WEIR_TRY(catalog::write(database_, schema, records->head.directory_seed));
-  WEIR_TRY(transaction->commit());
-  version_ = format_version;
-  return {};
-}
-
-Status Catalog::set_retention(const RetentionRecord& retention) {
-  if (closed_)
-    return closed();
-  if (const char* why = catalog::fault(retention))
-    return fail(Errc::invalid_argument, why, "retention");
-  auto transaction = Transaction::begin(database_);
-  if (!transaction)
-    return std::move(transaction).error();
-  auto records = read();
-  if (!records)
-    return std::move(records).error();
-  Head& head = records->head;
-  head.records_sum -= catalog::checksum_sum(records->retention, head.directory_seed);
-  head.records_sum += catalog::checksum_sum(retention, head.directory_seed);
-  WEIR_TRY(make_newest());
-  WEIR_TRY(catalog::write(database_, retention, head.directory_seed));
-  WEIR_TRY(catalog::write(database_, head));
-  WEIR_TRY(transaction->commit());
-  version_ = format_version;
-  return {};
-}
-
-Status Catalog::make_newest() {
-  if (version_ == format_version)
-    return {};
-  WEIR_TRY(catalog::create_tables(database_, version_, format_version));
-  return database_.set_user_version(format_version);
-}
-
 Status Catalog::copy_to(io::FileSystem& to, const std::string& path) {
   if (closed_)
-    return closed();
+    return catalog::closed();
   const auto copy = sqlite::Copy::begin(database_, to, path);
   if (!copy)
     return copy.error();
@@ -364,7 +315,7 @@ Status Catalog::copy_to(io::FileSystem& to, const std::string& path) {
 
 Status Catalog::close() {
   if (closed_)
-    return closed();
+    return catalog::closed();
   closed_ = true;
   Status moved = database_.checkpoint();
   database_.close(); // Whatever became of the checkpoint: the next open reads the journal.

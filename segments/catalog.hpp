@@ -22,7 +22,7 @@ namespace weir {
 class Catalog final : public CatalogStore {
 public:
   static constexpr std::int32_t application_id = 0x77656972; ///< "weir"
-  static constexpr std::int32_t format_version = 3;
+  static constexpr std::int32_t format_version = 4;
 
   /// Makes the catalog of a new directory. A file that an interrupted create() left behind is completed; any other file
   /// is left alone. The caller makes the name durable (sync of the directory).
@@ -55,6 +55,10 @@ public:
   Status add_schema(const SchemaRecord& schema) override;
   /// `invalid_argument` where a rule is nonsense or out of order.
   Status set_retention(const RetentionRecord& retention) override;
+  /// `invalid_argument` where there is a view of that name, a length is out of range, or there are too many.
+  Status add_view(const ViewRecord& view) override;
+  /// `not_found` where there is none.
+  Status remove_view(std::string_view name) override;
   Status copy_to(io::FileSystem& to, const std::string& path) override;
   Status close() override;
 
@@ -66,6 +70,7 @@ private:
     std::vector<SegmentMeta> segments;
     std::vector<SchemaRecord> schemas;
     RetentionRecord retention;
+    std::vector<ViewRecord> views;
   };
   Catalog(sqlite::Database database, std::int32_t version) : database_(std::move(database)), version_(version) {}
   static Result<std::unique_ptr<Catalog>> create(Result<sqlite::Database> opened, std::uint32_t shards,

@@ -50,11 +50,10 @@ constexpr Table tables[] = {
     {1, "shards",
      "CREATE TABLE shards(shard INTEGER PRIMARY KEY, wal_first_file INTEGER NOT NULL, "
      "wal_cut_record INTEGER NOT NULL, next_segment INTEGER NOT NULL, checksum INTEGER NOT NULL) STRICT"},
+    {4, "views",
+     "CREATE TABLE views(name TEXT PRIMARY KEY, query TEXT NOT NULL, checksum INTEGER NOT NULL) STRICT, WITHOUT ROWID"},
 };
 
-std::int64_t microseconds(Timestamp t) {
-  return t.time_since_epoch().count();
-}
 std::uint64_t word(Timestamp t) {
   return static_cast<std::uint64_t>(microseconds(t));
 }
@@ -200,6 +199,10 @@ Status check_tables(Database& database, std::int32_t version) {
   if (seen != expected.size())
     return corrupt(database, "a table is missing", "sqlite_schema");
   return {};
+}
+
+Error closed() {
+  return fail(Errc::closing, "the catalog is closed");
 }
 
 Error corrupt(const Database& database, std::string message, std::string_view record) {

@@ -55,6 +55,8 @@ Result<std::vector<SegmentMeta>> read_segments(sqlite::Database& database, const
                                                const std::vector<ShardRecord>& shards, std::uint64_t& sum);
 /// By type (bytes), then version.
 Result<std::vector<SchemaRecord>> read_schemas(sqlite::Database& database, const Head& head, std::uint64_t& sum);
+/// For calls behind close().
+[[nodiscard]] Error closed();
 [[nodiscard]] Error corrupt(const sqlite::Database& database, std::string message, std::string_view record);
 
 /// Heads and shards replace the row they stand for; a segment and a schema must be new.

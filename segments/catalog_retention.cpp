@@ -17,10 +17,6 @@ using sqlite::Statement;
 
 namespace {
 
-std::int64_t microseconds(Timestamp time) {
-  return time.time_since_epoch().count();
-}
-
 /// As the table has it: 0 where the rule does not say.
 std::int64_t age_of(const RetentionRule& rule) {
   return rule.age ? rule.age->count() : 0;

@@ -6,6 +6,7 @@
 #include "engine/hash.hpp"
 #include "engine/sqlite/database.hpp"
 
+#include <weir/event.hpp>
 #include <weir/result.hpp>
 
 #include <cstddef>
@@ -23,10 +24,15 @@ enum Kind : std::uint64_t {
   kind_schema = 4,
   kind_retention_rule = 5,
   kind_retention_point = 6,
+  kind_view = 7,
 };
 
 template <std::size_t n> std::uint64_t hash_words(const std::uint64_t (&words)[n], std::uint64_t seed) {
   return hash64(words, sizeof words, seed);
+}
+
+[[nodiscard]] inline std::int64_t microseconds(Timestamp time) noexcept {
+  return time.time_since_epoch().count();
 }
 
 inline constexpr const char* checksum_differs = "the record's checksum differs";

@@ -66,7 +66,7 @@ inline bool same(const CatalogState& a, const CatalogState& b) {
   return a.format_version == b.format_version && a.shard_count == b.shard_count &&
          a.directory_seed == b.directory_seed && a.positions_reserved == b.positions_reserved &&
          std::equal(a.shards.begin(), a.shards.end(), b.shards.begin(), b.shards.end(), equal) &&
-         a.segments == b.segments && a.schemas == b.schemas && a.retention == b.retention;
+         a.segments == b.segments && a.schemas == b.schemas && a.retention == b.retention && a.views == b.views;
 }
 
 } // namespace weir::test

@@ -79,7 +79,7 @@ TEST_CASE("catalog retention: a catalog of an older format stays one until rules
   const auto at = [](std::uint32_t version) {
     auto fs = std::make_unique<io::MemoryFileSystem>();
     REQUIRE(must(Catalog::create(*fs, path, 1, seed))->close().ok());
-    change(*fs, "DROP TABLE retention_point; DROP TABLE retention_rules; PRAGMA user_version = 2");
+    change(*fs, "DROP TABLE views; DROP TABLE retention_point; DROP TABLE retention_rules; PRAGMA user_version = 2");
     if (version == 1)
       change(*fs, "DROP TABLE schemas; PRAGMA user_version = 1");
     return fs;

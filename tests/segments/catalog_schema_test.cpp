@@ -35,7 +35,8 @@ void make_version_1(io::FileSystem& fs) {
   REQUIRE(catalog->publish_segment(segment(0, 1), 10, 1).ok());
   REQUIRE(catalog->close().ok());
   catalog.reset();
-  change(fs, "DROP TABLE schemas; DROP TABLE retention_point; DROP TABLE retention_rules; PRAGMA user_version = 1");
+  change(fs, "DROP TABLE views; DROP TABLE schemas; DROP TABLE retention_point; DROP TABLE retention_rules; PRAGMA "
+             "user_version = 1");
 }
 
 } // namespace

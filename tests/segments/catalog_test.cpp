@@ -240,8 +240,8 @@ TEST_CASE("catalog: another program's database or another version is refused wit
   }
   SUBCASE("a later version") {
     path = small_catalog(directory);
-    change(path, "PRAGMA user_version=4; CREATE TABLE t(a)");
-    message = "unsupported format 4; this program reads 1 to 3";
+    change(path, "PRAGMA user_version=5; CREATE TABLE t(a)");
+    message = "unsupported format 5; this program reads 1 to 4";
   }
   const std::string before = read_file(path);
   for (const auto& result : {Catalog::open(path), Catalog::create(path, 2, seed)}) {
