@@ -10,8 +10,8 @@
 #include <weir/result.hpp>
 #include <weir/retention.hpp>
 
+#include "engine/columns.hpp"
 #include "engine/context_mark.hpp"
-
 #include "engine/hash.hpp"
 
 #include <algorithm>
@@ -191,6 +191,23 @@ public:
   virtual Result<std::span<const std::string>> types() const = 0;
   virtual Result<std::span<const ZoneMeta>> zones() const = 0;
   virtual Result<std::shared_ptr<const ZoneRows>> read_zone(std::size_t zone, ColumnSet columns) const = 0;
+  /// The payload fields that are columns here; a field's number is its place. Empty in segments of older formats.
+  virtual Result<std::span<const FieldInfo>> fields() const { return std::span<const FieldInfo>(); }
+  /// What is known of field `field` in each zone, by zone. Precondition: it is one of fields().
+  virtual Result<std::span<const FieldZone>> field_zones(std::size_t /*field*/) const {
+    return std::span<const FieldZone>();
+  }
+  /// False: certainly no row of the zone has `text` in this field. Precondition: a string column there, or a
+  /// text_filter.
+  virtual Result<bool> may_hold(std::size_t /*zone*/, std::size_t /*field*/, std::string_view /*text*/) const {
+    return true;
+  }
+  /// Columns of a zone as arrays: of `core` those of context, sequence, position, recorded_at, timestamp and type, and
+  /// the fields with these numbers. `unsupported` by readers that know no arrays: read_zone() then.
+  virtual Result<std::shared_ptr<const ZoneColumns>> read_columns(std::size_t /*zone*/, ColumnSet /*core*/,
+                                                                  std::span<const std::size_t> /*fields*/) const {
+    return fail(Errc::unsupported, "this segment reader has no columns");
+  }
   /// Reads every byte and checks every checksum, count, order and index entry.
   virtual Status verify() const = 0;
 };
@@ -291,6 +308,14 @@ struct RetentionRecord {
   friend bool operator==(const RetentionRecord&, const RetentionRecord&) = default;
 };
 
+/// A query that is kept up to date under a name.
+struct ViewRecord {
+  std::string name;
+  std::string query; ///< As to_text(Query) writes it.
+
+  friend bool operator==(const ViewRecord&, const ViewRecord&) = default;
+};
+
 struct CatalogState {
   std::uint32_t format_version = 0;
   std::uint32_t shard_count = 0;
@@ -300,6 +325,7 @@ struct CatalogState {
   std::vector<SegmentMeta> segments; ///< By shard, then position; inside a shard positions never overlap.
   std::vector<SchemaRecord> schemas; ///< By type (bytes), then version.
   RetentionRecord retention;
+  std::vector<ViewRecord> views; ///< By name (bytes).
 };
 
 /// The durable truth about what is live. Every call is one transaction, durable when it returns.
@@ -320,6 +346,10 @@ public:
   virtual Status add_schema(const SchemaRecord& schema) = 0;
   /// Takes the place of what was recorded.
   virtual Status set_retention(const RetentionRecord& retention) = 0;
+  /// Adds a view, whose name must be new.
+  virtual Status add_view(const ViewRecord& /*view*/) { return fail(Errc::unsupported, "no views are kept here"); }
+  /// Removes the view of that name, which must be there.
+  virtual Status remove_view(std::string_view /*name*/) { return fail(Errc::unsupported, "no views are kept here"); }
   /// Writes what the catalog holds now into a new file `path` of `to`, whole and without a journal. The file's name is
   /// the caller's to sync. `unsupported` where the catalog is no file.
   virtual Status copy_to(io::FileSystem& /*to*/, const std::string& path) {

@@ -13,10 +13,6 @@ namespace {
 constexpr std::uint64_t events_between_looks = 4'096;
 constexpr std::uint64_t bytes_between_looks = 4 * MiB;
 
-std::uint64_t word(Timestamp time) {
-  return static_cast<std::uint64_t>(time.time_since_epoch().count());
-}
-
 } // namespace
 
 void EventSum::enter_context(std::string_view context_id) noexcept {
@@ -28,8 +24,8 @@ void EventSum::add(const EventView& event) noexcept {
   const std::uint64_t words[] = {context_hash_,
                                  event.sequence,
                                  event.position,
-                                 word(event.recorded_at),
-                                 word(event.timestamp),
+                                 micros_of(event.recorded_at),
+                                 micros_of(event.timestamp),
                                  hash64(event.event_type, 0),
                                  hash64(event.event_id, 0),
                                  hash64(event.metadata, 0),

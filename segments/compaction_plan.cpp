@@ -36,4 +36,63 @@ std::optional<CompactionRun> plan_compaction(std::span<const SegmentMeta> segmen
   return best;
 }
 
+namespace {
+
+/// As `best`, of the run that begins at `first`, if it moves fewer bytes.
+void take_if_smaller(std::span<const SegmentMeta> segments, std::size_t first, std::size_t count,
+                     std::optional<CompactionRun>& best) {
+  std::uint64_t bytes = 0;
+  for (const SegmentMeta& segment : segments.subspan(first, count))
+    bytes += uncompressed_bytes(segment);
+  if (!best || bytes < best->bytes)
+    best = CompactionRun{first, count, bytes};
+}
+
+/// One step of making the group first ... first + count - 1 one segment.
+CompactionRun step_of_group(std::span<const SegmentMeta> segments, std::size_t first, std::size_t count) {
+  constexpr std::size_t most = CompactionPolicy::inputs_max;
+  // What this step leaves shall be full merges, the last of which takes everything.
+  const std::size_t inputs = count <= most ? count : std::min(most, count - most + 1);
+  std::optional<CompactionRun> best;
+  for (std::size_t at = first; at + inputs <= first + count; ++at)
+    take_if_smaller(segments, at, inputs, best);
+  return *best;
+}
+
+} // namespace
+
+std::optional<CompactionRun> plan_fewest(std::span<const SegmentMeta> segments, const CompactionPolicy& policy) {
+  for (std::size_t first = 0; first < segments.size();) {
+    std::uint64_t bytes = 0, events = 0;
+    std::size_t count = 0;
+    for (; first + count < segments.size(); ++count) {
+      bytes += uncompressed_bytes(segments[first + count]);
+      events += segments[first + count].event_count;
+      if (bytes > policy.segment_bytes_max || events > CompactionPolicy::events_max)
+        break;
+    }
+    if (count >= 2)
+      return step_of_group(segments, first, count);
+    first += std::max<std::size_t>(count, 1); // alone, and too large to have company
+  }
+  return std::nullopt;
+}
+
+std::uint64_t bytes_to_move(std::vector<SegmentMeta> segments, const CompactionPolicy& policy, CompactionPlan plan) {
+  std::uint64_t moved = 0;
+  while (const auto run = plan(segments, policy)) {
+    SegmentMeta& merged = segments[run->first];
+    const auto rest = segments.begin() + static_cast<std::ptrdiff_t>(run->first) + 1;
+    const auto end = rest + static_cast<std::ptrdiff_t>(run->count - 1);
+    for (auto input = rest; input != end; ++input) {
+      merged.file_bytes += input->file_bytes;
+      merged.payload_bytes += input->payload_bytes;
+      merged.event_count += input->event_count;
+    }
+    moved += 3 * merged.file_bytes;
+    segments.erase(rest, end);
+  }
+  return moved;
+}
+
 } // namespace weir::segments

@@ -26,6 +26,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 namespace weir::segments {
 
@@ -55,5 +56,18 @@ struct CompactionRun {
 /// The next merge among `segments` (of one shard, oldest first), or nothing if they are well as they are.
 [[nodiscard]] std::optional<CompactionRun> plan_compaction(std::span<const SegmentMeta> segments,
                                                            const CompactionPolicy& policy);
+
+/// The next merge on the way to as few segments as segment_bytes_max and events_max allow, or nothing if there are no
+/// fewer to be had. `policy.fan_in` counts for nothing. Neighbours are put together from the oldest on, as many as fit;
+/// more than one merge takes are merged in steps of which the first is the smallest, so that few bytes move twice.
+[[nodiscard]] std::optional<CompactionRun> plan_fewest(std::span<const SegmentMeta> segments,
+                                                       const CompactionPolicy& policy);
+
+/// What asks for one merge after another: plan_compaction or plan_fewest.
+using CompactionPlan = std::optional<CompactionRun> (*)(std::span<const SegmentMeta>, const CompactionPolicy&);
+/// About how many bytes all merges by `plan` read and write until it finds no more: inputs, output, and the output once
+/// more, if no event is left out.
+[[nodiscard]] std::uint64_t bytes_to_move(std::vector<SegmentMeta> segments, const CompactionPolicy& policy,
+                                          CompactionPlan plan);
 
 } // namespace weir::segments

@@ -9,13 +9,6 @@
 namespace weir::segments {
 namespace {
 
-std::uint64_t micros(Timestamp time) {
-  return static_cast<std::uint64_t>(time.time_since_epoch().count());
-}
-Timestamp time_of(std::uint64_t micros) {
-  return Timestamp(std::chrono::microseconds(static_cast<std::int64_t>(micros)));
-}
-
 template <class T> void widen(bool first, T& low, T& high, const T& other_low, const T& other_high) {
   low = first ? other_low : std::min(low, other_low);
   high = first ? other_high : std::max(high, other_high);
@@ -37,7 +30,7 @@ template <class Visit> void each_total(Visit visit, auto& totals) {
 struct Append {
   std::string& out;
   void operator()(std::uint64_t value) const { append_integer(out, value); }
-  void operator()(Timestamp value) const { append_integer(out, micros(value)); }
+  void operator()(Timestamp value) const { append_integer(out, micros_of(value)); }
 };
 
 struct Take {
@@ -81,8 +74,8 @@ public:
     return totals(footer) && types(footer) && zones(footer) && index(footer) &&
            filter(footer.context_filter, BlockKind::context_filter) && footer.context_filter.lines != 0 &&
            filter(footer.event_id_filter, BlockKind::event_id_filter) && order(footer) && dictionary(footer) &&
-           schema_versions(footer) && marks(footer) && (footer.totals.event_count != 0 || footer.mark_count != 0) &&
-           bytes_.left() == 0;
+           fields(footer) && schema_versions(footer) && marks(footer) &&
+           (footer.totals.event_count != 0 || footer.mark_count != 0) && bytes_.left() == 0;
   }
 
 private:
@@ -189,6 +182,16 @@ private:
     ref.offset = bytes_.take<std::uint64_t>();
     ref.stored_bytes = bytes_.take<std::uint32_t>();
     ref.kind = BlockKind::dictionary;
+    return bytes_.ok() && (ref.offset == 0 ? ref.stored_bytes == 0 : blocks_.contains(ref));
+  }
+
+  /// Older formats have none.
+  bool fields(Footer& footer) {
+    if (footer.format_version < segment_format_version_fields)
+      return true;
+    BlockRef& ref = footer.fields_block;
+    ref.offset = bytes_.take<std::uint64_t>();
+    ref.stored_bytes = bytes_.take<std::uint32_t>();
     return bytes_.ok() && (ref.offset == 0 ? ref.stored_bytes == 0 : blocks_.contains(ref));
   }
 
@@ -317,6 +320,10 @@ std::string encode_footer(const Footer& footer) {
   append_integer(out, footer.order_offset);
   append_integer(out, footer.dictionary_block.offset);
   append_integer(out, footer.dictionary_block.stored_bytes);
+  if (footer.format_version >= segment_format_version_fields) {
+    append_integer(out, footer.fields_block.offset);
+    append_integer(out, footer.fields_block.stored_bytes);
+  }
   if (std::any_of(footer.schema_versions.begin(), footer.schema_versions.end(),
                   [](auto version) { return version != 0; })) {
     append_varint(out, 0);
@@ -336,8 +343,10 @@ std::string encode_footer(const Footer& footer) {
   return out;
 }
 
-Result<Footer> parse_footer(const BlockSource& source, std::string_view bytes, const SegmentMeta& recorded) {
+Result<Footer> parse_footer(const BlockSource& source, std::string_view bytes, const SegmentMeta& recorded,
+                            std::uint32_t format_version) {
   Footer footer;
+  footer.format_version = format_version;
   if (!Parser(source, bytes, recorded).parse(footer))
     return source.damaged("the footer contradicts itself or the catalog", recorded.footer_offset);
   return footer;

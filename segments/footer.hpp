@@ -29,6 +29,7 @@ struct ZonePlace {
 };
 
 struct Footer {
+  std::uint32_t format_version = segment_format_version; ///< The header's.
   /// Only the sums and bounds that the footer holds; file facts are the catalog's.
   SegmentMeta totals;
   std::uint32_t zone_rows = 0;
@@ -44,6 +45,8 @@ struct Footer {
   std::uint64_t order_offset = 0;
   BlockRef dictionary_block; ///< Offset 0: there is none.
   TextDictionary dictionary; ///< Of all strings; read_footer() reads it.
+  /// The list of fields (segments/field_directory.hpp); offset 0: there are none.
+  BlockRef fields_block{0, 0, BlockKind::field_list};
   std::vector<MarkBlockRef> marks;
   std::uint64_t mark_count = 0;
   std::uint64_t stub_count = 0; ///< Of the rows; where there is one, there are marks.
@@ -69,8 +72,9 @@ void extend(SegmentMeta& totals, const ContextMark& mark, bool first);
 
 [[nodiscard]] std::string encode_footer(const Footer& footer);
 
-/// Takes apart the footer's content and compares it with what the catalog recorded. `corruption` with the footer's
-/// place if anything does not fit.
-Result<Footer> parse_footer(const BlockSource& source, std::string_view bytes, const SegmentMeta& recorded);
+/// Takes apart the content of the footer of a segment of this format and compares it with what the catalog recorded.
+/// `corruption` with the footer's place if anything does not fit.
+Result<Footer> parse_footer(const BlockSource& source, std::string_view bytes, const SegmentMeta& recorded,
+                            std::uint32_t format_version);
 
 } // namespace weir::segments

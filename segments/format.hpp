@@ -3,9 +3,11 @@
 // Threading: constants and plain values.
 #pragma once
 
+#include <weir/event.hpp>
 #include <weir/limits.hpp>
 
 #include <bit>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -15,9 +17,11 @@ static_assert(std::endian::native == std::endian::little, "weir files are little
 
 inline constexpr char segment_magic[] = "WEIRSEG1";
 inline constexpr std::size_t segment_magic_bytes = 8;
-inline constexpr std::uint32_t segment_format_version = 3;
+inline constexpr std::uint32_t segment_format_version = 4;
 /// Still read; it has neither marks nor schema versions.
 inline constexpr std::uint32_t segment_format_version_min = 2;
+/// The first one that keeps payload fields as columns.
+inline constexpr std::uint32_t segment_format_version_fields = 4;
 inline constexpr std::uint32_t segment_file_kind = 2; ///< For file_identity().
 inline constexpr std::size_t segment_header_bytes = 48;
 
@@ -62,9 +66,45 @@ enum class BlockKind : std::uint8_t {
   footer,
   dictionary,
   marks,
+  field_column,
+  field_filter,
+  field_zones,
+  field_list,
 };
 /// Kinds 1 ... 11 are listed in a zone's directory.
 inline constexpr std::size_t zone_block_kinds = 11;
+
+/// The block with the lengths of a zone's strings is the kind before theirs.
+[[nodiscard]] constexpr BlockKind lengths_of(BlockKind strings) noexcept {
+  return static_cast<BlockKind>(static_cast<std::uint8_t>(strings) - 1);
+}
+
+/// Times are stored as microseconds since 1970, as unsigned words.
+[[nodiscard]] constexpr std::uint64_t micros_of(Timestamp time) noexcept {
+  return static_cast<std::uint64_t>(time.time_since_epoch().count());
+}
+[[nodiscard]] constexpr Timestamp time_of(std::uint64_t micros) noexcept {
+  return Timestamp(std::chrono::microseconds(static_cast<std::int64_t>(micros)));
+}
+
+/// Payload fields that a segment keeps as columns, and paths that are followed until it is known which these are.
+inline constexpr std::size_t fields_max = 64;
+inline constexpr std::size_t field_paths_max = 256;
+/// A path becomes a field in the first zone of which one row in so many has a scalar there.
+inline constexpr std::uint32_t field_rows_part = 16;
+/// Doubles that are integers divided by a power of ten up to this one are kept as these integers.
+inline constexpr unsigned field_decimals_max = 6;
+inline constexpr std::uint8_t field_decimals_none = 255; ///< They are kept as they are.
+/// Strings that are nearly all different are no column: more different ones than this, and than half of all.
+inline constexpr std::uint32_t field_texts_few = 64;
+/// That is judged before the end of the zone where there are so many different ones already.
+inline constexpr std::uint32_t field_texts_sure = 1'024;
+inline constexpr std::size_t field_text_bytes_max = 256; ///< On average; longer ones are no column.
+/// Different strings of all fields of a zone; bounds what the writer keeps.
+inline constexpr std::size_t field_texts_bytes_max = 4 * MiB;
+inline constexpr std::size_t field_bound_bytes_max = 32; ///< Of the smallest and largest string of a zone.
+/// All columns of a zone have at most 1/8 of the bytes of its payloads, and these for each row.
+inline constexpr std::uint64_t field_payload_part = 8, field_bytes_per_row = 8;
 
 /// Where a block is: what names a block also knows its size, so one read gets it.
 struct BlockRef {

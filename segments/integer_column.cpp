@@ -89,7 +89,7 @@ void IntegerColumn::prefetch_values(std::uint32_t first) const noexcept {
   __builtin_prefetch(at + 64);
 }
 
-void IntegerColumn::decode(std::uint32_t first, std::span<std::uint64_t> out) const noexcept {
+template <class Out> void IntegerColumn::decode_to(std::uint32_t first, std::span<Out> out) const noexcept {
   std::size_t group = first / integer_group_rows;
   const char* bits = values_of(group);
   std::size_t in_group = first % integer_group_rows;
@@ -100,14 +100,22 @@ void IntegerColumn::decode(std::uint32_t first, std::span<std::uint64_t> out) co
     if (bits_each <= 56) { // one word holds any value, whatever bit it begins with
       const std::uint64_t mask = (std::uint64_t{1} << bits_each) - 1;
       for (std::size_t i = 0, bit = in_group * bits_each; i < count; ++i, bit += bits_each)
-        out[done + i] = base + (load<std::uint64_t>(bits + bit / 8) >> (bit % 8) & mask);
+        out[done + i] = static_cast<Out>(base + (load<std::uint64_t>(bits + bit / 8) >> (bit % 8) & mask));
     } else {
       for (std::size_t i = 0; i < count; ++i)
-        out[done + i] = base + unpack(bits, in_group + i, bits_each);
+        out[done + i] = static_cast<Out>(base + unpack(bits, in_group + i, bits_each));
     }
     done += count;
     bits += packed_bytes(integer_group_rows, bits_each);
   }
+}
+
+void IntegerColumn::decode(std::uint32_t first, std::span<std::uint64_t> out) const noexcept {
+  decode_to(first, out);
+}
+
+void IntegerColumn::decode(std::uint32_t first, std::span<std::uint32_t> out) const noexcept {
+  decode_to(first, out);
 }
 
 } // namespace weir::segments

@@ -26,12 +26,15 @@ public:
   void prefetch_values(std::uint32_t first) const noexcept;
   /// Values first ... first + out.size() - 1. Precondition: they are in the column.
   void decode(std::uint32_t first, std::span<std::uint64_t> out) const noexcept;
+  /// The same, cut to 32 bits.
+  void decode(std::uint32_t first, std::span<std::uint32_t> out) const noexcept;
 
 private:
   IntegerColumn(std::string_view bytes, std::uint32_t rows) noexcept : bytes_(bytes), rows_(rows) {}
   [[nodiscard]] std::size_t groups() const noexcept;
   [[nodiscard]] unsigned width(std::size_t group) const noexcept;
   [[nodiscard]] const char* values_of(std::size_t group) const noexcept;
+  template <class Out> void decode_to(std::uint32_t first, std::span<Out> out) const noexcept;
 
   std::string_view bytes_;
   std::uint32_t rows_;

@@ -6,14 +6,6 @@
 #include <algorithm>
 
 namespace weir::segments {
-namespace {
-
-std::uint64_t micros(Timestamp time) {
-  return static_cast<std::uint64_t>(time.time_since_epoch().count());
-}
-
-} // namespace
-
 void MarkBlockBuilder::add(std::string_view context_id, const ContextMark& mark) {
   if (empty())
     first_context_ = context_id;
@@ -25,7 +17,7 @@ void MarkBlockBuilder::add(std::string_view context_id, const ContextMark& mark)
   append_varint(bytes_, mark.last);
   append_varint(bytes_, mark.closed ? 1 : 0);
   append_varint(bytes_, mark.position);
-  append_integer(bytes_, micros(mark.recorded_at));
+  append_integer(bytes_, micros_of(mark.recorded_at));
   last_context_ = context_id;
 }
 
@@ -100,7 +92,7 @@ Result<bool> MarkWalk::next() {
 
 std::uint64_t hash_of(std::string_view context_id, const ContextMark& mark) noexcept {
   const std::uint64_t words[] = {hash64(context_id, 0), mark.first_live, mark.last,
-                                 mark.closed ? 1u : 0u, mark.position,   micros(mark.recorded_at)};
+                                 mark.closed ? 1u : 0u, mark.position,   micros_of(mark.recorded_at)};
   return hash64(words, sizeof words, 0);
 }
 

@@ -11,11 +11,7 @@
 namespace weir::segments {
 namespace {
 
-constexpr std::size_t blocks_at_once = 16;
-
-Timestamp time_of(std::uint64_t micros) {
-  return Timestamp(std::chrono::microseconds(static_cast<std::int64_t>(micros)));
-}
+constexpr std::size_t block_refs_max = 16;
 
 /// A column of integers, decoded from `first` on.
 struct Numbers {
@@ -158,10 +154,10 @@ private:
   /// read gets neighbours of all of them.
   Status read_blocks(EventBatch& out) {
     while (true) {
-      std::array<BlockRef, blocks_at_once> refs;
-      std::array<std::pair<Strings*, std::size_t>, blocks_at_once> wanted;
+      std::array<BlockRef, block_refs_max> refs;
+      std::array<std::pair<Strings*, std::size_t>, block_refs_max> wanted;
       std::size_t count = 0;
-      for (; count < blocks_at_once; ++count) {
+      for (; count < block_refs_max; ++count) {
         Strings* first = nullptr;
         for (Strings* strings : all_strings_)
           if (strings->next_block != strings->end_block &&
@@ -174,7 +170,7 @@ private:
       }
       if (count == 0)
         return {};
-      std::array<BlockPtr, blocks_at_once> blocks;
+      std::array<BlockPtr, block_refs_max> blocks;
       WEIR_TRY(source_.read_all(std::span(refs).first(count), std::span(blocks).first(count), &footer_.dictionary));
       for (std::size_t i = 0; i < count; ++i) {
         WEIR_TRY(find_strings(*wanted[i].first, wanted[i].second, *blocks[i]));

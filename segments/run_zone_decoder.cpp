@@ -14,10 +14,6 @@ constexpr std::size_t blocks_at_once = 16;
 constexpr std::size_t events_at_once = 32;
 constexpr std::size_t rows_ahead = 16;
 
-Timestamp time_of(std::uint64_t micros) {
-  return Timestamp(std::chrono::microseconds(static_cast<std::int64_t>(micros)));
-}
-
 } // namespace
 
 void decode(const IntegerColumn& column, std::size_t rows, std::vector<std::uint64_t>& out) {

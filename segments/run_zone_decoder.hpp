@@ -45,11 +45,8 @@ struct RunPlan {
   }
 };
 
-/// Columns of strings that a run holds; the block of their lengths is the kind before.
+/// Columns of strings that a run holds.
 inline constexpr std::array run_string_kinds = {BlockKind::event_ids, BlockKind::metadata, BlockKind::payloads};
-constexpr BlockKind lengths_of(BlockKind strings) noexcept {
-  return static_cast<BlockKind>(static_cast<std::uint8_t>(strings) - 1);
-}
 
 /// All values of a zone's column.
 void decode(const IntegerColumn& column, std::size_t rows, std::vector<std::uint64_t>& out);

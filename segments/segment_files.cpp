@@ -81,7 +81,7 @@ Result<SegmentMeta> SegmentFiles::write_file(const std::string& path, ShardId sh
   if (!created)
     return std::move(created).error();
   kill_point("segment.after_create");
-  PacedFile file(*std::move(created));
+  PacedFile file(metered(*std::move(created), replaced.empty() ? nullptr : options_.merge_meter));
   SegmentWriter writer(file, {shard, number, identity_of(shard, number)}, options_.zone_rows,
                        options_.filter_bits_per_key);
   for (const SegmentMeta& meta : replaced)
@@ -167,7 +167,8 @@ Result<std::unique_ptr<SegmentWalk>> SegmentFiles::walk(const std::string& path,
   auto file = fs_.open(path, io::OpenMode::read_only);
   if (!file)
     return std::move(file).error();
-  return SegmentWalk::open(*std::move(file), path, identity_of(meta.shard, meta.number), meta);
+  return SegmentWalk::open(metered(*std::move(file), options_.merge_meter), path, identity_of(meta.shard, meta.number),
+                           meta);
 }
 
 namespace {

@@ -10,6 +10,7 @@
 #include "engine/io/file_system.hpp"
 #include "engine/ports.hpp"
 #include "segments/block_cache.hpp"
+#include "segments/metered_file.hpp"
 #include "segments/open_files.hpp"
 #include "segments/segment_walk.hpp"
 
@@ -32,6 +33,8 @@ struct SegmentOptions {
   std::uint32_t filter_bits_per_key = 10;
   /// Segment files open at a time; the usual limit of a process is 1,024 for everything.
   std::size_t open_files_max = 256;
+  /// Told of what merges and reclaimable() read and write; outlives the SegmentFiles. Null: nobody is.
+  TransferMeter* merge_meter = nullptr;
 };
 
 class SegmentFiles final : public SegmentStore {

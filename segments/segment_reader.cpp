@@ -6,6 +6,7 @@
 #include "segments/bytes.hpp"
 #include "segments/position_run.hpp"
 #include "segments/row_run.hpp"
+#include "segments/zone_columns.hpp"
 #include "segments/zone_rows.hpp"
 #include "segments/zone_slice.hpp"
 
@@ -16,7 +17,8 @@
 namespace weir::segments {
 namespace {
 
-Status check_header(const BlockSource& source, const SegmentMeta& meta) {
+/// The format version.
+Result<std::uint32_t> check_header(const BlockSource& source, const SegmentMeta& meta) {
   std::array<std::byte, segment_header_bytes> bytes;
   auto got = source.file().pread(bytes, 0);
   if (!got)
@@ -38,13 +40,15 @@ Status check_header(const BlockSource& source, const SegmentMeta& meta) {
     return fail(Errc::incompatible, format("segment format {} is not supported", version), source.path() + ":0");
   if (shard != meta.shard || number != meta.number)
     return source.damaged("the header names another segment", 0);
-  return {};
+  return version;
 }
 
 } // namespace
 
 Result<Footer> read_footer(const BlockSource& source, const SegmentMeta& meta) {
-  WEIR_TRY(check_header(source, meta));
+  const auto version = check_header(source, meta);
+  if (!version)
+    return version.error();
   const std::uint64_t bytes = meta.file_bytes - meta.footer_offset - block_header_bytes;
   // Unlike blocks, the footer has its checksum outside as well: in the catalog, which ties the catalog to this file.
   if (meta.file_bytes < meta.footer_offset + block_header_bytes || bytes > std::numeric_limits<std::uint32_t>::max())
@@ -60,7 +64,7 @@ Result<Footer> read_footer(const BlockSource& source, const SegmentMeta& meta) {
   if (!block)
     return std::move(block).error();
   const BlockSource before_footer = source.ending_at(meta.footer_offset);
-  auto footer = parse_footer(before_footer, (*block)->text(), meta);
+  auto footer = parse_footer(before_footer, (*block)->text(), meta, *version);
   if (footer)
     WEIR_TRY(read_dictionary(before_footer, *footer));
   return footer;
@@ -314,6 +318,50 @@ SegmentFileReader::read_positions(const PositionRange& range, const ReadBounds& 
   if (!footer)
     return std::move(footer).error();
   return read_position_run(source_, **footer, range, bounds, help);
+}
+
+Result<std::span<const FieldInfo>> SegmentFileReader::fields() const {
+  auto footer = this->footer();
+  if (!footer)
+    return std::move(footer).error();
+  return fields_.fields(source_, ***footer);
+}
+
+Result<std::span<const FieldZone>> SegmentFileReader::field_zones(std::size_t field) const {
+  auto footer = this->footer();
+  if (!footer)
+    return std::move(footer).error();
+  auto zones = fields_.zones(source_, ***footer, field);
+  if (!zones)
+    return std::move(zones).error();
+  return std::span<const FieldZone>((*zones)->zones);
+}
+
+Result<bool> SegmentFileReader::may_hold(std::size_t zone, std::size_t field, std::string_view text) const {
+  auto footer = this->footer();
+  if (!footer)
+    return std::move(footer).error();
+  auto zones = fields_.zones(source_, ***footer, field);
+  if (!zones)
+    return std::move(zones).error();
+  return field_may_hold(source_, **zones, zone, text);
+}
+
+Result<std::shared_ptr<const ZoneColumns>> SegmentFileReader::read_columns(std::size_t zone, ColumnSet core,
+                                                                           std::span<const std::size_t> fields) const {
+  auto footer = this->footer();
+  if (!footer)
+    return std::move(footer).error();
+  if (zone >= (**footer)->zones.size())
+    return fail(Errc::invalid_argument, format("zone {} of {}", zone, (**footer)->zones.size()), source_.path());
+  std::vector<const FieldZones*> wanted(fields.size());
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    auto zones = fields_.zones(source_, ***footer, fields[i]);
+    if (!zones)
+      return std::move(zones).error();
+    wanted[i] = *zones;
+  }
+  return read_zone_columns(source_, **footer, zone, core, wanted);
 }
 
 Status SegmentFileReader::verify() const {

@@ -12,6 +12,7 @@
 #include "segments/block_cache.hpp"
 #include "segments/block_source.hpp"
 #include "segments/event_id_search.hpp"
+#include "segments/field_directory.hpp"
 #include "segments/footer.hpp"
 
 #include <atomic>
@@ -43,6 +44,11 @@ public:
   Result<bool> has_marks() const override;
   Result<std::optional<ContextMark>> find_mark(std::string_view context_id) const override;
   [[nodiscard]] bool excludes_event_id(std::string_view context_id, std::string_view event_id) const override;
+  Result<std::span<const FieldInfo>> fields() const override;
+  Result<std::span<const FieldZone>> field_zones(std::size_t field) const override;
+  Result<bool> may_hold(std::size_t zone, std::size_t field, std::string_view text) const override;
+  Result<std::shared_ptr<const ZoneColumns>> read_columns(std::size_t zone, ColumnSet core,
+                                                          std::span<const std::size_t> fields) const override;
   Status verify() const override;
 
   /// Whether an event of the context may have this id; false is certain.
@@ -61,6 +67,7 @@ private:
   mutable FooterPtr footer_;                      ///< Set once, under footer_mutex_.
   mutable std::atomic<bool> footer_read_ = false; ///< footer_ is set and stays as it is.
   mutable EventIdHints hints_;
+  SegmentFields fields_;
 };
 
 /// Reads header and footer from the disk and compares them with `meta`. Errors: `corruption`, `incompatible` for a

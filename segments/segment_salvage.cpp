@@ -45,10 +45,6 @@ std::optional<Header> read_header(const io::File& file) {
   return whole ? std::optional(header) : std::nullopt;
 }
 
-Timestamp time_of(std::uint64_t micros) {
-  return Timestamp(std::chrono::microseconds(static_cast<std::int64_t>(micros)));
-}
-
 } // namespace
 
 SegmentSalvage::SegmentSalvage(std::unique_ptr<io::File> file, const std::string& path, std::uint64_t identity,
@@ -139,7 +135,10 @@ Result<bool> SegmentSalvage::try_footer(std::uint64_t offset, std::uint32_t stor
   meta.timestamp_max = time_of(in.take<std::uint64_t>());
   meta.recorded_at_min = time_of(in.take<std::uint64_t>());
   meta.recorded_at_max = time_of(in.take<std::uint64_t>());
-  auto footer = parse_footer(source_.ending_at(offset), (*block)->text(), meta);
+  // The header that says which format it is may be damaged. A footer fits to one of them.
+  auto footer = parse_footer(source_.ending_at(offset), (*block)->text(), meta, segment_format_version);
+  if (!footer)
+    footer = parse_footer(source_.ending_at(offset), (*block)->text(), meta, segment_format_version_min);
   if (!footer)
     return false;
   footer_ = *std::move(footer);

@@ -2,6 +2,7 @@
 #include "engine/stub.hpp"
 #include "segments/bit_pack.hpp"
 #include "segments/bytes.hpp"
+#include "segments/field_verify.hpp"
 #include "segments/segment_reader.hpp"
 #include "segments/zone_directory.hpp"
 #include "segments/zone_rows.hpp"
@@ -24,7 +25,8 @@ bool same(const ZoneMeta& a, const ZoneMeta& b) {
 class Verifier {
 public:
   Verifier(const BlockSource& source, std::shared_ptr<const Footer> footer)
-      : source_(source), footer_(std::move(footer)), totals_(footer_->totals), marks_(source_, footer_->marks) {}
+      : source_(source), footer_(std::move(footer)), totals_(footer_->totals), marks_(source_, footer_->marks),
+        field_verifier_(source_, footer_, fields_) {}
 
   Status run() {
     WEIR_TRY(check_blocks());
@@ -71,6 +73,7 @@ private:
       refs.push_back(footer_->order_block(i));
     if (footer_->dictionary_block.offset != 0)
       refs.push_back(footer_->dictionary_block);
+    WEIR_TRY(append_field_blocks(source_, *footer_, fields_, refs));
     std::sort(refs.begin(), refs.end(), [](const BlockRef& a, const BlockRef& b) { return a.offset < b.offset; });
     std::uint64_t expected = segment_header_bytes;
     for (const BlockRef& ref : refs) {
@@ -164,6 +167,7 @@ private:
       hashes = *std::move(block);
     }
     ByteSource recorded_hashes(hashes ? hashes->text() : std::string_view{});
+    WEIR_TRY(field_verifier_.begin_zone(zone));
     ZoneMeta seen;
     seen.first_row = footer_->zones[zone].first_row;
     for (std::uint32_t i = 0; i < (*rows)->rows(); ++i) {
@@ -171,6 +175,7 @@ private:
       extend(seen, event, type_numbers_.at({event.event_type, event.schema_version}));
       positions_.push_back(event.position);
       payload_bytes_ += live_payload_bytes(event);
+      WEIR_TRY(field_verifier_.check(event));
       if (is_stub(event))
         WEIR_TRY(check_stub(event));
       if (event.event_id.empty())
@@ -186,7 +191,7 @@ private:
     if (!same(seen, footer_->zones[zone]))
       return source_.damaged("a zone's metadata and its rows differ", place);
     extend(bounds_, seen);
-    return {};
+    return field_verifier_.end_zone();
   }
 
   /// Rows and marks have the same order.
@@ -253,6 +258,8 @@ private:
   bool marks_ended_ = false;
   std::uint64_t stubs_ = 0;
   std::string scratch_;
+  SegmentFields fields_;
+  FieldVerifier field_verifier_;
 };
 
 } // namespace

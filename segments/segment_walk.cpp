@@ -1,6 +1,7 @@
 #include "segments/segment_walk.hpp"
 
 #include "engine/check.hpp"
+#include "segments/field_verify.hpp"
 #include "segments/integer_column.hpp"
 #include "segments/segment_reader.hpp"
 
@@ -11,14 +12,6 @@ namespace {
 
 // Stored bytes of strings read at a time: long enough for any disk, and several inputs of it are still little memory.
 constexpr std::uint64_t read_ahead_bytes = 256 * KiB;
-
-Timestamp time_of(std::uint64_t micros) {
-  return Timestamp(std::chrono::microseconds(static_cast<std::int64_t>(micros)));
-}
-
-BlockKind lengths_of(BlockKind strings) {
-  return static_cast<BlockKind>(static_cast<std::uint8_t>(strings) - 1);
-}
 
 } // namespace
 
@@ -192,6 +185,8 @@ Status SegmentWalk::check_derived() const {
     refs.push_back(footer_.event_id_filter.block(i, BlockKind::event_id_filter));
   for (std::size_t i = 0; i < footer_.order_blocks(); ++i)
     refs.push_back(footer_.order_block(i));
+  const SegmentFields fields;
+  WEIR_TRY(append_field_blocks(source_, footer_, fields, refs));
   for (const BlockRef& ref : refs)
     if (auto block = source_.read(ref); !block)
       return std::move(block).error();

@@ -43,7 +43,7 @@ public:
   [[nodiscard]] bool has_marks() const noexcept { return !footer_.marks.empty(); }
   /// All marks, in the order of their contexts. At any time; borrows this.
   [[nodiscard]] MarkWalk marks() const { return {source_, footer_.marks}; }
-  /// Checks the blocks that hold no rows: filters and position order. Errors: as SegmentReader.
+  /// Checks the blocks that hold no rows: filters, position order and fields. Errors: as SegmentReader.
   Status check_derived() const;
   /// See SegmentStore.
   Result<Reclaimable> reclaimable(const MayGoOn& may_go_on, const MarkLookup& removed) const;

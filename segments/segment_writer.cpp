@@ -27,7 +27,8 @@ std::string encode_header(const SegmentIdentity& who, std::uint32_t zone_rows) {
 
 SegmentWriter::SegmentWriter(io::File& file, const SegmentIdentity& who, std::uint32_t zone_rows,
                              std::uint32_t filter_bits_per_key)
-    : out_(file, who.identity), filter_bits_per_key_(filter_bits_per_key) {
+    : out_(file, who.identity), filter_bits_per_key_(filter_bits_per_key),
+      fields_(out_, std::clamp(zone_rows, 1u, zone_rows_max), filter_bits_per_key) {
   footer_.totals.shard = who.shard;
   footer_.totals.number = who.number;
   footer_.zone_rows = std::clamp(zone_rows, 1u, zone_rows_max);
@@ -77,7 +78,7 @@ Status SegmentWriter::add(const EventView& event) {
   }
   last_sequence_ = event.sequence;
   if (!zone_)
-    zone_ = std::make_unique<ZoneWriter>(out_, totals.event_count);
+    zone_ = std::make_unique<ZoneWriter>(out_, fields_, totals.event_count);
   zone_->add(event, type_number(event.event_type, event.schema_version), new_context);
   if (!event.event_id.empty())
     event_id_hashes_.push_back(event_id_filter_hash(event.context_id, event.event_id, out_.identity()));
@@ -226,7 +227,8 @@ Result<SegmentMeta> SegmentWriter::finish() {
   // and its sender's later calls wait for it.
   write_filter(footer_.event_id_filter, BlockKind::event_id_filter, event_id_hashes_, 2 * filter_bits_per_key_);
   WEIR_TRY(write_order());
-  if (!out_.dictionary().empty())
+  footer_.fields_block = fields_.finish();
+  if (!out_.dictionary().empty()) // beside the footer, which whoever needs the one reads, too
     footer_.dictionary_block = out_.append(BlockKind::dictionary, out_.dictionary());
   totals.footer_offset = out_.offset();
   out_.append(BlockKind::footer, encode_footer(footer_));

@@ -1,8 +1,8 @@
 // Writes one segment: sorted events in, zones, indexes and footer out.
 //
-// Purpose: one pass, bounded memory: the small columns of a zone, blocks that are filling up, and per segment 16 bytes
-// a row (position and event id hash), 8 a context, and the context index; at its end, when the hashes are gone, 20 a
-// row (position, place in the order of positions, and the scratch of putting them in order). Owner:
+// Purpose: one pass, bounded memory: the small columns and fields of a zone, blocks that are filling up, and per
+// segment 16 bytes a row (position and event id hash), 8 a context, and the context index; at its end, when the hashes
+// are gone, 20 a row (position, place in the order of positions, and the scratch of putting them in order). Owner:
 // SegmentFiles::write; one thread. Invariants: contexts ascend strictly, sequences of a context are dense and
 // ascending; events that break this are refused, so a broken order never gets into a file.
 #pragma once
@@ -12,6 +12,7 @@
 
 #include "engine/hash.hpp"
 #include "segments/context_index.hpp"
+#include "segments/field_writer.hpp"
 #include "segments/footer.hpp"
 #include "segments/segment_output.hpp"
 #include "segments/zone_writer.hpp"
@@ -80,6 +81,7 @@ private:
   SegmentOutput out_;
   std::uint32_t filter_bits_per_key_;
   Footer footer_;
+  FieldWriter fields_;
   std::unique_ptr<ZoneWriter> zone_;
   /// Numbers in the dictionary, one for each schema version.
   std::unordered_map<std::string, std::vector<std::uint32_t>, TextHash, std::equal_to<>> types_;

@@ -14,10 +14,6 @@ bool holds_strings(BlockKind kind) {
   return kind == BlockKind::event_ids || kind == BlockKind::metadata || kind == BlockKind::payloads;
 }
 
-BlockKind lengths_of(BlockKind strings) {
-  return static_cast<BlockKind>(static_cast<std::uint8_t>(strings) - 1);
-}
-
 } // namespace
 
 std::string encode_directory(std::uint32_t rows, std::span<const ZoneBlock> blocks) {

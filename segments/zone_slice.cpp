@@ -4,18 +4,6 @@
 #include <numeric>
 
 namespace weir::segments {
-namespace {
-
-Timestamp time_of(std::uint64_t micros) {
-  return Timestamp(std::chrono::microseconds(static_cast<std::int64_t>(micros)));
-}
-
-BlockKind lengths_of(BlockKind strings) {
-  return static_cast<BlockKind>(static_cast<std::uint8_t>(strings) - 1);
-}
-
-} // namespace
-
 Result<ZoneSlice> ZoneSlice::open(const BlockSource& source, const Footer& footer, std::size_t zone, bool whole_tail) {
   ZoneSlice slice(source, footer, footer.zones[zone]);
   if (whole_tail) {

@@ -5,15 +5,7 @@
 #include "segments/integer_column.hpp"
 
 namespace weir::segments {
-namespace {
-
-std::uint64_t micros(Timestamp time) {
-  return static_cast<std::uint64_t>(time.time_since_epoch().count());
-}
-
-} // namespace
-
-ZoneWriter::ZoneWriter(SegmentOutput& out, std::uint64_t first_row) : out_(out) {
+ZoneWriter::ZoneWriter(SegmentOutput& out, FieldWriter& fields, std::uint64_t first_row) : out_(out), fields_(fields) {
   meta_.first_row = first_row;
   place_.begin = out.offset();
 }
@@ -34,8 +26,8 @@ void ZoneWriter::add(const EventView& event, std::uint32_t type, bool new_contex
   add_string(metadata_, event.metadata);
   add_string(payloads_, event.payload);
   positions_.push_back(event.position);
-  recorded_.push_back(micros(event.recorded_at));
-  timestamps_.push_back(micros(event.timestamp));
+  recorded_.push_back(micros_of(event.recorded_at));
+  timestamps_.push_back(micros_of(event.timestamp));
   types_.push_back(type);
   if (!event.event_id.empty()) {
     const Hash128 hash = content_hash(event, scratch_);
@@ -43,6 +35,7 @@ void ZoneWriter::add(const EventView& event, std::uint32_t type, bool new_contex
     append_integer(hashes_, hash.high);
   }
   extend(meta_, event, type);
+  fields_.add(event);
 }
 
 void ZoneWriter::add_string(Strings& column, std::string_view value) {
@@ -81,6 +74,7 @@ void ZoneWriter::finish() {
   write_all_strings();
   if (!hashes_.empty())
     write_block(BlockKind::content_hash, hashes_);
+  fields_.write_zone();
   place_.tail = out_.offset();
   write_integers(BlockKind::position, positions_);
   write_integers(BlockKind::recorded_at, recorded_);

@@ -8,6 +8,7 @@
 #include <weir/event.hpp>
 #include <weir/result.hpp>
 
+#include "segments/field_writer.hpp"
 #include "segments/footer.hpp"
 #include "segments/segment_output.hpp"
 #include "segments/zone_directory.hpp"
@@ -21,8 +22,8 @@ namespace weir::segments {
 
 class ZoneWriter {
 public:
-  /// The zone begins with the segment's row `first_row`, where `out` is now.
-  ZoneWriter(SegmentOutput& out, std::uint64_t first_row);
+  /// The zone begins with the segment's row `first_row`, where `out` is now. `fields` gets the payloads.
+  ZoneWriter(SegmentOutput& out, FieldWriter& fields, std::uint64_t first_row);
 
   /// `new_context`: the event before belongs to another one.
   void add(const EventView& event, std::uint32_t type, bool new_context);
@@ -51,6 +52,7 @@ private:
   void write_integers(BlockKind kind, const std::vector<std::uint64_t>& values);
 
   SegmentOutput& out_;
+  FieldWriter& fields_;
   ZoneMeta meta_;
   ZonePlace place_;
   std::vector<ZoneBlock> blocks_;

@@ -8,6 +8,7 @@
 #include <weir/result.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -42,6 +43,10 @@ using Path = std::vector<std::string>;
 /// valid (it was damaged in memory or never validated) yields `corruption`. Stops early once all are found. Integers
 /// that fit int64 come as int64, larger ones that fit uint64 as uint64, anything else as double.
 Status find_paths(std::string_view document, std::span<const Path> paths, std::vector<Scalar>& out);
+
+/// Calls `visit` for each element of the array `text` (valid JSON) until it answers false. A Composite among them comes
+/// without its text. False if `text` is no array, or is damaged before the end or that answer.
+bool for_each_element(std::string_view text, const std::function<bool(const Scalar&)>& visit);
 
 /// Puts the strings of the member "tags" of `metadata` (valid JSON) into `tags`; none if there is no such member. False
 /// if that is anything but an array of strings.

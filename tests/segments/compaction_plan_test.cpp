@@ -181,3 +181,109 @@ TEST_CASE(
           4 * static_cast<double>(stored) / static_cast<double>(max) + 2 * growth + 1);
   }
 }
+
+namespace {
+
+/// Merges as planned until there are no fewer; returns the bytes rewritten.
+std::uint64_t make_fewest(Segments& segments, const CompactionPolicy& policy) {
+  std::uint64_t rewritten = 0;
+  while (const auto run = plan_fewest(segments, policy)) {
+    REQUIRE(run->count >= 2);
+    REQUIRE(run->count <= CompactionPolicy::inputs_max);
+    REQUIRE(run->bytes <= policy.segment_bytes_max);
+    const auto first = segments.begin() + static_cast<std::ptrdiff_t>(run->first);
+    for (auto input = first + 1; input != first + static_cast<std::ptrdiff_t>(run->count); ++input) {
+      first->event_count += input->event_count;
+      first->payload_bytes += input->payload_bytes;
+    }
+    REQUIRE(uncompressed_bytes(*first) == run->bytes);
+    rewritten += run->bytes;
+    segments.erase(first + 1, first + static_cast<std::ptrdiff_t>(run->count));
+  }
+  return rewritten;
+}
+
+std::vector<std::uint64_t> mib_of(const Segments& segments) {
+  std::vector<std::uint64_t> sizes;
+  for (const SegmentMeta& segment : segments)
+    sizes.push_back(uncompressed_bytes(segment) / MiB);
+  return sizes;
+}
+
+} // namespace
+
+TEST_CASE("plan fewest: neighbours of any size come together as far as they fit, and then nothing is left to do") {
+  const CompactionPolicy policy{512 * MiB};
+  Segments segments = of_mib({400, 1, 50, 3, 200, 300, 13, 600, 7, 7});
+  CHECK(make_fewest(segments, policy) == (454 + 500 + 14) * MiB);
+  CHECK(mib_of(segments) == std::vector<std::uint64_t>{454, 200 + 300, 13, 600, 14});
+}
+
+TEST_CASE("plan fewest: there is nothing to do for none, for one, for full ones, and where nothing is ever merged") {
+  const CompactionPolicy policy{512 * MiB};
+  CHECK_FALSE(plan_fewest({}, policy));
+  CHECK_FALSE(plan_fewest(of_mib({5}), policy));
+  CHECK_FALSE(plan_fewest(of_mib({512, 512, 1'024, 512}), policy));
+  CHECK_FALSE(plan_fewest(of_mib({1, 1, 1}), {}));
+}
+
+TEST_CASE("plan fewest: more than one merge takes are merged in steps that move few bytes twice") {
+  const CompactionPolicy policy{512 * MiB};
+  for (const std::size_t count : {31u, 32u, 33u, 40u, 63u, 64u, 100u, 500u}) {
+    CAPTURE(count);
+    Segments segments(count, of_bytes(1 * MiB));
+    const std::uint64_t bytes = total(segments);
+    const std::uint64_t rewritten = make_fewest(segments, policy);
+    CHECK(segments.size() == 1);
+    CHECK(rewritten >= bytes);
+    CHECK(rewritten <= 2 * bytes); // every byte at most twice
+    if (count == 33)
+      CHECK(rewritten == bytes + 2 * MiB);
+  }
+}
+
+TEST_CASE("plan fewest: a segment takes no more events than a merge may") {
+  Segments segments(4, of_bytes(1 * MiB));
+  for (SegmentMeta& segment : segments)
+    segment.event_count = CompactionPolicy::events_max / 2;
+  make_fewest(segments, {std::uint64_t{1} << 60});
+  CHECK(segments.size() == 2);
+}
+
+TEST_CASE("plan fewest: of segments of any sizes no fewer could be had from neighbours") {
+  std::mt19937_64 random(7);
+  const CompactionPolicy policy{100 * MiB};
+  for (int round = 0; round < 200; ++round) {
+    Segments segments;
+    for (std::size_t i = 0, count = random() % 70; i < count; ++i)
+      segments.push_back(of_bytes((1 + random() % 120) * MiB));
+    // Fewest groups of neighbours that fit, or stand alone: known[n] for the first n.
+    std::vector<std::size_t> known{0};
+    for (std::size_t n = 1; n <= segments.size(); ++n) {
+      std::size_t best = known[n - 1] + 1;
+      std::uint64_t bytes = uncompressed_bytes(segments[n - 1]);
+      for (std::size_t first = n - 1; first > 0; --first) {
+        bytes += uncompressed_bytes(segments[first - 1]);
+        if (bytes > policy.segment_bytes_max)
+          break;
+        best = std::min(best, known[first - 1] + 1);
+      }
+      known.push_back(best);
+    }
+    make_fewest(segments, policy);
+    CHECK(segments.size() == known.back());
+  }
+}
+
+TEST_CASE("plan: how much is to be moved is what the merges then move, until there are none") {
+  Segments segments = of_mib({400, 1, 50, 3});
+  for (SegmentMeta& segment : segments)
+    segment.file_bytes = segment.payload_bytes / 2;
+  std::uint64_t files = 0;
+  for (const SegmentMeta& segment : segments)
+    files += segment.file_bytes;
+  const CompactionPolicy policy{512 * MiB, CompactionPolicy::fan_in_quiet};
+  CHECK(bytes_to_move(segments, policy, plan_fewest) == 3 * files);
+  CHECK(bytes_to_move(of_mib({400}), policy, plan_fewest) == 0);
+  CHECK(bytes_to_move(segments, policy, plan_compaction) < 3 * files); // not of the large one
+}

@@ -69,6 +69,21 @@ Forged take_apart(SegmentDirectory& directory, const SegmentMeta& meta) {
     forged.order.push_back(content(footer->order_block(i)));
   if (footer->dictionary_block.offset != 0)
     forged.dictionary = content(footer->dictionary_block);
+  const SegmentFields fields;
+  const auto listed = fields.fields(source, *footer);
+  REQUIRE(listed.ok());
+  for (std::size_t i = 0; i < listed->size(); ++i) {
+    const FieldEntry& entry = fields.entries()[i];
+    auto known = parse_field_zones(source, *footer, entry.zones, (*source.read(entry.zones))->text());
+    REQUIRE(known.ok());
+    Forged::Field& field = forged.fields.emplace_back();
+    field.path = entry.path;
+    for (const FieldPlace& place : known->places) {
+      field.columns.push_back(place.column.offset == 0 ? std::string() : content(place.column));
+      field.filters.push_back(place.filter.offset == 0 ? std::string() : content(place.filter));
+    }
+    field.known = *std::move(known);
+  }
   forged.footer = *std::move(footer);
   return forged;
 }
@@ -86,8 +101,15 @@ SegmentMeta put_together(SegmentDirectory& directory, const SegmentMeta& meta, F
     place.tail = 0;
     std::vector<ZoneBlock> blocks;
     for (const Forged::Zone::Block& block : forged.zones[zone].blocks) {
-      if (place.tail == 0 && is_integers(block.kind))
+      if (place.tail == 0 && is_integers(block.kind)) {
+        for (Forged::Field& field : forged.fields)
+          if (!field.columns[zone].empty())
+            field.known.places[zone].column = append(BlockKind::field_column, field.columns[zone]);
+        for (Forged::Field& field : forged.fields)
+          if (!field.filters[zone].empty())
+            field.known.places[zone].filter = append(BlockKind::field_filter, field.filters[zone]);
         place.tail = file.size();
+      }
       blocks.push_back({append(block.kind, block.content), block.first_row});
     }
     if (zone == 0 && forged.edit_directory_entries)
@@ -112,6 +134,25 @@ SegmentMeta put_together(SegmentDirectory& directory, const SegmentMeta& meta, F
   footer.order_offset = append_all(BlockKind::position_order, forged.order);
   if (!forged.dictionary.empty())
     footer.dictionary_block = append(BlockKind::dictionary, forged.dictionary);
+  if (!forged.fields.empty()) {
+    std::vector<FieldEntry> entries;
+    if (forged.edit_field)
+      forged.edit_field(forged.fields.front().known);
+    for (Forged::Field& field : forged.fields) {
+      std::string zones;
+      for (std::size_t zone = 0; zone < field.known.zones.size(); ++zone)
+        append_field_zone(zones, field.known.zones[zone], field.known.places[zone]);
+      if (entries.empty() && forged.edit_field_zones)
+        forged.edit_field_zones(zones);
+      entries.push_back({field.path, append(BlockKind::field_zones, zones)});
+    }
+    if (forged.edit_field_entries)
+      forged.edit_field_entries(entries);
+    std::string list = encode_field_list(entries);
+    if (forged.edit_field_list)
+      forged.edit_field_list(list);
+    footer.fields_block = append(BlockKind::field_list, list);
+  }
   if (forged.before_footer)
     forged.before_footer(file);
   if (forged.edit_footer)

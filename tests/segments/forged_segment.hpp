@@ -1,6 +1,7 @@
 // Segments that no writer would write, with checksums that are right: what stands behind the checksums is checked, too.
 #pragma once
 
+#include "segments/field_directory.hpp"
 #include "segments/footer.hpp"
 #include "segments/zone_directory.hpp"
 #include "tests/segments/segment_fixture.hpp"
@@ -26,6 +27,13 @@ struct Forged {
     std::string& content(BlockKind kind);
   };
   std::vector<Zone> zones;
+  /// A payload field; blocks by zone, empty where there is none.
+  struct Field {
+    json::Path path;
+    FieldZones known;
+    std::vector<std::string> columns, filters;
+  };
+  std::vector<Field> fields;
   std::vector<std::string> index, context_filter, event_id_filter, order;
   std::string dictionary;
   Footer footer; ///< Its places are those of the old file; put_together() sets them.
@@ -33,6 +41,10 @@ struct Forged {
   // Called when places are known.
   std::function<void(std::vector<ZoneBlock>&)> edit_directory_entries; ///< Of the first zone.
   std::function<void(std::string&)> edit_directory;                    ///< The same, encoded.
+  std::function<void(FieldZones&)> edit_field;                         ///< What is known of the first field.
+  std::function<void(std::string&)> edit_field_zones;                  ///< The same, encoded.
+  std::function<void(std::vector<FieldEntry>&)> edit_field_entries;    ///< Of the list.
+  std::function<void(std::string&)> edit_field_list;                   ///< The same, encoded.
   std::function<void(std::string&)> before_filters;                    ///< The file so far.
   std::function<void(std::string&)> before_footer;                     ///< The file so far.
   std::function<void(Footer&)> edit_footer;

@@ -36,6 +36,25 @@ constexpr std::string_view example_hex =
     "0007d21000000106506c6163656401303c0022005007002300d308006444000000010153000408000f53000603730014"
     "019c0023012b0a00131a5000a3086f726465722d343259190000070013061d000f020002500000000000";
 
+constexpr std::string_view example_4_hex =
+    "574549525345473104000000000000000100000000000000954f6092bb3ac142001000000000000095a521fc142c0d31"
+    "1f236a3bda67d238000b000033000000330000007b22746f74616c223a39397d7b22746f74616c223a3130307d7b2274"
+    "6f74616c223a3130317d7b22746f74616c223a3130327deaae20b22648ccd6011400001e000000170000006000000000"
+    "63000600060200a002e40000000000000000978349a8c40bb5ca000100001200000012000000e80300000000000002e4"
+    "00000000000000005956c9bf689f7d0f00020000110000001100000000401e18240a06000000000000000000000e173e"
+    "b7b7ad64c301040000110000000a00000017000100500000000000afe297e5e335f6b7010a0000120000001000000022"
+    "0c000100a0010e0000000000000000827b4aef1d789cc7010c0000800000004c0000005304000000010400000200000c"
+    "000f02000100180000040013a21d001312080013c808001311080013ed0800130a0800100b3500410000001006003100"
+    "00300600a000003300000000000000e2858226dc5f836b010d00001c0000001a000000e200086f726465722d34320401"
+    "0000020080010000000100000037e72296074f6ca3000e00004000000040000000000000000000000000000000008000"
+    "000000000000000000000100040000000000000000000000000000040000000000000000000000000000400000000200"
+    "00cfee36fd84116916001000000900000009000000e4000000000000000056c81a0078a35201011600001f0000001b00"
+    "0000410a770000020072170000000400630d0090006600000000000000cf1f3be4f91f07b30017000014000000140000"
+    "00010105746f74616c2e020000000000001b00000037ade5d4ca03890501110000000100008300000022040001001201"
+    "0700230033080022e803090013eb08007f00401e18240a06080007e21000000106506c616365640130003d0012a20700"
+    "23002f5e006f4c00000001045b001d13013e004200018f015100121a0700c200086f726465722d3432bd011200002a00"
+    "12060b000302002311020900070200c05d0200000000000014000000";
+
 std::string from_hex(std::string_view hex) {
   const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
   std::string bytes;
@@ -59,6 +78,7 @@ TEST_CASE("segment format: the worked example of the document reads as the event
   const Status verified = reader->verify();
   CHECK_MESSAGE(verified.ok(), to_string(verified.error()));
   CHECK(*scan(*reader) == rows);
+  CHECK(reader->fields()->empty()); // as in format 3
 }
 
 TEST_CASE("segment format: the writer writes the example's header and first block as they are documented") {
@@ -66,7 +86,36 @@ TEST_CASE("segment format: the writer writes the example's header and first bloc
   // Blocks after these two are compressed, and another release of LZ4 may do that in other bytes.
   const std::string file = directory.content(directory.write(example_rows()));
   std::string expected = from_hex(example_hex).substr(0, 80);
-  expected.replace(8, 1, 1, '\x03'); // the example is of format 2: what format 3 adds is not in it
-  expected.replace(40, 8, from_hex("25f8b73dfb8b0ca8"));
+  expected.replace(8, 1, 1, '\x04'); // the example is of format 2: what later ones add lies behind it
+  expected.replace(40, 8, from_hex("95a521fc142c0d31"));
   CHECK(file.substr(0, 80) == expected);
+}
+
+TEST_CASE("segment format: the document's example of format 4 has its field as a column") {
+  const std::string example = from_hex(example_4_hex);
+  Rows rows = example_rows();
+  for (int more = 0; more < 3; ++more) {
+    rows.push_back(rows.back());
+    ++rows.back().sequence;
+    ++rows.back().position;
+    rows.back().payload = "{\"total\":" + std::to_string(100 + more) + "}";
+  }
+  SegmentDirectory directory({.directory_seed = 7, .zone_rows = 4'096, .filter_bits_per_key = 10});
+  SegmentMeta meta = directory.write(rows);
+  meta.file_bytes = example.size();
+  meta.footer_offset = 645;
+  meta.footer_checksum = load<std::uint64_t>(example.data() + meta.footer_offset);
+  directory.overwrite(meta, example);
+  const auto reader = directory.open(meta);
+  const Status verified = reader->verify();
+  CHECK_MESSAGE(verified.ok(), to_string(verified.error()));
+  CHECK(*scan(*reader) == rows);
+  REQUIRE(reader->fields()->size() == 1);
+  CHECK((*reader->fields())[0].path == json::Path{"total"});
+  CHECK((*reader->field_zones(0))[0].integer_max == 102);
+  const std::size_t total = 0;
+  const auto columns = reader->read_columns(0, 0, {&total, 1});
+  REQUIRE(columns.ok());
+  const auto integers = (*columns)->fields()[0].integers;
+  CHECK(std::vector<std::int64_t>(integers.begin(), integers.end()) == std::vector<std::int64_t>{99, 100, 101, 102});
 }

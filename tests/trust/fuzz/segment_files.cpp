@@ -3,6 +3,7 @@
 #include "engine/hash.hpp"
 #include "segments/block_source.hpp"
 #include "segments/bytes.hpp"
+#include "segments/field_directory.hpp"
 #include "segments/segment_reader.hpp"
 #include "segments/zone_directory.hpp"
 
@@ -82,9 +83,16 @@ std::string uncompressed(io::FileSystem& fs, const SegmentMeta& meta, SegmentMet
   auto footer = read_footer(source, meta);
   require(footer.ok(), "a footer is read");
 
+  const Footer zones_before = *footer;
   // Every block behind the one before, with what it holds; directories name new places and come later.
-  std::map<std::uint64_t, std::uint64_t> moved; // from where to where
   std::string out = file.substr(0, segment_header_bytes);
+  std::map<std::uint64_t, std::uint64_t> moved; // from where to where
+  const auto move = [&](BlockRef& block) {
+    if (block.offset == 0)
+      return;
+    block.offset = moved.at(block.offset);
+    block.stored_bytes = load<std::uint32_t>(out, block.offset + 16);
+  };
   std::map<std::uint64_t, std::size_t> zone_of_directory;
   for (std::size_t zone = 0; zone < footer->places.size(); ++zone)
     zone_of_directory[footer->places[zone].directory.offset] = zone;
@@ -109,6 +117,21 @@ std::string uncompressed(io::FileSystem& fs, const SegmentMeta& meta, SegmentMet
         }
       content = encode_directory(rows, blocks);
       footer->places[zone].directory.stored_bytes = static_cast<std::uint32_t>(content.size());
+    } else if (kind == BlockKind::field_zones) {
+      auto zones = parse_field_zones(source, zones_before, {at, load<std::uint32_t>(file, at + 16), kind}, content);
+      require(zones.ok(), "the zones of a field are read");
+      content.clear();
+      for (std::size_t zone = 0; zone < zones->zones.size(); ++zone) {
+        move(zones->places[zone].column);
+        move(zones->places[zone].filter);
+        append_field_zone(content, zones->zones[zone], zones->places[zone]);
+      }
+    } else if (kind == BlockKind::field_list) {
+      auto fields = parse_field_list(source, {at, load<std::uint32_t>(file, at + 16), kind}, content);
+      require(fields.ok(), "the list of fields is read");
+      for (FieldEntry& field : *fields)
+        move(field.zones);
+      content = encode_field_list(*fields);
     }
     (void)append_block(out, out.size(), segment_identity(), kind, content, nullptr);
   }
@@ -124,6 +147,7 @@ std::string uncompressed(io::FileSystem& fs, const SegmentMeta& meta, SegmentMet
   for (std::uint64_t* offset : {&footer->context_filter.offset, &footer->event_id_filter.offset, &footer->order_offset})
     if (*offset != 0)
       *offset = moved.at(*offset);
+  move(footer->fields_block);
   new_meta = meta;
   new_meta.footer_offset = out.size();
   (void)append_block(out, out.size(), segment_identity(), BlockKind::footer, encode_footer(*footer), nullptr);

@@ -2,6 +2,7 @@
 // in every way, with the same events each time.
 #include "trust/fuzz/segment_files.hpp"
 
+#include "engine/json/json.hpp"
 #include "segments/segment_reader.hpp"
 
 #include <algorithm>
@@ -76,6 +77,67 @@ bool replay(const SegmentReader& reader, const std::string& context, bool whole,
   return true;
 }
 
+/// Whether the row of the column has what a look-up by path finds in its payload.
+bool same(const FieldColumn& column, std::uint32_t row, const json::Scalar& found) {
+  const Presence presence = !column.presence.empty()         ? column.presence[row]
+                            : column.type == FieldForm::none ? Presence::absent
+                                                             : Presence::value;
+  if (std::holds_alternative<json::Absent>(found))
+    return presence == Presence::absent;
+  if (std::holds_alternative<std::monostate>(found))
+    return presence == Presence::null;
+  if (presence != Presence::value)
+    return false;
+  if (const auto* const flag = std::get_if<bool>(&found))
+    return column.type == FieldForm::boolean && column.integers[row] == (*flag ? 1 : 0);
+  if (const auto* const integer = std::get_if<std::int64_t>(&found))
+    return column.type == FieldForm::int64 && column.integers[row] == *integer;
+  if (const auto* const real = std::get_if<double>(&found))
+    return column.type == FieldForm::float64 && column.reals[row] == *real;
+  const auto* const text = std::get_if<std::string>(&found);
+  return text != nullptr && column.type == FieldForm::string && column.texts[column.codes[row]] == *text;
+}
+
+/// Every field of every zone as arrays, beside the payloads.
+bool columns(const SegmentReader& reader, bool whole) {
+  const auto fields = reader.fields();
+  const auto zones = reader.zones();
+  if (!taken(fields, whole) || !taken(zones, whole))
+    return false;
+  for (std::size_t field = 0; field < fields->size(); ++field) {
+    const auto known = reader.field_zones(field);
+    if (!taken(known, whole))
+      continue;
+    for (std::size_t zone = 0; zone < zones->size(); ++zone) {
+      constexpr ColumnSet core =
+          column_context | column_sequence | column_position | column_recorded_at | column_timestamp | column_type;
+      const auto read = reader.read_columns(zone, core, {&field, 1});
+      const auto rows = reader.read_zone(zone, columns_all);
+      (void)taken(reader.may_hold(zone, field, "text"), whole);
+      if (!taken(read, whole) || !taken(rows, whole))
+        continue;
+      const FieldColumn& column = (*read)->fields()[0];
+      std::size_t bytes = 0; // whatever a string points to can be read
+      for (const std::string_view text : column.texts)
+        bytes += static_cast<std::size_t>(std::count(text.begin(), text.end(), 'a'));
+      for (const std::uint32_t code : column.codes)
+        require(code < column.texts.size(), "codes have their texts");
+      require(bytes <= (std::size_t{1} << 30), "texts are as long as their block");
+      for (std::uint32_t i = 0; whole && i < (*rows)->rows(); ++i) {
+        const EventView event = (*rows)->row(i);
+        std::vector<json::Scalar> found;
+        require((*read)->sequences()[i] == event.sequence && (*read)->positions()[i] == event.position,
+                "columns have what rows have");
+        if (column.type == FieldForm::mixed || !json::validate_object(event.payload, "payload") ||
+            !json::find_paths(event.payload, {&(*fields)[field].path, 1}, found))
+          continue;
+        require(same(column, i, found.front()), "a field has what its payload has");
+      }
+    }
+  }
+  return true;
+}
+
 /// In position order, a few at a time.
 bool by_position(const SegmentReader& reader, bool whole, Lines& lines) {
   PositionRange range;
@@ -123,6 +185,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Lines lines;
   std::map<std::string, Lines> by_context;
   const bool scanned = scan(**reader, whole, lines, by_context);
+  (void)columns(**reader, whole);
   if (Lines in_order; by_position(**reader, whole, in_order) && scanned && whole) {
     Lines sorted = lines;
     std::sort(sorted.begin(), sorted.end());

@@ -1,0 +1,300 @@
+#include "segments/field_column.hpp"
+
+#include "segments/bytes.hpp"
+#include "segments/format.hpp"
+#include "segments/integer_column.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+namespace weir::segments {
+namespace {
+
+constexpr std::uint8_t value_bits_follow = 1, null_bits_follow = 2;
+constexpr std::array<double, field_decimals_max + 1> powers_of_ten = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
+// Integers up to here are doubles, so dividing one by a power of ten rounds once.
+constexpr double exact_integer_max = 9007199254740992.0;
+
+/// `value` as an integer of so many decimals; nothing unless that gives its very bits back.
+std::optional<std::int64_t> scaled(double value, unsigned decimals) noexcept {
+  const double product = value * powers_of_ten[decimals];
+  if (!(std::abs(product) <= exact_integer_max))
+    return std::nullopt;
+  const auto integer = std::llround(product);
+  const double back = static_cast<double>(integer) / powers_of_ten[decimals];
+  if (std::bit_cast<std::uint64_t>(back) != std::bit_cast<std::uint64_t>(value))
+    return std::nullopt;
+  return integer;
+}
+
+/// All of `values`, which are doubles, as integers of the fewest decimals that suit them all.
+std::optional<unsigned> scale_all(std::span<const std::uint64_t> values, std::vector<std::uint64_t>& integers) {
+  unsigned decimals = 0;
+  for (std::size_t i = 0; i < values.size() && decimals <= field_decimals_max;) {
+    if (scaled(std::bit_cast<double>(values[i]), decimals))
+      ++i;
+    else
+      ++decimals; // what suited fewer may be too large now: the second pass tells
+  }
+  if (decimals > field_decimals_max)
+    return std::nullopt;
+  integers.clear();
+  for (const std::uint64_t bits : values) {
+    const auto integer = scaled(std::bit_cast<double>(bits), decimals);
+    if (!integer)
+      return std::nullopt;
+    integers.push_back(static_cast<std::uint64_t>(*integer));
+  }
+  return decimals;
+}
+
+void append_bits(std::string& out, const RowBits& bits, std::uint32_t rows) {
+  out.append(reinterpret_cast<const char*>(bits.data()), (rows + 7) / 8);
+}
+
+/// The smallest of them, then how far the others lie above it.
+void append_integers(std::string& out, std::span<const std::uint64_t> values) {
+  const auto less = [](std::uint64_t a, std::uint64_t b) {
+    return static_cast<std::int64_t>(a) < static_cast<std::int64_t>(b);
+  };
+  const std::uint64_t base = *std::min_element(values.begin(), values.end(), less);
+  std::vector<std::uint64_t> above(values.size());
+  std::transform(values.begin(), values.end(), above.begin(), [base](std::uint64_t value) { return value - base; });
+  append_integer(out, base);
+  out += encode_integers(above);
+}
+
+void append_sized(std::string& out, std::string_view bytes) {
+  append_integer(out, static_cast<std::uint32_t>(bytes.size()));
+  out += bytes;
+}
+
+void append_strings(std::string& out, const FieldValues& column) {
+  append_sized(out, encode_integers(column.values));
+  std::vector<std::uint64_t> lengths(column.texts.size());
+  std::transform(column.texts.begin(), column.texts.end(), lengths.begin(), [](auto text) { return text.size(); });
+  append_sized(out, encode_integers(lengths));
+  for (const std::string_view text : column.texts)
+    out += text;
+}
+
+/// The bitmaps of a column, taken apart.
+struct Rows {
+  RowBits present, null;
+  bool all_present = false;
+};
+
+bool take_bits(ByteSource& source, std::uint32_t rows, RowBits& bits) {
+  const std::string_view bytes = source.take_bytes((rows + 7) / 8);
+  if (!source.ok())
+    return false;
+  bits.assign(row_words(rows), 0);
+  std::memcpy(bits.data(), bytes.data(), bytes.size());
+  return rows % 64 == 0 || bits.back() >> (rows % 64) == 0;
+}
+
+bool take_rows(ByteSource& source, std::uint8_t follow, const FieldZone& zone, std::uint32_t rows, Rows& out) {
+  if (follow > (value_bits_follow | null_bits_follow))
+    return false;
+  out.present.assign(row_words(rows), zone.type == FieldForm::none ? 0 : ~std::uint64_t{0});
+  out.null.assign(row_words(rows), 0);
+  if (rows % 64 != 0)
+    out.present.back() &= (std::uint64_t{1} << rows % 64) - 1;
+  if ((follow & value_bits_follow) != 0 && !take_bits(source, rows, out.present))
+    return false;
+  if ((follow & null_bits_follow) != 0 && !take_bits(source, rows, out.null))
+    return false;
+  for (std::size_t i = 0; i < out.null.size(); ++i) {
+    if ((follow & value_bits_follow) == 0)
+      out.present[i] &= ~out.null[i];
+    if ((out.present[i] & out.null[i]) != 0)
+      return false;
+  }
+  out.all_present = zone.values == rows;
+  return count_rows(out.present) == zone.values && count_rows(out.null) == zone.nulls;
+}
+
+/// The values at the front of `out` go to their rows; other rows become 0.
+template <class T> void spread(std::span<T> out, std::size_t values, const Rows& rows) {
+  if (rows.all_present)
+    return;
+  for (std::size_t row = out.size(); row-- > 0;) { // a value never moves down, so none is overwritten before it moved
+    const bool has = (rows.present[row / 64] >> (row % 64) & 1) != 0;
+    values -= has ? 1 : 0;
+    const T value = out[values];
+    out[row] = has ? value : T{};
+  }
+}
+
+/// The bits of `eight`, each as a byte.
+constexpr std::uint64_t bytes_of_bits(std::uint64_t eight) noexcept {
+  const std::uint64_t apart = eight * 0x0101010101010101ULL & 0x8040201008040201ULL;
+  return (apart + 0x7F7F7F7F7F7F7F7FULL) >> 7 & 0x0101010101010101ULL; // no byte exceeds 0x80, so nothing carries
+}
+
+std::span<const Presence> presence_of(const Rows& rows, std::uint32_t count, ZoneArrays& memory) {
+  const auto out = memory.room<Presence>(count);
+  for (std::size_t row = 0; row < count; row += 8) {
+    const std::uint64_t eight = 2 * bytes_of_bits(rows.present[row / 64] >> (row % 64) & 0xFF) +
+                                bytes_of_bits(rows.null[row / 64] >> (row % 64) & 0xFF);
+    std::memcpy(out.data() + row, &eight, std::min<std::size_t>(sizeof eight, count - row));
+  }
+  static_assert(static_cast<int>(Presence::null) == 1 && static_cast<int>(Presence::value) == 2);
+  return out;
+}
+
+/// `count` integers from the rest of `source` to the front of `out`.
+bool take_integers(ByteSource& source, std::size_t count, std::span<std::int64_t> out) {
+  const auto base = source.take<std::uint64_t>();
+  const auto column = IntegerColumn::open(source.take_bytes(source.left()), static_cast<std::uint32_t>(count));
+  if (!source.ok() || !column)
+    return false;
+  const std::span<std::uint64_t> values(reinterpret_cast<std::uint64_t*>(out.data()), count);
+  column->decode(0, values);
+  for (std::uint64_t& value : values)
+    value += base;
+  return true;
+}
+
+bool take_doubles(ByteSource& source, std::uint8_t decimals, std::size_t count, std::span<double> out,
+                  ZoneArrays& memory) {
+  if (decimals == field_decimals_none) {
+    const std::string_view bytes = source.take_bytes(count * sizeof(double));
+    if (!source.ok() || source.left() != 0)
+      return false;
+    std::memcpy(out.data(), bytes.data(), bytes.size());
+    return std::all_of(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(count),
+                       [](double value) { return std::isfinite(value); }); // JSON has no other
+  }
+  if (decimals > field_decimals_max)
+    return false;
+  const auto integers = memory.room<std::int64_t>(count);
+  if (!take_integers(source, count, integers))
+    return false;
+  const double divisor = powers_of_ten[decimals];
+  for (std::size_t i = 0; i < count; ++i)
+    out[i] = static_cast<double>(integers[i]) / divisor;
+  return true;
+}
+
+bool take_strings(ByteSource& source, const FieldZone& zone, std::span<std::uint32_t> codes,
+                  std::span<std::string_view> texts) {
+  const auto code_column = IntegerColumn::open(source.take_bytes(source.take<std::uint32_t>()), zone.values);
+  const auto length_column = IntegerColumn::open(source.take_bytes(source.take<std::uint32_t>()), zone.distinct);
+  if (!source.ok() || !code_column || !length_column)
+    return false;
+  code_column->decode(0, codes.first(zone.values));
+  std::uint32_t largest = 0;
+  for (const std::uint32_t code : codes.first(zone.values))
+    largest = std::max(largest, code);
+  if (largest >= zone.distinct)
+    return false;
+  std::array<std::uint64_t, integer_group_rows> lengths;
+  for (std::uint32_t first = 0; first < zone.distinct; first += integer_group_rows) {
+    const std::size_t count = std::min<std::size_t>(integer_group_rows, zone.distinct - first);
+    length_column->decode(first, std::span(lengths).first(count));
+    for (std::size_t i = 0; i < count; ++i)
+      texts[first + i] = source.take_bytes(lengths[i]);
+  }
+  return source.ok() && source.left() == 0;
+}
+
+} // namespace
+
+std::uint64_t count_rows(std::span<const std::uint64_t> bits) noexcept {
+  std::uint64_t count = 0;
+  for (const std::uint64_t word : bits)
+    count += static_cast<std::uint64_t>(std::popcount(word));
+  return count;
+}
+
+std::string encode_field_column(const FieldValues& column) {
+  const std::size_t others = column.rows - column.values.size() - column.nulls;
+  // Where every row has a value or null, the one tells the other.
+  const bool value_bits = others != 0 && column.type != FieldForm::none;
+  const bool null_bits = column.nulls != 0;
+  std::vector<std::uint64_t> integers;
+  const auto decimals =
+      column.type == FieldForm::float64 ? scale_all(column.values, integers) : std::optional<unsigned>(0);
+  std::string out;
+  out.push_back(static_cast<char>((value_bits ? value_bits_follow : 0) | (null_bits ? null_bits_follow : 0)));
+  out.push_back(static_cast<char>(decimals.value_or(field_decimals_none)));
+  out.append(2, '\0');
+  if (value_bits)
+    append_bits(out, column.present, column.rows);
+  if (null_bits)
+    append_bits(out, column.null, column.rows);
+  switch (column.type) {
+  case FieldForm::boolean:
+  case FieldForm::int64: append_integers(out, column.values); break;
+  case FieldForm::float64:
+    if (decimals)
+      append_integers(out, integers);
+    else
+      out.append(reinterpret_cast<const char*>(column.values.data()), column.values.size_bytes());
+    break;
+  case FieldForm::string: append_strings(out, column); break;
+  case FieldForm::none:
+  case FieldForm::mixed: break;
+  }
+  return out;
+}
+
+std::optional<FieldColumn> decode_field_column(std::string_view bytes, const FieldZone& zone, std::uint32_t rows,
+                                               ZoneArrays& memory) {
+  ByteSource source(bytes);
+  const auto follow = source.take<std::uint8_t>();
+  const auto decimals = source.take<std::uint8_t>();
+  const auto zero = source.take<std::uint16_t>();
+  Rows which;
+  if (!source.ok() || zero != 0 || (zone.type != FieldForm::float64 && decimals != 0) ||
+      !take_rows(source, follow, zone, rows, which))
+    return std::nullopt;
+  FieldColumn column;
+  column.type = zone.type;
+  bool good = false;
+  switch (zone.type) {
+  case FieldForm::boolean:
+  case FieldForm::int64: {
+    const auto integers = memory.room<std::int64_t>(rows);
+    good = take_integers(source, zone.values, integers);
+    if (zone.type == FieldForm::boolean)
+      good = good && std::all_of(integers.begin(), integers.begin() + zone.values,
+                                 [](std::int64_t value) { return value == 0 || value == 1; });
+    if (good)
+      spread(integers, zone.values, which);
+    column.integers = integers;
+    break;
+  }
+  case FieldForm::float64: {
+    const auto reals = memory.room<double>(rows);
+    good = take_doubles(source, decimals, zone.values, reals, memory);
+    if (good)
+      spread(reals, zone.values, which);
+    column.reals = reals;
+    break;
+  }
+  case FieldForm::string: {
+    const auto codes = memory.room<std::uint32_t>(rows);
+    const auto texts = memory.room<std::string_view>(zone.distinct);
+    good = take_strings(source, zone, codes, texts);
+    if (good)
+      spread(codes, zone.values, which);
+    column.codes = codes;
+    column.texts = texts;
+    break;
+  }
+  case FieldForm::none: good = source.left() == 0; break;
+  case FieldForm::mixed: break;
+  }
+  if (!good)
+    return std::nullopt;
+  if (!which.all_present)
+    column.presence = presence_of(which, rows, memory);
+  return column;
+}
+
+} // namespace weir::segments

@@ -1,0 +1,65 @@
+// One payload field in the rows of one zone: the content of its block.
+//
+// Purpose: presence, numbers and strings as bits; decoded to the arrays that a query reads. Format:
+// docs/formats/segment.md, "Fields". Threading: pure functions.
+#pragma once
+
+#include "engine/columns.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::segments {
+
+/// One bit for each row, low bits first; bits behind the last row are 0.
+using RowBits = std::vector<std::uint64_t>;
+
+[[nodiscard]] constexpr std::size_t row_words(std::size_t rows) noexcept {
+  return (rows + 63) / 64;
+}
+
+/// What a writer knows of a column.
+struct FieldValues {
+  FieldForm type = FieldForm::none; ///< Not `mixed`.
+  std::uint32_t rows = 0;
+  const RowBits& present; ///< Rows with a value; looked at only where some have none.
+  const RowBits& null;    ///< Rows with a null; looked at only where there are some.
+  std::uint32_t nulls = 0;
+  /// By row, of rows that have one: integers as they are, doubles by their bits, codes of strings.
+  std::span<const std::uint64_t> values;
+  std::span<const std::string_view> texts; ///< The strings by code, ascending.
+};
+
+[[nodiscard]] std::string encode_field_column(const FieldValues& column);
+
+/// Memory of the arrays of one zone.
+class ZoneArrays {
+public:
+  /// Room for `count` values, not set to anything.
+  template <class T> std::span<T> room(std::size_t count) {
+    auto bytes = std::make_unique_for_overwrite<std::byte[]>(count * sizeof(T));
+    T* const first = reinterpret_cast<T*>(bytes.get());
+    std::uninitialized_default_construct_n(first, count);
+    memory_.push_back(std::move(bytes));
+    return {first, count};
+  }
+
+private:
+  std::vector<std::unique_ptr<std::byte[]>> memory_;
+};
+
+/// The arrays of the column `bytes` of a zone with `rows` rows, of which the directory says `zone`; strings stay in
+/// `bytes`. Nothing if these contradict each other.
+[[nodiscard]] std::optional<FieldColumn> decode_field_column(std::string_view bytes, const FieldZone& zone,
+                                                             std::uint32_t rows, ZoneArrays& memory);
+
+/// How many rows are set.
+[[nodiscard]] std::uint64_t count_rows(std::span<const std::uint64_t> bits) noexcept;
+
+} // namespace weir::segments

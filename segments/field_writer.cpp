@@ -1,0 +1,313 @@
+#include "segments/field_writer.hpp"
+
+#include "engine/stub.hpp"
+#include "segments/filter.hpp"
+#include "segments/format.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <numeric>
+#include <utility>
+
+namespace weir::segments {
+namespace {
+
+using Kind = json::FieldValue::Kind;
+
+// Strings that were too different for a column are looked at anew so often.
+constexpr std::size_t zones_between_tries = 16;
+
+constexpr std::uint8_t bit_of(Kind kind) noexcept {
+  return static_cast<std::uint8_t>(1u << static_cast<unsigned>(kind));
+}
+
+void set_row(RowBits& bits, std::uint32_t row) noexcept {
+  bits[row / 64] |= std::uint64_t{1} << (row % 64);
+}
+
+/// The only type among `kinds`; nulls do not count.
+FieldForm only_type(std::uint8_t kinds) noexcept {
+  switch (kinds & ~bit_of(Kind::null)) {
+  case 0: return FieldForm::none;
+  case bit_of(Kind::boolean): return FieldForm::boolean;
+  case bit_of(Kind::int64): return FieldForm::int64;
+  case bit_of(Kind::float64): return FieldForm::float64;
+  case bit_of(Kind::string): return FieldForm::string;
+  default: return FieldForm::mixed;
+  }
+}
+
+/// Too many different strings for what they are: each would be kept nearly as often as it is there.
+bool nearly_all_different(std::size_t different, std::size_t count) noexcept {
+  return different > field_texts_few && 2 * different > count;
+}
+
+void bound(FieldZone& zone, std::span<const std::uint64_t> values) {
+  if (zone.type == FieldForm::float64) {
+    zone.real_min = zone.real_max = std::bit_cast<double>(values.front());
+    for (const std::uint64_t bits : values) {
+      zone.real_min = std::min(zone.real_min, std::bit_cast<double>(bits));
+      zone.real_max = std::max(zone.real_max, std::bit_cast<double>(bits));
+    }
+    return;
+  }
+  zone.integer_min = zone.integer_max = static_cast<std::int64_t>(values.front());
+  for (const std::uint64_t bits : values) {
+    zone.integer_min = std::min(zone.integer_min, static_cast<std::int64_t>(bits));
+    zone.integer_max = std::max(zone.integer_max, static_cast<std::int64_t>(bits));
+  }
+}
+
+} // namespace
+
+FieldWriter::FieldWriter(SegmentOutput& out, std::uint32_t zone_rows, std::uint32_t filter_bits_per_key)
+    : out_(out), zone_rows_(zone_rows), filter_bits_per_key_(filter_bits_per_key), reader_({}, field_paths_max) {
+}
+
+void FieldWriter::add(const EventView& event) {
+  if (!is_stub(event)) {
+    payload_bytes_ += event.payload.size();
+    // After the first one that is no JSON nothing of the zone counts.
+    unreadable_ = unreadable_ || !reader_.read(event.payload);
+    if (!unreadable_)
+      for (const json::FieldValue& value : reader_.values())
+        add_value(value);
+  }
+  ++rows_;
+}
+
+void FieldWriter::add_value(const json::FieldValue& value) {
+  while (value.path >= seen_.size())
+    seen_.emplace_back().late = overlooked_;
+  Seen& seen = seen_[value.path];
+  if (seen.last_row == rows_)
+    unreadable_ = true; // a key twice: no valid document has that
+  seen.last_row = rows_;
+  seen.kinds |= bit_of(value.kind);
+  switch (value.kind) {
+  case Kind::other: return;
+  case Kind::null:
+    if (seen.null.empty())
+      seen.null.resize(row_words(zone_rows_));
+    set_row(seen.null, rows_);
+    ++seen.nulls;
+    return;
+  case Kind::string: add_text(seen, value.text); break;
+  case Kind::boolean:
+  case Kind::int64:
+  case Kind::float64: seen.values.push_back(value.bits); break;
+  }
+  if (seen.present.empty())
+    seen.present.resize(row_words(zone_rows_));
+  set_row(seen.present, rows_);
+  ++seen.count;
+}
+
+void FieldWriter::add_text(Seen& seen, std::string_view text) {
+  if (seen.too_long)
+    return;
+  // Rows of a context are neighbours, so the last text is the likeliest.
+  if (!seen.too_different && !seen.values.empty() && seen.texts.size() != 0) {
+    const auto last = static_cast<std::uint32_t>(seen.values.back());
+    if (last < seen.texts.size() && seen.texts.text(last) == text) {
+      seen.values.push_back(last);
+      return;
+    }
+  }
+  const std::uint64_t hash = field_filter_hash(text, out_.identity());
+  if (seen.too_different) {
+    seen.hashes.push_back(hash);
+    return;
+  }
+  const std::size_t different = seen.texts.size();
+  seen.values.push_back(seen.texts.code_of(text, hash));
+  if (seen.texts.size() == different)
+    return;
+  text_bytes_ += text.size();
+  if (text_bytes_ > field_texts_bytes_max || seen.texts.bytes() > field_text_bytes_max * field_texts_sure) {
+    seen.too_long = true;
+  } else if (different >= field_texts_sure && nearly_all_different(different, seen.values.size())) {
+    seen.too_different = true;
+    for (std::uint32_t code = 0; code < seen.texts.size(); ++code)
+      seen.hashes.push_back(seen.texts.hash(code));
+  }
+}
+
+/// What the zone keeps of the path; settles whether strings are worth a column.
+FieldForm FieldWriter::type_of(const Seen& seen) const {
+  const FieldForm type = unreadable_ ? FieldForm::mixed : only_type(seen.kinds);
+  if (type == FieldForm::string &&
+      (seen.too_long || seen.too_different || nearly_all_different(seen.texts.size(), seen.count) ||
+       seen.texts.bytes() > field_text_bytes_max * seen.texts.size()))
+    return FieldForm::mixed;
+  return type;
+}
+
+bool FieldWriter::worth_a_field(const Seen& seen) const {
+  if (unreadable_ || seen.count < std::max(1u, rows_ / field_rows_part))
+    return false;
+  // Of strings that are nearly all different there is at least the filter.
+  const FieldForm type = only_type(seen.kinds);
+  return type != FieldForm::none && type != FieldForm::mixed && !seen.too_long;
+}
+
+void FieldWriter::choose_fields() {
+  for (std::uint32_t path = 0; path < seen_.size(); ++path) {
+    Seen& seen = seen_[path];
+    if (seen.field != nothing)
+      continue;
+    if (fields_.size() == fields_max || !worth_a_field(seen)) {
+      seen.zones.resize(zones_);
+      seen.zones.push_back(seen.kinds != 0 || unreadable_);
+      continue;
+    }
+    seen.field = static_cast<std::uint32_t>(fields_.size());
+    Field& field = fields_.emplace_back();
+    field.entry.path = reader_.path(path);
+    field.path = path;
+    seen.zones.resize(zones_);
+    for (std::size_t zone = 0; zone < zones_; ++zone) {
+      FieldZone before;
+      before.type = seen.late || seen.zones[zone] || unreadable_zones_[zone] ? FieldForm::mixed : FieldForm::none;
+      append_field_zone(field.zones, before, {});
+    }
+    seen.zones = {};
+  }
+}
+
+void FieldWriter::sort_texts(Seen& seen, Column& column, std::vector<std::string_view>& texts) {
+  std::vector<std::uint32_t> order(seen.texts.size());
+  std::iota(order.begin(), order.end(), 0u);
+  std::sort(order.begin(), order.end(),
+            [&](std::uint32_t a, std::uint32_t b) { return seen.texts.text(a) < seen.texts.text(b); });
+  std::vector<std::uint32_t> place_of(order.size());
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    place_of[order[i]] = static_cast<std::uint32_t>(i);
+    texts.push_back(seen.texts.text(order[i]));
+    if (order.size() > field_texts_few)
+      column.hashes.push_back(seen.texts.hash(order[i]));
+  }
+  for (std::uint64_t& code : seen.values)
+    code = place_of[static_cast<std::size_t>(code)];
+  column.zone.distinct = static_cast<std::uint32_t>(texts.size());
+  column.text_min = texts.front().substr(0, field_bound_bytes_max);
+  column.text_max = texts.back().substr(0, field_bound_bytes_max);
+  column.zone.text_max_open = texts.back().size() > field_bound_bytes_max;
+}
+
+void FieldWriter::write_column(Seen& seen, Column& column, std::uint64_t& bytes_left) {
+  FieldZone& zone = column.zone;
+  zone.type = type_of(seen);
+  seen.were_different = false;
+  if (zone.type == FieldForm::mixed) {
+    const bool strings = !unreadable_ && only_type(seen.kinds) == FieldForm::string && !seen.too_long;
+    seen.were_different = strings && (seen.too_different || nearly_all_different(seen.texts.size(), seen.count));
+    if (strings && seen.too_different)
+      column.hashes = std::move(seen.hashes);
+    else if (strings)
+      for (std::uint32_t code = 0; code < seen.texts.size(); ++code)
+        column.hashes.push_back(seen.texts.hash(code));
+    return;
+  }
+  zone.values = seen.count;
+  zone.nulls = seen.nulls;
+  if (zone.type == FieldForm::none && zone.nulls == 0)
+    return;
+  std::vector<std::string_view> texts;
+  if (zone.type == FieldForm::string)
+    sort_texts(seen, column, texts);
+  else if (zone.type != FieldForm::none)
+    bound(zone, seen.values);
+  const std::string content =
+      encode_field_column({zone.type, rows_, seen.present, seen.null, seen.nulls, seen.values, texts});
+  if (content.size() > bytes_left) {
+    column.zone = {};
+    column.hashes.clear();
+    return;
+  }
+  column.place.column = out_.append(BlockKind::field_column, content);
+  bytes_left -= std::min<std::uint64_t>(bytes_left, column.place.column.stored_bytes + block_header_bytes);
+}
+
+void FieldWriter::write_filter(Column& column) {
+  if (column.hashes.empty())
+    return;
+  const BuiltFilter filter = build_filter(column.hashes, filter_bits_per_key_);
+  column.zone.text_filter = true;
+  column.place.filter = out_.append(BlockKind::field_filter, filter.lines, false);
+  column.place.filter_probes = filter.shape.probes;
+}
+
+void FieldWriter::write_zone() {
+  overlooked_ = overlooked_ || reader_.refused_any();
+  choose_fields();
+  std::uint64_t bytes_left = payload_bytes_ / field_payload_part + field_bytes_per_row * rows_;
+  std::vector<Column> columns(fields_.size());
+  for (std::size_t i = 0; i < fields_.size(); ++i)
+    write_column(seen_[fields_[i].path], columns[i], bytes_left);
+  for (std::size_t i = 0; i < fields_.size(); ++i) {
+    Column& column = columns[i];
+    write_filter(column);
+    column.zone.text_min = column.text_min;
+    column.zone.text_max = column.text_max;
+    append_field_zone(fields_[i].zones, column.zone, column.place);
+    fields_[i].of_use = fields_[i].of_use || column.place.column.offset != 0 || column.zone.text_filter;
+  }
+  unreadable_zones_.push_back(unreadable_);
+  ++zones_;
+  clear_zone();
+}
+
+void FieldWriter::clear_zone() {
+  for (Seen& seen : seen_) {
+    seen.last_row = nothing;
+    if (seen.kinds == 0)
+      continue;
+    seen.kinds = 0;
+    seen.nulls = seen.count = 0;
+    seen.values.clear();
+    std::fill(seen.present.begin(), seen.present.end(), 0);
+    std::fill(seen.null.begin(), seen.null.end(), 0);
+    seen.texts.clear();
+    // Ids stay ids: to number them for a while in each zone, only to give up, would take longer than all the rest.
+    seen.too_different = seen.were_different && zones_ % zones_between_tries != 0;
+    seen.too_long = false;
+    seen.hashes.clear();
+  }
+  rows_ = 0;
+  payload_bytes_ = 0;
+  text_bytes_ = 0;
+  unreadable_ = false;
+  if (reader_.size() == field_paths_max || (fields_.size() == fields_max && reader_.size() > fields_max))
+    forget_paths();
+}
+
+/// Makes room for paths that turn up later: of documents whose keys are ever new, none is worth a field.
+void FieldWriter::forget_paths() {
+  overlooked_ = true;
+  std::vector<json::Path> paths;
+  std::vector<Seen> kept;
+  for (Field& field : fields_) {
+    kept.push_back(std::move(seen_[field.path]));
+    field.path = static_cast<std::uint32_t>(paths.size());
+    paths.push_back(field.entry.path);
+  }
+  seen_ = std::move(kept);
+  reader_ = json::FieldReader(paths, fields_.size() == fields_max ? 0 : field_paths_max);
+}
+
+BlockRef FieldWriter::finish() {
+  std::vector<FieldEntry> entries;
+  for (Field& field : fields_) {
+    if (!field.of_use) // in a small segment nothing may be worth its bytes
+      continue;
+    field.entry.zones = out_.append(BlockKind::field_zones, field.zones);
+    field.zones = {};
+    entries.push_back(std::move(field.entry));
+  }
+  if (entries.empty())
+    return {0, 0, BlockKind::field_list};
+  return out_.append(BlockKind::field_list, encode_field_list(entries));
+}
+
+} // namespace weir::segments

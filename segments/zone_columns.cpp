@@ -1,0 +1,230 @@
+#include "segments/zone_columns.hpp"
+
+#include "segments/context_index.hpp"
+#include "segments/field_column.hpp"
+#include "segments/filter.hpp"
+#include "segments/integer_column.hpp"
+#include "segments/zone_directory.hpp"
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir::segments {
+namespace {
+
+/// A block that is wanted, and whose it is.
+struct Wanted {
+  BlockRef ref;
+  BlockKind core{};      ///< Or a field:
+  std::size_t field = 0; ///< Its place among those asked for.
+  BlockPtr block;
+};
+
+class SegmentZoneColumns final : public ZoneColumns {
+public:
+  SegmentZoneColumns(std::shared_ptr<const Footer> footer, std::size_t zone)
+      : footer_(std::move(footer)), meta_(footer_->zones[zone]) {
+    rows_ = meta_.rows;
+  }
+
+  Status read(const BlockSource& source, std::size_t zone, ColumnSet core, std::span<const FieldZones* const> fields) {
+    std::vector<Wanted> wanted;
+    WEIR_TRY(want_core(source, zone, core, wanted));
+    fields_.resize(fields.size());
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+      fields_[i].type = fields[i]->zones[zone].type;
+      if (const BlockRef& ref = fields[i]->places[zone].column; ref.offset != 0)
+        wanted.push_back({ref, {}, i, {}});
+    }
+    std::sort(wanted.begin(), wanted.end(),
+              [](const Wanted& a, const Wanted& b) { return a.ref.offset < b.ref.offset; });
+    WEIR_TRY(read_blocks(source, wanted));
+    for (const Wanted& want : wanted) {
+      if (want.ref.kind == BlockKind::field_column)
+        WEIR_TRY(decode_field(source, want, fields[want.field]->zones[zone]));
+      else
+        WEIR_TRY(decode_core(source, want));
+    }
+    if ((core & column_timestamp) != 0 && timestamps_.empty())
+      timestamps_ = recorded_;
+    if ((core & column_recorded_at) != 0)
+      recorded_at_ = recorded_;
+    if ((core & (column_context | column_sequence)) != 0)
+      WEIR_TRY(read_contexts(source, core));
+    return {};
+  }
+
+private:
+  static Status want_core(const BlockSource& source, const Footer& footer, std::size_t zone,
+                          std::span<const BlockKind> kinds, std::vector<Wanted>& wanted) {
+    const BlockRef& place = footer.places[zone].directory;
+    auto block = source.read(place);
+    if (!block)
+      return std::move(block).error();
+    const auto directory = ZoneDirectory::open(source, place, *std::move(block), footer.zones[zone].rows);
+    if (!directory)
+      return directory.error();
+    for (const BlockKind kind : kinds) {
+      if (directory->count(kind) != 0)
+        wanted.push_back({directory->at(kind, 0).ref, kind, 0, {}});
+      else if (kind == BlockKind::timestamp) // equal to these everywhere
+        wanted.push_back({directory->at(BlockKind::recorded_at, 0).ref, BlockKind::recorded_at, 0, {}});
+    }
+    return {};
+  }
+
+  Status want_core(const BlockSource& source, std::size_t zone, ColumnSet core, std::vector<Wanted>& wanted) const {
+    std::vector<BlockKind> kinds;
+    if ((core & column_position) != 0)
+      kinds.push_back(BlockKind::position);
+    if ((core & column_timestamp) != 0)
+      kinds.push_back(BlockKind::timestamp);
+    if ((core & column_recorded_at) != 0)
+      kinds.push_back(BlockKind::recorded_at);
+    if ((core & column_type) != 0)
+      kinds.push_back(BlockKind::type);
+    return kinds.empty() ? Status{} : want_core(source, *footer_, zone, kinds, wanted);
+  }
+
+  static Status read_blocks(const BlockSource& source, std::vector<Wanted>& wanted) {
+    // A block may be wanted twice: the times, or a field.
+    std::vector<BlockRef> refs;
+    for (const Wanted& want : wanted)
+      if (refs.empty() || refs.back().offset != want.ref.offset)
+        refs.push_back(want.ref);
+    std::vector<BlockPtr> blocks(refs.size());
+    WEIR_TRY(source.read_all(refs, blocks));
+    std::size_t at = 0;
+    for (Wanted& want : wanted) {
+      if (refs[at].offset != want.ref.offset)
+        ++at;
+      want.block = blocks[at];
+    }
+    return {};
+  }
+
+  template <class Out> Status decode(const BlockSource& source, const Wanted& want, std::span<const Out>& out) {
+    const auto column = IntegerColumn::open(want.block->text(), rows_);
+    if (!column)
+      return source.damaged("a column does not have the zone's rows", want.ref.offset);
+    using Word = std::conditional_t<sizeof(Out) == 4, std::uint32_t, std::uint64_t>;
+    const auto room = memory_.room<Out>(rows_);
+    column->decode(0, std::span(reinterpret_cast<Word*>(room.data()), rows_)); // times are these words, signed
+    out = room;
+    return {};
+  }
+
+  Status decode_core(const BlockSource& source, const Wanted& want) {
+    switch (want.core) {
+    case BlockKind::position: return decode(source, want, positions_);
+    case BlockKind::recorded_at: return recorded_.empty() ? decode(source, want, recorded_) : Status{};
+    case BlockKind::timestamp: return decode(source, want, timestamps_);
+    default: break;
+    }
+    WEIR_TRY(decode(source, want, types_));
+    for (const std::uint32_t type : types_)
+      if (type >= footer_->types.size())
+        return source.damaged("a type is not in the dictionary", want.ref.offset);
+    return {};
+  }
+
+  Status decode_field(const BlockSource& source, const Wanted& want, const FieldZone& zone) {
+    const auto column = decode_field_column(want.block->text(), zone, rows_, memory_);
+    if (!column)
+      return source.damaged("the column of a field and what is known of it differ", want.ref.offset);
+    fields_[want.field] = *column;
+    pins_.push_back(want.block); // strings lie there
+    return {};
+  }
+
+  /// Contexts and sequences out of the context index, where they are run lengths.
+  Status read_contexts(const BlockSource& source, ColumnSet core) {
+    const std::uint64_t end = meta_.first_row + meta_.rows;
+    const auto codes = memory_.room<std::uint32_t>((core & column_context) != 0 ? rows_ : 0);
+    const auto sequences = memory_.room<std::uint64_t>((core & column_sequence) != 0 ? rows_ : 0);
+    std::vector<std::size_t> ends; // of the texts in context_bytes_
+    auto place = std::prev(
+        std::upper_bound(footer_->index.begin(), footer_->index.end(), meta_.first_row,
+                         [](std::uint64_t row, const IndexBlockRef& block) { return row < block.first_row; }));
+    for (std::uint64_t row = meta_.first_row; row < end; ++place) {
+      if (place == footer_->index.end())
+        return source.damaged("the context index ends before the rows do", footer_->index.back().ref.offset);
+      auto cursor = IndexCursor::open(source, *place);
+      if (!cursor)
+        return std::move(cursor).error();
+      auto found = cursor->seek_row(row);
+      if (found && !*found)
+        return source.damaged("the context index has a gap", place->ref.offset);
+      for (; found && *found && row < end; found = cursor->next()) {
+        const IndexEntry entry = cursor->entry();
+        const auto first = static_cast<std::size_t>(row - meta_.first_row);
+        const auto count = static_cast<std::size_t>(std::min(entry.first_row + entry.rows, end) - row);
+        if (!codes.empty()) {
+          std::fill_n(codes.begin() + first, count, static_cast<std::uint32_t>(ends.size()));
+          context_bytes_ += entry.context_id;
+          ends.push_back(context_bytes_.size());
+        }
+        if (!sequences.empty())
+          std::iota(sequences.begin() + first, sequences.begin() + first + count,
+                    entry.first_sequence + (row - entry.first_row));
+        row += count;
+      }
+      if (!found)
+        return std::move(found).error();
+    }
+    contexts_ = codes;
+    sequences_ = sequences;
+    const auto texts = memory_.room<std::string_view>(ends.size());
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+      const std::size_t begin = i == 0 ? 0 : ends[i - 1];
+      texts[i] = std::string_view(context_bytes_).substr(begin, ends[i] - begin);
+    }
+    context_texts_ = texts;
+    return {};
+  }
+
+  std::shared_ptr<const Footer> footer_;
+  const ZoneMeta& meta_;
+  ZoneArrays memory_;
+  std::vector<BlockPtr> pins_;
+  std::string context_bytes_;
+  std::span<const std::int64_t> recorded_; ///< Also where only timestamps are wanted, which equal them.
+};
+
+} // namespace
+
+Result<std::shared_ptr<const ZoneColumns>> read_zone_columns(const BlockSource& source,
+                                                             const std::shared_ptr<const Footer>& footer,
+                                                             std::size_t zone, ColumnSet core,
+                                                             std::span<const FieldZones* const> fields) {
+  auto columns = std::make_shared<SegmentZoneColumns>(footer, zone);
+  WEIR_TRY(columns->read(source, zone, core, fields));
+  return std::shared_ptr<const ZoneColumns>(std::move(columns));
+}
+
+Result<bool> field_may_hold(const BlockSource& source, const FieldZones& field, std::size_t zone,
+                            std::string_view text) {
+  const FieldZone& known = field.zones[zone];
+  if (known.type == FieldForm::string &&
+      (text < known.text_min || (text > known.text_max && !(known.text_max_open && text.starts_with(known.text_max)))))
+    return false;
+  if (!known.text_filter)
+    return true;
+  const FieldPlace& place = field.places[zone];
+  auto block = source.read(place.filter);
+  if (!block)
+    return std::move(block).error();
+  FilterShape shape;
+  shape.lines = place.filter.stored_bytes / filter_line_bytes;
+  const std::uint64_t hash = field_filter_hash(text, source.identity());
+  const std::size_t at = shape.line_of(hash) * filter_line_bytes;
+  if ((*block)->size() < at + filter_line_bytes)
+    return source.damaged("a filter's block is too short", place.filter.offset);
+  return line_may_hold((*block)->text().substr(at, filter_line_bytes), hash, place.filter_probes);
+}
+
+} // namespace weir::segments

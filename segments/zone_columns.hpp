@@ -1,0 +1,27 @@
+// The columns of one zone as arrays: what queries compute with.
+//
+// Threading: immutable once read.
+#pragma once
+
+#include "engine/ports.hpp"
+
+#include "segments/block_source.hpp"
+#include "segments/field_directory.hpp"
+#include "segments/footer.hpp"
+
+#include <memory>
+#include <span>
+
+namespace weir::segments {
+
+/// See SegmentReader::read_columns. Precondition: there is such a zone.
+Result<std::shared_ptr<const ZoneColumns>> read_zone_columns(const BlockSource& source,
+                                                             const std::shared_ptr<const Footer>& footer,
+                                                             std::size_t zone, ColumnSet core,
+                                                             std::span<const FieldZones* const> fields);
+
+/// See SegmentReader::may_hold.
+Result<bool> field_may_hold(const BlockSource& source, const FieldZones& field, std::size_t zone,
+                            std::string_view text);
+
+} // namespace weir::segments
