@@ -37,7 +37,13 @@ inline constexpr std::uint32_t shards_max = 64;
 inline constexpr int year_min = 1;
 inline constexpr int year_max = 9999;
 inline constexpr std::size_t query_text_bytes_max = 64 * KiB;
-inline constexpr std::size_t query_depth_max = 64; ///< Nesting of a WHERE expression.
+inline constexpr std::size_t view_name_bytes_max = 64;
+inline constexpr std::size_t views_max = 256;
+inline constexpr std::size_t query_depth_max = 64;     ///< Nesting of an expression.
+inline constexpr std::size_t query_columns_max = 64;   ///< Of RETURN, aggregates, BY and ORDER BY, each.
+inline constexpr std::size_t query_names_max = 1'024;  ///< Event types and contexts, each.
+inline constexpr std::size_t query_values_max = 4'096; ///< Of one IN.
+inline constexpr std::size_t query_steps_max = 16;     ///< Of one sequence.
 
 inline constexpr std::size_t schema_text_bytes_max = 64 * KiB;  ///< Of one definition, as to_text writes it.
 inline constexpr std::size_t schemas_text_bytes_max = 16 * MiB; ///< Of all definitions of a directory.

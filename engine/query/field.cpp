@@ -81,6 +81,23 @@ Result<FieldRef> parse_field(std::string_view name) {
   return field;
 }
 
+Result<StepField> parse_step_field(std::string_view name) {
+  const std::size_t dot = name.find('.');
+  const std::string_view step = name.substr(0, dot);
+  const bool bare = !step.empty() && !(step.front() >= '0' && step.front() <= '9') &&
+                    std::all_of(step.begin(), step.end(), is_segment_char);
+  if (dot == std::string_view::npos || !bare ||
+      std::find(core_names.begin(), core_names.end(), step) != core_names.end())
+    return fail(
+        Errc::invalid_argument,
+        format("'{}' names no step: in a sequence a field is <step>.<field>, such as order_placed.payload.total",
+               shortened(name)));
+  auto field = parse_field(name.substr(dot + 1));
+  if (!field)
+    return std::move(field).error();
+  return StepField{std::string(step), *std::move(field)};
+}
+
 std::string to_text(const FieldRef& field) {
   std::string text(core_names[static_cast<std::size_t>(field.core)]);
   for (const std::string& segment : field.path) {
@@ -91,6 +108,10 @@ std::string to_text(const FieldRef& field) {
       append_quoted(text, segment, '"');
   }
   return text;
+}
+
+std::string to_text(const StepField& field) {
+  return field.step + "." + to_text(field.field);
 }
 
 std::string canonical_name(std::string_view name) {

@@ -48,8 +48,19 @@ struct FieldRef {
 /// `invalid_argument` saying what is wrong with the name.
 Result<FieldRef> parse_field(std::string_view name);
 
+/// A field of a sequence's step: "order_placed.payload.total".
+struct StepField {
+  std::string step;
+  FieldRef field;
+  friend bool operator==(const StepField&, const StepField&) = default;
+};
+/// Parses the name of a step (a letter or `_`, then letters, digits and `_`; none of a core field), a dot and a field.
+/// Errors as parse_field().
+Result<StepField> parse_step_field(std::string_view name);
+
 /// The canonical spelling: quotes only where they are needed.
 [[nodiscard]] std::string to_text(const FieldRef& field);
+[[nodiscard]] std::string to_text(const StepField& field);
 /// The canonical spelling of `name`, or `name` itself if it is none of a field.
 [[nodiscard]] std::string canonical_name(std::string_view name);
 

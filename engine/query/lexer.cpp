@@ -18,7 +18,12 @@ bool is_quote(char c) noexcept {
   return c == '"' || c == '\'';
 }
 
-/// True if `word` is the start of a number up to its exponent, so that a `+` belongs to it.
+/// What fields and numbers are made of; `-` and `/` are operators between them.
+bool is_operand_char(char c) noexcept {
+  return is_segment_char(c) || c == '.';
+}
+
+/// True if `word` is the start of a number up to its exponent, so that a sign belongs to it.
 bool awaits_exponent(std::string_view word) noexcept {
   if (word.size() < 2 || (word.back() != 'e' && word.back() != 'E'))
     return false;
@@ -26,8 +31,8 @@ bool awaits_exponent(std::string_view word) noexcept {
   return std::all_of(word.begin(), word.end(), [](char c) { return (c >= '0' && c <= '9') || c == '.' || c == '-'; });
 }
 
-constexpr std::array<std::string_view, 12> query_symbols = {"!=", "<=", ">=", "=", "<", ">",
-                                                            "*",  "(",  ")",  "[", "]", ","};
+constexpr std::array<std::string_view, 18> statement_symbols = {"!=", "<=", "<>", ">=", "=", "<", ">", "*", "(",
+                                                                ")",  "[",  "]",  ",",  "+", "-", "/", "%", ";"};
 
 } // namespace
 
@@ -44,7 +49,8 @@ std::string describe(const Token& token) {
   return token.kind == Token::Kind::string ? shortened(token.text) : format("'{}'", shortened(token.text));
 }
 
-Lexer::Lexer(std::string_view text) : Lexer(text, query_symbols) {
+Lexer::Lexer(std::string_view text) : Lexer(text, statement_symbols) {
+  statement_ = true;
 }
 
 Result<Token> Lexer::next() {
@@ -55,9 +61,15 @@ Result<Token> Lexer::next() {
   if (at_ == text_.size())
     return token;
   const std::string_view rest = text_.substr(at_);
-  if (is_word_char(rest.front())) {
+  if (is_word_char(rest.front()) && (mode_ == Mode::names || is_operand_char(rest.front()))) {
     WEIR_TRY(read_word());
     token.kind = Token::Kind::word;
+  } else if (statement_ && rest.front() == '{') {
+    WEIR_TRY(read_json());
+    token.kind = Token::Kind::json;
+  } else if (statement_ && (rest.front() == '?' || (rest.size() > 1 && rest[0] == ':' && is_segment_char(rest[1])))) {
+    read_parameter();
+    token.kind = Token::Kind::parameter;
   } else if (is_quote(rest.front())) {
     const auto length = read_quoted(rest, token.string);
     if (!length)
@@ -85,7 +97,8 @@ Status Lexer::read_word() {
   const std::size_t start = at_;
   while (at_ < text_.size()) {
     const char c = text_[at_];
-    if (is_word_char(c) || (c == '+' && awaits_exponent(text_.substr(start, at_ - start)))) {
+    const bool belongs = mode_ == Mode::names ? is_word_char(c) : is_operand_char(c);
+    if (belongs || ((c == '+' || c == '-') && awaits_exponent(text_.substr(start, at_ - start)))) {
       ++at_;
     } else if (is_quote(c) && at_ > start && text_[at_ - 1] == '.') {
       std::string segment;
@@ -98,6 +111,39 @@ Status Lexer::read_word() {
     }
   }
   return {};
+}
+
+/// Only braces and strings are looked at: whether it is JSON is judged by who takes it.
+Status Lexer::read_json() {
+  const std::size_t start = at_;
+  std::size_t open = 0;
+  bool in_string = false;
+  for (; at_ < text_.size(); ++at_) {
+    const char c = text_[at_];
+    if (in_string) {
+      if (c == '\\' && at_ + 1 < text_.size())
+        ++at_;
+      else if (c == '"')
+        in_string = false;
+      continue;
+    }
+    if (c == '"')
+      in_string = true;
+    else if (c == '{')
+      ++open;
+    else if (c == '}' && --open == 0) {
+      ++at_;
+      return {};
+    }
+  }
+  return parse_failure(text_, start, "expected a closing } for this {");
+}
+
+void Lexer::read_parameter() {
+  const bool named = text_[at_] == ':';
+  ++at_;
+  while (named && at_ < text_.size() && is_segment_char(text_[at_]))
+    ++at_;
 }
 
 } // namespace weir::query

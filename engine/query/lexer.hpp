@@ -1,4 +1,4 @@
-// Splits the text of a query, or of a schema's definition, into tokens.
+// Splits the text of a statement, or of a schema's definition, into tokens.
 //
 // Purpose: knows characters and quotes, not the grammar: whether a word is a name, a number, a path or a keyword is the
 // parser's to say.
@@ -16,9 +16,11 @@ namespace weir::query {
 
 struct Token {
   enum class Kind {
-    word,   ///< A run of word characters; behind a dot it may hold quoted segments: payload."odd key".a
-    string, ///< Quoted; `string` holds the characters.
-    symbol, ///< One of the language's; a query's are * ( ) [ ] , = != < <= > >=
+    word,      ///< A run of word characters; behind a dot it may hold quoted segments: payload."odd key".a
+    string,    ///< Quoted; `string` holds the characters.
+    symbol,    ///< One of the language's; a statement's are * ( ) [ ] , ; = != <> < <= > >= + - / %
+    parameter, ///< ? or :name
+    json,      ///< { ... } up to the brace that closes it
     end,
   };
   Kind kind = Kind::end;
@@ -38,19 +40,33 @@ struct Token {
 
 class Lexer {
 public:
-  explicit Lexer(std::string_view text); ///< Of a query.
+  /// What `-` and `/` are: part of a name such as order-42, or signs to compute with.
+  enum class Mode { names, expressions };
+
+  explicit Lexer(std::string_view text); ///< Of a statement.
   /// Of a language with these `symbols`, which outlive the lexer; where one begins with another, the longer comes
-  /// first.
+  /// first. It has no parameters, and JSON is nothing to it.
   Lexer(std::string_view text, std::span<const std::string_view> symbols) : text_(text), symbols_(symbols) {}
   /// The next token; Kind::end for ever at the end. `parse_error` on a character or quote that starts nothing.
   Result<Token> next();
 
+  /// From here on tokens are read so.
+  void set_mode(Mode mode) noexcept { mode_ = mode; }
+  /// Goes (back) to byte `offset`.
+  void go_to(std::size_t offset) noexcept { at_ = offset; }
+  /// Ends the text at byte `offset` of `text`, the whole.
+  void set_end(std::string_view text, std::size_t offset) noexcept { text_ = text.substr(0, offset); }
+
 private:
   Status read_word();
+  Status read_json();
+  void read_parameter();
 
   std::string_view text_;
   std::span<const std::string_view> symbols_;
   std::size_t at_ = 0;
+  Mode mode_ = Mode::names;
+  bool statement_ = false; ///< Knows parameters and JSON.
 };
 
 } // namespace weir::query

@@ -2,226 +2,229 @@
 //
 // Names of types and contexts may be any word, keywords too, because the grammar always knows where a name stands. The
 // plan is made with the builder's own calls, so both forms give the same plan.
+#include "engine/query/parser.hpp"
+
 #include "engine/query/check_plan.hpp"
-#include "engine/query/condition_parser.hpp"
-#include "engine/query/text_position.hpp"
-#include "engine/query/token_reader.hpp"
+#include "engine/query/column_names.hpp"
+#include "engine/query/query_parser.hpp"
 #include "engine/text.hpp"
 #include "engine/validate.hpp"
 #include <weir/limits.hpp>
-#include <weir/query.hpp>
 
 #include <algorithm>
-#include <array>
 
 namespace weir {
 namespace query {
-namespace {
 
-class Parser {
-public:
-  explicit Parser(std::string_view text) : in_(text) {}
-  Result<Query> run();
-
-private:
-  struct Clause {
-    std::string_view keyword;
-    Status (Parser::*parse)();
-    std::size_t offset = std::string_view::npos; ///< Where it was given, if it was.
-  };
-
-  Status parse_types();
-  Status parse_for();
-  Status parse_since();
-  Status parse_until();
-  Status parse_where();
-  Status parse_return();
-  Status parse_count();
-  Status parse_by();
-  Status parse_order();
-  Status parse_limit();
-  Status parse_offset();
-  Status check_whole() const;
-  [[nodiscard]] std::size_t offset_of(std::string_view clause) const;
-
-  TokenReader in_;
-  Query query_;
-  std::vector<std::size_t> order_offsets_; ///< Of the terms of ORDER BY: they are judged once BY is known.
-  std::array<Clause, 10> clauses_ = {{{"FOR", &Parser::parse_for},
-                                      {"SINCE", &Parser::parse_since},
-                                      {"UNTIL", &Parser::parse_until},
-                                      {"WHERE", &Parser::parse_where},
-                                      {"RETURN", &Parser::parse_return},
-                                      {"COUNT", &Parser::parse_count},
-                                      {"BY", &Parser::parse_by},
-                                      {"ORDER", &Parser::parse_order},
-                                      {"LIMIT", &Parser::parse_limit},
-                                      {"OFFSET", &Parser::parse_offset}}};
-};
-
-Result<Query> Parser::run() {
-  WEIR_TRY(in_.advance());
+Result<Query> QueryParser::run() {
+  start_ = in_.token().offset;
   WEIR_TRY(in_.keyword("QUERY"));
-  WEIR_TRY(parse_types());
-  while (in_.token().kind != Token::Kind::end) {
-    auto* const clause = std::find_if(clauses_.begin(), clauses_.end(),
-                                      [&](const Clause& c) { return in_.token().is_keyword(c.keyword); });
-    if (clause == clauses_.end())
-      return in_.expected("FOR, SINCE, UNTIL, WHERE, RETURN, COUNT, BY, ORDER BY, LIMIT, OFFSET or the end");
-    if (clause->offset != std::string_view::npos)
-      return in_.at_token(format("{} is given twice", clause->keyword));
+  WEIR_TRY(parse_source());
+  while (in_.token().kind != Token::Kind::end && !in_.token().is_symbol(";")) {
+    Clause* const clause = clause_here();
+    if (clause == nullptr)
+      return in_.expected(clauses_expected());
+    if (clause->offset)
+      return in_.at_token(clause->keyword == "COUNT" ? "a second list of aggregates: ',' joins them into one"
+                                                     : format("{} is given twice", clause->keyword));
     clause->offset = in_.token().offset;
-    WEIR_TRY(in_.advance());
+    // The aggregates' own words begin their list.
+    if (clause->keyword != "COUNT")
+      WEIR_TRY(in_.advance());
     WEIR_TRY((this->*clause->parse)());
   }
   WEIR_TRY(check_whole());
   return std::move(query_);
 }
 
-Status Parser::parse_types() {
+QueryParser::Clause* QueryParser::clause_here() {
+  const bool aggregate = aggregate_here().has_value();
+  auto* const found = std::find_if(clauses_.begin(), clauses_.end(), [&](const Clause& clause) {
+    return aggregate ? clause.keyword == "COUNT" : in_.token().is_keyword(clause.keyword);
+  });
+  return found == clauses_.end() ? nullptr : found;
+}
+
+std::string QueryParser::clauses_expected() const {
+  return query_.is_sequence() ? "WITHIN, FOR, SINCE, UNTIL, USING TIME, WHERE, RETURN, COUNT, ORDER BY, LIMIT, OFFSET "
+                                "or the end"
+                              : "FOR, SINCE, UNTIL, USING TIME, WHERE, RETURN, COUNT, TOTAL, AVG, MIN, MAX, P50, P95, "
+                                "P99, FIRST, LAST, PER, BY, HAVING, ORDER BY, LIMIT, OFFSET or the end";
+}
+
+Status QueryParser::parse_source() {
   if (in_.token().is_symbol("*"))
     return in_.advance();
+  const Place place = in_.place();
+  auto first = step("an event type or *");
+  if (!first)
+    return std::move(first).error();
+  if (in_.token().is_keyword("FOLLOWED") || in_.token().is_keyword("PRECEDED"))
+    return parse_steps(*std::move(first), place);
+  if (!first->name.empty())
+    return in_.expected("FOLLOWED BY or PRECEDED BY");
+  query_.event_types.push_back(std::move(first->event_type));
   while (true) {
-    auto type = in_.name(query_.event_types.empty() ? "an event type or *" : "an event type");
+    const auto another = more();
+    if (!another)
+      return another.error();
+    if (!*another)
+      return {};
+    auto type = in_.name("an event type");
     if (!type)
       return std::move(type).error();
+    if (query_.event_types.size() == limits::query_names_max)
+      return in_.at_token(format("a query has at most {} event types", limits::query_names_max));
     query_.event_types.push_back(*std::move(type));
-    if (!in_.token().is_symbol(","))
-      return {};
-    WEIR_TRY(in_.advance());
   }
 }
 
-Status Parser::parse_for() {
-  auto id = in_.name("a context");
-  if (!id)
-    return std::move(id).error();
-  query_.for_context(*std::move(id));
-  return {};
-}
-
-Status Parser::parse_since() {
-  const auto since = in_.time();
-  if (!since)
-    return since.error();
-  query_.since(*since);
-  return {};
-}
-
-Status Parser::parse_until() {
-  const auto until = in_.time();
-  if (!until)
-    return until.error();
-  query_.until(*until);
-  return {};
-}
-
-Status Parser::parse_where() {
-  auto expression = parse_condition(in_);
-  if (!expression)
-    return std::move(expression).error();
-  query_.where(*std::move(expression));
-  return {};
-}
-
-Status Parser::parse_return() {
-  const bool brackets = in_.token().is_symbol("[");
-  if (brackets)
-    WEIR_TRY(in_.advance());
-  while (true) {
-    auto field = in_.field_name(false);
-    if (!field)
-      return std::move(field).error();
-    query_.fields.push_back(*std::move(field));
-    if (!in_.token().is_symbol(","))
-      break;
-    WEIR_TRY(in_.advance());
+Result<SequenceStep> QueryParser::step(std::string_view what) {
+  SequenceStep step;
+  auto type = in_.name(what);
+  if (!type)
+    return std::move(type).error();
+  step.event_type = *std::move(type);
+  const auto named = in_.take_keyword("AS");
+  if (!named)
+    return named.error();
+  if (*named) {
+    auto name = in_.name("the name of the step");
+    if (!name)
+      return std::move(name).error();
+    step.name = *std::move(name);
   }
-  if (brackets && !in_.token().is_symbol("]"))
-    return in_.expected("',' or ']'");
-  return brackets ? in_.advance() : Status{};
+  return step;
 }
 
-Status Parser::parse_count() {
-  query_.count();
-  return {};
-}
-
-Status Parser::parse_by() {
-  while (true) {
-    auto field = in_.field_name(true);
-    if (!field)
-      return std::move(field).error();
-    query_.group_by.push_back(*std::move(field));
-    if (!in_.token().is_symbol(","))
-      return {};
+/// `a PRECEDED BY b` is the same as `b FOLLOWED BY a`.
+Status QueryParser::parse_steps(SequenceStep first, Place place) {
+  const std::string_view word = in_.token().is_keyword("FOLLOWED") ? "FOLLOWED" : "PRECEDED";
+  std::vector<std::pair<SequenceStep, Place>> steps;
+  steps.emplace_back(std::move(first), place);
+  while (in_.token().is_keyword(word)) {
     WEIR_TRY(in_.advance());
+    WEIR_TRY(in_.keyword("BY"));
+    const Place next_place = in_.place();
+    if (steps.size() == limits::query_steps_max)
+      return in_.at_token(format("a sequence has at most {} steps", limits::query_steps_max));
+    auto next = step("an event type");
+    if (!next)
+      return std::move(next).error();
+    steps.emplace_back(*std::move(next), next_place);
   }
-}
-
-Status Parser::parse_order() {
+  if (!in_.token().is_keyword("LINKED"))
+    return in_.expected(format("{}{} BY or LINKED BY", steps.back().first.name.empty() ? "AS, " : "", word));
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    query_.steps.push_back(steps[i].first);
+    if (auto status = check_step(query_, i); !status)
+      return in_.at(steps[i].second, status.error().message);
+  }
+  WEIR_TRY(in_.advance());
   WEIR_TRY(in_.keyword("BY"));
-  while (true) {
-    if (in_.token().kind != Token::Kind::word)
-      return in_.expected("a field or a column of the result");
-    order_offsets_.push_back(in_.token().offset);
-    const std::string_view name = in_.token().text;
-    WEIR_TRY(in_.advance());
-    const bool descending = in_.token().is_keyword("DESC");
-    if (descending || in_.token().is_keyword("ASC"))
-      WEIR_TRY(in_.advance());
-    query_.order_by(name, descending ? SortOrder::descending : SortOrder::ascending);
-    if (!in_.token().is_symbol(","))
-      return {};
-    WEIR_TRY(in_.advance());
-  }
+  if (in_.token().kind != Token::Kind::word)
+    return in_.expected("a field");
+  if (auto status = check_link(in_.token().text); !status)
+    return in_.at_token(status.error().message);
+  if (word == "PRECEDED")
+    std::reverse(query_.steps.begin(), query_.steps.end());
+  query_ = Query::sequence(std::move(query_.steps), in_.token().text);
+  return in_.advance();
 }
 
-Status Parser::parse_limit() {
-  const auto rows = in_.row_count();
-  if (!rows)
-    return rows.error();
-  query_.limit(*rows);
-  return {};
-}
-
-Status Parser::parse_offset() {
-  const auto rows = in_.row_count();
-  if (!rows)
-    return rows.error();
-  query_.offset(*rows);
-  return {};
-}
-
-std::size_t Parser::offset_of(std::string_view clause) const {
+std::size_t QueryParser::offset_of(std::string_view clause) const {
   const auto* const found =
       std::find_if(clauses_.begin(), clauses_.end(), [&](const Clause& c) { return c.keyword == clause; });
-  return found->offset;
+  return found == clauses_.end() ? start_ : found->offset.value_or(start_);
+}
+
+Result<std::string> QueryParser::resolved(const ColumnUse& use, std::string_view clause) const {
+  if (check_column(query_, use.name, clause))
+    return use.name;
+  if (query_.per_unit && lowered(use.name) == unit_name(*query_.per_unit))
+    return unit_name(*query_.per_unit);
+  if (const auto meant = parse_aggregate_name(use.name)) {
+    const auto found = std::find_if(query_.aggregates.begin(), query_.aggregates.end(), [&](const Aggregate& each) {
+      return each.kind == meant->kind && each.field == meant->field;
+    });
+    if (found != query_.aggregates.end())
+      return column_name(*found);
+  }
+  return in_.at(use.place, check_column(query_, use.name, clause).error().message);
+}
+
+/// HAVING and ORDER BY may stand before the columns they name.
+Status QueryParser::resolve_columns() {
+  std::vector<std::pair<std::string, std::string>> names;
+  for (const ColumnUse& use : having_uses_) {
+    auto name = resolved(use, "HAVING");
+    if (!name)
+      return std::move(name).error();
+    if (*name != use.name)
+      names.emplace_back(use.name, *std::move(name));
+  }
+  if (query_.group_condition)
+    query_.group_condition->rename(names);
+  for (std::size_t i = 0; i < query_.order.size(); ++i) {
+    if (query_.is_grouped()) {
+      auto name = resolved(order_uses_[i], "ORDER BY");
+      if (!name)
+        return std::move(name).error();
+      query_.order[i].name = *std::move(name);
+    } else if (auto status = check_order(query_, query_.order[i].name); !status) {
+      return in_.at(order_uses_[i].place, status.error().message);
+    }
+  }
+  return {};
 }
 
 /// What only the whole query shows: the clauses come in any order.
-Status Parser::check_whole() const {
-  if (auto status = check_clauses(query_); !status)
-    return parse_failure(in_.text(),
-                         query_.counted ? std::max(offset_of("COUNT"), offset_of("RETURN")) : offset_of("BY"),
-                         status.error().message);
-  for (std::size_t i = 0; i < query_.order.size(); ++i) {
-    if (auto status = check_order(query_, query_.order[i].name); !status)
-      return parse_failure(in_.text(), order_offsets_[i], status.error().message);
+Status QueryParser::check_whole() {
+  if (const auto conflict = find_conflict(query_)) {
+    // Of two that exclude each other it is the later one.
+    const std::size_t offset =
+        conflict->clause == "RETURN" ? std::max(offset_of("COUNT"), offset_of("RETURN")) : offset_of(conflict->clause);
+    return in_.at({offset, false}, std::string(conflict->message));
   }
+  if (auto status = check_column_names(query_); !status) {
+    const std::vector<std::string> columns = columns_of(query_);
+    const std::size_t unnamed = columns.size() - as_places_.size();
+    for (std::size_t i = columns.size(); i-- > unnamed;) {
+      if (std::count(columns.begin(), columns.end(), columns[i]) > 1)
+        return in_.at(as_places_[i - unnamed], status.error().message);
+    }
+  }
+  WEIR_TRY(resolve_columns());
+  // What is left has no place of its own, such as a time out of range in a condition on columns.
+  if (auto status = query_.validate(); !status)
+    return in_.at({start_, false}, status.error().message);
   return {};
 }
 
-} // namespace
-} // namespace query
+Result<Query> parse_query(TokenReader& in) {
+  return QueryParser(in).run();
+}
 
-Result<Query> parse_query(std::string_view text) {
-  if (text.size() > limits::query_text_bytes_max)
-    return fail(Errc::too_large,
-                format("the query has {} bytes, at most {} are allowed", text.size(), limits::query_text_bytes_max));
+Status check_text(std::string_view text, std::size_t bytes_max) {
+  if (text.size() > bytes_max)
+    return fail(Errc::too_large, format("the query has {} bytes, at most {} are allowed", text.size(), bytes_max));
   if (!valid_utf8(text))
     return fail(Errc::parse_error, "the query is not valid UTF-8");
-  return query::Parser(text).run();
+  return {};
+}
+
+} // namespace query
+
+Result<Query> parse_query(std::string_view text, const QueryParameters& parameters) {
+  WEIR_TRY(query::check_text(text, limits::query_text_bytes_max));
+  query::TokenReader in(text, parameters);
+  WEIR_TRY(in.advance());
+  auto made = query::parse_query(in);
+  if (made && in.token().kind != query::Token::Kind::end)
+    return in.expected("the end of the query");
+  if (made)
+    WEIR_TRY(in.check_parameters());
+  return made;
 }
 
 } // namespace weir

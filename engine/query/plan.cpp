@@ -1,95 +1,11 @@
-// Building a plan: names and literals take their canonical form on the way in.
-#include "engine/query/check_plan.hpp"
+// Building a plan: names take their canonical form on the way in.
+#include "engine/query/column_names.hpp"
 #include "engine/query/field.hpp"
-#include <weir/limits.hpp>
 #include <weir/query.hpp>
 
 #include <algorithm>
 
 namespace weir {
-namespace {
-
-/// What cannot be made canonical is kept as it is: validate() says why.
-Value canonical_literal(std::string_view field_name, Value value) {
-  const auto field = query::parse_field(field_name);
-  if (!field)
-    return value;
-  auto literal = query::literal_for(*field, value);
-  return literal ? *std::move(literal) : value;
-}
-
-std::vector<std::string> canonical_names(const std::vector<std::string>& names) {
-  std::vector<std::string> canonical;
-  canonical.reserve(names.size());
-  for (const std::string& name : names)
-    canonical.push_back(query::canonical_name(name));
-  return canonical;
-}
-
-} // namespace
-
-Expr Expr::compare(std::string_view field, Comparison comparison, Value value) {
-  Expr expression(Kind::comparison);
-  expression.comparison_ = comparison;
-  expression.field_ = query::canonical_name(field);
-  expression.values_.push_back(canonical_literal(field, std::move(value)));
-  return expression;
-}
-
-Expr Expr::one_of(std::string_view field, std::vector<Value> values) {
-  Expr expression(Kind::one_of);
-  expression.field_ = query::canonical_name(field);
-  expression.values_ = std::move(values);
-  for (Value& value : expression.values_)
-    value = canonical_literal(field, std::move(value));
-  return expression;
-}
-
-void Expr::add_term(Expr term) {
-  if (term.kind_ == Kind::too_deep || term.depth_ >= limits::query_depth_max) {
-    *this = Expr(Kind::too_deep);
-    return;
-  }
-  depth_ = std::max(depth_, static_cast<std::uint16_t>(term.depth_ + 1));
-  terms_.push_back(std::move(term));
-}
-
-Expr Expr::join(Kind kind, Expr left, Expr right) {
-  Expr joined(kind);
-  if (left.kind_ == kind)
-    joined = std::move(left);
-  else
-    joined.add_term(std::move(left));
-  if (right.kind_ != kind) {
-    if (joined.kind_ == kind)
-      joined.add_term(std::move(right));
-    return joined;
-  }
-  for (Expr& term : right.terms_) {
-    if (joined.kind_ == kind)
-      joined.add_term(std::move(term));
-  }
-  return joined;
-}
-
-Expr operator&&(Expr left, Expr right) {
-  return Expr::join(Expr::Kind::conjunction, std::move(left), std::move(right));
-}
-
-Expr operator||(Expr left, Expr right) {
-  return Expr::join(Expr::Kind::disjunction, std::move(left), std::move(right));
-}
-
-Expr operator!(Expr term) {
-  Expr negation(Expr::Kind::negation);
-  negation.add_term(std::move(term));
-  return negation;
-}
-
-bool operator==(const Expr& left, const Expr& right) {
-  return left.kind_ == right.kind_ && left.comparison_ == right.comparison_ && left.field_ == right.field_ &&
-         left.values_ == right.values_ && left.terms_ == right.terms_;
-}
 
 Query Query::types(const std::vector<std::string>& event_types) {
   Query query;
@@ -97,8 +13,28 @@ Query Query::types(const std::vector<std::string>& event_types) {
   return query;
 }
 
+Query Query::sequence(std::vector<SequenceStep> steps, std::string_view link) {
+  Query query;
+  query.steps = std::move(steps);
+  for (SequenceStep& step : query.steps) {
+    if (step.name == step.event_type) // the name it has anyway
+      step.name.clear();
+  }
+  query.link = query::canonical_name(link);
+  return query;
+}
+
 Query& Query::for_context(std::string id) {
-  context_id = std::move(id);
+  return for_contexts({std::move(id)});
+}
+
+Query& Query::for_contexts(std::vector<std::string> ids) {
+  context_ids = std::move(ids);
+  return *this;
+}
+
+Query& Query::for_prefix(std::string prefix) {
+  context_prefix = std::move(prefix);
   return *this;
 }
 
@@ -112,28 +48,90 @@ Query& Query::until(Timestamp time) {
   return *this;
 }
 
+Query& Query::using_time(std::string_view field) {
+  time_field = query::canonical_name(field);
+  return *this;
+}
+
 Query& Query::where(Expr expression) {
   condition = condition ? *std::move(condition) && std::move(expression) : std::move(expression);
   return *this;
 }
 
 Query& Query::returning(const std::vector<std::string>& names) {
-  fields = canonical_names(names);
+  std::vector<ReturnedField> columns;
+  columns.reserve(names.size());
+  for (const std::string& name : names)
+    columns.push_back({name, {}});
+  return return_columns(std::move(columns));
+}
+
+Query& Query::return_columns(std::vector<ReturnedField> columns) {
+  fields = std::move(columns);
+  for (ReturnedField& column : fields)
+    column.field = query::canonical_column(column.field);
   return *this;
 }
 
-Query& Query::count() {
-  counted = true;
+Query& Query::count(std::string_view as) {
+  return aggregate(Aggregate::Kind::count, {}, as);
+}
+
+Query& Query::count_unique(std::string_view field, std::string_view as) {
+  return aggregate(Aggregate::Kind::count_unique, field, as);
+}
+
+Query& Query::total(std::string_view field, std::string_view as) {
+  return aggregate(Aggregate::Kind::total, field, as);
+}
+
+Query& Query::average(std::string_view field, std::string_view as) {
+  return aggregate(Aggregate::Kind::average, field, as);
+}
+
+Query& Query::minimum(std::string_view field, std::string_view as) {
+  return aggregate(Aggregate::Kind::minimum, field, as);
+}
+
+Query& Query::maximum(std::string_view field, std::string_view as) {
+  return aggregate(Aggregate::Kind::maximum, field, as);
+}
+
+Query& Query::first(std::string_view field, std::string_view as) {
+  return aggregate(Aggregate::Kind::first, field, as);
+}
+
+Query& Query::last(std::string_view field, std::string_view as) {
+  return aggregate(Aggregate::Kind::last, field, as);
+}
+
+Query& Query::aggregate(Aggregate::Kind kind, std::string_view field, std::string_view as) {
+  Aggregate made{kind, query::canonical_name(field), std::string(as)};
+  if (made.name == default_name(made)) // the name it has anyway
+    made.name.clear();
+  aggregates.push_back(std::move(made));
+  return *this;
+}
+
+Query& Query::per(TimeUnit unit) {
+  per_unit = unit;
   return *this;
 }
 
 Query& Query::by(const std::vector<std::string>& names) {
-  group_by = canonical_names(names);
+  group_by.clear();
+  for (const std::string& name : names)
+    group_by.push_back(query::canonical_name(name));
+  return *this;
+}
+
+Query& Query::having(Expr expression) {
+  group_condition = group_condition ? *std::move(group_condition) && std::move(expression) : std::move(expression);
   return *this;
 }
 
 Query& Query::order_by(std::string_view name, SortOrder sort_order) {
-  order.push_back({query::canonical_name(name), sort_order});
+  order.push_back({query::canonical_column(name), sort_order});
   return *this;
 }
 
@@ -144,6 +142,11 @@ Query& Query::limit(std::uint64_t rows) {
 
 Query& Query::offset(std::uint64_t rows) {
   rows_skipped = rows;
+  return *this;
+}
+
+Query& Query::within(std::chrono::microseconds duration) {
+  within_time = duration;
   return *this;
 }
 

@@ -138,7 +138,8 @@ void add_segment(const Corpus& corpus, const std::string& name, std::size_t cont
     Event& event = rows.events.emplace_back();
     event.context_id = format("order-{}", 100 + i / per_context);
     event.event_type = format("type-{}", i % 3);
-    event.payload = format(R"({{"n":{},"id":"0123456789abcdef"}})", i);
+    event.payload = format(R"({{"n":{},"id":"0123456789abcdef","price":{}.25,"deep":{{"flag":{}}},"note":{}}})", i, i,
+                           i % 2 == 0, i % 3 == 0 ? "null" : "\"x\"");
     if (rich && i % 2 == 0)
       event.event_id = format("id-{}", i);
     if (rich && i % 3 == 0)
@@ -187,6 +188,29 @@ void add_queries(const Corpus& corpus) {
   };
   for (std::size_t i = 0; i < queries.size(); ++i)
     corpus.add("query", std::to_string(i), queries[i]);
+}
+
+void add_language(const Corpus& corpus) {
+  const std::vector<std::string> texts = {
+      R"_(QUERY type-1, 'type-2' FOR context-3, 'it''s' SINCE '2023-11-14T22:13:20Z' UNTIL 1700000000300 USING TIME payload."at x" LIMIT 5 OFFSET 1)_",
+      R"_(QUERY * FOR PREFIX order- WHERE payload.a + 1 * -payload.b / 2 % 3 > -5 AND NOT (lower(payload.c) LIKE 'a\%_%' OR length(payload.d) <> 2))_",
+      R"_(query * where payload.a not in (1, -2.5, null, time(0)) or payload.b is not null and exists payload.c and payload.d contains 'x' and payload.e not between 1 and 2)_",
+      R"_(QUERY * WHERE timestamp BETWEEN 0 AND '2023-11-14T22:13:20Z' AND date_trunc('week', recorded_at) = 0 AND time(payload.t) IN (0, '2023-11-14T22:13:20Z') AND round(payload.r, 2) = abs(payload.r))_",
+      R"_(QUERY a COUNT AS n, COUNT UNIQUE payload.u, TOTAL payload.t AS total, AVG payload.t, MIN timestamp, P95 payload.t, LAST payload.t PER WEEK BY event_type, payload.b HAVING TOTAL payload.t > 1 AND week > 0 AND min timestamp < 5 AND n = 1 ORDER BY total DESC, COUNT, WEEK LIMIT 3)_",
+      R"_(QUERY a AS x FOLLOWED BY b AS y FOLLOWED BY 'two words' AS z LINKED BY payload."order id" WITHIN 90 MINUTES WHERE y.payload.t - x.payload.t > 1 AND z.timestamp > 0 RETURN [x.payload AS p, y.position] ORDER BY p DESC)_",
+      R"_(QUERY b PRECEDED BY a LINKED BY context_id WITHIN 1 DAY COUNT)_",
+      R"_(QUERY ? FOR ? WHERE timestamp > ?)_",
+      R"_(QUERY * WHERE payload.n = :n AND payload.m IN (:n, -:n) LIMIT :n)_",
+      R"_(EXPLAIN ANALYZE QUERY * COUNT;)_",
+      R"_(STORE order_placed FOR order-42 AT '2023-11-14T22:13:20Z' ID e-1 METADATA {"user": "x"} PAYLOAD {"a": "}\"{", "b": [{}]};)_",
+      R"_(STORE a FOR b PAYLOAD :json METADATA '{"it''s": 1}')_",
+      R"_(REPLAY order-42 FROM 2 TO 9 TYPES a, 'b c' BACKWARD LIMIT 3)_",
+      R"_(REMEMBER QUERY a COUNT AS n PER DAY AS by_day)_",
+      R"_(SHOW 'stats')_",
+      R"_(DEFINE 'it''s' FIELDS { "odd key": enum('x', "y"), d: date, t: timestamp OPTIONAL };)_",
+  };
+  for (std::size_t i = 0; i < texts.size(); ++i)
+    corpus.add("language", std::to_string(i), texts[i]);
 }
 
 void add_schemas(const Corpus& corpus) {
@@ -260,6 +284,7 @@ int main(int argc, char** argv) {
   add_segment(corpus, "zones", 3, 20, true);
   add_documents(corpus);
   add_queries(corpus);
+  add_language(corpus);
   add_schemas(corpus);
   add_catalogs(corpus);
   add_operations(corpus);

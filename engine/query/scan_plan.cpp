@@ -1,0 +1,146 @@
+#include "engine/query/scan_plan.hpp"
+
+#include "engine/schema/registry.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace weir::query {
+namespace {
+
+/// Looking each of more contexts up costs more than reading the columns of a zone.
+constexpr std::size_t contexts_looked_up_max = 64;
+
+} // namespace
+
+Result<std::shared_ptr<const SegmentPlan>> SegmentPlan::make(const ScanTarget& target, const SegmentReader& segment,
+                                                             const QueryControl& control) {
+  using Plan = std::shared_ptr<const SegmentPlan>;
+  if (!query::evaluate(target.predicate, segment.meta()).may_be_true())
+    return Plan();
+  Bounds bounds = Bounds::of(segment.meta());
+  std::vector<RowRange> rows;
+  const auto contexts = target.predicate.contexts();
+  const bool looked_up = !contexts.empty() && contexts.size() <= contexts_looked_up_max;
+  for (std::size_t i = 0; looked_up && i < contexts.size(); ++i) {
+    const auto found = segment.find_context(contexts[i]);
+    if (!found)
+      return found.error();
+    if (!*found)
+      continue;
+    const ContextRange& range = **found;
+    bounds.sequence_min = rows.empty() ? range.first_sequence : std::min(bounds.sequence_min, range.first_sequence);
+    bounds.sequence_max = rows.empty() ? range.last_sequence : std::max(bounds.sequence_max, range.last_sequence);
+    rows.push_back({range.first_row, range.first_row + range.rows});
+  }
+  if (looked_up && rows.empty())
+    return Plan();
+  std::sort(rows.begin(), rows.end(), [](const RowRange& a, const RowRange& b) { return a.begin < b.begin; });
+  const auto types = segment.types();
+  if (!types)
+    return types.error();
+  const std::shared_ptr<SegmentPlan> plan(
+      new SegmentPlan(target, segment, *types, contexts.size() == 1 ? std::optional(contexts.front()) : std::nullopt));
+  plan->bounds_ = bounds;
+  plan->rows_ = std::move(rows);
+  plan->some_rows_ = looked_up;
+  if (!plan->pruner_.evaluate(bounds).may_be_true())
+    return Plan();
+  const auto zones = segment.zones();
+  if (!zones)
+    return zones.error();
+  plan->zones_ = *zones;
+  WEIR_TRY(plan->find_fields(control));
+  return Plan(plan);
+}
+
+Status SegmentPlan::find_fields(const QueryControl& control) {
+  fields_.resize(target_.fields.size());
+  field_zones_.resize(target_.fields.size());
+  changed_types_.resize(types_.size());
+  if (control.upcasts != nullptr)
+    for (std::size_t type = 0; type < types_.size(); ++type)
+      changed_types_[type] = control.upcasts->upcasts(types_[type]);
+  if (!control.columns || !target_.fields.has_paths(target_.step))
+    return {};
+  const auto known = segment_.fields();
+  if (!known)
+    return known.error();
+  for (std::size_t slot = 0; slot < fields_.size(); ++slot) {
+    const FieldTable::Field& field = target_.fields[slot];
+    if (field.step != target_.step || field.core != Core::payload || !field.has_path)
+      continue;
+    const json::Path& path = target_.fields.payload_paths(field.step)[field.path];
+    const auto found =
+        std::find_if(known->begin(), known->end(), [&](const FieldInfo& info) { return info.path == path; });
+    if (found == known->end())
+      continue;
+    const auto number = static_cast<std::size_t>(found - known->begin());
+    const auto zones = segment_.field_zones(number);
+    if (!zones)
+      return zones.error();
+    if (zones->size() != zones_.size())
+      continue; // nothing is known of some zones: the payload is
+    fields_[slot] = number;
+    field_zones_[slot] = *zones;
+  }
+  return {};
+}
+
+/// Calls `visit(begin, end)` with rows of the zone, counted from its first.
+template <class Visit> void SegmentPlan::each_range(std::size_t zone, const Visit& visit) const {
+  const ZoneMeta& meta = zones_[zone];
+  if (!some_rows_)
+    return visit(std::uint64_t{0}, std::uint64_t{meta.rows});
+  for (const RowRange& range : rows_) {
+    const std::uint64_t begin = std::max(range.begin, meta.first_row);
+    const std::uint64_t end = std::min(range.end, meta.first_row + meta.rows);
+    if (begin < end)
+      visit(begin - meta.first_row, end - meta.first_row);
+  }
+}
+
+std::uint64_t SegmentPlan::rows_in(std::size_t zone) const noexcept {
+  std::uint64_t rows = 0;
+  each_range(zone, [&](std::uint64_t begin, std::uint64_t end) { rows += end - begin; });
+  return rows;
+}
+
+void SegmentPlan::add_rows(std::size_t zone, RowBits& rows) const noexcept {
+  each_range(zone, [&](std::uint64_t begin, std::uint64_t end) { rows.add(begin, end); });
+}
+
+std::optional<std::size_t> SegmentPlan::column(std::size_t slot, std::size_t zone) const noexcept {
+  const bool usable = fields_[slot] && field_zones_[slot][zone].type != FieldForm::mixed && !payloads_change(zone);
+  return usable ? fields_[slot] : std::nullopt;
+}
+
+bool SegmentPlan::payloads_change(std::size_t zone) const noexcept {
+  for (std::size_t type = 0; type < changed_types_.size(); ++type)
+    if (changed_types_[type] && zones_[zone].has_type(type))
+      return true;
+  return false;
+}
+
+Result<Outcomes> SegmentPlan::evaluate(std::size_t zone, std::vector<Outcomes>& by_leaf) const {
+  Status status;
+  const bool change = payloads_change(zone);
+  const auto of_field = [&](const Leaf& leaf) {
+    const std::size_t slot = leaf.slot();
+    if (!fields_[slot] || change)
+      return Outcomes::any();
+    const auto may_hold = [&](std::string_view text) {
+      const auto answer = segment_.may_hold(zone, *fields_[slot], text);
+      if (!answer)
+        status = answer.error();
+      return !answer || *answer;
+    };
+    return query::evaluate(leaf, field_zones_[slot][zone], zones_[zone].rows, may_hold);
+  };
+  const Outcomes outcomes = pruner_.evaluate(zones_[zone], bounds_, of_field, by_leaf);
+  if (!status)
+    return status.error();
+  return outcomes;
+}
+
+} // namespace weir::query

@@ -1,0 +1,86 @@
+// What a scan looks for, and what it knows of a segment before it reads rows.
+//
+// Purpose: everything that is found out once for a segment and used for each of its zones: types, which payload fields
+// are columns, which zones hold payloads of old schema versions.
+// Threading: immutable once made; shared by the threads of one scan.
+#pragma once
+
+#include <weir/result.hpp>
+
+#include "engine/ports.hpp"
+#include "engine/query/control.hpp"
+#include "engine/query/outcome_bits.hpp"
+#include "engine/query/predicate.hpp"
+#include "engine/query/pruning.hpp"
+#include "engine/query/row.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace weir::query {
+
+/// Borrows from a compiled query.
+struct ScanTarget {
+  const FieldTable& fields;
+  const Predicate& predicate;
+  std::size_t step = 0;             ///< Whose fields: those of the others stay absent.
+  ColumnSet columns = 0;            ///< All that evaluating and answering take.
+  std::vector<std::size_t> slots{}; ///< What is handed on of a match, each once.
+  bool by_position = false;         ///< Lower positions first: the scan may stop early.
+  bool counts_only = false;         ///< Rows that certainly match need not be looked at.
+};
+
+class SegmentPlan {
+public:
+  /// Consecutive rows of the segment.
+  struct RowRange {
+    std::uint64_t begin = 0, end = 0;
+  };
+
+  /// Nothing: no row of the segment can match. `segment` and `target` must outlive the plan. May do I/O.
+  static Result<std::shared_ptr<const SegmentPlan>> make(const ScanTarget& target, const SegmentReader& segment,
+                                                         const QueryControl& control);
+
+  [[nodiscard]] const SegmentReader& segment() const noexcept { return segment_; }
+  [[nodiscard]] std::span<const std::string> types() const noexcept { return types_; }
+  [[nodiscard]] std::span<const ZoneMeta> zones() const noexcept { return zones_; }
+  /// How many rows of the zone belong to the contexts the query asks for, as far as the context index tells.
+  [[nodiscard]] std::uint64_t rows_in(std::size_t zone) const noexcept;
+  /// Adds them to `rows`.
+  void add_rows(std::size_t zone, RowBits& rows) const noexcept;
+
+  /// What the condition can turn out to be for the rows of a zone; `by_leaf` becomes what each leaf can. May do I/O.
+  [[nodiscard]] Result<Outcomes> evaluate(std::size_t zone, std::vector<Outcomes>& by_leaf) const;
+  /// The segment's number of the payload field in `slot`, if it is a column in this zone that holds what the payload
+  /// does now.
+  [[nodiscard]] std::optional<std::size_t> column(std::size_t slot, std::size_t zone) const noexcept;
+  /// What the condition of a leaf on event types is for each type; empty for other leaves.
+  [[nodiscard]] std::span<const Outcomes> of_types(std::size_t leaf) const noexcept { return pruner_.of_types(leaf); }
+
+private:
+  SegmentPlan(const ScanTarget& target, const SegmentReader& segment, std::span<const std::string> types,
+              std::optional<std::string_view> context)
+      : target_(target), segment_(segment), types_(types), pruner_(target.predicate, types, context) {}
+  template <class Visit> void each_range(std::size_t zone, const Visit& visit) const;
+  Status find_fields(const QueryControl& control);
+  [[nodiscard]] bool payloads_change(std::size_t zone) const noexcept;
+
+  const ScanTarget& target_;
+  const SegmentReader& segment_;
+  std::span<const std::string> types_;
+  std::span<const ZoneMeta> zones_;
+  std::vector<RowRange> rows_; ///< Ascending.
+  bool some_rows_ = false;     ///< Only those of rows_.
+  Bounds bounds_;
+  SegmentPruner pruner_;
+  std::vector<std::optional<std::size_t>> fields_;      ///< By slot: the segment's number of the field.
+  std::vector<std::span<const FieldZone>> field_zones_; ///< By slot.
+  std::vector<bool> changed_types_; ///< By type: payloads may be upcast, columns are of the old ones.
+};
+
+} // namespace weir::query

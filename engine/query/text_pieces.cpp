@@ -1,0 +1,203 @@
+#include "engine/query/text_pieces.hpp"
+
+#include "engine/query/check_expression.hpp"
+#include "engine/query/field.hpp"
+#include "engine/query/number_text.hpp"
+#include "engine/query/words.hpp"
+#include "engine/text.hpp"
+#include "engine/time_text.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace weir::query {
+namespace {
+
+using Kind = Expr::Kind;
+
+/// How tightly an expression binds: a looser one inside of a tighter one needs parentheses.
+enum Binding { any, both, negated, compared, added, multiplied, signed_value, whole };
+
+Binding binding(const Expr& expression) {
+  switch (expression.kind()) {
+  case Kind::disjunction: return any;
+  case Kind::conjunction: return both;
+  case Kind::negation: return negated;
+  case Kind::arithmetic:
+    return expression.arithmetic() == Arithmetic::add || expression.arithmetic() == Arithmetic::subtract ? added
+                                                                                                         : multiplied;
+  case Kind::minus: return signed_value;
+  case Kind::literal:
+  case Kind::field:
+  case Kind::call:
+  case Kind::too_deep: return whole;
+  default: return compared;
+  }
+}
+
+class Printer {
+public:
+  explicit Printer(std::string& out) : out_(out) {}
+  void print(const Expr& expression, bool beside_time = false);
+
+private:
+  void within(const Expr& term, Binding least, bool beside_time = false);
+  void values(const Expr& one_of);
+  void call(const Expr& expression);
+  void chain(const Expr& expression, std::string_view word);
+  void condition(const Expr& expression, std::string_view negation);
+
+  std::string& out_;
+};
+
+void Printer::within(const Expr& term, Binding least, bool beside_time) {
+  const bool parentheses = binding(term) < least;
+  if (parentheses)
+    out_ += '(';
+  print(term, beside_time);
+  if (parentheses)
+    out_ += ')';
+}
+
+void Printer::values(const Expr& one_of) {
+  const bool time = is_time(one_of.terms().front());
+  for (std::size_t i = 1; i < one_of.terms().size(); ++i) {
+    out_ += i == 1 ? "" : ", ";
+    append_literal(out_, one_of.terms()[i].value(), time);
+  }
+}
+
+void Printer::call(const Expr& expression) {
+  out_ += function_names[static_cast<std::size_t>(expression.function())];
+  out_ += '(';
+  append_list(out_, expression.terms(), [&](std::string&, const Expr& term) { print(term); });
+  out_ += ')';
+}
+
+void Printer::chain(const Expr& expression, std::string_view word) {
+  bool first = true;
+  for (const Expr& term : expression.terms()) {
+    if (!first)
+      out_ += word;
+    first = false;
+    within(term, static_cast<Binding>(binding(expression) + 1));
+  }
+}
+
+/// What has a NOT of its own: `x NOT IN (1)`. `negation` is it, or empty.
+void Printer::condition(const Expr& expression, std::string_view negation) {
+  const auto& terms = expression.terms();
+  const bool time = std::any_of(terms.begin(), terms.end(), is_time);
+  within(terms.front(), added, time);
+  out_ += expression.kind() == Kind::is_null ? " IS " : " ";
+  out_ += negation;
+  switch (expression.kind()) {
+  case Kind::is_null: out_ += "NULL"; break;
+  case Kind::like:
+    out_ += "LIKE ";
+    append_literal(out_, expression.value(), false);
+    break;
+  case Kind::one_of:
+    out_ += "IN (";
+    values(expression);
+    out_ += ')';
+    break;
+  default:
+    out_ += "BETWEEN ";
+    within(terms[1], added, time);
+    out_ += " AND ";
+    within(terms[2], added, time);
+    break;
+  }
+}
+
+void Printer::print(const Expr& expression, bool beside_time) {
+  const auto& terms = expression.terms();
+  switch (expression.kind()) {
+  case Kind::literal: append_literal(out_, expression.value(), beside_time); break;
+  case Kind::field: out_ += expression.name(); break;
+  case Kind::arithmetic:
+    within(terms[0], binding(expression));
+    out_ += format(" {} ", arithmetic_symbols[static_cast<std::size_t>(expression.arithmetic())]);
+    within(terms[1], static_cast<Binding>(binding(expression) + 1));
+    break;
+  case Kind::minus:
+    out_ += '-';
+    within(terms[0], signed_value);
+    break;
+  case Kind::call: call(expression); break;
+  case Kind::comparison: {
+    const bool time = is_time(terms[0]) || is_time(terms[1]);
+    within(terms[0], added, time);
+    out_ += format(" {} ", comparison_symbols[static_cast<std::size_t>(expression.comparison())]);
+    within(terms[1], added, time);
+    break;
+  }
+  case Kind::one_of:
+  case Kind::between:
+  case Kind::like:
+  case Kind::is_null: condition(expression, ""); break;
+  case Kind::exists: out_ += "EXISTS " + expression.name(); break;
+  case Kind::contains:
+    within(terms[0], added);
+    out_ += " CONTAINS ";
+    append_literal(out_, expression.value(), false);
+    break;
+  case Kind::conjunction: chain(expression, " AND "); break;
+  case Kind::disjunction: chain(expression, " OR "); break;
+  case Kind::negation:
+    switch (terms[0].kind()) {
+    case Kind::one_of:
+    case Kind::between:
+    case Kind::like:
+    case Kind::is_null: condition(terms[0], "NOT "); break;
+    default: out_ += "NOT "; within(terms[0], negated);
+    }
+    break;
+  case Kind::too_deep: out_ += "..."; break; // Of no valid plan.
+  }
+}
+
+} // namespace
+
+void append_name(std::string& out, std::string_view name) {
+  if (!name.empty() && std::all_of(name.begin(), name.end(), is_word_char))
+    out += name;
+  else
+    append_quoted(out, name, '\'');
+}
+
+void append_literal(std::string& out, const Value& value, bool beside_time) {
+  switch (value.kind()) {
+  case Value::Kind::null: out += "null"; break;
+  case Value::Kind::boolean: out += *value.as_bool() ? "true" : "false"; break;
+  case Value::Kind::int64:
+  case Value::Kind::uint64:
+  case Value::Kind::float64: append_number(out, value); break;
+  case Value::Kind::timestamp:
+    out += beside_time ? "" : "time(";
+    append_time(out, *value.as_timestamp());
+    out += beside_time ? "" : ")";
+    break;
+  case Value::Kind::string: append_quoted(out, *value.as_string(), '\''); break;
+  case Value::Kind::json: append_quoted(out, *value.as_json(), '\''); break; // Of no valid plan.
+  }
+}
+
+void append_time(std::string& out, Timestamp time) {
+  append_quoted(out, format_timestamp(time), '\'');
+}
+
+void append_duration(std::string& out, std::chrono::microseconds duration) {
+  const auto* const unit = std::find_if(duration_units.begin(), duration_units.end(), [&](const DurationUnit& each) {
+    return duration.count() % each.microseconds == 0;
+  });
+  const std::int64_t count = duration.count() / unit->microseconds;
+  out += format("{} {}", count, count == 1 ? unit->singular() : unit->plural);
+}
+
+void append_expression(std::string& out, const Expr& expression) {
+  Printer(out).print(expression);
+}
+
+} // namespace weir::query
