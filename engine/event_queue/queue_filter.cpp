@@ -14,15 +14,17 @@ public:
 
   Result<bool> holds(const EventView& event) {
     row_.bind(event);
-    if (const auto known = query_->predicate.evaluate(row_, false); known.is_true() || !known.may_be_true())
+    if (const auto known = query_->predicate.evaluate(row_.values(), scratch_, false);
+        known.is_true() || !known.may_be_true())
       return known.is_true();
     WEIR_TRY(row_.extract());
-    return query_->predicate.evaluate(row_, true).is_true();
+    return query_->predicate.evaluate(row_.values(), scratch_).is_true();
   }
 
 private:
   std::shared_ptr<const query::CompiledQuery> query_;
   query::RowReader row_;
+  query::Scratch scratch_;
 };
 
 QueueFilter::QueueFilter() = default;

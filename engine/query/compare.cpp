@@ -1,7 +1,9 @@
 #include "engine/query/compare.hpp"
 
+#include <array>
 #include <bit>
 #include <cmath>
+#include <cstring>
 
 namespace weir::query {
 namespace {
@@ -109,24 +111,38 @@ std::weak_ordering total_order(const ValueView& a, const ValueView& b) noexcept 
   return a_rank != b_rank ? std::weak_ordering(a_rank <=> b_rank) : compare_ranked(a_rank, a, b);
 }
 
-Value normalized(Value value) {
-  if (value.kind() != Value::Kind::float64)
-    return value;
-  const double real = *value.as_double();
-  if (real != std::floor(real))
-    return value;
-  if (real >= -two_to_63 && real < two_to_63)
-    return Value(static_cast<std::int64_t>(real));
-  if (real >= 0 && real < two_to_64)
-    return Value(static_cast<std::uint64_t>(real));
-  return value;
+Value to_value(const ValueView& view) {
+  switch (view.kind) {
+  case Value::Kind::null: return {};
+  case Value::Kind::boolean: return Value(view.integer != 0);
+  case Value::Kind::int64: return Value(view.integer);
+  case Value::Kind::uint64: return Value(view.natural);
+  case Value::Kind::float64: return Value(view.real);
+  case Value::Kind::string: return Value(view.text);
+  case Value::Kind::timestamp: return Value(Timestamp(std::chrono::microseconds(view.integer)));
+  case Value::Kind::json: return Value(JsonText{std::string(view.text)});
+  }
+  return {};
 }
 
-void append_key(std::string& out, const Value& value) {
-  const ValueView view = ValueView::of(value);
+ValueView normalized(const ValueView& view) noexcept {
+  if (view.kind == Value::Kind::uint64 && view.natural <= static_cast<std::uint64_t>(INT64_MAX))
+    return ValueView::of_integer(static_cast<std::int64_t>(view.natural));
+  if (view.kind != Value::Kind::float64 || view.real != std::floor(view.real))
+    return view;
+  if (view.real >= -two_to_63 && view.real < two_to_63)
+    return ValueView::of_integer(static_cast<std::int64_t>(view.real));
+  if (view.real >= 0 && view.real < two_to_64)
+    return ValueView::of(static_cast<std::uint64_t>(view.real));
+  return view;
+}
+
+void append_key(std::string& out, const ValueView& value) {
+  const ValueView view = normalized(value);
   const auto append_word = [&out](std::uint64_t word) {
-    for (int shift = 0; shift < 64; shift += 8)
-      out.push_back(static_cast<char>(static_cast<unsigned char>(word >> shift)));
+    std::array<char, sizeof word> bytes;
+    std::memcpy(bytes.data(), &word, sizeof word); // Keys live in one process: the order of bytes does not matter.
+    out.append(bytes.data(), bytes.size());
   };
   out.push_back(static_cast<char>(view.kind));
   switch (view.kind) {

@@ -30,6 +30,8 @@ struct QueryControl {
   const std::atomic<bool>* cancel = nullptr;
   /// Off: everything is read and every row evaluated in full. Slow, and the same answer.
   bool prune = true;
+  /// Off: payload fields are read in payloads alone. Slower, and the same answer.
+  bool columns = true;
   /// Makes payloads of old schema versions what the newest has; null: as stored.
   const schema::Registry* upcasts = nullptr;
   /// Memory for rows and groups; beyond it the run ends with `too_large`.

@@ -1,10 +1,9 @@
 #include "engine/query/executor.hpp"
 
-#include "engine/query/shard_scan.hpp"
-#include "engine/text.hpp"
+#include "engine/query/execution.hpp"
+#include "engine/query/order.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <iterator>
 
 namespace weir::query {
@@ -13,21 +12,27 @@ namespace {
 using Rows = std::vector<std::vector<Value>>;
 
 /// LIMIT and OFFSET over `ordered`.
-void take_window(const CompiledQuery& query, std::vector<ResultRow>& ordered, Rows& out) {
+Status take_window(const CompiledQuery& query, std::vector<ResultRow>& ordered, Rows& out, Pacer& pacer) {
   const auto skipped = std::min<std::uint64_t>(query.rows_skipped, ordered.size());
   const auto taken = std::min<std::uint64_t>(query.rows_max, ordered.size() - skipped);
   out.reserve(taken);
-  for (std::uint64_t i = skipped; i < skipped + taken; ++i)
+  for (std::uint64_t i = skipped; i < skipped + taken; ++i) {
+    WEIR_TRY(pacer.spend(1));
     out.push_back(std::move(ordered[i].cells));
+  }
+  return {};
 }
 
-void merge_rows(const CompiledQuery& query, std::vector<ShardRows>& parts, Rows& out) {
+Status merge_rows(const CompiledQuery& query, std::vector<ShardRows>& parts, Rows& out, Pacer& pacer) {
   std::vector<ResultRow> rows;
-  for (ShardRows& part : parts)
+  for (ShardRows& part : parts) {
+    WEIR_TRY(pacer.spend(part.rows.size() / 16));
     std::move(part.rows.begin(), part.rows.end(), std::back_inserter(rows));
-  std::sort(rows.begin(), rows.end(),
-            [&](const ResultRow& a, const ResultRow& b) { return comes_before(query, a, b); });
-  take_window(query, rows, out);
+    part.rows.clear();
+  }
+  WEIR_TRY(sort_paced(
+      rows, [&](const ResultRow& a, const ResultRow& b) { return comes_before(query, a, b); }, pacer));
+  return take_window(query, rows, out, pacer);
 }
 
 /// By ORDER BY, then by their keys: no two groups have the same.
@@ -37,7 +42,7 @@ bool group_before(const CompiledQuery& query, const ResultRow& a, const ResultRo
     if (order != 0)
       return key.descending ? order > 0 : order < 0;
   }
-  for (std::size_t i = 0; i < query.outputs.size(); ++i) {
+  for (std::size_t i = 0; i < query.key_count(); ++i) {
     const auto order = total_order(a.cells[i], b.cells[i]);
     if (order != 0)
       return order < 0;
@@ -45,85 +50,77 @@ bool group_before(const CompiledQuery& query, const ResultRow& a, const ResultRo
   return false;
 }
 
-void merge_groups(const CompiledQuery& query, std::vector<ShardRows>& parts, Rows& out) {
-  std::unordered_map<std::string, Group> groups;
-  if (query.counts_only())
-    groups.try_emplace({}); // A count of nothing is a row with 0.
+/// The columns of a group.
+Result<ResultRow> group_row(const CompiledQuery& query, Group&& group, Pacer& pacer) {
+  ResultRow row;
+  row.cells = std::move(group.keys);
+  row.cells.reserve(query.columns.size());
+  for (const CompiledQuery::AggregateColumn& column : query.aggregates) {
+    auto value = group.states[column.state].result(column.kind, pacer);
+    if (!value)
+      return std::move(value).error();
+    row.cells.push_back(*std::move(value));
+  }
+  return row;
+}
+
+Status merge_groups(const CompiledQuery& query, std::vector<ShardRows>& parts, const QueryControl& control, Rows& out,
+                    Pacer& pacer) {
+  GroupTable groups(query);
   for (ShardRows& part : parts) {
-    for (auto& [key, group] : part.groups) {
-      const auto [entry, added] = groups.try_emplace(key);
-      if (added)
-        entry->second.keys = std::move(group.keys);
-      entry->second.count += group.count;
-    }
+    if (part.groups)
+      WEIR_TRY(groups.merge(*std::move(part.groups), pacer));
+  }
+  ResultBudget budget(control);
+  if (query.key_count() == 0) { // Aggregates of nothing are a row, too.
+    if (const auto all = groups.at({}, budget); !all)
+      return all.error();
   }
   std::vector<ResultRow> rows;
   rows.reserve(groups.size());
-  for (auto& [key, group] : groups) {
-    ResultRow row;
-    row.cells = std::move(group.keys);
-    row.cells.emplace_back(group.count);
-    rows.push_back(std::move(row));
+  Scratch scratch;
+  std::vector<ValueView> cells;
+  for (Group& group : groups.take()) {
+    WEIR_TRY(pacer.spend(1));
+    auto row = group_row(query, std::move(group), pacer);
+    if (!row)
+      return std::move(row).error();
+    if (query.having) {
+      cells.clear();
+      for (const Value& cell : row->cells)
+        cells.push_back(ValueView::of(cell));
+      if (!query.having->evaluate(cells, scratch).is_true())
+        continue;
+    }
+    rows.push_back(*std::move(row));
   }
-  std::sort(rows.begin(), rows.end(),
-            [&](const ResultRow& a, const ResultRow& b) { return group_before(query, a, b); });
-  take_window(query, rows, out);
-}
-
-std::vector<std::string> explain(const Query& query, const QueryStats& stats) {
-  const std::uint64_t segments_read = stats.segments_total - stats.segments_pruned;
-  return {
-      format("plan: {}", to_text(query)),
-      format("shards: {}", stats.shards),
-      format("segments: {}, {} pruned, {} read", stats.segments_total, stats.segments_pruned, segments_read),
-      format("zones of those read: {}, {} pruned, {} counted from metadata, {} scanned, payloads read in {}",
-             stats.zones_total, stats.zones_pruned, stats.zones_counted, stats.zones_scanned, stats.payload_zones),
-      format("rows: {} scanned in segments, {} in memtables, {} matched", stats.rows_scanned, stats.memtable_rows,
-             stats.rows_matched),
-  };
+  WEIR_TRY(sort_paced(
+      rows, [&](const ResultRow& a, const ResultRow& b) { return group_before(query, a, b); }, pacer));
+  return take_window(query, rows, out, pacer);
 }
 
 } // namespace
 
-Result<ShardRows> scan_shard(const Query& query, const ShardView& view, const QueryControl& control) {
-  const auto compiled = CompiledQuery::make(query);
-  if (!compiled)
-    return compiled.error();
-  return ShardScan(**compiled, control).run(view);
-}
-
-Result<QueryResult> merge(const Query& query, std::vector<ShardRows> parts, const QueryControl& control) {
-  const auto compiled = CompiledQuery::make(query);
-  if (!compiled)
-    return compiled.error();
+Result<QueryResult> merge(const CompiledQuery& query, std::vector<ShardRows> parts, const QueryControl& control) {
   WEIR_TRY(check(control));
+  Pacer pacer(control);
   QueryResult result;
-  result.columns = (*compiled)->columns;
+  result.columns = query.columns;
   for (const ShardRows& part : parts)
     result.stats.add(part.stats);
-  if (query.counted)
-    merge_groups(**compiled, parts, result.rows);
+  if (query.grouped())
+    WEIR_TRY(merge_groups(query, parts, control, result.rows, pacer));
   else
-    merge_rows(**compiled, parts, result.rows);
+    WEIR_TRY(merge_rows(query, parts, result.rows, pacer));
   WEIR_TRY(check(control));
-  result.explain = explain(query, result.stats);
   return result;
 }
 
 Result<QueryResult> run(const Query& query, std::span<const ShardView> views, const QueryControl& control) {
-  QueryControl shared = control;
-  std::atomic<std::uint64_t> result_bytes{0};
-  if (shared.result_bytes == nullptr)
-    shared.result_bytes = &result_bytes;
-  std::vector<ShardRows> parts;
-  parts.reserve(views.size());
-  for (const ShardView& view : views) {
-    auto part = scan_shard(query, view, shared);
-    if (!part)
-      return std::move(part).error();
-    parts.push_back(*std::move(part));
-  }
-  return merge(query, std::move(parts), shared);
+  const auto execution = Execution::make(query, {views.begin(), views.end()}, control);
+  if (!execution)
+    return execution.error();
+  return (*execution)->run();
 }
 
 } // namespace weir::query

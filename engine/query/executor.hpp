@@ -1,8 +1,7 @@
-// Runs a query: one shard at a time to partial answers, then those to one.
+// From partial answers to one, and a whole query in one thread.
 //
-// Purpose: shards are scanned apart, by whatever threads the caller has, and merged by one.
-// Threading: scan_shard and merge are free of shared state beyond QueryControl and may run anywhere. A view is held
-// only during the call.
+// Purpose: what execution.hpp shares among threads ends here.
+// Threading: free of shared state beyond QueryControl; may run anywhere. A view is held only during the call.
 #pragma once
 
 #include <weir/query.hpp>
@@ -18,14 +17,10 @@
 
 namespace weir::query {
 
-/// The part of the answer that this shard gives. Errors: as Query::validate(); `deadline_exceeded`, `cancelled`,
-/// `too_large`; `corruption` and `io_error` of a segment.
-Result<ShardRows> scan_shard(const Query& query, const ShardView& view, const QueryControl& control);
-
-/// The answer of all shards. `parts` were made for the same `query`. Errors: as scan_shard.
-Result<QueryResult> merge(const Query& query, std::vector<ShardRows> parts, const QueryControl& control);
-
-/// Both, one shard after the other in the caller's thread.
+/// The answer of all parts (columns, rows, stats), which were made for the same `query`, whatever they cover: their
+/// order and number make no difference. Errors: `deadline_exceeded`, `cancelled`, `too_large`.
+Result<QueryResult> merge(const CompiledQuery& query, std::vector<ShardRows> parts, const QueryControl& control);
+/// Scan and merge in the caller's thread. See Execution for several.
 Result<QueryResult> run(const Query& query, std::span<const ShardView> views, const QueryControl& control);
 
 } // namespace weir::query

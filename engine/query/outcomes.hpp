@@ -21,7 +21,11 @@ public:
   static constexpr Outcomes of(bool value) noexcept { return value ? always() : never(); }
 
   [[nodiscard]] constexpr bool empty() const noexcept { return bits_ == 0; }
+  [[nodiscard]] constexpr bool may_be_false() const noexcept { return (bits_ & f) != 0; }
+  [[nodiscard]] constexpr bool may_be_unknown() const noexcept { return (bits_ & u) != 0; }
   [[nodiscard]] constexpr bool may_be_true() const noexcept { return (bits_ & t) != 0; }
+  /// Exactly one is possible.
+  [[nodiscard]] constexpr bool is_one() const noexcept { return bits_ == f || bits_ == u || bits_ == t; }
   [[nodiscard]] constexpr bool is_true() const noexcept { return bits_ == t; }
   [[nodiscard]] constexpr bool is_false() const noexcept { return bits_ == f; }
 

@@ -1,12 +1,10 @@
 #include "engine/query/partial.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace weir::query {
 namespace {
-
-/// What an entry of the hash table takes beside its strings: node, bucket and allocation headers.
-constexpr std::uint64_t group_overhead_bytes = 64;
 
 std::uint64_t bytes_of(const std::vector<Value>& values) noexcept {
   std::uint64_t bytes = values.size() * sizeof(Value);
@@ -30,34 +28,57 @@ bool comes_before(const CompiledQuery& query, const ResultRow& a, const ResultRo
   return a.position < b.position;
 }
 
-bool Collector::wants(Position position) const noexcept {
+Collector::Collector(const CompiledQuery& query, const QueryControl& control) : query_(query), budget_(control) {
+  if (query.grouped())
+    part_.groups.emplace(query);
+  if (query.gathers != nullptr)
+    candidates_.emplace(*query.gathers, control.result_bytes_max);
+  keys_.resize(query.key_count());
+}
+
+Position Collector::end() const noexcept {
+  if (query_.rows_kept == 0 && !query_.grouped())
+    return 0;
   if (!query_.stops_early() || part_.rows.size() < query_.rows_kept)
-    return true;
-  return !part_.rows.empty() && position < part_.rows.front().position;
+    return std::numeric_limits<Position>::max();
+  return part_.rows.front().position;
 }
 
-Status Collector::add(const RowReader& row) {
-  return query_.counted ? add_group(row) : add_row(row);
+Status Collector::add(Position position, RowValues row) {
+  if (candidates_)
+    return candidates_->add(position, row, budget_);
+  return query_.grouped() ? add_to_group(position, row) : add_row(position, row);
 }
 
-void Collector::add_count(std::uint64_t matches) {
-  part_.groups[{}].count += matches;
+ShardRows Collector::finish() && {
+  if (candidates_)
+    part_.candidates = std::move(*candidates_).finish();
+  return std::move(part_);
+}
+
+Status Collector::add_count(std::uint64_t matches) {
+  const auto group = groups().at({}, budget_);
+  if (!group)
+    return group.error();
+  (*group)->states.front().add_count(matches);
+  return {};
 }
 
 /// A bounded answer keeps its rows as a heap with the last of them in front, which the next better one pushes out.
-Status Collector::add_row(const RowReader& row) {
+Status Collector::add_row(Position position, RowValues row) {
   const auto before = [this](const ResultRow& a, const ResultRow& b) { return comes_before(query_, a, b); };
   ResultRow candidate;
-  candidate.position = row.event().position;
+  candidate.position = position;
+  candidate.keys.reserve(query_.order.size());
   for (const CompiledQuery::OrderKey& key : query_.order)
-    candidate.keys.push_back(row.value(key.source));
+    candidate.keys.push_back(to_value(row[key.source]));
   std::vector<ResultRow>& rows = part_.rows;
   const bool full = rows.size() >= query_.rows_kept;
   if (full && (rows.empty() || !before(candidate, rows.front())))
     return {};
   candidate.cells.reserve(query_.outputs.size());
   for (const std::size_t slot : query_.outputs)
-    candidate.cells.push_back(row.value(slot));
+    candidate.cells.push_back(to_value(row[slot]));
   if (full) {
     std::pop_heap(rows.begin(), rows.end(), before);
     budget_.give_back(bytes_of(rows.back()));
@@ -70,21 +91,22 @@ Status Collector::add_row(const RowReader& row) {
   return {};
 }
 
-Status Collector::add_group(const RowReader& row) {
-  key_.clear();
-  std::vector<Value> keys;
-  keys.reserve(query_.outputs.size());
-  for (const std::size_t slot : query_.outputs) {
-    keys.push_back(normalized(row.value(slot)));
-    append_key(key_, keys.back());
+Status Collector::add_to_group(Position position, RowValues row) {
+  std::size_t key = 0;
+  if (query_.per)
+    keys_[key++] = bucket_of(*query_.per, row[query_.per->slot]);
+  for (const std::size_t slot : query_.group_slots)
+    keys_[key++] = row[slot];
+  const auto group = groups().at(keys_, budget_);
+  if (!group)
+    return group.error();
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < query_.states.size(); ++i) {
+    const CompiledQuery::StateSpec& spec = query_.states[i];
+    const bool counts = spec.kind == CompiledQuery::StateSpec::Kind::count;
+    bytes += (*group)->states[i].add(counts ? ValueView{} : row[spec.slot], position);
   }
-  const auto [entry, added] = part_.groups.try_emplace(key_);
-  if (added) {
-    WEIR_TRY(budget_.take(group_overhead_bytes + key_.size() + sizeof(Group) + bytes_of(keys)));
-    entry->second.keys = std::move(keys);
-  }
-  ++entry->second.count;
-  return {};
+  return bytes == 0 ? Status{} : budget_.take(bytes);
 }
 
 } // namespace weir::query

@@ -8,10 +8,11 @@
 
 #include "engine/query/compiled_query.hpp"
 #include "engine/query/control.hpp"
+#include "engine/query/groups.hpp"
+#include "engine/query/sequence_part.hpp"
 
 #include <cstdint>
-#include <string>
-#include <unordered_map>
+#include <optional>
 #include <vector>
 
 namespace weir::query {
@@ -22,42 +23,46 @@ struct ResultRow {
   std::vector<Value> cells;
 };
 
-struct Group {
-  std::vector<Value> keys; ///< Of BY, normalized.
-  std::uint64_t count = 0;
-};
-
-/// A shard's part of an answer: rows or groups, unordered.
+/// A part of an answer: rows or groups, unordered. Parts may be merged in any order and grouping.
 struct ShardRows {
   std::vector<ResultRow> rows;
-  std::unordered_map<std::string, Group> groups; ///< By the bytes of their keys.
+  std::optional<GroupTable> groups; ///< Of a grouped query.
+  SequencePart candidates;          ///< Of the scan of a sequence.
   QueryStats stats;
 };
 
 /// True if `a` comes before `b` in the answer; positions decide ties, so no two rows are equal.
 [[nodiscard]] bool comes_before(const CompiledQuery& query, const ResultRow& a, const ResultRow& b) noexcept;
 
-/// Gathers the matches of one shard, never more rows than the answer can use.
+/// Gathers matches, never more rows than the answer can use. One may gather those of a shard, or of a piece of one.
 class Collector {
 public:
-  Collector(const CompiledQuery& query, const QueryControl& control) : query_(query), budget_(control) {}
+  Collector(const CompiledQuery& query, const QueryControl& control);
 
   /// False if no row at `position` or behind can be in the answer any more.
-  [[nodiscard]] bool wants(Position position) const noexcept;
-  /// Adds a match. Precondition: the row is extracted if the query has paths. `too_large` beyond the memory bound.
-  Status add(const RowReader& row);
+  [[nodiscard]] bool wants(Position position) const noexcept { return position < end(); }
+  /// The first such position; the largest there is if any row may be.
+  [[nodiscard]] Position end() const noexcept;
+  /// Adds a match by the values of its slots: of the outputs, order, keys and states. `position` is its own alone.
+  /// `too_large` beyond the memory bound.
+  Status add(Position position, RowValues row);
   /// Adds `matches` that need not be looked at. Precondition: CompiledQuery::counts_only().
-  void add_count(std::uint64_t matches);
-  [[nodiscard]] ShardRows finish() && { return std::move(part_); }
+  Status add_count(std::uint64_t matches);
+  /// For those who add many values to one group at once: they take() what AggregateState says it took. Precondition: a
+  /// grouped query.
+  [[nodiscard]] GroupTable& groups() noexcept { return *part_.groups; }
+  [[nodiscard]] ResultBudget& budget() noexcept { return budget_; }
+  [[nodiscard]] ShardRows finish() &&;
 
 private:
-  Status add_row(const RowReader& row);
-  Status add_group(const RowReader& row);
+  Status add_row(Position position, RowValues row);
+  Status add_to_group(Position position, RowValues row);
 
   const CompiledQuery& query_;
   ResultBudget budget_;
   ShardRows part_;
-  std::string key_; ///< Scratch of add_group.
+  std::optional<SequenceGatherer> candidates_; ///< Of the scan of a sequence.
+  std::vector<ValueView> keys_;                ///< Scratch of add_to_group.
 };
 
 } // namespace weir::query

@@ -1,78 +1,123 @@
 // Everything an event must fulfil to be in a query's answer, compiled.
 //
-// Purpose: types, context, times and WHERE are one condition, so that pruning and evaluation see no difference between
-// them. Evaluated over what is known: the row, its core columns only, or the bounds of a zone or segment.
+// Purpose: types, contexts, times and WHERE are one condition, so that pruning and evaluation see no difference between
+// them. Evaluated over what is known: the row, its core columns only, or the bounds of a zone or segment. HAVING is one
+// too, over the columns of a group.
 // Threading: immutable.
 #pragma once
 
 #include <weir/query.hpp>
 
+#include "engine/query/evaluate.hpp"
+#include "engine/query/like.hpp"
 #include "engine/query/outcomes.hpp"
 #include "engine/query/row.hpp"
 
 #include <cstddef>
+#include <memory>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 namespace weir::query {
 
-/// One comparison of a field with literals.
+/// One condition without AND, OR and NOT.
 class Leaf {
 public:
-  Leaf(std::size_t slot, const FieldTable& table, const Expr& expression);
+  enum class Kind : std::uint8_t { comparison, one_of, like, prefix, is_null, exists, contains };
 
-  [[nodiscard]] std::size_t slot() const noexcept { return slot_; }
-  [[nodiscard]] Core core() const noexcept { return core_; }
+  /// `table`: whose slots they are; null: slots are columns of a result.
+  Leaf(const Expr& expression, NameSlots& names, const FieldTable* table);
+  /// The text in `slot` begins with `prefix`.
+  static Leaf has_prefix(std::size_t slot, std::string prefix, const FieldTable& table);
+
+  [[nodiscard]] Kind kind() const noexcept { return kind_; }
+  /// The fields it reads, each once.
+  [[nodiscard]] std::span<const std::size_t> slots() const noexcept { return slots_; }
+  /// It reads exactly one field, as it is, and compares it with literals.
+  [[nodiscard]] bool is_simple() const noexcept { return simple_; }
+  /// The one field. Precondition: is_simple().
+  [[nodiscard]] std::size_t slot() const noexcept { return slots_.front(); }
+  /// The core field that it looks at, if it is simple and looks at one that is no document or path.
+  [[nodiscard]] std::optional<Core> core() const noexcept { return core_; }
   /// It looks into a payload or metadata.
   [[nodiscard]] bool in_document() const noexcept { return in_document_; }
-  /// The text it demands the field to equal, if it is such a comparison.
+  /// Of a simple one: of =, != ..., the operator with the field on its left.
+  [[nodiscard]] Comparison comparison() const noexcept { return comparison_; }
+  /// Of a simple comparison the one it compares with, of IN all of them in total_order.
+  [[nodiscard]] std::span<const Value> literals() const noexcept { return literals_; }
+  /// The text it demands the field to equal, if it is such a comparison. Nothing if it is not simple.
   [[nodiscard]] std::optional<std::string_view> required_text() const noexcept;
+  /// The texts one of which it demands the field to equal: of = and IN with texts only. Empty otherwise.
+  [[nodiscard]] std::vector<std::string_view> required_texts() const;
 
+  /// For the value of the one field. Precondition: is_simple().
   [[nodiscard]] Outcomes evaluate(const ValueView& value) const noexcept;
-  /// For any value from `low` to `high`, of one type that is neither null nor JSON.
+  /// For any value from `low` to `high`, of one type that is neither null nor JSON. Precondition: is_simple().
   [[nodiscard]] Outcomes evaluate_range(const ValueView& low, const ValueView& high) const noexcept;
+  /// For a row.
+  [[nodiscard]] Outcomes evaluate(RowValues row, Scratch& scratch) const;
 
 private:
+  Leaf() = default;
+  void compile(const Expr& expression, NameSlots& names);
+  void finish(const FieldTable* table);
   [[nodiscard]] Outcomes evaluate_list(const ValueView& value) const noexcept;
+  [[nodiscard]] Outcomes evaluate_text_range(const ValueView& low, const ValueView& high) const noexcept;
   [[nodiscard]] Outcomes list_miss(Rank rank) const noexcept;
   [[nodiscard]] bool list_has(Rank rank) const noexcept;
 
-  std::size_t slot_;
-  Core core_;
-  bool in_document_;
-  bool list_ = false; ///< IN
+  Kind kind_ = Kind::comparison;
+  bool simple_ = false;
+  bool in_document_ = false;
+  std::optional<Core> core_;
   Comparison comparison_ = Comparison::equal;
-  std::vector<Value> literals_; ///< Of a list: sorted by total_order.
-  unsigned ranks_ = 0;          ///< Of a list: bit per Rank that occurs.
+  std::vector<std::size_t> slots_;
+  std::vector<Value> literals_;           ///< Of a simple comparison, IN (sorted by total_order), CONTAINS.
+  unsigned ranks_ = 0;                    ///< Of a list: bit per Rank that occurs.
+  std::string prefix_;                    ///< Of prefix and like: what a text that fits begins with.
+  std::optional<LikePattern> pattern_;    ///< Of like.
+  std::vector<ValueExpression> operands_; ///< Of a comparison both, of all others the one.
 };
 
 class Predicate {
 public:
-  /// Precondition: `query` is valid. Its fields are added to `table`.
-  Predicate(const Query& query, FieldTable& table);
-
-  /// What `of(leaf number, leaf)` says of every leaf, combined. Recursion is bounded by limits::query_depth_max + 1.
-  template <class LeafOutcomes> [[nodiscard]] Outcomes evaluate(const LeafOutcomes& of) const {
-    return evaluate(root_, of);
-  }
-  /// For one row. Without `documents` what looks into them counts as open, and nothing is extracted.
-  [[nodiscard]] Outcomes evaluate(const RowReader& row, bool documents) const;
-
-  [[nodiscard]] const std::vector<Leaf>& leaves() const noexcept { return leaves_; }
-  /// Columns of the leaves that need no document.
-  [[nodiscard]] ColumnSet core_columns() const noexcept { return core_columns_; }
-  /// The one context all matches belong to, if the query says so.
-  [[nodiscard]] std::optional<std::string_view> context() const noexcept;
-
-private:
   struct Node {
-    Expr::Kind kind = Expr::Kind::conjunction;
-    std::size_t leaf = 0; ///< Of a comparison or list.
+    Expr::Kind kind = Expr::Kind::conjunction; ///< conjunction, disjunction, negation, or any other: a leaf.
+    std::size_t leaf = 0;
     std::vector<Node> terms;
   };
 
-  Node compile(const Expr& expression, FieldTable& table);
+  /// Holds for everything.
+  Predicate() = default;
+  /// What `query` demands of an event: types, contexts, times, and WHERE unless it is a sequence. Precondition: `query`
+  /// is valid. Fields are added to `table`.
+  static Predicate of_events(const Query& query, FieldTable& table);
+
+  /// From now on `expression`, a valid condition, must hold, too. See Leaf for `table`.
+  void require(const Expr& expression, NameSlots& names, const FieldTable* table);
+
+  /// What `of(leaf number, leaf)` says of every leaf, combined. Recursion is bounded by limits::query_depth_max + 2.
+  template <class LeafOutcomes> [[nodiscard]] Outcomes evaluate(const LeafOutcomes& of) const {
+    return evaluate(root_, of);
+  }
+  /// For one row. Without `documents` what looks into them counts as open. Clears `scratch`.
+  [[nodiscard]] Outcomes evaluate(RowValues row, Scratch& scratch, bool documents = true) const;
+
+  [[nodiscard]] const std::vector<Leaf>& leaves() const noexcept { return leaves_; }
+  [[nodiscard]] const Node& root() const noexcept { return root_; }
+  /// Columns of the leaves that need no document.
+  [[nodiscard]] ColumnSet core_columns() const noexcept { return core_columns_; }
+  /// The contexts one of which all matches belong to, if the query says so; empty: it does not.
+  [[nodiscard]] std::vector<std::string_view> contexts() const;
+  /// The one context all matches belong to, if the query says so.
+  [[nodiscard]] std::optional<std::string_view> context() const;
+
+private:
+  Node compile(const Expr& expression, NameSlots& names, const FieldTable* table);
+  Node add_leaf(Leaf leaf, const FieldTable* table);
   template <class LeafOutcomes> Outcomes evaluate(const Node& node, const LeafOutcomes& of) const;
 
   std::vector<Leaf> leaves_;

@@ -34,14 +34,20 @@ SegmentPruner::SegmentPruner(const Predicate& predicate, std::span<const std::st
 }
 
 Outcomes SegmentPruner::evaluate(const Bounds& bounds) const {
-  return evaluate(bounds, nullptr);
+  return predicate_.evaluate(
+      [&](std::size_t number, const Leaf& leaf) { return evaluate(number, leaf, bounds, nullptr, nullptr); });
 }
 
-Outcomes SegmentPruner::evaluate(const ZoneMeta& zone, const Bounds& sequences) const {
+Outcomes SegmentPruner::evaluate(const ZoneMeta& zone, const Bounds& sequences, const OfField& of_field,
+                                 std::vector<Outcomes>& by_leaf) const {
   Bounds bounds = Bounds::of(zone);
   bounds.sequence_min = std::max(bounds.sequence_min, sequences.sequence_min);
   bounds.sequence_max = std::min(bounds.sequence_max, sequences.sequence_max);
-  return evaluate(bounds, &zone);
+  by_leaf.assign(predicate_.leaves().size(), Outcomes::any());
+  return predicate_.evaluate([&](std::size_t number, const Leaf& leaf) {
+    by_leaf[number] = evaluate(number, leaf, bounds, &zone, &of_field);
+    return by_leaf[number];
+  });
 }
 
 Outcomes SegmentPruner::of_types(std::size_t leaf, const ZoneMeta* zone) const {
@@ -54,22 +60,74 @@ Outcomes SegmentPruner::of_types(std::size_t leaf, const ZoneMeta* zone) const {
   return outcomes.empty() ? Outcomes::any() : outcomes; // No types at all: nothing is known.
 }
 
-Outcomes SegmentPruner::evaluate(const Bounds& bounds, const ZoneMeta* zone) const {
-  const auto range = [](const Leaf& leaf, auto low, auto high) {
+Outcomes SegmentPruner::evaluate(std::size_t number, const Leaf& leaf, const Bounds& bounds, const ZoneMeta* zone,
+                                 const OfField* of_field) const {
+  const auto range = [&leaf](auto low, auto high) {
     // Bounds that cross mean metadata of no rows; they must not prove anything.
     return low <= high ? leaf.evaluate_range(ValueView::of(low), ValueView::of(high)) : Outcomes::any();
   };
-  return predicate_.evaluate([&](std::size_t number, const Leaf& leaf) {
-    switch (leaf.core()) {
-    case Core::context_id: return context_ ? leaf.evaluate(ValueView::of(*context_)) : Outcomes::any();
-    case Core::event_type: return of_types(number, zone);
-    case Core::sequence: return range(leaf, bounds.sequence_min, bounds.sequence_max);
-    case Core::position: return range(leaf, bounds.position_min, bounds.position_max);
-    case Core::timestamp: return range(leaf, bounds.timestamp_min, bounds.timestamp_max);
-    case Core::recorded_at: return range(leaf, bounds.recorded_at_min, bounds.recorded_at_max);
-    default: return Outcomes::any();
-    }
-  });
+  if (!leaf.is_simple())
+    return Outcomes::any();
+  if (!leaf.core())
+    return of_field != nullptr ? (*of_field)(leaf) : Outcomes::any();
+  switch (*leaf.core()) {
+  case Core::context_id: return context_ ? leaf.evaluate(ValueView::of(*context_)) : Outcomes::any();
+  case Core::event_type: return of_types(number, zone);
+  case Core::sequence: return range(bounds.sequence_min, bounds.sequence_max);
+  case Core::position: return range(bounds.position_min, bounds.position_max);
+  case Core::timestamp: return range(bounds.timestamp_min, bounds.timestamp_max);
+  case Core::recorded_at: return range(bounds.recorded_at_min, bounds.recorded_at_max);
+  default: return Outcomes::any();
+  }
+}
+
+namespace {
+
+/// For the values alone; there is one.
+Outcomes of_values(const Leaf& leaf, const FieldZone& zone, const std::function<bool(std::string_view)>& may_hold) {
+  switch (zone.type) {
+  case FieldForm::boolean:
+    return leaf.evaluate(ValueView::of_boolean(zone.integer_min != 0)) |
+           leaf.evaluate(ValueView::of_boolean(zone.integer_max != 0));
+  case FieldForm::int64:
+    return leaf.evaluate_range(ValueView::of_integer(zone.integer_min), ValueView::of_integer(zone.integer_max));
+  case FieldForm::float64:
+    return leaf.evaluate_range(ValueView::of_real(zone.real_min), ValueView::of_real(zone.real_max));
+  case FieldForm::string: {
+    const auto wanted = leaf.required_texts();
+    if (!wanted.empty() && std::none_of(wanted.begin(), wanted.end(), may_hold))
+      return Outcomes::never() | Outcomes::unknown();
+    // No valid text has the byte 0xFF, so this is behind all that begin with what was kept of the largest.
+    std::string high(zone.text_max);
+    if (zone.text_max_open)
+      high += '\xFF';
+    return leaf.evaluate_range(ValueView::of(zone.text_min), ValueView::of(std::string_view(high)));
+  }
+  case FieldForm::none:
+  case FieldForm::mixed: break;
+  }
+  return Outcomes::any();
+}
+
+} // namespace
+
+Outcomes evaluate(const Leaf& leaf, const FieldZone& zone, std::uint32_t rows,
+                  const std::function<bool(std::string_view text)>& may_hold) {
+  if (zone.type == FieldForm::mixed) {
+    const auto wanted = leaf.required_texts();
+    const bool none = zone.text_filter && !wanted.empty() && std::none_of(wanted.begin(), wanted.end(), may_hold);
+    return none ? Outcomes::never() | Outcomes::unknown() : Outcomes::any();
+  }
+  if (std::uint64_t{zone.values} + zone.nulls > rows)
+    return Outcomes::any(); // Counts that cannot be must not prove anything.
+  Outcomes outcomes;
+  if (zone.values != 0)
+    outcomes = outcomes | of_values(leaf, zone, may_hold);
+  if (zone.nulls != 0)
+    outcomes = outcomes | leaf.evaluate(ValueView{});
+  if (zone.values + zone.nulls < rows)
+    outcomes = outcomes | leaf.evaluate(ValueView::absent());
+  return outcomes.empty() ? Outcomes::any() : outcomes;
 }
 
 Outcomes evaluate(const Predicate& predicate, const SegmentMeta& meta) {

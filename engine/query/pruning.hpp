@@ -9,9 +9,11 @@
 #include "engine/query/outcomes.hpp"
 #include "engine/query/predicate.hpp"
 
+#include <functional>
 #include <limits>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weir::query {
@@ -35,17 +37,29 @@ public:
 
   /// For rows within `bounds` and of any type of the segment.
   [[nodiscard]] Outcomes evaluate(const Bounds& bounds) const;
-  /// For the rows of one zone, whose sequences are also known to be within `sequences`.
-  [[nodiscard]] Outcomes evaluate(const ZoneMeta& zone, const Bounds& sequences) const;
+  /// What a simple condition on a payload field can turn out to be in the zone.
+  using OfField = std::function<Outcomes(const Leaf& leaf)>;
+  /// For the rows of one zone, whose sequences are also known to be within `sequences`. `by_leaf` becomes what is known
+  /// of each leaf.
+  [[nodiscard]] Outcomes evaluate(const ZoneMeta& zone, const Bounds& sequences, const OfField& of_field,
+                                  std::vector<Outcomes>& by_leaf) const;
+  /// What the leaf is for each type; empty if it is not on types.
+  [[nodiscard]] std::span<const Outcomes> of_types(std::size_t leaf) const noexcept { return type_outcomes_[leaf]; }
 
 private:
-  [[nodiscard]] Outcomes evaluate(const Bounds& bounds, const ZoneMeta* zone) const;
+  [[nodiscard]] Outcomes evaluate(std::size_t number, const Leaf& leaf, const Bounds& bounds, const ZoneMeta* zone,
+                                  const OfField* of_field) const;
   [[nodiscard]] Outcomes of_types(std::size_t leaf, const ZoneMeta* zone) const;
 
   const Predicate& predicate_;
   std::optional<std::string_view> context_;
   std::vector<std::vector<Outcomes>> type_outcomes_; ///< By leaf, then by number of the type; empty: not on types.
 };
+
+/// For the values of a payload field in one zone. `may_hold` is asked for a text that the condition demands: false
+/// means that no row has it.
+[[nodiscard]] Outcomes evaluate(const Leaf& leaf, const FieldZone& zone, std::uint32_t rows,
+                                const std::function<bool(std::string_view text)>& may_hold);
 
 /// For a segment of which only the catalog's entry is known.
 [[nodiscard]] Outcomes evaluate(const Predicate& predicate, const SegmentMeta& meta);

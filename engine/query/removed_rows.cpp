@@ -20,22 +20,29 @@ Result<RemovedRows> RemovedRows::of(const ShardView& view) {
 }
 
 Result<bool> RemovedRows::holds(const EventView& event) {
-  if (event.context_id != context_id_) {
-    Sequence first_live = 1;
-    for (const auto& segment : segments_) {
-      const auto mark = segment->find_mark(event.context_id);
-      if (!mark)
-        return mark.error();
-      if (*mark)
-        first_live = std::max(first_live, (*mark)->first_live);
-    }
-    for (const MemtableView& memtable : memtables_)
-      if (const auto mark = memtable.find_mark(event.context_id))
-        first_live = std::max(first_live, mark->first_live);
-    context_id_ = event.context_id;
-    first_live_ = first_live;
+  const auto first = first_live(event.context_id);
+  if (!first)
+    return first.error();
+  return event.sequence < *first;
+}
+
+Result<Sequence> RemovedRows::first_live(std::string_view context_id) {
+  if (context_id == context_id_)
+    return first_live_;
+  Sequence first_live = 1;
+  for (const auto& segment : segments_) {
+    const auto mark = segment->find_mark(context_id);
+    if (!mark)
+      return mark.error();
+    if (*mark)
+      first_live = std::max(first_live, (*mark)->first_live);
   }
-  return event.sequence < first_live_;
+  for (const MemtableView& memtable : memtables_)
+    if (const auto mark = memtable.find_mark(context_id))
+      first_live = std::max(first_live, mark->first_live);
+  context_id_ = context_id;
+  first_live_ = first_live;
+  return first_live_;
 }
 
 } // namespace weir::query

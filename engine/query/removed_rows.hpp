@@ -7,6 +7,7 @@
 #include "engine/shard_view.hpp"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weir::query {
@@ -20,6 +21,8 @@ public:
   [[nodiscard]] bool any() const noexcept { return !segments_.empty() || !memtables_.empty(); }
   /// Whether this row is removed. Needs its context and sequence. May do I/O.
   Result<bool> holds(const EventView& event);
+  /// Rows of the context below this sequence are. May do I/O.
+  Result<Sequence> first_live(std::string_view context_id);
 
 private:
   // The sources that have marks:

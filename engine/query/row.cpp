@@ -8,32 +8,18 @@ namespace weir::query {
 namespace {
 
 struct AsView {
-  ValueView operator()(json::Absent) const noexcept { return {}; }
+  ValueView operator()(json::Absent) const noexcept { return ValueView::absent(); }
   ValueView operator()(std::monostate) const noexcept { return {}; }
-  ValueView operator()(bool value) const noexcept { return {Value::Kind::boolean, {}, value ? 1 : 0}; }
-  ValueView operator()(std::int64_t value) const noexcept { return {Value::Kind::int64, {}, value}; }
+  ValueView operator()(bool value) const noexcept { return ValueView::of_boolean(value); }
+  ValueView operator()(std::int64_t value) const noexcept { return ValueView::of_integer(value); }
   ValueView operator()(std::uint64_t value) const noexcept { return ValueView::of(value); }
-  ValueView operator()(double value) const noexcept { return {Value::Kind::float64, {}, 0, 0, value}; }
+  ValueView operator()(double value) const noexcept { return ValueView::of_real(value); }
   ValueView operator()(const std::string& value) const noexcept { return ValueView::of(std::string_view(value)); }
   ValueView operator()(const json::Composite& value) const noexcept { return {Value::Kind::json, value.text}; }
 };
 
-ValueView text_or_null(Value::Kind kind, std::string_view text) noexcept {
-  return text.empty() ? ValueView{} : ValueView{kind, text};
-}
-
-Value to_value(const ValueView& view) {
-  switch (view.kind) {
-  case Value::Kind::null: return {};
-  case Value::Kind::boolean: return Value(view.integer != 0);
-  case Value::Kind::int64: return Value(view.integer);
-  case Value::Kind::uint64: return Value(view.natural);
-  case Value::Kind::float64: return Value(view.real);
-  case Value::Kind::string: return Value(view.text);
-  case Value::Kind::timestamp: return Value(Timestamp(std::chrono::microseconds(view.integer)));
-  case Value::Kind::json: return Value(JsonText{std::string(view.text)});
-  }
-  return {};
+ValueView text_or_absent(Value::Kind kind, std::string_view text) noexcept {
+  return text.empty() ? ValueView::absent() : ValueView{kind, text};
 }
 
 Status find(std::string_view document, const std::vector<json::Path>& paths, std::vector<json::Scalar>& out,
@@ -53,40 +39,81 @@ Status find(std::string_view document, const std::vector<json::Path>& paths, std
 
 } // namespace
 
-std::size_t FieldTable::add(const FieldRef& field) {
-  const auto found = std::find(refs_.begin(), refs_.end(), field);
-  if (found != refs_.end())
-    return static_cast<std::size_t>(found - refs_.begin());
-  Field entry{field.core, !field.path.empty(), 0};
+std::size_t FieldTable::add(const FieldRef& field, std::size_t step) {
+  for (std::size_t slot = 0; slot < fields_.size(); ++slot) {
+    if (fields_[slot].step == step && refs_[slot] == field)
+      return slot;
+  }
+  if (steps_.size() <= step)
+    steps_.resize(step + 1);
+  Documents& documents = steps_[step];
+  Field entry{field.core, !field.path.empty(), 0, step};
   if (entry.has_path) {
-    auto& paths = field.core == Core::payload ? payload_paths_ : metadata_paths_;
+    auto& paths = field.core == Core::payload ? documents.payload : documents.metadata;
     entry.path = paths.size();
     paths.push_back(field.path);
   }
   refs_.push_back(field);
   fields_.push_back(entry);
-  columns_ |= field.column();
+  documents.columns |= field.column();
   return fields_.size() - 1;
+}
+
+const FieldTable::Documents& FieldTable::of_step(std::size_t step) const noexcept {
+  static const Documents none;
+  return step < steps_.size() ? steps_[step] : none;
+}
+
+ColumnSet FieldTable::columns(std::size_t step) const noexcept {
+  return of_step(step).columns;
+}
+
+bool FieldTable::has_paths(std::size_t step) const noexcept {
+  return !of_step(step).payload.empty() || !of_step(step).metadata.empty();
+}
+
+const std::vector<json::Path>& FieldTable::payload_paths(std::size_t step) const noexcept {
+  return of_step(step).payload;
+}
+
+const std::vector<json::Path>& FieldTable::metadata_paths(std::size_t step) const noexcept {
+  return of_step(step).metadata;
+}
+
+std::size_t EventSlots::slot(std::string_view name) {
+  return table_.add(*parse_field(name));
+}
+
+RowReader::RowReader(const FieldTable& table, std::size_t step)
+    : table_(table), step_(step), values_(table.size(), ValueView::absent()) {
+}
+
+void RowReader::bind(const EventView& event) {
+  event_ = event;
+  extracted_ = false;
+  for (std::size_t slot = 0; slot < values_.size(); ++slot) {
+    const FieldTable::Field& field = table_[slot];
+    if (field.step == step_)
+      values_[slot] = field.has_path ? ValueView::absent() : core_view(field.core, event_);
+  }
 }
 
 Status RowReader::extract() {
   if (extracted_)
     return {};
-  WEIR_TRY(find(event_.payload, table_.payload_paths(), payload_, event_, "payload"));
-  WEIR_TRY(find(event_.metadata, table_.metadata_paths(), metadata_, event_, "metadata"));
+  WEIR_TRY(find(event_.payload, table_.payload_paths(step_), payload_, event_, "payload"));
+  WEIR_TRY(find(event_.metadata, table_.metadata_paths(step_), metadata_, event_, "metadata"));
+  for (std::size_t slot = 0; slot < values_.size(); ++slot) {
+    const FieldTable::Field& field = table_[slot];
+    if (field.has_path && field.step == step_)
+      values_[slot] = view_of((field.core == Core::payload ? payload_ : metadata_)[field.path]);
+  }
   extracted_ = true;
   return {};
 }
 
-ValueView RowReader::view(std::size_t slot) const noexcept {
-  const FieldTable::Field& field = table_[slot];
-  if (!field.has_path)
-    return core_view(field.core, event_);
-  return std::visit(AsView{}, (field.core == Core::payload ? payload_ : metadata_)[field.path]);
-}
-
-Value RowReader::value(std::size_t slot) const {
-  return to_value(view(slot));
+ValueView view_of(const json::Scalar& scalar) noexcept {
+  return std::visit(AsView{}, scalar);
 }
 
 ValueView core_view(Core core, const EventView& event) noexcept {
@@ -97,9 +124,9 @@ ValueView core_view(Core core, const EventView& event) noexcept {
   case Core::position: return ValueView::of(event.position);
   case Core::timestamp: return ValueView::of(event.timestamp);
   case Core::recorded_at: return ValueView::of(event.recorded_at);
-  case Core::event_id: return text_or_null(Value::Kind::string, event.event_id);
-  case Core::metadata: return text_or_null(Value::Kind::json, event.metadata);
-  case Core::payload: return text_or_null(Value::Kind::json, event.payload);
+  case Core::event_id: return text_or_absent(Value::Kind::string, event.event_id);
+  case Core::metadata: return text_or_absent(Value::Kind::json, event.metadata);
+  case Core::payload: return text_or_absent(Value::Kind::json, event.payload);
   }
   return {};
 }

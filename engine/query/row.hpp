@@ -11,64 +11,85 @@
 
 #include "engine/json/json.hpp"
 #include "engine/query/compare.hpp"
+#include "engine/query/evaluate.hpp"
 #include "engine/query/field.hpp"
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 namespace weir::query {
 
-/// The distinct fields of one query; a field's slot is its number here.
+/// The distinct fields of one query; a field's slot is its number here. Fields of a sequence belong to a step, those of
+/// any other query to step 0.
 class FieldTable {
 public:
   struct Field {
     Core core = Core::payload;
     bool has_path = false;
-    std::size_t path = 0; ///< Into the paths of its document.
+    std::size_t path = 0; ///< Into the paths of its document and step.
+    std::size_t step = 0;
   };
 
   /// The slot of `field`, a new one if it has none yet.
-  std::size_t add(const FieldRef& field);
+  std::size_t add(const FieldRef& field, std::size_t step = 0);
+  [[nodiscard]] std::size_t size() const noexcept { return fields_.size(); }
   [[nodiscard]] const Field& operator[](std::size_t slot) const { return fields_[slot]; }
-  /// Columns of all fields.
-  [[nodiscard]] ColumnSet columns() const noexcept { return columns_; }
-  [[nodiscard]] bool has_paths() const noexcept { return !payload_paths_.empty() || !metadata_paths_.empty(); }
-  [[nodiscard]] const std::vector<json::Path>& payload_paths() const noexcept { return payload_paths_; }
-  [[nodiscard]] const std::vector<json::Path>& metadata_paths() const noexcept { return metadata_paths_; }
+  [[nodiscard]] const FieldRef& ref(std::size_t slot) const { return refs_[slot]; }
+  /// Columns of all fields of a step.
+  [[nodiscard]] ColumnSet columns(std::size_t step = 0) const noexcept;
+  [[nodiscard]] bool has_paths(std::size_t step = 0) const noexcept;
+  [[nodiscard]] const std::vector<json::Path>& payload_paths(std::size_t step = 0) const noexcept;
+  [[nodiscard]] const std::vector<json::Path>& metadata_paths(std::size_t step = 0) const noexcept;
 
 private:
+  struct Documents {
+    std::vector<json::Path> payload, metadata;
+    ColumnSet columns = 0;
+  };
+  [[nodiscard]] const Documents& of_step(std::size_t step) const noexcept;
+
   std::vector<FieldRef> refs_;
   std::vector<Field> fields_;
-  std::vector<json::Path> payload_paths_;
-  std::vector<json::Path> metadata_paths_;
-  ColumnSet columns_ = 0;
+  std::vector<Documents> steps_;
+};
+
+/// Fields of events by their names in a query that is no sequence. Precondition of slot(): parse_field() takes it.
+class EventSlots final : public NameSlots {
+public:
+  explicit EventSlots(FieldTable& table) : table_(table) {}
+  std::size_t slot(std::string_view name) override;
+
+private:
+  FieldTable& table_;
 };
 
 class RowReader {
 public:
-  explicit RowReader(const FieldTable& table) : table_(table) {}
+  /// Reads the fields of `step`; those of others stay absent.
+  explicit RowReader(const FieldTable& table, std::size_t step = 0);
 
   /// Turns to another event, whose views must live as long as it is read here.
-  void bind(const EventView& event) {
-    event_ = event;
-    extracted_ = false;
-  }
+  void bind(const EventView& event);
   [[nodiscard]] const EventView& event() const noexcept { return event_; }
   /// Finds the paths in the event's documents, if that was not done yet. `corruption` if one is no JSON.
   Status extract();
-  /// What the field holds; null if the event has none. Precondition for a path: extract() was called.
-  [[nodiscard]] ValueView view(std::size_t slot) const noexcept;
-  [[nodiscard]] Value value(std::size_t slot) const;
+  /// By slot, valid until bind(). Paths are absent before extract().
+  [[nodiscard]] RowValues values() const noexcept { return values_; }
 
 private:
   const FieldTable& table_;
+  std::size_t step_;
   EventView event_;
   bool extracted_ = false;
+  std::vector<ValueView> values_;
   std::vector<json::Scalar> payload_;
   std::vector<json::Scalar> metadata_;
 };
 
-/// A core field of an event. Documents are JSON text; an empty event_id or metadata is null.
+/// A core field of an event. Documents are JSON text; an empty event_id or metadata is absent.
 [[nodiscard]] ValueView core_view(Core core, const EventView& event) noexcept;
+/// What find_paths() found. The view lives as long as `scalar`.
+[[nodiscard]] ValueView view_of(const json::Scalar& scalar) noexcept;
 
 } // namespace weir::query

@@ -1,264 +1,229 @@
 #include "engine/query/shard_scan.hpp"
 
-#include "engine/schema/registry.hpp"
-#include "engine/text.hpp"
+#include "engine/query/row_scan.hpp"
+#include "engine/query/zone_scan.hpp"
 
 #include <algorithm>
-#include <numeric>
+#include <limits>
 #include <utility>
 
 namespace weir::query {
 namespace {
 
-void copy_columns(EventView& to, const EventView& from, ColumnSet columns) {
-  if ((columns & column_context) != 0)
-    to.context_id = from.context_id;
-  if ((columns & column_sequence) != 0)
-    to.sequence = from.sequence;
-  if ((columns & column_position) != 0)
-    to.position = from.position;
-  if ((columns & column_recorded_at) != 0)
-    to.recorded_at = from.recorded_at;
-  if ((columns & column_timestamp) != 0)
-    to.timestamp = from.timestamp;
-  if ((columns & column_type) != 0)
-    to.event_type = from.event_type;
-  if ((columns & column_type) != 0)
-    to.schema_version = from.schema_version;
-  if ((columns & column_event_id) != 0)
-    to.event_id = from.event_id;
-  if ((columns & column_metadata) != 0)
-    to.metadata = from.metadata;
-  if ((columns & column_payload) != 0)
-    to.payload = from.payload;
-}
+using Piece = ScanQueue::Piece;
+constexpr Position no_end = std::numeric_limits<Position>::max();
+/// Rows of a memtable that are worth a piece of their own.
+constexpr std::uint64_t memtable_piece_rows = 4'096;
 
-/// Parsing a kilobyte of JSON takes as long as some plain rows.
-std::uint64_t extraction_work(const EventView& event) {
-  return (event.payload.size() + event.metadata.size()) / 1024;
-}
+/// A sink that also knows what the others no longer need.
+class BoundedSink final : public RowSink {
+public:
+  BoundedSink(RowSink& sink, std::atomic<Position>& end, bool shared) : sink_(sink), end_(end), shared_(shared) {}
+  [[nodiscard]] Position end() const noexcept override {
+    return shared_ ? std::min(sink_.end(), end_.load(std::memory_order_relaxed)) : sink_.end();
+  }
+  Status add(Position position, RowValues row) override { return sink_.add(position, row); }
+  Status add_count(std::uint64_t matches) override { return sink_.add_count(matches); }
+  Result<bool> add_zone(const ZoneValues& values, const RowBits& rows, Pacer& pacer) override {
+    return sink_.add_zone(values, rows, pacer);
+  }
+  /// Tells the others how far this one has come.
+  void publish() noexcept {
+    if (!shared_)
+      return;
+    const Position own = sink_.end();
+    for (Position least = end_.load(std::memory_order_relaxed); own < least;)
+      if (end_.compare_exchange_weak(least, own, std::memory_order_relaxed))
+        return;
+  }
+
+private:
+  RowSink& sink_;
+  std::atomic<Position>& end_;
+  bool shared_;
+};
 
 } // namespace
 
-Result<ShardRows> ShardScan::run(const ShardView& view) && {
-  stats_.shards = 1;
-  WEIR_TRY(pacer_.pause());
-  if (query_.rows_max != 0) {
+/// One thread of a scan.
+class ShardScan::Worker {
+public:
+  Worker(ShardScan& scan, RowSink& sink, QueryStats& stats)
+      : scan_(scan), sink_(sink, scan.end_, scan.target_.by_position), stats_(stats), pacer_(scan.control_),
+        row_scan_(scan.target_, scan.control_, sink_, pacer_, stats),
+        zone_scan_(scan.target_, scan.predicate_, scan.control_, sink_, row_scan_, pacer_, stats),
+        removed_(scan.views_.size()) {}
+
+  Status run(const Piece& piece) {
+    WEIR_TRY(pacer_.spend(1));
+    switch (piece.kind) {
+    case Piece::Kind::shard: return begin_shard(piece);
+    case Piece::Kind::segment: return begin_segment(piece);
+    case Piece::Kind::zone: return scan_zone(piece);
+    case Piece::Kind::memtable: return scan_memtable(piece);
+    }
+    return {};
+  }
+  void publish() noexcept { sink_.publish(); }
+
+private:
+  Status begin_shard(const Piece& piece) {
+    WEIR_TRY(pacer_.pause());
+    ++stats_.shards;
+    const ShardView& view = scan_.views_[piece.shard];
     auto removed = RemovedRows::of(view);
     if (!removed)
       return std::move(removed).error();
-    removed_ = *std::move(removed);
-    columns_ |= removed_.any() ? column_context | column_sequence : ColumnSet{0};
-    SegmentList segments = *view.segments;
-    std::sort(segments.begin(), segments.end(),
-              [](const auto& a, const auto& b) { return a->meta().position_min < b->meta().position_min; });
-    for (const auto& segment : segments)
-      WEIR_TRY(scan_segment(*segment));
-    for (const MemtableView& memtable : view.memtables)
-      WEIR_TRY(scan_memtable(memtable));
+    {
+      const std::lock_guard lock(scan_.mutex_);
+      Shard& shard = scan_.shards_[piece.shard];
+      shard.removed = std::make_shared<const RemovedRows>(*std::move(removed));
+      shard.plans.resize(view.segments->size());
+    }
+    std::vector<Piece> pieces;
+    for (std::size_t i = 0; i < view.segments->size(); ++i)
+      pieces.push_back(scan_.piece(Piece::Kind::segment, piece.shard, i, (*view.segments)[i]->meta().position_min));
+    const auto contexts = scan_.target_.predicate.contexts();
+    for (std::size_t i = 0; i < view.memtables.size(); ++i) {
+      const MemtableView& memtable = view.memtables[i];
+      // Rows of few contexts are found by their index, as one piece.
+      const bool whole = scan_.control_.prune && !contexts.empty();
+      const std::uint64_t step = whole ? std::max<std::uint64_t>(memtable.rows(), 1) : memtable_piece_rows;
+      for (std::uint64_t first = 0; first < memtable.rows(); first += step) {
+        Piece part = scan_.piece(Piece::Kind::memtable, piece.shard, i, memtable.row(first).position);
+        part.first = first;
+        part.last = std::min(first + step, memtable.rows());
+        pieces.push_back(part);
+      }
+    }
+    scan_.queue_.add(std::move(pieces));
+    return {};
   }
-  ShardRows part = std::move(collector_).finish();
-  part.stats = stats_;
-  return part;
-}
 
-Status ShardScan::scan_segment(const SegmentReader& segment) {
-  ++stats_.segments_total;
-  WEIR_TRY(pacer_.pause());
-  return control_.prune ? scan_pruned(segment) : scan_unpruned(segment);
-}
-
-Status ShardScan::scan_unpruned(const SegmentReader& segment) {
-  const auto zones = segment.zones();
-  if (!zones)
-    return zones.error();
-  for (std::size_t i = 0; i < zones->size(); ++i) {
-    const ZoneMeta& zone = (*zones)[i];
-    ++stats_.zones_total;
-    ++stats_.zones_scanned;
-    ++stats_.payload_zones;
-    stats_.rows_scanned += zone.rows;
-    const auto rows = read_zone(segment, i, zone, columns_all);
-    if (!rows)
-      return rows.error();
-    for (std::uint32_t row = 0; row < zone.rows; ++row)
-      WEIR_TRY(judge((*rows)->row(row), Outcomes::any()));
-  }
-  return {};
-}
-
-Status ShardScan::scan_pruned(const SegmentReader& segment) {
-  const SegmentMeta& meta = segment.meta();
-  if (!collector_.wants(meta.position_min) || !evaluate(query_.predicate, meta).may_be_true())
-    return ++stats_.segments_pruned, Status{};
-  RowRange range{0, std::numeric_limits<std::uint64_t>::max()};
-  Bounds bounds = Bounds::of(meta);
-  const auto context = query_.predicate.context();
-  if (context) {
-    const auto found = segment.find_context(*context);
-    if (!found)
-      return found.error();
-    if (!*found)
-      return ++stats_.segments_pruned, Status{};
-    range = {(*found)->first_row, (*found)->first_row + (*found)->rows};
-    bounds.sequence_min = (*found)->first_sequence;
-    bounds.sequence_max = (*found)->last_sequence;
-  }
-  const auto types = segment.types();
-  if (!types)
-    return types.error();
-  const SegmentPruner pruner(query_.predicate, *types, context);
-  if (!pruner.evaluate(bounds).may_be_true())
-    return ++stats_.segments_pruned, Status{};
-  const auto zones = segment.zones();
-  if (!zones)
-    return zones.error();
-  std::vector<std::size_t> numbers(zones->size());
-  std::iota(numbers.begin(), numbers.end(), std::size_t{0});
-  if (query_.stops_early())
-    std::sort(numbers.begin(), numbers.end(),
-              [&](std::size_t a, std::size_t b) { return (*zones)[a].position_min < (*zones)[b].position_min; });
-  for (const std::size_t number : numbers) {
-    const ZoneMeta& zone = (*zones)[number];
-    ++stats_.zones_total;
-    const RowRange rows{std::max(range.begin, zone.first_row), std::min(range.end, zone.first_row + zone.rows)};
-    const Outcomes known = pruner.evaluate(zone, bounds);
-    if (rows.begin >= rows.end || !known.may_be_true() || !collector_.wants(zone.position_min)) {
-      ++stats_.zones_pruned;
-    } else if (known.is_true() && query_.counts_only() && !removed_.any()) {
-      ++stats_.zones_counted;
-      stats_.rows_matched += rows.end - rows.begin;
-      collector_.add_count(rows.end - rows.begin);
+  Status begin_segment(const Piece& piece) {
+    WEIR_TRY(pacer_.pause());
+    ++stats_.segments_total;
+    const SegmentReader& segment = *(*scan_.views_[piece.shard].segments)[piece.source];
+    std::vector<Piece> pieces;
+    const auto add = [&](std::size_t zone, Position lowest) {
+      pieces.push_back(scan_.piece(Piece::Kind::zone, piece.shard, piece.source, lowest));
+      pieces.back().first = zone;
+    };
+    if (!scan_.control_.prune) {
+      const auto zones = segment.zones();
+      if (!zones)
+        return zones.error();
+      for (std::size_t i = 0; i < zones->size(); ++i)
+        add(i, (*zones)[i].position_min);
     } else {
-      WEIR_TRY(scan_zone(segment, number, zone, rows, known));
-    }
-  }
-  return {};
-}
-
-Result<std::shared_ptr<const ZoneRows>> ShardScan::read_zone(const SegmentReader& segment, std::size_t number,
-                                                             const ZoneMeta& zone, ColumnSet columns) {
-  WEIR_TRY(pacer_.pause());
-  auto rows = segment.read_zone(number, columns);
-  if (rows && (*rows)->rows() != zone.rows)
-    return fail(Errc::corruption,
-                format("zone {} has {} rows, its metadata says {}", number, (*rows)->rows(), zone.rows),
-                format("segment {} of shard {}", segment.meta().number, segment.meta().shard));
-  return rows;
-}
-
-Status ShardScan::scan_zone(const SegmentReader& segment, std::size_t number, const ZoneMeta& zone, RowRange rows,
-                            Outcomes known) {
-  ++stats_.zones_scanned;
-  stats_.rows_scanned += rows.end - rows.begin;
-  const auto begin = static_cast<std::uint32_t>(rows.begin - zone.first_row);
-  const auto end = static_cast<std::uint32_t>(rows.end - zone.first_row);
-  // The condition's own columns are read alone first; mostly no row is left, and the wide ones stay unread.
-  const ColumnSet first = known.is_true() ? 0 : query_.predicate.core_columns();
-  const ColumnSet rest = columns_ & ~first;
-  const bool two_reads = first != 0 && rest != 0;
-  const auto narrow = read_zone(segment, number, zone, two_reads ? first : columns_);
-  if (!narrow)
-    return narrow.error();
-  if (!two_reads) {
-    stats_.payload_zones += (columns_ & column_payload) != 0 ? 1 : 0;
-    for (std::uint32_t i = begin; i < end; ++i)
-      WEIR_TRY(judge((*narrow)->row(i), known));
-    return {};
-  }
-  std::vector<std::pair<std::uint32_t, Outcomes>> survivors;
-  for (std::uint32_t i = begin; i < end; ++i) {
-    WEIR_TRY(pacer_.spend(row_work_));
-    row_.bind((*narrow)->row(i));
-    const Outcomes outcomes = query_.predicate.evaluate(row_, false);
-    if (outcomes.may_be_true())
-      survivors.emplace_back(i, outcomes);
-  }
-  if (survivors.empty())
-    return {};
-  stats_.payload_zones += (rest & column_payload) != 0 ? 1 : 0;
-  const auto wide = read_zone(segment, number, zone, rest);
-  if (!wide)
-    return wide.error();
-  for (const auto& [i, outcomes] : survivors) {
-    EventView event = (*narrow)->row(i);
-    copy_columns(event, (*wide)->row(i), rest);
-    WEIR_TRY(judge(event, outcomes));
-  }
-  return {};
-}
-
-Status ShardScan::scan_memtable(const MemtableView& memtable) {
-  WEIR_TRY(pacer_.pause());
-  const auto context = query_.predicate.context();
-  if (control_.prune && context)
-    return scan_context(memtable, *context);
-  for (std::uint64_t i = 0; i < memtable.rows(); ++i) {
-    const EventView event = memtable.row(i);
-    if (control_.prune && !collector_.wants(event.position))
-      return {}; // Rows are in position order.
-    ++stats_.memtable_rows;
-    WEIR_TRY(judge(event, Outcomes::any()));
-  }
-  return {};
-}
-
-Status ShardScan::scan_context(const MemtableView& memtable, std::string_view context) {
-  SequenceRange range;
-  bool more = true;
-  while (more) {
-    EventBatch batch;
-    more = memtable.read_context(context, range, ReadBounds{}, batch);
-    if (batch.empty())
-      return {};
-    for (const EventView& event : batch) {
-      if (!collector_.wants(event.position))
+      std::shared_ptr<const SegmentPlan> plan;
+      if (segment.meta().position_min < sink_.end()) {
+        auto made = SegmentPlan::make(scan_.target_, segment, scan_.control_);
+        if (!made)
+          return std::move(made).error();
+        plan = *std::move(made);
+      }
+      if (plan == nullptr) {
+        ++stats_.segments_pruned;
         return {};
-      ++stats_.memtable_rows;
-      WEIR_TRY(judge(event, Outcomes::any()));
+      }
+      for (std::size_t i = 0; i < plan->zones().size(); ++i)
+        add(i, plan->zones()[i].position_min);
+      const std::lock_guard lock(scan_.mutex_);
+      scan_.shards_[piece.shard].plans[piece.source] = std::move(plan);
     }
-    range.from = batch.back().sequence + 1;
+    scan_.queue_.add(std::move(pieces));
+    return {};
   }
-  return {};
+
+  Status scan_zone(const Piece& piece) {
+    RemovedRows& removed = removed_of(piece.shard);
+    if (!scan_.control_.prune)
+      return zone_scan_.scan_unpruned(*(*scan_.views_[piece.shard].segments)[piece.source], piece.first, removed);
+    if (plan_ == nullptr || plan_shard_ != piece.shard || plan_source_ != piece.source) {
+      const std::lock_guard lock(scan_.mutex_);
+      plan_ = scan_.shards_[piece.shard].plans[piece.source];
+      plan_shard_ = piece.shard;
+      plan_source_ = piece.source;
+    }
+    return zone_scan_.scan(*plan_, piece.first, removed);
+  }
+
+  Status scan_memtable(const Piece& piece) {
+    WEIR_TRY(pacer_.pause());
+    const MemtableView& memtable = scan_.views_[piece.shard].memtables[piece.source];
+    RemovedRows& removed = removed_of(piece.shard);
+    const auto contexts = scan_.target_.predicate.contexts();
+    if (!scan_.control_.prune || contexts.empty())
+      return row_scan_.scan_memtable(memtable, piece.first, piece.last, &removed);
+    for (const std::string_view context : contexts)
+      WEIR_TRY(row_scan_.scan_context(memtable, context, &removed));
+    return {};
+  }
+
+  /// Each thread has its own: they remember the context asked for last.
+  RemovedRows& removed_of(std::size_t shard) {
+    if (!removed_[shard]) {
+      const std::lock_guard lock(scan_.mutex_);
+      removed_[shard] = *scan_.shards_[shard].removed;
+    }
+    return *removed_[shard];
+  }
+
+  ShardScan& scan_;
+  BoundedSink sink_;
+  QueryStats& stats_;
+  Pacer pacer_;
+  RowScan row_scan_;
+  ZoneScan zone_scan_;
+  std::vector<std::optional<RemovedRows>> removed_; ///< By shard, once needed.
+  std::shared_ptr<const SegmentPlan> plan_;         ///< Of the zone before.
+  std::size_t plan_shard_ = 0, plan_source_ = 0;
+};
+
+ShardScan::ShardScan(ScanTarget target, std::vector<ShardView> views, const QueryControl& control)
+    : target_(std::move(target)), views_(std::move(views)), control_(control), predicate_(target_), end_(no_end),
+      shards_(views_.size()) {
+  std::vector<Piece> pieces;
+  for (std::size_t i = 0; i < views_.size(); ++i)
+    pieces.push_back(piece(Piece::Kind::shard, i, 0, 0));
+  queue_.add(std::move(pieces));
 }
 
-Status ShardScan::judge(const EventView& event, Outcomes known) {
-  WEIR_TRY(pacer_.spend(row_work_));
-  row_.bind(event);
-  if (control_.prune) {
-    if (!collector_.wants(event.position))
-      return {};
-    if (!known.is_true())
-      known = query_.predicate.evaluate(row_, false);
-    if (!known.may_be_true())
-      return {};
-  }
-  if (removed_.any()) {
-    const auto removed = removed_.holds(event);
-    if (!removed)
-      return removed.error();
-    if (*removed)
-      return {};
-  }
-  if (upcasts_) {
-    auto payload = control_.upcasts->upcast(event);
-    if (!payload)
-      return std::move(payload).error();
-    if (*payload) {
-      upcast_payload_ = *std::move(*payload);
-      EventView upcast = event;
-      upcast.payload = upcast_payload_;
-      row_.bind(upcast);
+Piece ShardScan::piece(Piece::Kind kind, std::size_t shard, std::size_t source, Position lowest) const {
+  Piece made;
+  made.kind = kind;
+  made.order = target_.by_position ? lowest : 0;
+  made.shard = shard;
+  made.source = source;
+  return made;
+}
+
+Status ShardScan::work(RowSink& sink, QueryStats& stats) {
+  Worker worker(*this, sink, stats);
+  Piece piece;
+  while (queue_.take(piece)) {
+    Status done = worker.run(piece);
+    worker.publish();
+    if (!done) {
+      queue_.stop();
+      const std::lock_guard lock(mutex_);
+      if (!error_)
+        error_ = done.error();
     }
+    queue_.release();
   }
-  if (query_.fields.has_paths()) {
-    WEIR_TRY(pacer_.spend(extraction_work(event)));
-    WEIR_TRY(row_.extract());
-  }
-  if (!known.is_true() && !query_.predicate.evaluate(row_, true).is_true())
-    return {};
-  ++stats_.rows_matched;
-  return collector_.add(row_);
+  return status();
+}
+
+Status ShardScan::status() const {
+  const std::lock_guard lock(mutex_);
+  return error_ ? Status(*error_) : Status();
+}
+
+void ShardScan::release_views() noexcept {
+  shards_.clear();
+  views_.clear();
 }
 
 } // namespace weir::query

@@ -1,65 +1,73 @@
-// The scan of one shard.
+// The scan of some shards, shared by as many threads as take part.
 //
-// Purpose: segments from their metadata inwards, columns of the condition before all others, then the memtables. With
-// a LIMIT and no ORDER BY, sources and zones are visited by their lowest position, so that the scan can stop.
-// Threading: one owner, one use.
+// Purpose: shards, segments, zones and stretches of memtables are pieces of work in one queue, segments from their
+// metadata inwards. Where lower positions come first and only so many rows are wanted, pieces are taken by their lowest
+// position, and what lies behind the last row wanted is never looked at.
+// Owner: whoever runs the query; the threads that help share it. Threading: work() from any thread, each with a sink of
+// its own. A view is held until release_views().
 #pragma once
 
-#include "engine/query/compiled_query.hpp"
+#include <weir/query_result.hpp>
+#include <weir/result.hpp>
+
+#include "engine/query/column_predicate.hpp"
 #include "engine/query/control.hpp"
-#include "engine/query/partial.hpp"
-#include "engine/query/pruning.hpp"
 #include "engine/query/removed_rows.hpp"
+#include "engine/query/row_sink.hpp"
+#include "engine/query/scan_plan.hpp"
+#include "engine/query/scan_queue.hpp"
 #include "engine/shard_view.hpp"
 
-#include <cstdint>
+#include <atomic>
+#include <cstddef>
+#include <deque>
 #include <memory>
-#include <string>
+#include <mutex>
+#include <optional>
 #include <vector>
 
 namespace weir::query {
 
 class ShardScan {
 public:
-  ShardScan(const CompiledQuery& query, const QueryControl& control)
-      : query_(query), control_(control),
-        upcasts_(control.upcasts != nullptr && (query.needed_columns & column_payload) != 0),
-        columns_(query.needed_columns | (upcasts_ ? column_type | column_context | column_sequence : ColumnSet{0})),
-        pacer_(control), collector_(query, control), row_(query.fields),
-        row_work_(1 + query.predicate.leaves().size() / 16) {}
-  Result<ShardRows> run(const ShardView& view) &&;
+  /// What `target` and `control` borrow from must outlive this.
+  ShardScan(ScanTarget target, std::vector<ShardView> views, const QueryControl& control);
+  ShardScan(const ShardScan&) = delete;
+  ShardScan& operator=(const ShardScan&) = delete;
+
+  /// Takes pieces until none is left, and hands what matches to `sink`; adds to `stats` what that took. The first error
+  /// of any thread ends the work of all. Errors: `deadline_exceeded`, `cancelled`, `corruption`, `io_error`, those of
+  /// the sink.
+  Status work(RowSink& sink, QueryStats& stats);
+  /// The first error, once no thread works.
+  [[nodiscard]] Status status() const;
+  /// Whether anything is left to do.
+  [[nodiscard]] bool has_work() const { return !queue_.empty(); }
+  /// Precondition: no thread works, nor will.
+  void release_views() noexcept;
+  [[nodiscard]] std::span<const ShardView> views() const noexcept { return views_; }
 
 private:
-  /// Consecutive rows of a segment.
-  struct RowRange {
-    std::uint64_t begin = 0;
-    std::uint64_t end = 0;
+  /// What is known of a shard once it was begun with.
+  struct Shard {
+    std::shared_ptr<const RemovedRows> removed;
+    SegmentList segments;
+    std::vector<std::shared_ptr<const SegmentPlan>> plans; ///< By segment, once it was begun with.
   };
+  class Worker;
 
-  Status scan_segment(const SegmentReader& segment);
-  Status scan_pruned(const SegmentReader& segment);
-  Status scan_unpruned(const SegmentReader& segment);
-  /// `rows` of zone `number`; `known`: what their condition can turn out to be.
-  Status scan_zone(const SegmentReader& segment, std::size_t number, const ZoneMeta& zone, RowRange rows,
-                   Outcomes known);
-  Result<std::shared_ptr<const ZoneRows>> read_zone(const SegmentReader& segment, std::size_t number,
-                                                    const ZoneMeta& zone, ColumnSet columns);
-  Status scan_memtable(const MemtableView& memtable);
-  Status scan_context(const MemtableView& memtable, std::string_view context);
-  /// Judges one row with all needed columns, and gathers it.
-  Status judge(const EventView& event, Outcomes known);
+  [[nodiscard]] ScanQueue::Piece piece(ScanQueue::Piece::Kind kind, std::size_t shard, std::size_t source,
+                                       Position lowest) const;
 
-  const CompiledQuery& query_;
-  const QueryControl& control_;
-  const bool upcasts_;         ///< What an upcast needs, and its errors name, is read, too.
-  ColumnSet columns_;          ///< The query's, those of upcasts, and those that tell whether a row is removed.
-  std::string upcast_payload_; ///< Of the row that is judged.
-  Pacer pacer_;
-  Collector collector_;
-  RowReader row_;
-  RemovedRows removed_;
-  std::uint64_t row_work_; ///< A condition of thousands of terms must not outrun the deadline.
-  QueryStats stats_;
+  ScanTarget target_;
+  std::vector<ShardView> views_;
+  QueryControl control_;
+  ColumnPredicate predicate_;
+  ScanQueue queue_;
+  std::atomic<Position> end_; ///< The least end() of the sinks.
+  mutable std::mutex mutex_;  ///< Of what follows.
+  std::vector<Shard> shards_;
+  std::optional<Error> error_;
 };
 
 } // namespace weir::query

@@ -61,9 +61,13 @@ void QueryStats::add(const QueryStats& other) noexcept {
   zones_counted += other.zones_counted;
   zones_scanned += other.zones_scanned;
   payload_zones += other.payload_zones;
+  field_columns += other.field_columns;
   rows_scanned += other.rows_scanned;
   memtable_rows += other.memtable_rows;
   rows_matched += other.rows_matched;
+  threads += other.threads;
+  scan_us += other.scan_us;
+  merge_us += other.merge_us;
 }
 
 } // namespace weir

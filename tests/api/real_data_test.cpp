@@ -10,10 +10,13 @@
 #include <doctest/doctest.h>
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <deque>
 #include <fstream>
 #include <map>
+#include <numeric>
+#include <set>
 #include <sstream>
 
 using namespace weir;
@@ -95,6 +98,8 @@ struct History {
   std::vector<std::string> lines;
   std::map<std::string, std::vector<const std::string*>> by_context;
   Expected expected;
+  std::set<std::string> types;
+  std::vector<std::int64_t> subject_lengths;
 };
 
 const History* load() {
@@ -103,11 +108,17 @@ const History* load() {
   if (!data || !answers)
     return nullptr;
   static const History* const history = [&] {
-    auto* h = new History{read_lines(data->string()), {}, Expected(answers->string())};
+    auto* h = new History{read_lines(data->string()), {}, Expected(answers->string()), {}, {}};
+    const std::vector<json::Path> subject_length{{"subject_length"}};
+    std::vector<json::Scalar> found;
     for (const std::string& line : h->lines) {
       const auto event = json::parse_event_line(line);
       REQUIRE(event.ok());
       h->by_context[event->context_id].push_back(&line);
+      h->types.insert(event->event_type);
+      REQUIRE(json::find_paths(event->payload, subject_length, found).ok());
+      if (const auto* length = std::get_if<std::int64_t>(&found.front()))
+        h->subject_lengths.push_back(*length);
     }
     return h;
   }();
@@ -187,6 +198,38 @@ void check_top(const std::vector<std::pair<std::string, std::int64_t>>& got,
   }
 }
 
+std::vector<std::vector<Value>> rows_of(const Engine& engine, const std::string& query) {
+  const auto result = engine.query(query);
+  REQUIRE_MESSAGE(result.ok(), query, ": ", why(result));
+  return result->rows;
+}
+
+// Groups by time and aggregates, against the computed answers and against the lines themselves.
+void check_groups(const Engine& engine, const History& history) {
+  const Expected& expected = history.expected;
+  CHECK(count(engine, "QUERY * COUNT UNIQUE context_id") == expected.number({"contexts"}));
+  CHECK(rows_of(engine, "QUERY file_modified COUNT PER YEAR HAVING year = '2020-01-01T00:00:00Z'") ==
+        std::vector<std::vector<Value>>{{Timestamp(std::chrono::seconds(1'577'836'800)), //
+                                         expected.number({"modified_in_2020"})}});
+  std::int64_t events = 0;
+  for (const auto& row : rows_of(engine, "QUERY * COUNT PER WEEK"))
+    events += row[1].as_int64().value();
+  CHECK(events == expected.number({"events"}));
+  CHECK(count(engine, "QUERY * FOR PREFIX author- WHERE payload.subject_length - 70 BETWEEN 3 AND 1e9 COUNT") ==
+        expected.number({"long_subjects"}));
+  CHECK(rows_of(engine, "QUERY * COUNT BY event_type").size() == history.types.size());
+
+  std::vector<std::int64_t> lengths = history.subject_lengths;
+  std::sort(lengths.begin(), lengths.end());
+  const std::int64_t total = std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
+  const auto rank = [&](std::size_t percent) { return Value(lengths[(lengths.size() * percent + 99) / 100 - 1]); };
+  CHECK(rows_of(engine, "QUERY commit_authored TOTAL payload.subject_length, AVG payload.subject_length, "
+                        "MIN payload.subject_length, MAX payload.subject_length, P50 payload.subject_length, "
+                        "P95 payload.subject_length, P99 payload.subject_length") ==
+        std::vector<std::vector<Value>>{{total, static_cast<double>(total) / static_cast<double>(lengths.size()),
+                                         lengths.front(), lengths.back(), rank(50), rank(95), rank(99)}});
+}
+
 void check_answers(const Engine& engine, const History& history) {
   const Expected& expected = history.expected;
   CHECK(count(engine, "QUERY * COUNT") == expected.number({"events"}));
@@ -198,6 +241,7 @@ void check_answers(const Engine& engine, const History& history) {
         expected.number({"long_subjects"}));
   check_top(top(engine, "QUERY file_modified COUNT BY payload.directory ORDER BY count DESC LIMIT 10"),
             expected.pairs("modified_by_directory_top10"));
+  check_groups(engine, history);
   const auto largest = expected.pairs("largest_contexts");
   check_top(top(engine, "QUERY * COUNT BY context_id ORDER BY count DESC LIMIT 20"), largest);
   for (const auto& [context, events] : largest)

@@ -25,7 +25,7 @@ std::weak_ordering order(const Value& a, const Value& b) {
 
 std::string key(const Value& value) {
   std::string bytes;
-  append_key(bytes, normalized(value));
+  append_key(bytes, ValueView::of(value));
   return bytes;
 }
 

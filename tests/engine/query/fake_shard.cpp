@@ -34,12 +34,140 @@ private:
   ColumnSet columns_;
 };
 
+std::int64_t micros(Timestamp time) {
+  return time.time_since_epoch().count();
+}
+
+class FakeColumns final : public ZoneColumns {
+public:
+  FakeColumns(std::span<const StoredEvent> events, const std::vector<std::string>& types, ColumnSet core,
+              const std::vector<const FakeField*>& fields) {
+    rows_ = static_cast<std::uint32_t>(events.size());
+    for (const StoredEvent& event : events)
+      add(event, types);
+    const auto has = [core](ColumnBit bit) { return (core & bit) != 0; };
+    if (has(column_sequence))
+      sequences_ = sequence_values_;
+    if (has(column_position))
+      positions_ = position_values_;
+    if (has(column_recorded_at))
+      recorded_at_ = recorded_at_values_;
+    if (has(column_timestamp))
+      timestamps_ = timestamp_values_;
+    if (has(column_type))
+      types_ = type_values_;
+    if (has(column_context)) {
+      contexts_ = context_values_;
+      context_texts_ = context_text_values_;
+    }
+    field_texts_.reserve(fields.size());
+    for (const FakeField* field : fields) {
+      const std::vector<std::string_view>& texts = field_texts_.emplace_back(field->texts.begin(), field->texts.end());
+      fields_.push_back({field->meta.type, field->presence, field->integers, field->reals, field->codes, texts});
+    }
+  }
+
+private:
+  void add(const StoredEvent& event, const std::vector<std::string>& types) {
+    sequence_values_.push_back(event.sequence);
+    position_values_.push_back(event.position);
+    recorded_at_values_.push_back(micros(event.recorded_at));
+    timestamp_values_.push_back(micros(event.timestamp));
+    const auto type = std::find(types.begin(), types.end(), event.event_type);
+    type_values_.push_back(static_cast<std::uint32_t>(type - types.begin()));
+    if (context_text_values_.empty() || context_text_values_.back() != event.context_id)
+      context_text_values_.push_back(event.context_id);
+    context_values_.push_back(static_cast<std::uint32_t>(context_text_values_.size() - 1));
+  }
+
+  std::vector<std::uint64_t> sequence_values_, position_values_;
+  std::vector<std::int64_t> recorded_at_values_, timestamp_values_;
+  std::vector<std::uint32_t> type_values_, context_values_;
+  std::vector<std::string_view> context_text_values_;
+  std::vector<std::vector<std::string_view>> field_texts_;
+};
+
+/// The type that a value makes a zone's column; the widest if it can be none.
+FieldForm type_of(const json::Scalar& value) {
+  switch (value.index()) {
+  case 2: return FieldForm::boolean;
+  case 3: return FieldForm::int64;
+  case 5: return FieldForm::float64;
+  case 6: return FieldForm::string;
+  default: return FieldForm::mixed;
+  }
+}
+
+void add_value(FakeField& field, const json::Scalar& value) {
+  field.presence.push_back(Presence::value);
+  ++field.meta.values;
+  FieldZone& meta = field.meta;
+  const bool first = meta.values == 1;
+  const auto widen_to = [first](auto& low, auto& high, auto v) {
+    low = first ? v : std::min(low, v);
+    high = first ? v : std::max(high, v);
+  };
+  if (const auto* text = std::get_if<std::string>(&value)) {
+    auto found = std::find(field.texts.begin(), field.texts.end(), *text);
+    field.codes.push_back(static_cast<std::uint32_t>(found - field.texts.begin()));
+    if (found == field.texts.end())
+      field.texts.push_back(*text);
+    meta.distinct = static_cast<std::uint32_t>(field.texts.size());
+  } else if (const auto* real = std::get_if<double>(&value)) {
+    field.reals.push_back(*real);
+    widen_to(meta.real_min, meta.real_max, *real);
+  } else {
+    const auto* flag = std::get_if<bool>(&value);
+    field.integers.push_back(flag != nullptr ? (*flag ? 1 : 0) : std::get<std::int64_t>(value));
+    widen_to(meta.integer_min, meta.integer_max, field.integers.back());
+  }
+}
+
+void add_nothing(FakeField& field, FieldForm type, Presence presence) {
+  field.presence.push_back(presence);
+  field.meta.nulls += presence == Presence::null ? 1 : 0;
+  if (type == FieldForm::string)
+    field.codes.push_back(0);
+  else if (type == FieldForm::float64)
+    field.reals.push_back(0);
+  else if (type != FieldForm::none)
+    field.integers.push_back(0);
+}
+
 template <class T> void widen(T& low, T& high, T value, bool first) {
   low = first ? value : std::min(low, value);
   high = first ? value : std::max(high, value);
 }
 
 } // namespace
+
+FakeField make_field(std::span<const StoredEvent> events, const json::Path& path) {
+  std::vector<json::Scalar> values;
+  FieldForm type = FieldForm::none;
+  for (const StoredEvent& event : events) {
+    std::vector<json::Scalar> found;
+    if (!json::find_paths(event.payload, std::span(&path, 1), found))
+      return {};
+    values.push_back(found.front());
+    if (values.back().index() < 2)
+      continue;
+    const FieldForm here = type_of(values.back());
+    type = type == FieldForm::none || type == here ? here : FieldForm::mixed;
+  }
+  FakeField field;
+  field.meta.type = type;
+  if (type == FieldForm::mixed)
+    return field;
+  for (const json::Scalar& value : values) {
+    if (value.index() < 2)
+      add_nothing(field, type, value.index() == 0 ? Presence::absent : Presence::null);
+    else
+      add_value(field, value);
+  }
+  if (field.meta.values == events.size())
+    field.presence.clear();
+  return field;
+}
 
 FakeSegment::FakeSegment(std::vector<StoredEvent> events, std::uint32_t zone_rows) : events_(std::move(events)) {
   std::sort(events_.begin(), events_.end(), [](const StoredEvent& a, const StoredEvent& b) {
@@ -118,6 +246,56 @@ Result<std::shared_ptr<const ZoneRows>> FakeSegment::read_zone(std::size_t zone,
     WEIR_TRY(on_read());
   const auto rows = std::span<const StoredEvent>(events_).subspan(zones_[zone].first_row, zones_[zone].rows);
   return std::shared_ptr<const ZoneRows>(std::make_shared<FakeRows>(rows, columns));
+}
+
+FakeSegment::FakeSegment(std::vector<StoredEvent> events, std::uint32_t zone_rows,
+                         const std::vector<json::Path>& fields)
+    : FakeSegment(std::move(events), zone_rows) {
+  has_arrays_ = true;
+  for (const json::Path& path : fields) {
+    fields_.push_back({path});
+    std::vector<FakeField>& zones = field_zones_.emplace_back();
+    for (const ZoneMeta& zone : zones_)
+      zones.push_back(make_field(std::span<const StoredEvent>(events_).subspan(zone.first_row, zone.rows), path));
+    std::vector<FieldZone>& metas = field_meta_.emplace_back();
+    for (FakeField& field : zones) {
+      if (!field.texts.empty()) {
+        constexpr std::size_t kept_bytes_max = 32;
+        const auto [low, high] = std::minmax_element(field.texts.begin(), field.texts.end());
+        field.meta.text_min = std::string_view(*low).substr(0, kept_bytes_max);
+        field.meta.text_max = std::string_view(*high).substr(0, kept_bytes_max);
+        field.meta.text_max_open = high->size() > kept_bytes_max;
+      }
+      metas.push_back(field.meta);
+    }
+  }
+}
+
+Result<std::span<const FieldInfo>> FakeSegment::fields() const {
+  return std::span<const FieldInfo>(fields_);
+}
+
+Result<std::span<const FieldZone>> FakeSegment::field_zones(std::size_t field) const {
+  return std::span<const FieldZone>(field_meta_[field]);
+}
+
+Result<bool> FakeSegment::may_hold(std::size_t zone, std::size_t field, std::string_view text) const {
+  const std::vector<std::string>& texts = field_zones_[field][zone].texts;
+  return std::find(texts.begin(), texts.end(), text) != texts.end();
+}
+
+Result<std::shared_ptr<const ZoneColumns>> FakeSegment::read_columns(std::size_t zone, ColumnSet core,
+                                                                     std::span<const std::size_t> fields) const {
+  if (!has_arrays_)
+    return fail(Errc::unsupported, "no arrays here");
+  column_reads.push_back({zone, core, {fields.begin(), fields.end()}});
+  if (on_read)
+    WEIR_TRY(on_read());
+  const auto rows = std::span<const StoredEvent>(events_).subspan(zones_[zone].first_row, zones_[zone].rows);
+  std::vector<const FakeField*> wanted;
+  for (const std::size_t field : fields)
+    wanted.push_back(&field_zones_[field][zone]);
+  return std::shared_ptr<const ZoneColumns>(std::make_shared<FakeColumns>(rows, types_, core, wanted));
 }
 
 MemtableView make_memtable(const std::vector<StoredEvent>& events) {

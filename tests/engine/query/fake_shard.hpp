@@ -3,12 +3,15 @@
 
 #include <weir/event.hpp>
 
+#include "engine/json/json.hpp"
 #include "engine/shard_view.hpp"
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weir::test {
@@ -29,10 +32,25 @@ struct StoredEvent {
   }
 };
 
+/// A payload field in one zone, with the arrays of its column.
+struct FakeField {
+  FieldZone meta;
+  std::vector<Presence> presence;
+  std::vector<std::int64_t> integers;
+  std::vector<double> reals;
+  std::vector<std::uint32_t> codes;
+  std::vector<std::string> texts;
+};
+/// What `path` is in the payloads of `events`, as a segment would keep it.
+FakeField make_field(std::span<const StoredEvent> events, const json::Path& path);
+
 /// A segment that hands out only the columns asked for, so that a column read too late shows.
 class FakeSegment final : public SegmentReader {
 public:
+  /// Without arrays: whoever wants columns has to do with rows.
   FakeSegment(std::vector<StoredEvent> events, std::uint32_t zone_rows);
+  /// With arrays, these payload fields among them.
+  FakeSegment(std::vector<StoredEvent> events, std::uint32_t zone_rows, const std::vector<json::Path>& fields);
 
   [[nodiscard]] const SegmentMeta& meta() const noexcept override { return meta_; }
   Result<std::optional<ContextRange>> find_context(std::string_view context_id) const override;
@@ -47,6 +65,11 @@ public:
   Result<std::span<const std::string>> types() const override;
   Result<std::span<const ZoneMeta>> zones() const override;
   Result<std::shared_ptr<const ZoneRows>> read_zone(std::size_t zone, ColumnSet columns) const override;
+  Result<std::span<const FieldInfo>> fields() const override;
+  Result<std::span<const FieldZone>> field_zones(std::size_t field) const override;
+  Result<bool> may_hold(std::size_t zone, std::size_t field, std::string_view text) const override;
+  Result<std::shared_ptr<const ZoneColumns>> read_columns(std::size_t zone, ColumnSet core,
+                                                          std::span<const std::size_t> fields) const override;
   Status verify() const override { return {}; }
 
   /// Lies about the highest position.
@@ -58,7 +81,14 @@ public:
     friend bool operator==(const Read&, const Read&) = default;
   };
   mutable std::vector<Read> reads;
-  /// Called before each read of a zone; what it returns, if an error, is what the read returns.
+  struct ColumnRead {
+    std::size_t zone = 0;
+    ColumnSet core = 0;
+    std::vector<std::size_t> fields;
+    friend bool operator==(const ColumnRead&, const ColumnRead&) = default;
+  };
+  mutable std::vector<ColumnRead> column_reads;
+  /// Called before each read of a zone or of its columns; what it returns, if an error, is what the read returns.
   std::function<Status()> on_read;
 
 private:
@@ -66,6 +96,10 @@ private:
   std::vector<std::string> types_;
   std::vector<ZoneMeta> zones_;
   SegmentMeta meta_;
+  bool has_arrays_ = false;
+  std::vector<FieldInfo> fields_;
+  std::vector<std::vector<FakeField>> field_zones_; ///< By field, then zone.
+  std::vector<std::vector<FieldZone>> field_meta_;
 };
 
 /// A memtable holding `events`, which are in position order, each stored by a call of its own.

@@ -6,9 +6,12 @@
 
 #include "tests/engine/query/fake_shard.hpp"
 
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weir::test {
@@ -27,7 +30,9 @@ struct KnownEvent {
 };
 
 /// An event without context, place and recorded_at; once it has them, name_core_fields() adds them to its fields.
-KnownEvent random_event(Random& random);
+/// What the field payload.n is in all events of some data, and whether all of them have it.
+enum class DataStyle : std::uint8_t { integers, reals, mixed, dense };
+KnownEvent random_event(Random& random, DataStyle style = DataStyle::mixed);
 void name_core_fields(KnownEvent& known);
 
 /// Shards with the same events as `events`, cut into segments and memtables.
@@ -37,8 +42,14 @@ struct RandomData {
 };
 RandomData random_data(Random& random, std::size_t events);
 
-/// A valid query over such data.
+/// A value as events have them in any of their fields.
+Value random_sample(Random& random);
+/// A time as events have them.
+Timestamp random_time(Random& random);
+/// The time that a text in such data means, if it is one.
+std::optional<Timestamp> time_of_text(std::string_view text);
+
+/// A valid query over such data; no sequence.
 Query random_query(Random& random);
-Expr random_expression(Random& random, int depth);
 
 } // namespace weir::test

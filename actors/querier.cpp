@@ -1,0 +1,74 @@
+#include "actors/querier.hpp"
+
+#include "engine/query/control.hpp"
+#include "engine/query/execution.hpp"
+#include "engine/query/explain.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace weir {
+namespace {
+
+/// Waking a thread costs about as much as scanning this many rows by columns.
+constexpr std::uint64_t rows_per_thread = 32'768;
+
+} // namespace
+
+std::size_t query_helpers_max(std::size_t query_threads_max, std::size_t read_threads) noexcept {
+  // Half of them are left to stores, replays and other queries.
+  const std::size_t wanted = query_threads_max == 0 ? (read_threads + 1) / 2 : query_threads_max - 1;
+  return std::min(wanted, read_threads);
+}
+
+query::QueryControl Querier::control(const QueryRun& run) const {
+  query::QueryControl control;
+  control.clock = &clock_;
+  control.deadline = run.deadline.value_or(clock_.steady_now() + run.timeout_ms);
+  if (run.result_bytes_max)
+    control.result_bytes_max = *run.result_bytes_max;
+  control.cancel = run.cancel.get();
+  control.upcasts = run.as_stored || !schemas_.upcasts() ? nullptr : &schemas_;
+  return control;
+}
+
+std::size_t Querier::helpers(const std::vector<ShardView>& views) const {
+  std::uint64_t rows = 0;
+  for (const ShardView& view : views) {
+    for (const auto& segment : *view.segments)
+      rows += segment->meta().event_count;
+    for (const MemtableView& memtable : view.memtables)
+      rows += memtable.rows();
+  }
+  return static_cast<std::size_t>(std::min<std::uint64_t>(helpers_max_, rows / rows_per_thread));
+}
+
+Result<std::shared_ptr<query::Execution>> Querier::begin(const Query& query, std::vector<ShardView> views,
+                                                         const query::QueryControl& control,
+                                                         const std::shared_ptr<std::atomic<bool>>& cancel) const {
+  const std::size_t others = helpers(views);
+  auto execution = query::Execution::make(query, std::move(views), control);
+  if (execution)
+    for (std::size_t i = 0; i < others; ++i)
+      post_read_([work = *execution, cancel] { work->help(); });
+  return execution;
+}
+
+Result<QueryResult> Querier::run(const Query& query, std::vector<ShardView> views, const QueryRun& run) const {
+  const auto execution = begin(query, std::move(views), control(run), run.cancel);
+  return execution ? (*execution)->run() : Result<QueryResult>(execution.error());
+}
+
+Result<std::vector<query::ShardRows>> Querier::gather(const Query& query, std::vector<ShardView> views,
+                                                      const query::QueryControl& control,
+                                                      const std::shared_ptr<std::atomic<bool>>& cancel) const {
+  const auto execution = begin(query, std::move(views), control, cancel);
+  return execution ? (*execution)->gather() : Result<std::vector<query::ShardRows>>(execution.error());
+}
+
+Result<std::vector<std::string>> Querier::explain(const Query& query, const std::vector<ShardView>& views,
+                                                  const QueryRun& run) const {
+  return query::explain_plan(query, views, control(run));
+}
+
+} // namespace weir

@@ -1,0 +1,81 @@
+// Runs queries over the views of shards, in the caller's thread and in read threads.
+//
+// Purpose: decides how many threads one query may have; what they do is decided in engine/query/execution.hpp.
+// Owner: EngineCore, for one query. Threading: the thread that asks. Jobs that are posted own what they need and are no
+// loss if they never run: a query ends even if every read thread is busy.
+#pragma once
+
+#include "engine/io/clock.hpp"
+#include "engine/schema/registry.hpp"
+#include "engine/shard_view.hpp"
+#include "engine/unique_function.hpp"
+
+#include <weir/query.hpp>
+#include <weir/query_result.hpp>
+#include <weir/result.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace weir {
+
+namespace query {
+class Execution;
+struct QueryControl;
+struct ShardRows;
+} // namespace query
+
+struct QueryRun {
+  std::chrono::milliseconds timeout_ms{60'000};
+  std::shared_ptr<std::atomic<bool>> cancel;
+  bool allow_partial = false;
+  bool as_stored = false;
+  std::optional<std::chrono::steady_clock::time_point> deadline{}; ///< In the place of timeout_ms.
+  std::optional<std::uint64_t> result_bytes_max{};                 ///< None: the bound of any query.
+};
+
+class Querier {
+public:
+  /// `helpers_max`: read threads that one query may take beside its caller. `post_read` runs a job in one of them, now,
+  /// later or never. `clock` and `schemas` must outlive all jobs.
+  Querier(const io::Clock& clock, const schema::Registry& schemas, std::size_t helpers_max,
+          std::function<void(Job)> post_read)
+      : clock_(clock), schemas_(schemas), helpers_max_(helpers_max), post_read_(std::move(post_read)) {}
+
+  /// Errors: as Query::validate(); `deadline_exceeded`, `cancelled`, `too_large`, `corruption`, `io_error`.
+  Result<QueryResult> run(const Query& query, std::vector<ShardView> views, const QueryRun& run) const;
+  /// What run() would do, a line each; no row is read.
+  Result<std::vector<std::string>> explain(const Query& query, const std::vector<ShardView>& views,
+                                           const QueryRun& run) const;
+
+  /// What bounds `run`; borrows its `cancel`.
+  [[nodiscard]] query::QueryControl control(const QueryRun& run) const;
+  /// As run(), but for the answer: the parts that it would be made of.
+  Result<std::vector<query::ShardRows>> gather(const Query& query, std::vector<ShardView> views,
+                                               const query::QueryControl& control,
+                                               const std::shared_ptr<std::atomic<bool>>& cancel) const;
+
+private:
+  Result<std::shared_ptr<query::Execution>> begin(const Query& query, std::vector<ShardView> views,
+                                                  const query::QueryControl& control,
+                                                  const std::shared_ptr<std::atomic<bool>>& cancel) const;
+  [[nodiscard]] std::size_t helpers(const std::vector<ShardView>& views) const;
+
+  const io::Clock& clock_;
+  const schema::Registry& schemas_;
+  std::size_t helpers_max_;
+  std::function<void(Job)> post_read_;
+};
+
+/// Read threads that one query may take beside its caller, as EngineOptions::query_threads_max says.
+[[nodiscard]] std::size_t query_helpers_max(std::size_t query_threads_max, std::size_t read_threads) noexcept;
+
+} // namespace weir

@@ -1,0 +1,262 @@
+#include "engine/query/column_predicate.hpp"
+
+#include "engine/query/column_loops.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace weir::query {
+namespace {
+
+/// Rows of a column that cost as much as a plain row of a scan.
+constexpr std::uint64_t rows_per_work = 32;
+
+unsigned cost_of(const Leaf& leaf) {
+  if (!leaf.is_simple())
+    return 1'000;
+  const unsigned text = leaf.kind() == Leaf::Kind::like ? 10 : 0;
+  return text + (leaf.in_document() ? 100 : 1);
+}
+
+void add_slot(std::vector<std::size_t>& slots, std::size_t slot) {
+  if (std::find(slots.begin(), slots.end(), slot) == slots.end())
+    slots.push_back(slot);
+}
+
+/// Outcomes of codes, as tables of bytes for mark_codes().
+class CodeTable {
+public:
+  explicit CodeTable(std::size_t codes) : may_be_true_(codes), may_be_unknown_(codes) {}
+  void set(std::size_t code, Outcomes outcomes) {
+    may_be_true_[code] = outcomes.may_be_true() ? 1 : 0;
+    may_be_unknown_[code] = outcomes.may_be_unknown() ? 1 : 0;
+    seen_ = seen_ | outcomes;
+  }
+  /// For the rows of `codes`, each of which was set to one outcome.
+  void evaluate(std::span<const std::uint32_t> codes, OutcomeBits& out) const {
+    if (seen_.is_one())
+      return out.fill(seen_);
+    out.fill(Outcomes());
+    if (seen_.may_be_true())
+      mark_codes(codes, may_be_true_, out.may_be_true());
+    if (seen_.may_be_unknown())
+      mark_codes(codes, may_be_unknown_, out.may_be_unknown());
+    for (std::size_t w = 0; w < out.words(); ++w)
+      out.may_be_false()[w] = ~(out.may_be_true()[w] | out.may_be_unknown()[w]);
+  }
+
+private:
+  std::vector<std::uint8_t> may_be_true_, may_be_unknown_;
+  Outcomes seen_;
+};
+
+} // namespace
+
+/// One condition over one zone.
+class ColumnPredicate::Evaluation {
+public:
+  Evaluation(const ColumnPredicate& predicate, const SegmentPlan& plan, std::span<const Outcomes> by_leaf,
+             ZoneValues& values, Pacer& pacer)
+      : predicate_(predicate), leaves_(predicate.target_.predicate.leaves()), plan_(plan), by_leaf_(by_leaf),
+        values_(values), pacer_(pacer) {}
+
+  /// What `node` is for the rows of `open`; for others the outcome means nothing. Where it only counts whether the
+  /// condition can be true (`positive`), rows for which it cannot are not looked at further.
+  Status evaluate(const Node& node, const RowBits& open, bool positive, OutcomeBits& out) {
+    switch (node.kind) {
+    case Expr::Kind::conjunction: return evaluate_terms(node, open, positive, true, out);
+    case Expr::Kind::disjunction: return evaluate_terms(node, open, positive, false, out);
+    case Expr::Kind::negation: {
+      WEIR_TRY(evaluate(node.terms.front(), open, false, out));
+      out.negate();
+      return {};
+    }
+    default: return evaluate_leaf(node.leaf, open, out);
+    }
+  }
+
+private:
+  Status evaluate_terms(const Node& node, const RowBits& open, bool positive, bool conjunction, OutcomeBits& out) {
+    out.fill(Outcomes::of(conjunction));
+    RowBits undecided = open;
+    OutcomeBits term(values_.rows());
+    for (const Node& each : node.terms) {
+      if (!undecided.any())
+        return {};
+      WEIR_TRY(evaluate(each, undecided, positive, term));
+      if (conjunction)
+        out.combine_both(term);
+      else
+        out.combine_either(term);
+      const auto f = out.may_be_false(), u = out.may_be_unknown(), t = out.may_be_true();
+      const auto left = undecided.words();
+      for (std::size_t w = 0; w < left.size(); ++w) {
+        if (!conjunction)
+          left[w] &= f[w] | u[w];
+        else
+          left[w] &= positive ? t[w] : t[w] | u[w];
+      }
+    }
+    return {};
+  }
+
+  Status evaluate_leaf(std::size_t number, const RowBits& open, OutcomeBits& out) {
+    if (by_leaf_[number].is_one()) {
+      out.fill(by_leaf_[number]);
+      return {};
+    }
+    const Leaf& leaf = leaves_[number];
+    const auto slots = leaf.slots();
+    if (!std::all_of(slots.begin(), slots.end(), [this](std::size_t slot) { return values_.has_column(slot); })) {
+      out.fill(Outcomes::any());
+      return {};
+    }
+    // Those of one sort are read together: a read of several columns costs little more than one of a single one.
+    const bool core = leaf.is_simple() && leaf.core();
+    WEIR_TRY(values_.read(core ? predicate_.core_slots_ : predicate_.field_slots_));
+    if (!leaf.is_simple())
+      return evaluate_rows(leaf, open, out);
+    WEIR_TRY(pacer_.spend(values_.rows() / rows_per_work));
+    if (core)
+      return evaluate_core(number, leaf, out);
+    return evaluate_field(number, leaf, out);
+  }
+
+  Status evaluate_core(std::size_t number, const Leaf& leaf, OutcomeBits& out) {
+    const Steps& steps = predicate_.steps_[number];
+    switch (*leaf.core()) {
+    case Core::sequence: steps.naturals.evaluate(values_.sequences(), out); break;
+    case Core::position: steps.naturals.evaluate(values_.positions(), out); break;
+    case Core::timestamp: steps.times.evaluate(values_.timestamps(), out); break;
+    case Core::recorded_at: steps.times.evaluate(values_.recorded_at(), out); break;
+    case Core::event_type: {
+      const auto types = plan_.of_types(number);
+      CodeTable table(types.size());
+      for (std::size_t type = 0; type < types.size(); ++type)
+        if (plan_.zones()[values_.zone()].has_type(type))
+          table.set(type, types[type]);
+      table.evaluate(values_.types(), out);
+      break;
+    }
+    case Core::context_id: return evaluate_texts(leaf, values_.contexts(), values_.context_texts(), out);
+    default: out.fill(Outcomes::any());
+    }
+    return {};
+  }
+
+  Status evaluate_texts(const Leaf& leaf, std::span<const std::uint32_t> codes, std::span<const std::string_view> texts,
+                        OutcomeBits& out) {
+    CodeTable table(texts.size());
+    for (std::size_t i = 0; i < texts.size(); ++i)
+      table.set(i, leaf.evaluate(ValueView::of(texts[i])));
+    table.evaluate(codes, out);
+    return pacer_.spend(texts.size());
+  }
+
+  Status evaluate_field(std::size_t number, const Leaf& leaf, OutcomeBits& out) {
+    const Steps& steps = predicate_.steps_[number];
+    const FieldColumn& column = values_.field(leaf.slot());
+    switch (column.type) {
+    case FieldForm::boolean: steps.booleans.evaluate(column.integers, out); break;
+    case FieldForm::int64: steps.integers.evaluate(column.integers, out); break;
+    case FieldForm::float64: steps.reals.evaluate(column.reals, out); break;
+    case FieldForm::string:
+      if (column.texts.empty())
+        out.fill(leaf.evaluate(ValueView::absent()));
+      else
+        WEIR_TRY(evaluate_texts(leaf, column.codes, column.texts, out));
+      break;
+    case FieldForm::none:
+    case FieldForm::mixed: out.fill(leaf.evaluate(ValueView::absent())); break;
+    }
+    if (column.presence.empty())
+      return {};
+    for (const Presence missing : {Presence::absent, Presence::null}) {
+      RowBits rows(values_.rows());
+      mark_equal(column.presence, missing, rows.words());
+      if (rows.any())
+        out.set(rows.words(), leaf.evaluate(missing == Presence::null ? ValueView{} : ValueView::absent()));
+    }
+    return {};
+  }
+
+  Status evaluate_rows(const Leaf& leaf, const RowBits& open, OutcomeBits& out) {
+    out.fill(Outcomes::never());
+    row_.resize(predicate_.target_.fields.size());
+    Status going;
+    open.each([&](std::size_t row) {
+      if (!going)
+        return;
+      for (const std::size_t slot : leaf.slots())
+        row_[slot] = values_.value(slot, row);
+      scratch_.clear();
+      out.set(row, leaf.evaluate(row_, scratch_));
+      going = pacer_.spend(1);
+    });
+    return going;
+  }
+
+  const ColumnPredicate& predicate_;
+  const std::vector<Leaf>& leaves_;
+  const SegmentPlan& plan_;
+  std::span<const Outcomes> by_leaf_;
+  ZoneValues& values_;
+  Pacer& pacer_;
+  std::vector<ValueView> row_;
+  Scratch scratch_;
+};
+
+ColumnPredicate::ColumnPredicate(const ScanTarget& target) : target_(target) {
+  for (const Leaf& leaf : target.predicate.leaves()) {
+    steps_.push_back(leaf.is_simple() ? steps_of(leaf) : Steps{});
+    for (const std::size_t slot : leaf.slots())
+      add_slot(leaf.is_simple() && leaf.core() ? core_slots_ : field_slots_, slot);
+  }
+  root_ = prepare(target.predicate.root());
+}
+
+ColumnPredicate::Steps ColumnPredicate::steps_of(const Leaf& leaf) {
+  const auto literals = leaf.literals();
+  const auto of = [&leaf](const ValueView& value) { return leaf.evaluate(value); };
+  Steps steps;
+  if (leaf.core() == Core::timestamp || leaf.core() == Core::recorded_at) {
+    steps.times = {literals, of};
+  } else if (leaf.core() == Core::sequence || leaf.core() == Core::position) {
+    steps.naturals = {literals, of};
+  } else if (!leaf.core()) {
+    steps.booleans = {literals, of};
+    steps.integers = {literals, of};
+    steps.reals = {literals, of};
+  }
+  return steps;
+}
+
+ColumnPredicate::Node ColumnPredicate::prepare(const Predicate::Node& node) const {
+  Node prepared;
+  prepared.kind = node.kind;
+  prepared.leaf = node.leaf;
+  for (const Predicate::Node& term : node.terms)
+    prepared.terms.push_back(prepare(term));
+  const bool inner =
+      node.kind == Expr::Kind::conjunction || node.kind == Expr::Kind::disjunction || node.kind == Expr::Kind::negation;
+  if (!inner)
+    prepared.cost = cost_of(target_.predicate.leaves()[node.leaf]);
+  for (const Node& term : prepared.terms)
+    prepared.cost = std::max(prepared.cost, term.cost);
+  std::stable_sort(prepared.terms.begin(), prepared.terms.end(),
+                   [](const Node& a, const Node& b) { return a.cost < b.cost; });
+  return prepared;
+}
+
+Status ColumnPredicate::evaluate(const SegmentPlan& plan, std::span<const Outcomes> by_leaf, ZoneValues& values,
+                                 RowBits& rows, RowBits& certain, Pacer& pacer) const {
+  OutcomeBits outcomes(values.rows());
+  WEIR_TRY(Evaluation(*this, plan, by_leaf, values, pacer).evaluate(root_, rows, true, outcomes));
+  rows.keep(outcomes.may_be_true());
+  const auto f = outcomes.may_be_false(), u = outcomes.may_be_unknown();
+  for (std::size_t w = 0; w < rows.words().size(); ++w)
+    certain.words()[w] |= rows.words()[w] & ~(f[w] | u[w]);
+  return {};
+}
+
+} // namespace weir::query

@@ -1,0 +1,63 @@
+// One run of a query, by as many threads as come to help.
+//
+// Purpose: the thread that asks can do everything alone; others that have nothing else to do take pieces of the scan.
+// Each gathers into a part of its own, and parts merge to the same answer whoever made them.
+// Owner: shared by the caller and the jobs that help. Threading: help() from any thread, run() or gather() from one,
+// once. Invariants: what comes to help too late touches nothing but this object; views are dropped when that returns.
+#pragma once
+
+#include <weir/query.hpp>
+#include <weir/query_result.hpp>
+#include <weir/result.hpp>
+
+#include "engine/query/compiled_query.hpp"
+#include "engine/query/control.hpp"
+#include "engine/query/partial.hpp"
+#include "engine/query/shard_scan.hpp"
+#include "engine/shard_view.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace weir::query {
+
+class Execution {
+public:
+  /// What `control` borrows must outlive the run. Errors: as Query::validate().
+  static Result<std::shared_ptr<Execution>> make(const Query& query, std::vector<ShardView> views,
+                                                 const QueryControl& control);
+
+  /// Does a part of the scan until nothing is left of it, or nothing at all if the run is over.
+  void help();
+  /// Does what nobody else does, waits for those who help, and makes the answer. Errors: `deadline_exceeded`,
+  /// `cancelled`, `too_large`; `corruption` and `io_error` of a segment.
+  Result<QueryResult> run();
+  /// The same, but for the answer: the parts that it would be made of.
+  Result<std::vector<ShardRows>> gather();
+
+private:
+  Execution(const Query& query, std::shared_ptr<const CompiledQuery> compiled, std::vector<ShardView> views,
+            const QueryControl& control);
+  [[nodiscard]] std::int64_t now_us() const;
+  void take_part();
+  /// Takes part, then waits for those who do. What went wrong with any of them.
+  Status finish();
+
+  const Query query_;
+  const std::shared_ptr<const CompiledQuery> compiled_;
+  QueryControl control_;
+  std::atomic<std::uint64_t> result_bytes_{0};
+  ShardScan scan_;
+  std::mutex mutex_;
+  std::condition_variable left_;
+  std::size_t inside_ = 0;
+  bool over_ = false;
+  std::vector<ShardRows> parts_;
+};
+
+} // namespace weir::query

@@ -1,0 +1,107 @@
+#include "engine/query/outcome_bits.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace weir::query {
+namespace {
+
+/// Calls `visit(word, bits)` for the words that rows `begin` to before `end` are in.
+template <class Visit> void each_word(std::size_t begin, std::size_t end, const Visit& visit) {
+  while (begin < end) {
+    const std::size_t bit = begin % 64;
+    const std::size_t count = std::min<std::size_t>(64 - bit, end - begin);
+    visit(begin / 64, (count == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1) << bit);
+    begin += count;
+  }
+}
+
+} // namespace
+
+void RowBits::add(std::size_t begin, std::size_t end) noexcept {
+  each_word(begin, end, [this](std::size_t word, std::uint64_t bits) { words_[word] |= bits; });
+}
+
+void RowBits::remove(std::size_t begin, std::size_t end) noexcept {
+  each_word(begin, end, [this](std::size_t word, std::uint64_t bits) { words_[word] &= ~bits; });
+}
+
+void RowBits::keep(std::span<const std::uint64_t> others) noexcept {
+  for (std::size_t w = 0; w < words_.size(); ++w)
+    words_[w] &= others[w];
+}
+
+bool RowBits::any() const noexcept {
+  return std::any_of(words_.begin(), words_.end(), [](std::uint64_t word) { return word != 0; });
+}
+
+std::size_t RowBits::count() const noexcept {
+  std::size_t rows = 0;
+  for (const std::uint64_t word : words_)
+    rows += static_cast<std::size_t>(std::popcount(word));
+  return rows;
+}
+
+void OutcomeBits::fill(Outcomes outcomes) noexcept {
+  const auto all = [](bool on) { return on ? ~std::uint64_t{0} : 0; };
+  std::ranges::fill(may_be_false(), all(outcomes.may_be_false()));
+  std::ranges::fill(may_be_unknown(), all(outcomes.may_be_unknown()));
+  std::ranges::fill(may_be_true(), all(outcomes.may_be_true()));
+}
+
+void OutcomeBits::set(std::span<const std::uint64_t> rows, Outcomes outcomes) noexcept {
+  const auto put = [rows](std::span<std::uint64_t> to, bool on) {
+    for (std::size_t w = 0; w < to.size(); ++w)
+      to[w] = on ? to[w] | rows[w] : to[w] & ~rows[w];
+  };
+  put(may_be_false(), outcomes.may_be_false());
+  put(may_be_unknown(), outcomes.may_be_unknown());
+  put(may_be_true(), outcomes.may_be_true());
+}
+
+void OutcomeBits::set(std::size_t row, Outcomes outcomes) noexcept {
+  const std::uint64_t bit = std::uint64_t{1} << (row % 64);
+  const auto put = [&](std::uint64_t& word, bool on) { word = on ? word | bit : word & ~bit; };
+  put(may_be_false()[row / 64], outcomes.may_be_false());
+  put(may_be_unknown()[row / 64], outcomes.may_be_unknown());
+  put(may_be_true()[row / 64], outcomes.may_be_true());
+}
+
+Outcomes OutcomeBits::at(std::size_t row) const noexcept {
+  const auto has = [row](std::span<const std::uint64_t> words) { return ((words[row / 64] >> (row % 64)) & 1u) != 0; };
+  Outcomes outcomes;
+  if (has(may_be_false()))
+    outcomes = outcomes | Outcomes::never();
+  if (has(may_be_unknown()))
+    outcomes = outcomes | Outcomes::unknown();
+  if (has(may_be_true()))
+    outcomes = outcomes | Outcomes::always();
+  return outcomes;
+}
+
+/// As both() of Outcomes, 64 rows a word.
+void OutcomeBits::combine_both(const OutcomeBits& other) noexcept {
+  const auto fa = may_be_false(), ua = may_be_unknown(), ta = may_be_true();
+  const auto fb = other.may_be_false(), ub = other.may_be_unknown(), tb = other.may_be_true();
+  for (std::size_t w = 0; w < words_; ++w) {
+    fa[w] |= fb[w];
+    ua[w] = (ua[w] & (ub[w] | tb[w])) | (ub[w] & ta[w]);
+    ta[w] &= tb[w];
+  }
+}
+
+void OutcomeBits::combine_either(const OutcomeBits& other) noexcept {
+  const auto fa = may_be_false(), ua = may_be_unknown(), ta = may_be_true();
+  const auto fb = other.may_be_false(), ub = other.may_be_unknown(), tb = other.may_be_true();
+  for (std::size_t w = 0; w < words_; ++w) {
+    ta[w] |= tb[w];
+    ua[w] = (ua[w] & (ub[w] | fb[w])) | (ub[w] & fa[w]);
+    fa[w] &= fb[w];
+  }
+}
+
+void OutcomeBits::negate() noexcept {
+  std::ranges::swap_ranges(may_be_false(), may_be_true());
+}
+
+} // namespace weir::query

@@ -1,0 +1,87 @@
+// What a condition may turn out to be, for the rows of a zone at once.
+//
+// Purpose: Outcomes of 64 rows in three words, so that AND, OR and NOT over a zone are some word operations each.
+// Owner: one evaluation. Threading: plain values.
+// Invariants: sets of the same zone have the same number of rows; bits behind the last row mean nothing.
+#pragma once
+
+#include "engine/query/outcomes.hpp"
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace weir::query {
+
+/// A set of rows of a zone, a bit each.
+class RowBits {
+public:
+  RowBits() = default;
+  /// No row of `rows`.
+  explicit RowBits(std::size_t rows) : rows_(rows), words_((rows + 63) / 64) {}
+
+  [[nodiscard]] std::size_t rows() const noexcept { return rows_; }
+  [[nodiscard]] std::span<std::uint64_t> words() noexcept { return words_; }
+  [[nodiscard]] std::span<const std::uint64_t> words() const noexcept { return words_; }
+  [[nodiscard]] bool has(std::size_t row) const noexcept { return ((words_[row / 64] >> (row % 64)) & 1u) != 0; }
+  void add(std::size_t row) noexcept { words_[row / 64] |= std::uint64_t{1} << (row % 64); }
+  void remove(std::size_t row) noexcept { words_[row / 64] &= ~(std::uint64_t{1} << (row % 64)); }
+  /// Rows from `begin` to before `end`.
+  void add(std::size_t begin, std::size_t end) noexcept;
+  void remove(std::size_t begin, std::size_t end) noexcept;
+  void keep(std::span<const std::uint64_t> others) noexcept;
+
+  [[nodiscard]] bool any() const noexcept;
+  [[nodiscard]] std::size_t count() const noexcept;
+
+  /// Calls `visit(row)` in ascending order.
+  template <class Visit> void each(const Visit& visit) const {
+    for (std::size_t w = 0; w < words_.size(); ++w)
+      for (std::uint64_t word = words_[w]; word != 0; word &= word - 1)
+        visit(w * 64 + static_cast<std::size_t>(std::countr_zero(word)));
+  }
+
+private:
+  std::size_t rows_ = 0;
+  std::vector<std::uint64_t> words_;
+};
+
+class OutcomeBits {
+public:
+  explicit OutcomeBits(std::size_t rows) : words_((rows + 63) / 64), bits_(3 * words_) {}
+
+  [[nodiscard]] std::size_t words() const noexcept { return words_; }
+  // Which rows may turn out so. A row that was decided is in one of them.
+  [[nodiscard]] std::span<std::uint64_t> may_be_false() noexcept { return part(0); }
+  [[nodiscard]] std::span<std::uint64_t> may_be_unknown() noexcept { return part(1); }
+  [[nodiscard]] std::span<std::uint64_t> may_be_true() noexcept { return part(2); }
+  [[nodiscard]] std::span<const std::uint64_t> may_be_false() const noexcept { return part(0); }
+  [[nodiscard]] std::span<const std::uint64_t> may_be_unknown() const noexcept { return part(1); }
+  [[nodiscard]] std::span<const std::uint64_t> may_be_true() const noexcept { return part(2); }
+
+  /// Every row.
+  void fill(Outcomes outcomes) noexcept;
+  /// The rows of `rows`.
+  void set(std::span<const std::uint64_t> rows, Outcomes outcomes) noexcept;
+  void set(std::size_t row, Outcomes outcomes) noexcept;
+  [[nodiscard]] Outcomes at(std::size_t row) const noexcept;
+
+  void combine_both(const OutcomeBits& other) noexcept;   ///< AND
+  void combine_either(const OutcomeBits& other) noexcept; ///< OR
+  void negate() noexcept;                                 ///< NOT
+
+private:
+  [[nodiscard]] std::span<std::uint64_t> part(std::size_t i) noexcept {
+    return std::span(bits_).subspan(i * words_, words_);
+  }
+  [[nodiscard]] std::span<const std::uint64_t> part(std::size_t i) const noexcept {
+    return std::span(bits_).subspan(i * words_, words_);
+  }
+
+  std::size_t words_;
+  std::vector<std::uint64_t> bits_;
+};
+
+} // namespace weir::query

@@ -1,0 +1,93 @@
+#include "engine/query/row_scan.hpp"
+
+#include "engine/schema/registry.hpp"
+
+#include <utility>
+
+namespace weir::query {
+namespace {
+
+/// Parsing a kilobyte of JSON takes as long as some plain rows.
+std::uint64_t extraction_work(const EventView& event) {
+  return (event.payload.size() + event.metadata.size()) / 1024;
+}
+
+} // namespace
+
+RowScan::RowScan(const ScanTarget& target, const QueryControl& control, RowSink& sink, Pacer& pacer, QueryStats& stats)
+    : target_(target), control_(control), sink_(sink), pacer_(pacer), stats_(stats),
+      upcasts_(control.upcasts != nullptr && (target.columns & column_payload) != 0), row_(target.fields, target.step),
+      row_work_(1 + target.predicate.leaves().size() / 16) {
+}
+
+Status RowScan::judge(const EventView& event, Outcomes known, RemovedRows* removed) {
+  WEIR_TRY(pacer_.spend(row_work_));
+  row_.bind(event);
+  if (control_.prune) {
+    if (event.position >= sink_.end())
+      return {};
+    if (!known.is_true())
+      known = target_.predicate.evaluate(row_.values(), scratch_, false);
+    if (!known.may_be_true())
+      return {};
+  }
+  if (removed != nullptr && removed->any()) {
+    const auto gone = removed->holds(event);
+    if (!gone)
+      return gone.error();
+    if (*gone)
+      return {};
+  }
+  if (upcasts_) {
+    auto payload = control_.upcasts->upcast(event);
+    if (!payload)
+      return std::move(payload).error();
+    if (*payload) {
+      upcast_payload_ = *std::move(*payload);
+      EventView upcast = event;
+      upcast.payload = upcast_payload_;
+      row_.bind(upcast);
+    }
+  }
+  if (target_.fields.has_paths(target_.step)) {
+    WEIR_TRY(pacer_.spend(extraction_work(event)));
+    WEIR_TRY(row_.extract());
+  }
+  if (!known.is_true() && !target_.predicate.evaluate(row_.values(), scratch_).is_true())
+    return {};
+  ++stats_.rows_matched;
+  return sink_.add(event.position, row_.values());
+}
+
+Status RowScan::scan_memtable(const MemtableView& memtable, std::uint64_t first, std::uint64_t last,
+                              RemovedRows* removed) {
+  for (std::uint64_t i = first; i < last; ++i) {
+    const EventView event = memtable.row(i);
+    if (control_.prune && event.position >= sink_.end())
+      return {}; // Rows are in position order.
+    ++stats_.memtable_rows;
+    WEIR_TRY(judge(event, Outcomes::any(), removed));
+  }
+  return {};
+}
+
+Status RowScan::scan_context(const MemtableView& memtable, std::string_view context, RemovedRows* removed) {
+  SequenceRange range;
+  bool more = true;
+  while (more) {
+    EventBatch batch;
+    more = memtable.read_context(context, range, ReadBounds{}, batch);
+    if (batch.empty())
+      return {};
+    for (const EventView& event : batch) {
+      if (event.position >= sink_.end())
+        return {};
+      ++stats_.memtable_rows;
+      WEIR_TRY(judge(event, Outcomes::any(), removed));
+    }
+    range.from = batch.back().sequence + 1;
+  }
+  return {};
+}
+
+} // namespace weir::query

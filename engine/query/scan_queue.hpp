@@ -1,0 +1,52 @@
+// The pieces of one scan, for however many threads take part.
+//
+// Purpose: a zone is a piece, so that one query over one large segment is shared like one over many shards; what a
+// piece turns out to consist of (a shard of segments, a segment of zones) is added while others work.
+// Threading: any thread. take() waits only while somebody else works on a piece, so the last worker never waits: one
+// thread alone can do all.
+#pragma once
+
+#include <weir/event.hpp>
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <vector>
+
+namespace weir::query {
+
+class ScanQueue {
+public:
+  struct Piece {
+    enum class Kind : std::uint8_t { shard, segment, zone, memtable };
+    Kind kind = Kind::shard;
+    /// Pieces go by this, then by source and first row: where positions matter the lowest of the piece, else 0, so that
+    /// the zones of a segment are read one after the other.
+    Position order = 0;
+    std::size_t shard = 0;   ///< Number of its view.
+    std::size_t source = 0;  ///< Number of its segment or memtable.
+    std::uint64_t first = 0; ///< Zone, or first row of a memtable.
+    std::uint64_t last = 0;  ///< Of a memtable: behind its last row.
+  };
+
+  void add(std::vector<Piece> pieces);
+  /// The next piece, which the caller works on until release(). False: the scan is at its end, or was stopped.
+  [[nodiscard]] bool take(Piece& piece);
+  /// The piece that was taken is done; what it consists of was added before.
+  void release();
+  /// Nobody gets a piece any more.
+  void stop();
+  /// Nothing is there to be taken, nor will be.
+  [[nodiscard]] bool empty() const;
+
+private:
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Piece> heap_;
+  std::size_t in_work_ = 0;
+  bool stopped_ = false;
+};
+
+} // namespace weir::query

@@ -1,0 +1,203 @@
+#include "engine/query/sequence_merge.hpp"
+
+#include "engine/check.hpp"
+#include "engine/query/executor.hpp"
+#include "engine/query/sequence_match.hpp"
+#include "engine/text.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+namespace weir::query {
+namespace {
+
+// SequenceEvent::values of a joined event: the part above, the place in its values below.
+constexpr unsigned offset_bits = 40;
+constexpr std::uint64_t offset_max = (std::uint64_t{1} << offset_bits) - 1;
+
+/// Sorting this many events is no longer than other work between two looks at the deadline.
+constexpr std::ptrdiff_t sorted_at_once = 16'384;
+
+bool by_position(const SequenceEvent& a, const SequenceEvent& b) noexcept {
+  return a.position < b.position;
+}
+
+Status sort_by_position(std::span<SequenceEvent> events, Pacer& pacer) {
+  if (std::is_sorted(events.begin(), events.end(), by_position))
+    return {};
+  const auto size = static_cast<std::ptrdiff_t>(events.size());
+  const auto at = [&](std::ptrdiff_t i) { return events.begin() + std::min(i, size); };
+  for (std::ptrdiff_t i = 0; i < size; i += sorted_at_once) {
+    std::sort(at(i), at(i + sorted_at_once), by_position);
+    WEIR_TRY(pacer.spend(static_cast<std::uint64_t>(at(i + sorted_at_once) - at(i))));
+  }
+  for (std::ptrdiff_t width = sorted_at_once; width < size; width *= 2) {
+    for (std::ptrdiff_t i = 0; i + width < size; i += 2 * width) {
+      std::inplace_merge(at(i), at(i + width), at(i + 2 * width), by_position);
+      WEIR_TRY(pacer.spend(static_cast<std::uint64_t>(width)));
+    }
+  }
+  return {};
+}
+
+/// The events of all parts, those of a link value side by side.
+class JoinedEvents {
+public:
+  /// Moves events out of `parts`; their packed values stay there.
+  Status join(std::vector<SequencePart>& parts, Pacer& pacer) {
+    number_links(parts);
+    std::vector<std::uint64_t> next(ends_.size() + 1);
+    for (std::size_t part = 0; part < parts.size(); ++part) {
+      for (const SequenceEvent& event : parts[part].events)
+        ++next[links_[part][event.link] + 1];
+      WEIR_TRY(pacer.spend(parts[part].events.size()));
+    }
+    for (std::size_t link = 0; link < ends_.size(); ++link)
+      ends_[link] = next[link + 1] += next[link];
+    events_.resize(ends_.empty() ? 0 : ends_.back());
+    for (std::size_t part = 0; part < parts.size(); ++part) {
+      for (const SequenceEvent& event : parts[part].events) {
+        SequenceEvent& joined = events_[next[links_[part][event.link]]++];
+        joined = event;
+        joined.values |= std::uint64_t{part} << offset_bits;
+      }
+      WEIR_TRY(pacer.spend(parts[part].events.size()));
+      parts[part].events = {};
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::size_t links() const noexcept { return ends_.size(); }
+  [[nodiscard]] std::span<SequenceEvent> of_link(std::size_t link) {
+    const std::uint64_t begin = link == 0 ? 0 : ends_[link - 1];
+    return std::span(events_).subspan(begin, ends_[link] - begin);
+  }
+
+private:
+  /// Numbers a link value the same in all parts.
+  void number_links(const std::vector<SequencePart>& parts) {
+    std::unordered_map<std::string_view, std::uint32_t> numbers;
+    links_.resize(parts.size());
+    for (std::size_t part = 0; part < parts.size(); ++part) {
+      links_[part].reserve(parts[part].links.size());
+      for (const std::string& link : parts[part].links)
+        links_[part].push_back(numbers.try_emplace(link, static_cast<std::uint32_t>(numbers.size())).first->second);
+    }
+    ends_.resize(numbers.size());
+  }
+
+  std::vector<std::vector<std::uint32_t>> links_; ///< By part, then by the part's number of the link.
+  std::vector<std::uint64_t> ends_;               ///< By link.
+  std::vector<SequenceEvent> events_;
+};
+
+/// The values of the match that is being looked at, by slots of CompiledSequence::match.
+class MatchRow final : public SequenceConditions {
+public:
+  MatchRow(const CompiledSequence& query, const std::vector<SequencePart>& parts)
+      : query_(query), parts_(parts), row_(query.match->fields.size(), ValueView::absent()) {}
+
+  [[nodiscard]] bool any_at(std::size_t step) const noexcept override { return query_.steps[step].joint.has_value(); }
+  void bind(std::size_t step, const SequenceEvent& event) override { take(step, event, query_.kept_judged); }
+  bool hold_at(std::size_t step) override { return query_.steps[step].joint->evaluate(row_, scratch_).is_true(); }
+  void append_inputs(std::size_t step, std::string& out) const override {
+    for (const std::size_t slot : query_.steps[step].inputs)
+      pack(out, row_[slot]);
+  }
+
+  /// All values of a match.
+  RowValues of(std::span<const SequenceEvent> events, std::span<const std::uint32_t> match) {
+    for (std::size_t step = 0; step < match.size(); ++step)
+      take(step, events[match[step]], query_.kept.size());
+    return row_;
+  }
+
+private:
+  /// The first `count` of the kept values.
+  void take(std::size_t step, const SequenceEvent& event, std::size_t count) {
+    const char* at = parts_[event.values >> offset_bits].values.data() + (event.values & offset_max);
+    for (std::size_t i = 0; i < count; ++i) {
+      const CompiledSequence::Kept& kept = query_.kept[i];
+      if ((kept.steps & event.steps) == 0)
+        continue;
+      const ValueView value = kept.is_position ? ValueView::of(event.position) : unpack(at);
+      if (kept.slots[step] != CompiledSequence::Kept::no_slot)
+        row_[kept.slots[step]] = value;
+    }
+  }
+
+  const CompiledSequence& query_;
+  const std::vector<SequencePart>& parts_;
+  std::vector<ValueView> row_;
+  Scratch scratch_;
+};
+
+} // namespace
+
+Result<ShardRows> match_sequences(const CompiledSequence& query, std::vector<SequencePart> parts,
+                                  const QueryControl& control) {
+  std::uint64_t parts_bytes = 0;
+  std::uint64_t events = 0;
+  for (const SequencePart& part : parts) {
+    WEIR_CHECK(part.values.size() <= offset_max);
+    parts_bytes += bytes_of(part);
+    events += part.events.size();
+  }
+  if (events > std::numeric_limits<std::uint32_t>::max())
+    return fail(Errc::too_large, format("{} events may take part in the sequence, at most {} can", events,
+                                        std::numeric_limits<std::uint32_t>::max()));
+  Collector collector(*query.match, control);
+  Pacer pacer(control);
+  const std::uint64_t joined_bytes = events * sizeof(SequenceEvent);
+  WEIR_TRY(take_for_sequence(collector.budget(), joined_bytes, control.result_bytes_max));
+  JoinedEvents joined;
+  WEIR_TRY(joined.join(parts, pacer));
+  MatchRow row(query, parts);
+  SequenceMatcher matcher(query.steps.size(), query.within_us, row, pacer);
+  std::uint64_t matches = 0;
+  std::span<SequenceEvent> looked_at;
+  const bool counts_only = query.match->counts_only();
+  const SequenceMatcher::Found found = [&](std::span<const std::uint32_t> match) -> Status {
+    ++matches;
+    const Position position = looked_at[match.front()].position;
+    if (counts_only || !collector.wants(position))
+      return {};
+    return collector.add(position, row.of(looked_at, match));
+  };
+  for (std::size_t link = 0; link < joined.links(); ++link) {
+    looked_at = joined.of_link(link);
+    if (looked_at.size() < query.steps.size())
+      continue;
+    WEIR_TRY(sort_by_position(looked_at, pacer));
+    WEIR_TRY(matcher.match(looked_at, found));
+  }
+  if (counts_only)
+    WEIR_TRY(collector.add_count(matches));
+  collector.budget().give_back(parts_bytes + joined_bytes);
+  return std::move(collector).finish();
+}
+
+Result<QueryResult> merge_sequence(const CompiledSequence& query, std::vector<ShardRows> parts,
+                                   std::span<const ShardView> views, const QueryControl& control) {
+  std::vector<SequencePart> candidates;
+  QueryStats stats;
+  for (ShardRows& part : parts) {
+    stats.add(part.stats);
+    candidates.push_back(std::move(part.candidates));
+  }
+  auto matches = match_sequences(query, std::move(candidates), control);
+  if (!matches)
+    return std::move(matches).error();
+  matches->stats = stats;
+  std::vector<ShardRows> all;
+  all.push_back(*std::move(matches));
+  auto result = merge(*query.match, std::move(all), control);
+  if (result)
+    WEIR_TRY(fetch_documents(query, views, control, result->rows));
+  return result;
+}
+
+} // namespace weir::query

@@ -1,0 +1,162 @@
+#include "engine/query/sequence_part.hpp"
+
+#include "engine/text.hpp"
+
+#include <bit>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+namespace weir::query {
+namespace {
+
+constexpr std::uint64_t link_overhead_bytes = 128; ///< Node and bucket of the hash table, both strings' headers.
+constexpr unsigned absent_bit = 0x80;
+
+bool has_text(Value::Kind kind) noexcept {
+  return kind == Value::Kind::string || kind == Value::Kind::json;
+}
+
+template <class T> void append_raw(std::string& out, T value) {
+  char bytes[sizeof value];
+  std::memcpy(bytes, &value, sizeof value);
+  out.append(bytes, sizeof value);
+}
+
+template <class T> T read_raw(const char*& at) noexcept {
+  T value;
+  std::memcpy(&value, at, sizeof value);
+  at += sizeof value;
+  return value;
+}
+
+std::uint64_t bytes_of_link(std::string_view key) noexcept {
+  return link_overhead_bytes + 2 * key.size();
+}
+
+} // namespace
+
+void pack(std::string& out, const ValueView& value) {
+  out.push_back(static_cast<char>(static_cast<unsigned>(value.kind) | (value.present ? 0 : absent_bit)));
+  switch (value.kind) {
+  case Value::Kind::null: break;
+  case Value::Kind::boolean:
+  case Value::Kind::int64:
+  case Value::Kind::timestamp: append_raw(out, value.integer); break;
+  case Value::Kind::uint64: append_raw(out, value.natural); break;
+  case Value::Kind::float64: append_raw(out, value.real); break;
+  case Value::Kind::string:
+  case Value::Kind::json:
+    append_raw(out, static_cast<std::uint64_t>(value.text.size()));
+    out.append(value.text);
+    break;
+  }
+}
+
+ValueView unpack(const char*& at) noexcept {
+  const auto head = static_cast<unsigned char>(*at++);
+  ValueView value;
+  value.kind = static_cast<Value::Kind>(head & ~absent_bit);
+  value.present = (head & absent_bit) == 0;
+  if (has_text(value.kind)) {
+    const auto size = read_raw<std::uint64_t>(at);
+    value.text = {at, size};
+    at += size;
+  } else if (value.kind == Value::Kind::uint64) {
+    value.natural = read_raw<std::uint64_t>(at);
+  } else if (value.kind == Value::Kind::float64) {
+    value.real = read_raw<double>(at);
+  } else if (value.kind != Value::Kind::null) {
+    value.integer = read_raw<std::int64_t>(at);
+  }
+  return value;
+}
+
+std::uint64_t bytes_of(const SequencePart& part) noexcept {
+  std::uint64_t bytes = part.events.size() * sizeof(SequenceEvent) + part.values.size();
+  for (const std::string& link : part.links)
+    bytes += bytes_of_link(link);
+  return bytes;
+}
+
+Status take_for_sequence(ResultBudget& budget, std::uint64_t bytes, std::uint64_t bytes_max) {
+  const Status taken = budget.take(bytes);
+  if (taken || taken.code() != Errc::too_large)
+    return taken;
+  return fail(
+      Errc::too_large,
+      format("the events that may take part in the sequence need more than {} bytes of memory; narrow FOR, SINCE "
+             "or UNTIL, or add conditions on single steps",
+             bytes_max));
+}
+
+Status SequenceGatherer::add(Position position, RowValues row, ResultBudget& budget) {
+  const ValueView& link_value = row[query_.link];
+  if (link_value.kind == Value::Kind::null || link_value.kind == Value::Kind::json)
+    return {};
+  SequenceEvent event;
+  event.steps = steps_of(row);
+  if (event.steps == 0)
+    return {};
+  WEIR_TRY(link_of(link_value, budget, event.link));
+  event.position = position;
+  if (query_.within_us) {
+    const ValueView time = as_time(row[query_.time]);
+    if (time.kind == Value::Kind::timestamp)
+      event.time_us = time.integer;
+  }
+  event.values = part_.values.size();
+  for (const CompiledSequence::Kept& kept : query_.kept) {
+    if ((kept.steps & event.steps) != 0 && !kept.is_position)
+      pack(part_.values, row[kept.source]);
+  }
+  WEIR_TRY(take_for_sequence(budget, sizeof event + part_.values.size() - event.values, bytes_max_));
+  part_.events.push_back(event);
+  return {};
+}
+
+/// Steps whose conditions on their event alone are true.
+std::uint32_t SequenceGatherer::steps_of(RowValues row) {
+  const std::string_view type = row[query_.event_type].text;
+  std::uint32_t of_type = 0;
+  for (std::size_t i = 0; i < query_.steps.size(); ++i)
+    of_type |= query_.steps[i].event_type == type ? std::uint32_t{1} << i : 0;
+  if (query_.scan_is_exact && (of_type & (of_type - 1)) == 0)
+    return of_type; // The scan has found one of the steps true, and it can only be this one.
+  std::uint32_t fits = 0;
+  for (std::uint32_t left = of_type; left != 0; left &= left - 1) {
+    const auto& alone = query_.steps[static_cast<std::size_t>(std::countr_zero(left))].alone;
+    if (!alone || alone->evaluate(row, scratch_).is_true())
+      fits |= left & -left;
+  }
+  return fits;
+}
+
+Status SequenceGatherer::link_of(const ValueView& value, ResultBudget& budget, std::uint32_t& link) {
+  key_.clear();
+  pack(key_, normalized(value));
+  if (key_ != last_key_) {
+    auto known = links_.find(key_);
+    if (known == links_.end()) {
+      if (links_.size() == std::numeric_limits<std::uint32_t>::max())
+        return fail(Errc::too_large, "the sequence has more than 4294967295 different values of its link");
+      WEIR_TRY(take_for_sequence(budget, bytes_of_link(key_), bytes_max_));
+      known = links_.emplace(key_, static_cast<std::uint32_t>(links_.size())).first;
+    }
+    last_key_.swap(key_);
+    last_link_ = known->second;
+  }
+  link = last_link_;
+  return {};
+}
+
+SequencePart SequenceGatherer::finish() && {
+  part_.links.resize(links_.size());
+  while (!links_.empty()) {
+    auto node = links_.extract(links_.begin());
+    part_.links[node.mapped()] = std::move(node.key());
+  }
+  return std::move(part_);
+}
+
+} // namespace weir::query

@@ -1,0 +1,72 @@
+// The events of some rows that may take part in a sequence, as compact records, and how they are gathered.
+//
+// Purpose: all candidates of all shards are in memory before anything is matched, so each takes only what matching and
+// the answer will read: a fixed record and the packed values that its steps need.
+// Threading: one owner.
+#pragma once
+
+#include <weir/result.hpp>
+
+#include "engine/hash.hpp"
+#include "engine/query/compare.hpp"
+#include "engine/query/control.hpp"
+#include "engine/query/evaluate.hpp"
+#include "engine/query/sequence_match.hpp"
+#include "engine/query/sequence_plan.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace weir::query {
+
+/// Appends `value` as bytes that unpack() reads. Bytes of two normalized values are equal exactly if the values are.
+void pack(std::string& out, const ValueView& value);
+/// Reads one value from `at` on and moves behind it. Precondition: pack() wrote it. The view points into the bytes.
+[[nodiscard]] ValueView unpack(const char*& at) noexcept;
+
+/// Events that may take part, in any order. SequenceEvent::link is a place in `links`, `values` one in `values`.
+struct SequencePart {
+  std::vector<SequenceEvent> events;
+  std::string values;             ///< Packed, of an event those of CompiledSequence::kept that its steps need.
+  std::vector<std::string> links; ///< Packed and normalized, each once.
+};
+
+/// What SequenceGatherer took of the budget for a part.
+[[nodiscard]] std::uint64_t bytes_of(const SequencePart& part) noexcept;
+/// `too_large` as ResultBudget has it, in the words of a sequence.
+[[nodiscard]] Status take_for_sequence(ResultBudget& budget, std::uint64_t bytes, std::uint64_t bytes_max);
+
+class SequenceGatherer {
+public:
+  /// Both must outlive this.
+  SequenceGatherer(const CompiledSequence& query, std::uint64_t bytes_max) : query_(query), bytes_max_(bytes_max) {}
+
+  /// Adds the event if it has a link value and fits a step. `row`: by slots of CompiledSequence::scan, whose condition
+  /// holds. `too_large` beyond the memory bound.
+  Status add(Position position, RowValues row, ResultBudget& budget);
+  [[nodiscard]] SequencePart finish() &&;
+
+private:
+  struct LinkHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view key) const noexcept { return hash64(key, 0); }
+  };
+
+  [[nodiscard]] std::uint32_t steps_of(RowValues row);
+  Status link_of(const ValueView& value, ResultBudget& budget, std::uint32_t& link);
+
+  const CompiledSequence& query_;
+  std::uint64_t bytes_max_;
+  SequencePart part_;
+  std::unordered_map<std::string, std::uint32_t, LinkHash, std::equal_to<>> links_;
+  std::string key_;      ///< Packed link of the row looked at.
+  std::string last_key_; ///< ... of the one before: rows of a context often follow one another.
+  std::uint32_t last_link_ = 0;
+  Scratch scratch_;
+};
+
+} // namespace weir::query

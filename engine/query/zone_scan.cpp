@@ -1,0 +1,183 @@
+#include "engine/query/zone_scan.hpp"
+
+#include "engine/text.hpp"
+
+#include <algorithm>
+
+namespace weir::query {
+namespace {
+
+constexpr ColumnSet document_columns = column_event_id | column_metadata | column_payload;
+
+Timestamp time_of(std::int64_t us) {
+  return Timestamp(std::chrono::microseconds(us));
+}
+
+/// Puts the core columns that were read into `event`.
+void fill_core(const ZoneValues& values, std::uint32_t row, EventView& event) {
+  const ColumnSet read = values.core_read();
+  if ((read & column_context) != 0)
+    event.context_id = values.context_texts()[values.contexts()[row]];
+  if ((read & column_sequence) != 0)
+    event.sequence = values.sequences()[row];
+  if ((read & column_position) != 0)
+    event.position = values.positions()[row];
+  if ((read & column_recorded_at) != 0)
+    event.recorded_at = time_of(values.recorded_at()[row]);
+  if ((read & column_timestamp) != 0)
+    event.timestamp = time_of(values.timestamps()[row]);
+  if ((read & column_type) != 0)
+    event.event_type = values.type_text(values.types()[row]);
+}
+
+} // namespace
+
+Status ZoneScan::scan_unpruned(const SegmentReader& segment, std::size_t zone, RemovedRows& removed) {
+  ++stats_.zones_total;
+  ++stats_.zones_scanned;
+  ++stats_.payload_zones;
+  WEIR_TRY(pacer_.pause());
+  const auto rows = segment.read_zone(zone, columns_all);
+  if (!rows)
+    return rows.error();
+  stats_.rows_scanned += (*rows)->rows();
+  for (std::uint32_t row = 0; row < (*rows)->rows(); ++row)
+    WEIR_TRY(row_scan_.judge((*rows)->row(row), Outcomes::any(), &removed));
+  return {};
+}
+
+Status ZoneScan::scan(const SegmentPlan& plan, std::size_t zone, RemovedRows& removed) {
+  ++stats_.zones_total;
+  WEIR_TRY(pacer_.pause());
+  const ZoneMeta& meta = plan.zones()[zone];
+  const std::uint64_t asked = plan.rows_in(zone);
+  const auto known = plan.evaluate(zone, by_leaf_);
+  if (!known)
+    return known.error();
+  if (asked == 0 || !known->may_be_true() || meta.position_min >= sink_.end()) {
+    ++stats_.zones_pruned;
+    return {};
+  }
+  if (known->is_true() && target_.counts_only && !removed.any()) {
+    ++stats_.zones_counted;
+    stats_.rows_matched += asked;
+    return sink_.add_count(asked);
+  }
+  ++stats_.zones_scanned;
+  stats_.rows_scanned += asked;
+  ZoneValues values(target_, plan, zone, control_.columns);
+  RowBits rows(meta.rows);
+  plan.add_rows(zone, rows);
+  RowBits certain(meta.rows);
+  if (known->is_true())
+    certain = rows;
+  else
+    WEIR_TRY(predicate_.evaluate(plan, by_leaf_, values, rows, certain, pacer_));
+  if (rows.any() && removed.any())
+    WEIR_TRY(remove_rows(values, rows, removed));
+  if (rows.any() && target_.by_position)
+    WEIR_TRY(keep_wanted(values, rows));
+  stats_.field_columns += values.fields_read();
+  if (!rows.any())
+    return {};
+  certain.keep(rows.words());
+  const bool all_certain = certain.count() == rows.count();
+  const bool columns_do = std::all_of(target_.slots.begin(), target_.slots.end(),
+                                      [&](std::size_t slot) { return values.has_column(slot); });
+  WEIR_TRY(pacer_.pause());
+  return all_certain && columns_do ? hand_on(values, rows) : read_documents(plan, values, rows, certain);
+}
+
+/// Rows of one context follow each other, so its mark is looked up once.
+Status ZoneScan::remove_rows(ZoneValues& values, RowBits& rows, RemovedRows& removed) {
+  WEIR_TRY(values.read({}, column_context | column_sequence));
+  constexpr std::uint32_t none = UINT32_MAX;
+  std::uint32_t context = none;
+  Sequence first_live = 0;
+  Status going;
+  RowBits left = rows;
+  rows.each([&](std::size_t row) {
+    if (!going)
+      return;
+    if (values.contexts()[row] != context) {
+      context = values.contexts()[row];
+      const auto first = removed.first_live(values.context_texts()[context]);
+      going = first ? pacer_.spend(1) : Status(first.error());
+      first_live = first ? *first : 0;
+    }
+    if (values.sequences()[row] < first_live)
+      left.remove(row);
+  });
+  rows = std::move(left);
+  return going;
+}
+
+Status ZoneScan::keep_wanted(ZoneValues& values, RowBits& rows) {
+  const Position end = sink_.end();
+  if (end == std::numeric_limits<Position>::max())
+    return {};
+  WEIR_TRY(values.read({}, column_position));
+  RowBits left = rows;
+  rows.each([&](std::size_t row) {
+    if (values.positions()[row] >= end)
+      left.remove(row);
+  });
+  rows = std::move(left);
+  return {};
+}
+
+Status ZoneScan::hand_on(ZoneValues& values, const RowBits& rows) {
+  const std::uint64_t count = rows.count();
+  stats_.rows_matched += count;
+  if (target_.counts_only)
+    return sink_.add_count(count);
+  const std::size_t before = values.fields_read();
+  WEIR_TRY(values.read(target_.slots, target_.columns & column_position));
+  stats_.field_columns += values.fields_read() - before;
+  const auto done = sink_.add_zone(values, rows, pacer_);
+  if (!done)
+    return done.error();
+  if (*done)
+    return {};
+  const bool positions = (target_.columns & column_position) != 0;
+  Status going;
+  rows.each([&](std::size_t row) {
+    if (!going)
+      return;
+    for (const std::size_t slot : target_.slots)
+      row_[slot] = values.value(slot, row);
+    going = sink_.add(positions ? values.positions()[row] : 0, row_);
+    if (going)
+      going = pacer_.spend(1);
+  });
+  return going;
+}
+
+Status ZoneScan::read_documents(const SegmentPlan& plan, ZoneValues& values, const RowBits& rows,
+                                const RowBits& certain) {
+  // Removed rows are out already; what upcasts want to know, and their version, comes with the type.
+  const ColumnSet upcast = row_scan_.upcasts() ? RowScan::upcast_columns : ColumnSet{0};
+  WEIR_TRY(values.read({}, (target_.columns | upcast) & ~document_columns));
+  const ColumnSet documents = (target_.columns & document_columns) | (upcast & column_type);
+  stats_.payload_zones += (documents & column_payload) != 0 ? 1 : 0;
+  WEIR_TRY(pacer_.pause());
+  const auto read = plan.segment().read_zone(values.zone(), documents);
+  if (!read)
+    return read.error();
+  if ((*read)->rows() != values.rows())
+    return fail(Errc::corruption,
+                format("zone {} has {} rows, its metadata says {}", values.zone(), (*read)->rows(), values.rows()),
+                place_of(plan.segment()));
+  Status going = pacer_.pause();
+  rows.each([&](std::size_t row) {
+    if (!going)
+      return;
+    const auto number = static_cast<std::uint32_t>(row);
+    EventView event = (*read)->row(number);
+    fill_core(values, number, event);
+    going = row_scan_.judge(event, certain.has(row) ? Outcomes::always() : Outcomes::any(), nullptr);
+  });
+  return going;
+}
+
+} // namespace weir::query

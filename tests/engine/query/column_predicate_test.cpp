@@ -1,0 +1,204 @@
+#include "engine/query/column_loops.hpp"
+#include "engine/query/compiled_query.hpp"
+#include "engine/query/outcome_bits.hpp"
+#include "engine/query/value_steps.hpp"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <limits>
+#include <random>
+#include <vector>
+
+using namespace weir;
+using namespace weir::query;
+
+namespace {
+
+constexpr std::array singles = {Outcomes::never(), Outcomes::unknown(), Outcomes::always()};
+
+/// Every set that is not empty.
+std::vector<Outcomes> all_sets() {
+  std::vector<Outcomes> sets;
+  for (unsigned bits = 1; bits < 8; ++bits) {
+    Outcomes set;
+    for (unsigned i = 0; i < 3; ++i)
+      if ((bits >> i & 1u) != 0)
+        set = set | singles[i];
+    sets.push_back(set);
+  }
+  return sets;
+}
+
+/// The only leaf of a condition.
+class OneLeaf {
+public:
+  explicit OneLeaf(Expr condition) {
+    auto compiled = CompiledQuery::make(Query::all_types().where(std::move(condition)).count());
+    REQUIRE(compiled.ok());
+    query_ = *compiled;
+    REQUIRE(query_->predicate.leaves().size() == 1);
+  }
+  [[nodiscard]] const Leaf& leaf() const { return query_->predicate.leaves().front(); }
+
+private:
+  std::shared_ptr<const CompiledQuery> query_;
+};
+
+template <class Domain> void check_steps(const Leaf& leaf, const std::vector<typename Domain::Type>& values) {
+  const auto of = [&](const ValueView& view) { return leaf.evaluate(view); };
+  const ValueSteps<Domain> steps(leaf.literals(), of);
+  OutcomeBits out(values.size());
+  steps.evaluate(values, out);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    CAPTURE(values[i]);
+    const Outcomes expected = leaf.evaluate(Domain::view(values[i]));
+    CHECK((steps.at(values[i]) == expected));
+    CHECK((out.at(i) == expected));
+  }
+}
+
+const std::vector<std::int64_t> integers = {std::numeric_limits<std::int64_t>::min(),
+                                            -9007199254740993,
+                                            -9007199254740992,
+                                            -3,
+                                            -2,
+                                            -1,
+                                            0,
+                                            1,
+                                            2,
+                                            3,
+                                            4,
+                                            5,
+                                            7,
+                                            9,
+                                            9007199254740991,
+                                            9007199254740992,
+                                            9007199254740993,
+                                            9007199254740994,
+                                            9223372036854775807};
+const std::vector<double> reals = {-std::numeric_limits<double>::infinity(),
+                                   -1e300,
+                                   -9223372036854775808.0,
+                                   -2.5,
+                                   -0.0,
+                                   0.0,
+                                   std::numeric_limits<double>::denorm_min(),
+                                   0.1,
+                                   1,
+                                   2,
+                                   2.5,
+                                   3,
+                                   9007199254740992.0,
+                                   9007199254740994.0,
+                                   9223372036854775808.0,
+                                   18446744073709551616.0,
+                                   std::numeric_limits<double>::infinity()};
+const std::vector<std::uint64_t> naturals = {
+    0, 1, 2, 3, 9007199254740993u, 9223372036854775807u, 9223372036854775808u, 18446744073709551615u};
+
+std::vector<Value> literals() {
+  std::vector<Value> all = {Value(true), Value("a"), Value(-1), Value(18446744073709551615u)};
+  for (const std::int64_t value : integers)
+    all.emplace_back(value);
+  for (const double value : reals)
+    if (value - value == 0) // finite
+      all.emplace_back(value);
+  return all;
+}
+
+} // namespace
+
+TEST_CASE("outcome bits: AND, OR and NOT are those of outcomes, for any two sets and at any row") {
+  const auto sets = all_sets();
+  const std::size_t rows = sets.size() * sets.size() + 64; // more than one word
+  OutcomeBits both_bits(rows), either_bits(rows), not_bits(rows), other(rows);
+  for (std::size_t i = 0; i < sets.size() * sets.size(); ++i) {
+    both_bits.set(i, sets[i / sets.size()]);
+    either_bits.set(i, sets[i / sets.size()]);
+    not_bits.set(i, sets[i / sets.size()]);
+    other.set(i, sets[i % sets.size()]);
+  }
+  both_bits.combine_both(other);
+  either_bits.combine_either(other);
+  not_bits.negate();
+  for (std::size_t i = 0; i < sets.size() * sets.size(); ++i) {
+    const Outcomes a = sets[i / sets.size()], b = sets[i % sets.size()];
+    CHECK((both_bits.at(i) == both(a, b)));
+    CHECK((either_bits.at(i) == either(a, b)));
+    CHECK((not_bits.at(i) == negation(a)));
+  }
+}
+
+TEST_CASE("row bits: ranges are added and removed, and rows visited in order") {
+  RowBits rows(200);
+  rows.add(3, 130);
+  rows.remove(5, 128);
+  std::vector<std::size_t> seen;
+  rows.each([&](std::size_t row) { seen.push_back(row); });
+  CHECK(seen == std::vector<std::size_t>{3, 4, 128, 129});
+  CHECK(rows.count() == 4);
+  rows.remove(0, 200);
+  CHECK_FALSE(rows.any());
+}
+
+TEST_CASE("column loops: a range marks the rows within it, whatever the length") {
+  std::mt19937_64 random(7);
+  for (const std::size_t rows : {1u, 63u, 64u, 65u, 200u}) {
+    std::vector<std::int64_t> values;
+    for (std::size_t i = 0; i < rows; ++i)
+      values.push_back(static_cast<std::int64_t>(random() % 20) - 10);
+    RowBits marked(rows);
+    mark_range<std::int64_t>(values, -3, 4, marked.words());
+    for (std::size_t i = 0; i < rows; ++i)
+      CHECK(marked.has(i) == (values[i] >= -3 && values[i] <= 4));
+  }
+}
+
+TEST_CASE("value steps: a comparison is the same range by range as value by value, for any two kinds of numbers") {
+  for (const Value& literal : literals()) {
+    CAPTURE(to_json(literal));
+    for (const Comparison comparison : {Comparison::equal, Comparison::not_equal, Comparison::less,
+                                        Comparison::less_equal, Comparison::greater, Comparison::greater_equal}) {
+      CAPTURE(static_cast<int>(comparison));
+      const OneLeaf one(Expr::compare(Expr::field("payload.v"), comparison, Expr::literal(literal)));
+      check_steps<IntegerDomain>(one.leaf(), integers);
+      check_steps<RealDomain>(one.leaf(), reals);
+      check_steps<BooleanDomain>(one.leaf(), {0, 1});
+      check_steps<NaturalDomain>(one.leaf(), naturals);
+    }
+  }
+}
+
+TEST_CASE("value steps: IN with few values and with many, of several types") {
+  std::mt19937_64 random(11);
+  for (const std::size_t count : {1u, 3u, 8u, 9u, 200u}) {
+    std::vector<Value> values;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (i % 3 == 0)
+        values.emplace_back(static_cast<double>(random() % 60) / 4);
+      else
+        values.emplace_back(static_cast<std::int64_t>(random() % 100) - 50);
+    }
+    if (count % 2 == 0)
+      values.emplace_back("text"); // a miss is unknown then
+    const OneLeaf one(Expr::one_of(Expr::field("payload.v"), values));
+    std::vector<std::int64_t> numbers;
+    std::vector<double> halves;
+    for (int i = -60; i < 60; ++i) {
+      numbers.push_back(i);
+      halves.push_back(i / 4.0);
+    }
+    check_steps<IntegerDomain>(one.leaf(), numbers);
+    check_steps<RealDomain>(one.leaf(), halves);
+  }
+}
+
+TEST_CASE("value steps: conditions without an order are the same for every number") {
+  for (const Expr& condition : {Expr::is_null(Expr::field("payload.v")), Expr::exists("payload.v"),
+                                Expr::like(Expr::field("payload.v"), "1%")}) {
+    const OneLeaf one(condition);
+    check_steps<IntegerDomain>(one.leaf(), integers);
+    check_steps<RealDomain>(one.leaf(), reals);
+  }
+}

@@ -1,0 +1,217 @@
+#include "engine/query/execution.hpp"
+#include "engine/query/executor.hpp"
+#include "engine/query/scan_queue.hpp"
+#include "tests/engine/query/fake_shard.hpp"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <mutex>
+#include <string>
+#include <thread>
+
+using namespace weir;
+using namespace std::chrono_literals;
+using query::Execution;
+using query::QueryControl;
+using query::ScanQueue;
+using Rows = std::vector<std::vector<Value>>;
+
+namespace {
+
+constexpr Timestamp start{1'700'000'000'000'000us};
+
+test::StoredEvent event(std::uint64_t n) {
+  test::StoredEvent stored;
+  stored.context_id = "order-" + std::to_string(n % 50);
+  stored.sequence = n / 50 + 1;
+  stored.position = n + 1;
+  stored.recorded_at = stored.timestamp = start + std::chrono::seconds(n);
+  stored.event_type = n % 3 == 0 ? "paid" : "placed";
+  stored.payload = R"({"n":)" + std::to_string(n) + R"(,"country":"c)" + std::to_string(n % 5) + "\"}";
+  return stored;
+}
+
+std::vector<test::StoredEvent> events(std::uint64_t first, std::uint64_t last) {
+  std::vector<test::StoredEvent> all;
+  for (std::uint64_t n = first; n < last; ++n)
+    all.push_back(event(n));
+  return all;
+}
+
+const std::vector<json::Path> fields = {{"n"}, {"country"}};
+
+std::shared_ptr<test::FakeSegment> segment(std::uint64_t first, std::uint64_t last, bool columns = true) {
+  return columns ? std::make_shared<test::FakeSegment>(events(first, last), 16, fields)
+                 : std::make_shared<test::FakeSegment>(events(first, last), 16);
+}
+
+Query parsed(std::string_view text) {
+  auto plan = parse_query(text);
+  if (!plan)
+    FAIL(std::string(text), ": ", to_string(plan.error()));
+  return *std::move(plan);
+}
+
+/// Four shards of memtables, which threads may read at the same time (a FakeSegment remembers reads).
+std::vector<ShardView> four_shards() {
+  std::vector<ShardView> views;
+  for (std::uint64_t shard = 0; shard < 4; ++shard) {
+    const std::uint64_t base = shard * 1'000;
+    views.push_back(test::make_view({}, {test::make_memtable(events(base + 900, base + 1'000))}));
+  }
+  return views;
+}
+
+class ManualClock final : public io::Clock {
+public:
+  [[nodiscard]] Timestamp now() const override { return start; }
+  [[nodiscard]] std::chrono::steady_clock::time_point steady_now() const override { return now_; }
+  void advance(std::chrono::seconds by) { now_ += by; }
+
+private:
+  std::chrono::steady_clock::time_point now_{};
+};
+
+std::size_t reads_of(const test::FakeSegment& segment) {
+  return segment.reads.size() + segment.column_reads.size();
+}
+
+} // namespace
+
+TEST_CASE("scan queue: pieces come by position, then by source, and the last to leave ends the scan") {
+  ScanQueue queue;
+  using Kind = ScanQueue::Piece::Kind;
+  queue.add({{Kind::zone, 5, 0, 0, 1, 0}, {Kind::segment, 2, 1, 0, 0, 0}, {Kind::memtable, 2, 0, 0, 0, 4}});
+  ScanQueue::Piece piece;
+  REQUIRE(queue.take(piece));
+  CHECK(piece.kind == Kind::memtable);
+  REQUIRE(queue.take(piece));
+  CHECK(piece.kind == Kind::segment);
+  queue.add({{Kind::zone, 3, 1, 0, 7, 0}});
+  queue.release();
+  REQUIRE(queue.take(piece));
+  CHECK(piece.first == 7);
+  REQUIRE(queue.take(piece));
+  CHECK_FALSE(queue.empty()); // whoever works may add pieces
+  queue.release();
+  queue.release();
+  queue.release();
+  CHECK(queue.empty());
+  CHECK_FALSE(queue.take(piece));
+}
+
+TEST_CASE("scan queue: who finds nothing waits for what others still add") {
+  ScanQueue queue;
+  queue.add({{}});
+  ScanQueue::Piece piece;
+  REQUIRE(queue.take(piece));
+  std::size_t taken = 0;
+  std::thread other([&] {
+    ScanQueue::Piece mine;
+    while (queue.take(mine)) {
+      ++taken;
+      queue.release();
+    }
+  });
+  queue.add({{}, {}});
+  queue.release();
+  other.join();
+  CHECK(taken == 2);
+}
+
+TEST_CASE("shard scan: any number of threads gives the same answer") {
+  for (const std::string text :
+       {"QUERY * WHERE payload.n > 1950 RETURN [position, payload.country]", "QUERY * COUNT BY payload.country",
+        "QUERY paid AVG payload.n, COUNT PER MINUTE", "QUERY * RETURN [position] LIMIT 7 OFFSET 60",
+        "QUERY * RETURN [payload.n] ORDER BY payload.country, payload.n DESC LIMIT 9"}) {
+    CAPTURE(text);
+    const Query plan = parsed(text);
+    const std::vector<ShardView> views = four_shards();
+    const auto expected = query::run(plan, views, {});
+    REQUIRE(expected.ok());
+    CHECK_FALSE(expected->rows.empty());
+    for (int round = 0; round < 10; ++round) {
+      const auto execution = Execution::make(plan, views, {});
+      REQUIRE(execution.ok());
+      std::vector<std::thread> helpers;
+      for (int i = 0; i < 3; ++i)
+        helpers.emplace_back([&] { (*execution)->help(); });
+      const auto result = (*execution)->run();
+      for (std::thread& helper : helpers)
+        helper.join();
+      REQUIRE(result.ok());
+      CHECK(result->rows == expected->rows);
+    }
+  }
+}
+
+TEST_CASE("shard scan: one thread alone does all, and who comes later does nothing") {
+  const auto segment_a = segment(0, 200);
+  const auto execution =
+      Execution::make(parsed("QUERY * WHERE payload.n > 100 COUNT"), {test::make_view({segment_a})}, {});
+  REQUIRE(execution.ok());
+  const auto result = (*execution)->run();
+  REQUIRE(result.ok());
+  CHECK(result->rows == Rows{{99}});
+  CHECK(result->stats.threads == 1);
+  const std::size_t reads = reads_of(*segment_a);
+  (*execution)->help();
+  CHECK(reads_of(*segment_a) == reads);
+}
+
+TEST_CASE("shard scan: enough rows in position order, and what lies behind is never read") {
+  for (const bool columns : {true, false}) {
+    const auto first = segment(0, 200, columns);
+    const auto second = segment(200, 400, columns);
+    const std::vector<ShardView> views = {test::make_view({first, second}, {test::make_memtable(events(400, 500))})};
+    const auto result = query::run(parsed("QUERY * RETURN [position] LIMIT 2 OFFSET 1"), views, {});
+    REQUIRE(result.ok());
+    CHECK(result->rows == Rows{{2}, {3}});
+    CHECK(reads_of(*second) == 0);
+    CHECK(result->stats.segments_pruned == 1);
+    CHECK(result->stats.memtable_rows == 0);
+  }
+}
+
+TEST_CASE("shard scan: the first error ends the scan") {
+  const auto broken = segment(0, 320);
+  std::size_t reads = 0;
+  broken->on_read = [&]() -> Status {
+    return ++reads == 3 ? Status(fail(Errc::io_error, "no such block", "segment 1")) : Status();
+  };
+  const auto result = query::run(parsed("QUERY * RETURN [payload]"), std::vector{test::make_view({broken})}, {});
+  CHECK(result.code() == Errc::io_error);
+  CHECK(reads == 3);
+}
+
+TEST_CASE("shard scan: a cancelled query and one past its deadline end at the next zone") {
+  for (const bool cancelled : {true, false}) {
+    const auto slow = segment(0, 320);
+    std::atomic<bool> cancel{false};
+    ManualClock clock;
+    std::size_t reads = 0;
+    slow->on_read = [&]() -> Status {
+      if (++reads == 2) {
+        cancel = cancelled;
+        clock.advance(2s);
+      }
+      return {};
+    };
+    QueryControl control;
+    control.cancel = &cancel;
+    control.clock = &clock;
+    control.deadline = clock.steady_now() + 1s;
+    const auto result = query::run(parsed("QUERY * WHERE payload.n >= 0 TOTAL payload.n"),
+                                   std::vector{test::make_view({slow})}, control);
+    CHECK(result.code() == (cancelled ? Errc::cancelled : Errc::deadline_exceeded));
+    CHECK(reads <= 3);
+  }
+}
+
+TEST_CASE("shard scan: the memory of all threads together is bounded") {
+  QueryControl control;
+  control.result_bytes_max = 10'000;
+  const auto result = query::run(parsed("QUERY * RETURN [payload]"), four_shards(), control);
+  CHECK(result.code() == Errc::too_large);
+}
