@@ -136,6 +136,8 @@ public:
     return memtable_->marks_.find(context_id, marks_);
   }
   [[nodiscard]] bool has_marks() const noexcept { return marks_ != 0; }
+  /// How many calls removed events.
+  [[nodiscard]] std::uint64_t removals() const noexcept { return marks_; }
   /// Sequence of the context's event with this id, 0 if it has none here.
   [[nodiscard]] Sequence find_event_id(std::string_view context_id, std::string_view event_id) const;
   /// As SegmentReader::read_context.

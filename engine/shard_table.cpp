@@ -87,6 +87,7 @@ bool ShardTable::freeze() {
   {
     std::lock_guard lock(mutex_);
     frozen = std::exchange(active_, std::move(fresh));
+    removals_ += frozen->visible().marks;
     passive_.push_back(frozen);
   }
   active_bytes_.store(0, std::memory_order_relaxed);
@@ -131,6 +132,7 @@ ShardView ShardTable::view() const {
     if (!sabotaged(Sabotage::hide_passive_memtables))
       view.memtables.emplace_back(memtable);
   view.memtables.emplace_back(active_);
+  view.removals = removals_ + view.memtables.back().removals();
   return view;
 }
 

@@ -92,6 +92,7 @@ private:
   std::shared_ptr<Memtable> active_;
   std::vector<std::shared_ptr<const Memtable>> passive_; // oldest first
   std::shared_ptr<const SegmentList> segments_;
+  std::uint64_t removals_ = 0; // in memtables that were frozen
   std::atomic<std::uint64_t> active_bytes_{0};
 };
 

@@ -22,6 +22,9 @@ struct ShardView {
   ShardId shard = 0;
   std::shared_ptr<const SegmentList> segments; ///< Never null.
   std::vector<MemtableView> memtables;         ///< Passive ones, oldest first, then the active one.
+  /// Calls that removed events since the shard was opened: as long as it is the same, no event of an earlier view is
+  /// gone.
+  std::uint64_t removals = 0;
 };
 
 /// What the memtable knows of the context, if anything.

@@ -81,6 +81,7 @@ void Registry::add(Schema schema, std::size_t text_bytes) {
       type = &each;
   const Version* const before = type == nullptr ? nullptr : type->latest.load(std::memory_order_relaxed);
   const std::uint32_t number = before == nullptr ? 1 : before->value.version + 1;
+  changes_.fetch_add(1, std::memory_order_acq_rel);
   const bool breaks = before != nullptr && !check_evolution(before->value.schema, schema);
   const Version& made = versions_.emplace_back(Version{{std::move(schema), number}, before, breaks});
   if (breaks)

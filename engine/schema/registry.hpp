@@ -62,8 +62,12 @@ public:
   Result<std::optional<std::string>> upcast(const EventView& event) const;
   /// The same for every event of a batch.
   Status upcast(EventBatch& batch) const;
+  /// Grows whenever a read may make something else of a stored payload than before.
+  [[nodiscard]] std::uint64_t changes() const noexcept { return changes_.load(std::memory_order_acquire); }
   /// False: no payload of any event differs from what is stored.
   [[nodiscard]] bool upcasts() const noexcept { return upcasts_.load(std::memory_order_acquire); }
+  /// Whether upcasters are registered for this type.
+  [[nodiscard]] bool upcasts(std::string_view event_type) const noexcept;
 
 private:
   struct Version {
@@ -87,6 +91,7 @@ private:
   std::array<std::atomic<Type*>, 1'024> buckets_{};
   std::atomic<std::size_t> types_count_{0};
   std::atomic<bool> upcasts_{false};
+  std::atomic<std::uint64_t> changes_{0};
   std::mutex adding_; // held over define(), by whom it may take a while, and register_upcasters()
   // Whoever adds owns these; a deque's elements stay where they are.
   std::deque<Type> types_;

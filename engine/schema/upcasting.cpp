@@ -86,7 +86,22 @@ Status Registry::register_upcasters(std::string_view event_type, std::vector<Upc
     return {};
   type->upcasters.store(&chains_.emplace_back(std::move(upcasters)), std::memory_order_release);
   upcasts_.store(true, std::memory_order_release);
+  changes_.fetch_add(1, std::memory_order_acq_rel);
   return {};
+}
+
+bool Registry::upcasts(std::string_view event_type) const noexcept {
+  const Type* const type = upcasts() ? find_type(event_type) : nullptr;
+  if (type == nullptr)
+    return false;
+  if (type->upcasters.load(std::memory_order_acquire) != nullptr)
+    return true;
+  // Without one the payload of a version that was broken with cannot be told at all: upcast() says so.
+  for (const Version* version = type->latest.load(std::memory_order_acquire); version != nullptr;
+       version = version->before)
+    if (version->breaks)
+      return true;
+  return false;
 }
 
 Result<std::optional<std::string>> Registry::upcast(const EventView& event) const {
