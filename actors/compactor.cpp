@@ -33,7 +33,6 @@ Compactor::behavior_type Compactor::make_behavior() {
         look();
       },
       [this](merged_atom, std::uint32_t shard, bool worked) {
-        busy_ = false;
         PerShard& state = shards_[shard];
         state.retry_in =
             worked ? std::chrono::milliseconds{0} : std::clamp(state.retry_in * 2, retry_first, retry_last);
@@ -49,8 +48,8 @@ void Compactor::on_exit() {
 }
 
 void Compactor::look() {
-  if (busy_ || parts_.closing.load())
-    return;
+  if (parts_.closing.load() || !parts_.compaction.free_for_background())
+    return; // who ends that makes us look again
   const Time now = parts_.clock->steady_now(), quiet_at = changed_at_ + quiet_time;
   if (start_one(now, CompactionPolicy::fan_in_busy) ||
       (now >= quiet_at && (start_one(now, CompactionPolicy::fan_in_quiet) || start_reclaim(now))))
@@ -70,12 +69,16 @@ bool Compactor::start_one(Time now, std::size_t fan_in) {
     const std::size_t number = (next_shard_ + i) % shards_.size();
     if (shards_[number].not_before > now)
       continue;
-    const auto merge = Merge::plan(parts_, *parts_.shards[number], fan_in);
+    if (!Merge::plan(parts_, *parts_.shards[number], fan_in))
+      continue;
+    auto turn = parts_.compaction.take_in_background();
+    if (!turn)
+      return true;                                                          // as in look()
+    const auto merge = Merge::plan(parts_, *parts_.shards[number], fan_in); // others had the turn until a moment ago
     if (!merge)
       continue;
     next_shard_ = number + 1;
-    busy_ = true;
-    merge->start(told(number));
+    merge->start(told(number, std::move(turn)));
     return true;
   }
   return false;
@@ -86,16 +89,19 @@ bool Compactor::start_reclaim(Time now) {
     ShardParts& shard = *parts_.shards[number];
     if (shards_[number].not_before > now || !shard.table || !shard.reclaim_due.load())
       continue;
-    busy_ = true;
-    std::make_shared<Reclaim>(parts_, shard)->start(told(number));
+    auto turn = parts_.compaction.take_in_background();
+    if (turn)
+      std::make_shared<Reclaim>(parts_, shard)->start(told(number, std::move(turn)));
     return true;
   }
   return false;
 }
 
-std::function<void(bool worked)> Compactor::told(std::size_t number) {
-  return [number = static_cast<std::uint32_t>(number), self = caf::actor_cast<CompactorActor>(address())](bool worked) {
-    caf::anon_send(self, merged_atom_v, number, worked);
+std::function<void(const Status&)> Compactor::told(std::size_t number, CompactionControl::TurnPtr turn) {
+  return [number = static_cast<std::uint32_t>(number), self = caf::actor_cast<CompactorActor>(address()),
+          turn = std::move(turn)](const Status& ended) mutable {
+    turn.reset(); // first: who is told may start the next one
+    caf::anon_send(self, merged_atom_v, number, ended.ok() || ended.code() == Errc::cancelled);
   };
 }
 

@@ -56,6 +56,7 @@ void EngineCore::start_actors() {
   parts_.poke_all = [manager = actors_->manager] { caf::anon_send(manager, poke_all_atom_v); };
   parts_.relieve = [manager = actors_->manager] { caf::anon_send(manager, relieve_atom_v); };
   parts_.segments_changed = [compactor = actors_->compactor] { caf::anon_send(compactor, changed_atom_v); };
+  parts_.look_for_merges = [compactor = actors_->compactor] { caf::anon_send(compactor, look_atom_v); };
   for (std::size_t i = 0; i < parts_.shards.size(); ++i) {
     ShardParts& shard = *parts_.shards[i];
     if (!shard.table)
@@ -99,6 +100,7 @@ void EngineCore::stop_actors() {
   parts_.poke_all = nullptr;
   parts_.relieve = nullptr;
   parts_.segments_changed = nullptr;
+  parts_.look_for_merges = nullptr;
   for (auto& shard : parts_.shards)
     if (shard->table) {
       shard->wake = nullptr;

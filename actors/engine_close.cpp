@@ -28,6 +28,7 @@ Status EngineCore::close(std::chrono::milliseconds timeout_ms) {
     return *close_result_;
   const auto deadline = now() + timeout_ms;
   parts_.closing.store(true); // what a merge has written is dropped: its inputs are live
+  parts_.compaction.wake();
   closing_.store(true);
   kill_point("close.begin");
   if (parts_.queue)

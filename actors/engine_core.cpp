@@ -6,24 +6,17 @@
 #include "engine/context_walk.hpp"
 #include "engine/event_codec.hpp"
 #include "engine/event_ids.hpp"
-#include "engine/query/executor.hpp"
 #include "engine/text.hpp"
 #include "engine/validate.hpp"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <utility>
 
 namespace weir {
 
-namespace {
-
 Error closing_error() {
   return fail(Errc::closing, "the engine is closing");
 }
-
-} // namespace
 
 Result<std::vector<std::uint32_t>> EngineCore::judge_call(std::string_view context_id, std::span<Event> events) const {
   WEIR_TRY(validate_call(context_id, events, parts_.options.payload_bytes_max));
@@ -74,6 +67,8 @@ Result<StorePtr> EngineCore::make_command(std::string_view context_id, std::span
     command->ids_checked_to = ids_excluded_to(*shard.table->segments(), context_id, events);
   encode_call(context_id, events, command->encoded, stored_under.value_or(judged));
   command->events = static_cast<std::uint32_t>(events.size());
+  for (const Event& event : events)
+    command->payload_bytes += event.payload.size();
   command->durability = wanted;
   return command;
 }
@@ -173,65 +168,51 @@ std::shared_ptr<io::Lane> EngineCore::make_read_lane() {
   return inside ? parts_.executor->make_lane(io::LaneKind::pooled, "weir-replay") : nullptr;
 }
 
-namespace {
-
-// Shards of one query as work items: the caller takes them too, so that a query ends even if every read thread is busy.
-struct QueryWork {
-  QueryWork(const Query& plan, std::vector<ShardView> all, const query::QueryControl& bounds)
-      : query(plan), views(std::move(all)), shards(views.size()), control(bounds), results(shards) {
-    control.result_bytes = &result_bytes;
-  }
-  const Query& query;
-  std::vector<ShardView> views; // dropped once all are scanned
-  const std::size_t shards;     // what a helper that comes late may still look at
-  query::QueryControl control;
-  std::atomic<std::uint64_t> result_bytes{0};
-  std::atomic<std::size_t> next{0};
-  std::mutex mutex;
-  std::condition_variable finished;
-  std::vector<std::optional<Result<query::ShardRows>>> results;
-  std::size_t done = 0;
-
-  void run() {
-    for (std::size_t i = next.fetch_add(1); i < shards; i = next.fetch_add(1)) {
-      auto result = query::scan_shard(query, views[i], control);
-      std::lock_guard lock(mutex);
-      results[i] = std::move(result);
-      if (++done == shards)
-        finished.notify_all();
-    }
-  }
-};
-
-} // namespace
+Querier EngineCore::querier() {
+  return {*parts_.clock, parts_.schemas,
+          query_helpers_max(parts_.options.query_threads_max, parts_.options.read_threads),
+          [this](Job job) { post_read(std::move(job)); }};
+}
 
 Result<QueryResult> EngineCore::query(const Query& plan, const QueryRun& run) {
   WEIR_TRY(plan.validate());
   auto all = views(run.allow_partial);
   if (!all)
     return std::move(all).error();
-  query::QueryControl control;
-  control.clock = parts_.clock.get();
-  control.deadline = parts_.clock->steady_now() + run.timeout_ms;
-  control.cancel = run.cancel.get();
-  control.upcasts = run.as_stored || !parts_.schemas.upcasts() ? nullptr : &parts_.schemas;
-  // Shared with the jobs: one that starts late must find it, though there is nothing left to do.
-  auto copy = std::make_shared<const Query>(plan);
-  auto work = std::make_shared<QueryWork>(*copy, std::move(*all), control);
-  const std::size_t helpers = work->views.empty() ? 0 : std::min(work->views.size() - 1, parts_.options.read_threads);
-  for (std::size_t i = 0; i < helpers; ++i)
-    post_read([work, copy, cancel = run.cancel] { work->run(); });
-  work->run();
-  std::unique_lock lock(work->mutex);
-  work->finished.wait(lock, [&] { return work->done == work->shards; });
-  std::vector<query::ShardRows> parts;
-  for (auto& result : work->results) {
-    if (!*result)
-      return std::move(*result).error();
-    parts.push_back(std::move(**result));
-  }
-  work->views.clear();
-  return query::merge(plan, std::move(parts), work->control);
+  return querier().run(plan, *std::move(all), run);
+}
+
+Result<query::RowStream> EngineCore::query_stream(const Query& plan, QueryRun run,
+                                                  const query::RowStreamBounds& bounds) {
+  WEIR_TRY(plan.validate());
+  auto all = views(run.allow_partial);
+  if (!all)
+    return std::move(all).error();
+  run.deadline = parts_.clock->steady_now() + run.timeout_ms;
+  auto pass = [self = shared_from_this(), run](const Query& query, const std::vector<ShardView>& views,
+                                               std::optional<std::uint64_t> result_bytes_max) {
+    QueryRun bounded = run;
+    bounded.result_bytes_max = result_bytes_max;
+    return self->querier().run(query, views, bounded);
+  };
+  auto may_go_on = [self = shared_from_this(), run]() -> Status {
+    if (self->closing_.load())
+      return closing_error();
+    if (run.cancel->load())
+      return fail(Errc::cancelled, "the stream was cancelled");
+    if (self->parts_.clock->steady_now() >= *run.deadline)
+      return fail(Errc::deadline_exceeded, "the stream did not end before its deadline");
+    return {};
+  };
+  return query::RowStream::make(plan, *std::move(all), bounds, std::move(pass), std::move(may_go_on));
+}
+
+Result<std::vector<std::string>> EngineCore::explain(const Query& plan, const QueryRun& run) {
+  WEIR_TRY(plan.validate());
+  const auto all = views(run.allow_partial);
+  if (!all)
+    return all.error();
+  return querier().explain(plan, *all, run);
 }
 
 namespace {
@@ -298,9 +279,14 @@ EngineStats EngineCore::stats() const {
       one.overloaded = inbox.refused;
       one.held_back = shard->held_back.load();
       one.lookups = shard->lookups.load();
+      one.stored_payload_bytes = shard->log->payload_bytes_stored();
+      one.log_bytes = shard->log->bytes_written();
       one.flushes = shard->flushes.load();
+      one.flushed_bytes = shard->flushed_bytes.load();
       one.compactions = shard->compactions.load();
       one.compacted_bytes = shard->compacted_bytes.load();
+      one.merge_read_bytes = shard->merge_read_bytes.load();
+      one.merge_written_bytes = shard->merge_written_bytes.load();
       one.flush_queue = shard->table->flush_queue().size();
       const ShardView now = shard->table->view();
       for (const MemtableView& memtable : now.memtables) {
@@ -316,7 +302,9 @@ EngineStats EngineCore::stats() const {
     }
     stats.shards.push_back(one);
   }
-  stats.compactions_running = parts_.merging.load() ? 1 : 0;
+  stats.compactions_running = parts_.compaction.taken() ? 1 : 0;
+  stats.compaction_paused = parts_.compaction.paused();
+  stats.compaction_bytes_per_second_max = parts_.compaction.bytes_per_second_max();
   stats.compactions_pending = compactions_pending(parts_);
   const segments::BlockCacheStats cache = parts_.cache->stats();
   stats.next_position = parts_.positions->next();
@@ -335,6 +323,7 @@ Health EngineCore::health() const {
   Health health;
   health.warnings = parts_.health.warnings();
   health.disk_full = parts_.guard->low() || (parts_.guard->flush_blocked() && parts_.unsealed->exhausted());
+  health.compaction_paused = parts_.compaction.paused();
   health.ok = health.warnings.empty() && !health.disk_full;
   for (const auto& shard : parts_.shards) {
     ShardHealth one{shard->id, shard->failure(), shard->table != nullptr};

@@ -8,10 +8,13 @@
 
 #include "actors/engine_open.hpp"
 #include "actors/engine_parts.hpp"
+#include "actors/querier.hpp"
 #include "engine/door.hpp"
 #include "engine/event_queue/queue_cursor.hpp"
+#include "engine/query/row_stream.hpp"
 
 #include <weir/backup_options.hpp>
+#include <weir/compact_options.hpp>
 #include <weir/options.hpp>
 #include <weir/query.hpp>
 #include <weir/query_result.hpp>
@@ -39,12 +42,8 @@ enum class WhenFull {
 
 class ConsumerService;
 
-struct QueryRun {
-  std::chrono::milliseconds timeout_ms{60'000};
-  std::shared_ptr<std::atomic<bool>> cancel;
-  bool allow_partial = false;
-  bool as_stored = false;
-};
+/// For calls that come once close() has begun.
+[[nodiscard]] Error closing_error();
 
 class EngineCore : public std::enable_shared_from_this<EngineCore> {
 public:
@@ -74,6 +73,15 @@ public:
   Result<ReplayCursor> replay(std::string_view context_id, ReplayOptions options);
   Result<QueueCursor> subscribe(SubscribeOptions options);
   Result<QueryResult> query(const Query& query, const QueryRun& run);
+  /// The same rows in batches. `run.cancel` must be there.
+  Result<query::RowStream> query_stream(const Query& query, QueryRun run, const query::RowStreamBounds& bounds);
+  /// What query() would do, a line each.
+  Result<std::vector<std::string>> explain(const Query& query, const QueryRun& run);
+  /// See Engine; defined in engine_views.cpp.
+  Status remember(const std::string& name, const Query& query);
+  Status forget(const std::string& name);
+  Result<QueryResult> show(const std::string& name, const QueryRun& run);
+  [[nodiscard]] std::vector<RememberedQuery> remembered() const { return parts_.views.all(); }
   /// See Engine; defined in engine_snapshots.cpp.
   Status save_snapshot(std::string_view context_id, Sequence sequence, std::string_view state,
                        std::string_view schema_tag);
@@ -115,6 +123,11 @@ public:
   Result<RetentionReport> apply_retention(const RetentionOptions& options);
   /// Answers once everything acknowledged before the call is in segments, or with the first failure.
   void flush(FlushQueue::Waiter waiter);
+  /// See Engine; defined in engine_compact.cpp. Compacts what is in segments: flush first.
+  Result<CompactReport> compact(const CompactOptions& options);
+  void pause_compaction();
+  void resume_compaction();
+  void set_compaction_rate(std::uint64_t bytes_per_second_max);
   /// Makes a backup in `target`, with `base`, if not null, as an earlier one. Errors: see Backup::run;
   /// `invalid_argument` from inside a callback.
   Result<BackupReport> backup(io::FileSystem& target, io::FileSystem* base, const BackupOptions& options);
@@ -141,6 +154,7 @@ private:
   void stop_threads();
   [[nodiscard]] Result<ShardView> view(ShardId shard) const;
   Result<std::vector<ShardView>> views(bool allow_partial) const;
+  [[nodiscard]] Querier querier();
   void make_snapshots();
   Status in_flush_lane(UniqueFunction<Status()> work) const;
   Result<RetentionReport> begin_retention(RetentionRecord& judged);

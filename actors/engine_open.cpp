@@ -216,10 +216,15 @@ Status open_directory(EngineParts& parts, EngineSeams seams) {
   parts.directory_seed = state->directory_seed;
   WEIR_TRY(parts.schemas.load(state->schemas));
   parts.retention.load(state->retention);
+  WEIR_TRY(parts.views.load(state->views));
   parts.cache = std::make_unique<segments::BlockCache>(options.block_cache_bytes);
+  parts.compaction.begin(*parts.clock, options.compaction_bytes_per_second_max, seams.pass_time);
   parts.segments = std::make_unique<segments::SegmentFiles>(
       *parts.fs, *parts.cache,
-      segments::SegmentOptions{state->directory_seed, options.zone_rows, options.filter_bits_per_key});
+      segments::SegmentOptions{.directory_seed = state->directory_seed,
+                               .zone_rows = options.zone_rows,
+                               .filter_bits_per_key = options.filter_bits_per_key,
+                               .merge_meter = &parts.compaction});
   parts.unsealed = std::make_unique<UnsealedBudget>(options.unsealed_bytes_max);
   parts.guard = std::make_unique<DiskGuard>(*parts.fs, options.disk_reserve_bytes);
   parts.router = std::make_unique<ShardRouter>(state->shard_count, state->directory_seed);

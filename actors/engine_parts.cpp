@@ -106,6 +106,7 @@ Status write_segment(EngineParts& parts, ShardParts& shard, const std::shared_pt
     shard.log->cut(first_file);
   WEIR_TRY(parts.catalog->publish_segment(*meta, cut, first_file));
   kill_point("flush.after_catalog");
+  shard.flushed_bytes.fetch_add(meta->file_bytes, std::memory_order_relaxed);
   shard.flushes.fetch_add(1, std::memory_order_relaxed); // before those who wait are answered
   if (parts.options.segment_bytes_max != 0 && MemtableView(memtable).has_marks())
     shard.reclaim_due.store(true);

@@ -5,6 +5,7 @@
 // Threading: each member says its own; the vectors do not change after open.
 #pragma once
 
+#include "actors/compaction_control.hpp"
 #include "actors/shard_log.hpp"
 #include "engine/disk_guard.hpp"
 #include "engine/event_queue/shared_queue.hpp"
@@ -19,6 +20,7 @@
 #include "engine/shard_router.hpp"
 #include "engine/shard_table.hpp"
 #include "engine/snapshots/snapshots.hpp"
+#include "engine/views/view_book.hpp"
 #include "segments/block_cache.hpp"
 
 #include <weir/options.hpp>
@@ -70,7 +72,9 @@ struct ShardParts {
   std::atomic<std::uint64_t> next_segment{1}; ///< For the next attempt to write one.
   Timestamp recorded_at_max{};                ///< Inside the shard's turns only, once running.
   std::atomic<std::uint64_t> flushes{0}, lookups{0}, held_back{0};
+  std::atomic<std::uint64_t> flushed_bytes{0};
   std::atomic<std::uint64_t> compactions{0}, compacted_bytes{0};
+  std::atomic<std::uint64_t> merge_read_bytes{0}, merge_written_bytes{0};
   std::atomic<bool> reclaim_due{false}; ///< Events were removed since segments were last looked through for them.
   std::atomic<bool> reclaiming{false};  ///< Somebody is at it.
 
@@ -111,6 +115,7 @@ struct EngineParts {
   std::unique_ptr<CatalogStore> catalog; ///< Flush lane only, once running.
   std::vector<DatabaseToCopy> databases; ///< Set before the engine is open.
   std::unique_ptr<segments::BlockCache> cache;
+  CompactionControl compaction;
   std::unique_ptr<SegmentStore> segments;
   std::unique_ptr<UnsealedBudget> unsealed;
   std::unique_ptr<DiskGuard> guard;
@@ -121,6 +126,7 @@ struct EngineParts {
   std::unique_ptr<SharedQueue> queue; ///< Set before the actors live.
   schema::Registry schemas;           ///< Grows in the flush lane, once running.
   RetentionBook retention;
+  ViewBook views;
   HealthBoard health;
   std::vector<std::unique_ptr<ShardParts>> shards;
   std::unique_ptr<io::IoExecutor> executor;
@@ -130,7 +136,6 @@ struct EngineParts {
   std::shared_ptr<io::Lane> flush_lane;
   std::shared_ptr<io::Lane> files_lane;
   std::shared_ptr<io::Lane> compaction_lane;
-  std::atomic<bool> merging{false}; ///< A merge is on its way from plan to view.
   std::atomic<bool> closing{false}; ///< Merges end unfinished.
   /// The actors are being ended on purpose. One that ends before (its handler threw, somebody killed it) takes what
   /// depends on it along: stores are refused, never left waiting for a message that nobody gets.
@@ -144,6 +149,8 @@ struct EngineParts {
   std::function<void()> relieve;
   /// Says that a shard has one more segment; set while the actors live.
   std::function<void()> segments_changed;
+  /// Says that the background may merge again; set while the actors live.
+  std::function<void()> look_for_merges;
 
   /// No shard takes stores any more, because `why`; unless that is on purpose.
   void give_up_stores(const std::string& why);

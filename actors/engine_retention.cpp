@@ -17,10 +17,6 @@ namespace {
 // As many as share the syncs of a few groups; each is a name and two numbers.
 constexpr std::size_t truncations_at_once = 256;
 
-Error closing_error() {
-  return fail(Errc::closing, "the engine is closing");
-}
-
 Error from_callback() {
   return fail(Errc::invalid_argument, "retention waits for the engine, so a callback cannot ask for it");
 }

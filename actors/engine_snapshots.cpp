@@ -11,10 +11,6 @@ namespace {
 
 const std::string snapshot_file = "snapshots.db";
 
-Error closing() {
-  return fail(Errc::closing, "the engine is closing");
-}
-
 Status check_names(std::string_view context_id, std::string_view schema_tag) {
   WEIR_TRY(validate_context_id(context_id));
   return validate_name("schema_tag", schema_tag, limits::schema_tag_bytes_max);
@@ -63,7 +59,7 @@ Status EngineCore::save_snapshot(std::string_view context_id, Sequence sequence,
                 "state");
   const Door::Inside inside(door_);
   if (!inside || closed())
-    return closing();
+    return closing_error();
   if (parts_.guard->low())
     return fail(Errc::disk_full, "no snapshots are saved while disk space is below the reserve");
   return parts_.snapshots->save(context_id, sequence, state, schema_tag);
@@ -73,7 +69,7 @@ Result<std::optional<SnapshotRow>> EngineCore::load_snapshot(std::string_view co
   WEIR_TRY(check_names(context_id, schema_tag));
   const Door::Inside inside(door_);
   if (!inside || closed())
-    return closing();
+    return closing_error();
   return parts_.snapshots->load(context_id, schema_tag);
 }
 
@@ -81,7 +77,7 @@ Status EngineCore::drop_snapshot(std::string_view context_id) {
   WEIR_TRY(validate_context_id(context_id));
   const Door::Inside inside(door_);
   if (!inside || closed())
-    return closing();
+    return closing_error();
   return parts_.snapshots->remove(context_id);
 }
 

@@ -35,6 +35,7 @@ void append(StoreCommand& whole, StoreCommand& part) {
     whole.ids_checked_to =
         whole.id_hashes.empty() ? part.ids_checked_to : std::min(whole.ids_checked_to, part.ids_checked_to);
   whole.id_hashes.insert(whole.id_hashes.end(), part.id_hashes.begin(), part.id_hashes.end());
+  whole.payload_bytes += part.payload_bytes;
   whole.more.push_back({std::move(part.context_id), std::move(part.encoded), part.events, part.expect});
 }
 

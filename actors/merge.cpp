@@ -19,14 +19,6 @@ constexpr std::chrono::milliseconds unread_interval{100};
 // Merging mostly shortens, but filters and the index of few segments may be larger than those of many.
 constexpr std::uint64_t space_margin_bytes = 1 * MiB;
 
-std::vector<SegmentMeta> metas_of(std::span<const std::shared_ptr<const SegmentReader>> segments) {
-  std::vector<SegmentMeta> metas;
-  metas.reserve(segments.size());
-  for (const auto& segment : segments)
-    metas.push_back(segment->meta());
-  return metas;
-}
-
 std::optional<CompactionRun> plan_for(const EngineParts& parts, const SegmentList& segments, std::size_t fan_in) {
   return segments::plan_compaction(metas_of(segments), {parts.options.segment_bytes_max, fan_in});
 }
@@ -55,6 +47,32 @@ void remove_unread(EngineParts& parts, std::vector<Unread> replaced) {
 }
 
 } // namespace
+
+std::vector<SegmentMeta> metas_of(std::span<const std::shared_ptr<const SegmentReader>> segments) {
+  std::vector<SegmentMeta> metas;
+  metas.reserve(segments.size());
+  for (const auto& segment : segments)
+    metas.push_back(segment->meta());
+  return metas;
+}
+
+Status may_compact(const EngineParts& parts, const MergeCause& cause) {
+  if (parts.closing.load(std::memory_order_relaxed))
+    return fail(Errc::cancelled, "the merge was cancelled");
+  if (!cause.asked && parts.compaction.paused())
+    return fail(Errc::cancelled, "compaction is paused");
+  return cause.may_go_on ? cause.may_go_on() : Status();
+}
+
+MeteredWork::MeteredWork(EngineParts& parts, ShardParts& shard, const MayGoOn& may_go_on)
+    : parts_(parts), shard_(shard), task_(parts.compaction, may_go_on), before_(parts.compaction.moved()) {
+}
+
+MeteredWork::~MeteredWork() {
+  const CompactionControl::Bytes now = parts_.compaction.moved();
+  shard_.merge_read_bytes.fetch_add(now.read - before_.read, std::memory_order_relaxed);
+  shard_.merge_written_bytes.fetch_add(now.written - before_.written, std::memory_order_relaxed);
+}
 
 MarkLookup durable_marks(const SegmentList& segments) {
   SegmentList marked;
@@ -99,7 +117,7 @@ bool wants_merge(const EngineParts& parts, const ShardParts& shard) {
 
 std::uint64_t compactions_pending(const EngineParts& parts) {
   // First, so that a merge which ends meanwhile is seen here or as what it leaves to do.
-  const bool merging = parts.merging.load();
+  const bool merging = parts.compaction.taken();
   const auto wanted =
       std::count_if(parts.shards.begin(), parts.shards.end(), [&](const auto& s) { return wants_merge(parts, *s); });
   return std::max(static_cast<std::uint64_t>(wanted), std::uint64_t{merging ? 1u : 0u});
@@ -116,43 +134,49 @@ std::shared_ptr<Merge> Merge::plan(EngineParts& parts, ShardParts& shard, std::s
   return std::make_shared<Merge>(parts, shard, SegmentList(first, first + static_cast<std::ptrdiff_t>(run->count)));
 }
 
-Merge::Merge(EngineParts& parts, ShardParts& shard, SegmentList inputs)
-    : parts_(parts), shard_(shard), inputs_(std::move(inputs)), metas_(metas_of(inputs_)) {
+Merge::Merge(EngineParts& parts, ShardParts& shard, SegmentList inputs, MergeCause cause)
+    : parts_(parts), shard_(shard), cause_(std::move(cause)), inputs_(std::move(inputs)), metas_(metas_of(inputs_)) {
 }
 
 Merge::~Merge() {
   if (written_ && !maybe_published_)
     static_cast<void>(parts_.segments->remove(*written_).ok()); // what stays is swept away by the next open
-  if (done_)                                                    // dropped at shutdown
-    parts_.merging.store(false);
 }
 
 void Merge::start(Done done) {
-  parts_.merging.store(true);
   done_ = std::move(done);
   parts_.compaction_lane->post([self = shared_from_this()] { self->write(); });
 }
 
 void Merge::write() {
-  if (const Status written = try_write(); !written)
+  const MayGoOn go_on = [this] { return may_go_on(); };
+  Status written;
+  {
+    const MeteredWork metered(parts_, shard_, go_on);
+    written = try_write(go_on);
+  }
+  publishing_.store(written.ok());
+  if (!written)
     fail(written.error());
   else
     parts_.flush_lane->post([self = shared_from_this()] { self->publish(); });
 }
 
-Status Merge::try_write() {
+Status Merge::try_write(const MayGoOn& go_on) {
+  WEIR_TRY(may_compact(parts_, cause_));
   std::uint64_t bytes = space_margin_bytes;
   for (const SegmentMeta& input : metas_)
     bytes += input.file_bytes;
-  if (parts_.guard->check()) // health() says so; no need to warn
-    return weir::fail(Errc::cancelled, "the disk is full");
+  full_at_first_ = parts_.guard->check();
+  if (full_at_first_)
+    return weir::fail(Errc::disk_full, "the disk is full");
   if (parts_.guard->free_bytes() < parts_.guard->reserve_bytes() + bytes)
     return weir::fail(Errc::disk_full,
                       format("{} bytes are free, {} and the reserve are needed", parts_.guard->free_bytes(), bytes));
   kill_point("merge.begin");
   const auto segments = shard_.table->segments();
   const auto merged =
-      parts_.segments->merge(metas_, shard_.next_segment++, [this] { return may_go_on(); },
+      parts_.segments->merge(metas_, shard_.next_segment++, go_on,
                              {durable_marks(*segments), rows_before(*segments, metas_.front().position_min)});
   if (!merged)
     return merged.error();
@@ -166,8 +190,7 @@ Status Merge::try_write() {
 }
 
 Status Merge::may_go_on() {
-  if (parts_.closing.load(std::memory_order_relaxed))
-    return weir::fail(Errc::cancelled, "the merge was cancelled");
+  WEIR_TRY(may_compact(parts_, cause_));
   // There was room at the beginning; stores and flushes have used the disk since. The reserve is theirs.
   if (parts_.guard->check())
     return weir::fail(Errc::disk_full, format("{} bytes are free, less than the reserve", parts_.guard->free_bytes()));
@@ -197,18 +220,13 @@ void Merge::publish() {
   inputs_.clear();
   parts_.compaction_lane->post(
       [&parts = parts_, replaced = std::move(replaced)]() mutable { remove_unread(parts, std::move(replaced)); });
-  end(true);
+  std::exchange(done_, nullptr)({});
 }
 
 void Merge::fail(const Error& why) {
-  if (why.code != Errc::cancelled)
+  if (why.code != Errc::cancelled && !cause_.asked && !full_at_first_)
     parts_.health.warn(format("shard {}: segments could not be merged, trying again: {}", shard_.id, to_string(why)));
-  end(false);
-}
-
-void Merge::end(bool worked) {
-  parts_.merging.store(false); // first: who is told may start the next one
-  std::exchange(done_, nullptr)(worked);
+  std::exchange(done_, nullptr)(why);
 }
 
 } // namespace weir

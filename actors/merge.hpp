@@ -9,44 +9,82 @@
 
 #include "actors/engine_parts.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
+#include <vector>
 
 namespace weir {
 
+/// For whom segments are merged.
+struct MergeCause {
+  /// A call waits for the outcome: a pause is not meant for it, and errors are its to tell.
+  bool asked = false;
+  MayGoOn may_go_on{}; ///< What that call has to say; asked in the compaction lane. Empty: nothing.
+};
+/// Whether work on segments may go on: `cancelled` once the engine closes, compaction is paused, or the cause says so.
+[[nodiscard]] Status may_compact(const EngineParts& parts, const MergeCause& cause);
+
+/// While it lives, in the compaction lane, what is read and written is counted for the shard, and held back as long as
+/// `may_go_on` agrees.
+class MeteredWork {
+public:
+  MeteredWork(EngineParts& parts, ShardParts& shard, const MayGoOn& may_go_on);
+  ~MeteredWork();
+  MeteredWork(const MeteredWork&) = delete;
+  MeteredWork& operator=(const MeteredWork&) = delete;
+
+private:
+  EngineParts& parts_;
+  ShardParts& shard_;
+  CompactionControl::Task task_;
+  CompactionControl::Bytes before_;
+};
+
 class Merge : public std::enable_shared_from_this<Merge> {
 public:
-  /// Told once: the merge is in the view, or has failed (and warned), or was cancelled.
-  using Done = std::function<void(bool worked)>;
+  /// Told once: success, the merge is in the view; `cancelled`; or why it failed, which health() says as well unless
+  /// somebody asked for it.
+  using Done = std::function<void(const Status& ended)>;
 
   /// The next merge of `shard` by the policy with this fan-in, or null. A shard that could not be opened has none.
   static std::shared_ptr<Merge> plan(EngineParts& parts, ShardParts& shard, std::size_t fan_in);
-  Merge(EngineParts& parts, ShardParts& shard, SegmentList inputs);
+  Merge(EngineParts& parts, ShardParts& shard, SegmentList inputs, MergeCause cause = {});
   ~Merge();
 
-  /// Posts the first step. Until `done` is called, or dropped at shutdown, the job keeps this alive.
+  /// Posts the first step. Until `done` is called, or dropped at shutdown, the job keeps this alive. Precondition: no
+  /// other merge of the shard is on its way.
   void start(Done done);
+  /// It is written, and on its way into the catalog whatever its cause says. Any thread.
+  [[nodiscard]] bool publishing() const noexcept { return publishing_.load(); }
 
 private:
   void write();
-  Status try_write();
+  Status try_write(const MayGoOn& go_on);
   Status may_go_on();
   void publish();
   void fail(const Error& why);
-  void end(bool worked);
 
   EngineParts& parts_;
   ShardParts& shard_;
+  const MergeCause cause_;
   SegmentList inputs_;
   std::vector<SegmentMeta> metas_; ///< Of the inputs.
   std::optional<SegmentMeta> written_;
   Dropped dropped_;
   std::shared_ptr<const SegmentReader> reader_;
+  bool full_at_first_ = false; ///< health() says so; no need to warn.
   bool maybe_published_ = false;
+  std::atomic<bool> publishing_{false};
   Done done_; ///< Empty once told.
 };
+
+/// The catalog's words on segments, in their order.
+[[nodiscard]] std::vector<SegmentMeta> metas_of(std::span<const std::shared_ptr<const SegmentReader>> segments);
 
 /// What segments say is removed: what is only in a log may be lost with it, and so would be the reason why events are
 /// not there. Marks that cannot be read count for nothing now; what they removed is left out by a later merge. Empty if

@@ -81,9 +81,9 @@ using FlusherActor = caf::typed_actor<
 using CompactorActor = caf::typed_actor<
     // Some shard has one more segment.
     Op<changed_atom>::Returns<void>,
-    // Time has passed: what had to wait may be due.
+    // Time has passed, or the turn is free again: what had to wait may be due.
     Op<look_atom>::Returns<void>,
-    // This shard's merge is in the view (true), or has failed or was cancelled (false).
+    // This shard's merge has ended: in the view or cancelled (true), or it has failed (false).
     Op<merged_atom, std::uint32_t, bool>::Returns<void>>;
 
 /// SHARD MANAGER: owns the shards, and speaks to all of them at once.

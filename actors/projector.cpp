@@ -21,7 +21,7 @@ bool runs_only_ours(const ModelDefinition& model) {
          });
 }
 
-Error closing() {
+Error projection_closed() {
   return fail(Errc::closing, "the projection is closed");
 }
 
@@ -40,7 +40,7 @@ Result<std::shared_ptr<Projector>> Projector::open(std::shared_ptr<EngineCore> c
   projector->lane_ = projector->core_->make_projection_lane();
   projector->watch_lane_ = projector->core_->make_read_lane();
   if (!projector->lane_ || !projector->watch_lane_)
-    return closing();
+    return projection_closed();
   WEIR_TRY(projector->open_database());
   auto started = projector->in_lane<bool>([self = projector.get()]() -> Result<bool> {
     WEIR_TRY(self->start_intake());
@@ -71,10 +71,10 @@ void Projector::close() {
   {
     const std::lock_guard lock(mutex_);
     state_ = ProjectionState::closed;
-    failure_ = closing();
+    failure_ = projection_closed();
     waiters = std::exchange(waiters_, {});
   }
-  answer(std::move(waiters), closing());
+  answer(std::move(waiters), projection_closed());
   if (database_)
     (void)database_->close().ok();
   if (std::exchange(claimed_, false))
@@ -197,7 +197,7 @@ void Projector::applied(Projection::Progress&& progress, Position seen) {
 }
 
 void Projector::on_end(const Status& status) {
-  const Error why = status ? closing() : status.error();
+  const Error why = status ? projection_closed() : status.error();
   const bool over = why.code == Errc::closing || why.code == Errc::shard_failed || why.code == Errc::cancelled;
   stopped(over ? ProjectionState::closed : ProjectionState::failing, why, 0);
 }

@@ -12,14 +12,11 @@ constexpr std::uint64_t stubs_in_event = 8; // so many take the space of one, ab
 } // namespace
 
 Reclaim::~Reclaim() {
-  if (done_) { // dropped at shutdown
-    parts_.merging.store(false);
+  if (done_) // dropped at shutdown
     shard_.reclaiming.store(false);
-  }
 }
 
 void Reclaim::start(Merge::Done done) {
-  parts_.merging.store(true);
   shard_.reclaiming.store(true);
   shard_.reclaim_due.store(false); // what is removed from now on is looked for again
   done_ = std::move(done);
@@ -28,10 +25,10 @@ void Reclaim::start(Merge::Done done) {
 
 void Reclaim::look() {
   if (const Status found = find(); !found) {
-    if (found.code() != Errc::cancelled)
+    if (found.code() != Errc::cancelled && !cause_.asked)
       parts_.health.warn(format("shard {}: segments could not be looked through for removed events, trying again: {}",
                                 shard_.id, to_string(found.error())));
-    end(false, false);
+    end(found, false);
     return;
   }
   rewrite_next();
@@ -42,47 +39,47 @@ Status Reclaim::find() {
   const MarkLookup removed = durable_marks(*segments);
   if (!removed)
     return {};
-  const MayGoOn may_go_on = [this]() -> Status {
-    return parts_.closing.load(std::memory_order_relaxed) ? Status(fail(Errc::cancelled, "the engine is closing"))
-                                                          : Status();
-  };
+  const MayGoOn may_go_on = [this] { return may_compact(parts_, cause_); };
+  const MeteredWork metered(parts_, shard_, may_go_on);
   for (const auto& segment : *segments) {
     const auto found = parts_.segments->reclaimable(segment->meta(), may_go_on, removed);
     if (!found)
       return found.error();
-    if (found->events != 0 && 2 * found->events >= found->of + found->stubs / stubs_in_event)
-      mostly_removed_.push_back(segment);
+    const bool half = 2 * found->events >= found->of + found->stubs / stubs_in_event;
+    if (found->events != 0 && (half || from_ == From::anything_removed))
+      to_rewrite_.push_back(segment);
   }
   return {};
 }
 
 void Reclaim::rewrite_next() {
-  if (mostly_removed_.empty() || parts_.closing.load()) {
-    end(true, true);
+  if (to_rewrite_.empty() || parts_.closing.load()) {
+    end({}, true);
     return;
   }
-  if (Merge::plan(parts_, shard_, segments::CompactionPolicy::fan_in_busy)) {
-    end(true, false);
+  const bool others_first = !cause_.asked && (parts_.compaction.claimed() ||
+                                              Merge::plan(parts_, shard_, segments::CompactionPolicy::fan_in_busy));
+  if (others_first) {
+    end({}, false);
     return;
   }
-  SegmentList alone{std::move(mostly_removed_.back())};
-  mostly_removed_.pop_back();
-  const auto merge = std::make_shared<Merge>(parts_, shard_, std::move(alone));
-  merge->start([self = shared_from_this()](bool worked) {
-    if (worked)
+  SegmentList alone{std::move(to_rewrite_.back())};
+  to_rewrite_.pop_back();
+  const auto merge = std::make_shared<Merge>(parts_, shard_, std::move(alone), cause_);
+  merge->start([self = shared_from_this()](const Status& ended) {
+    if (ended)
       self->rewrite_next();
     else
-      self->end(false, false);
+      self->end(ended, false);
   });
 }
 
-void Reclaim::end(bool worked, bool through) {
-  mostly_removed_.clear();
+void Reclaim::end(const Status& ended, bool through) {
+  to_rewrite_.clear();
   if (!through)
     shard_.reclaim_due.store(true);
-  parts_.merging.store(false); // first: who is told may start the next one
-  shard_.reclaiming.store(false);
-  std::exchange(done_, nullptr)(worked);
+  shard_.reclaiming.store(false); // first: who is told may start the next work
+  std::exchange(done_, nullptr)(ended);
 }
 
 void look_for_marks(EngineParts& parts, ShardParts& shard) {

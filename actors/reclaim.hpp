@@ -3,7 +3,8 @@
 // Purpose: looks through a shard's segments for those of which at least half is removed, stubs counted for the space
 // they take, and rewrites each alone: a merge of one (actors/merge.hpp). So no byte is rewritten more often than one
 // like it was removed. Owner: the jobs that carry it from lane to lane. Threading: one lane at a time. Invariants:
-// while it runs the compactor starts no merge of its own; it gives way to one that cannot wait.
+// while it runs nobody else merges; in the background it gives way to a merge that cannot wait, and to who asks for
+// one.
 #pragma once
 
 #include "actors/engine_parts.hpp"
@@ -16,7 +17,9 @@ namespace weir {
 
 class Reclaim : public std::enable_shared_from_this<Reclaim> {
 public:
-  Reclaim(EngineParts& parts, ShardParts& shard) : parts_(parts), shard_(shard) {}
+  enum class From { half_removed, anything_removed };
+  Reclaim(EngineParts& parts, ShardParts& shard, MergeCause cause = {}, From from = From::half_removed)
+      : parts_(parts), shard_(shard), cause_(std::move(cause)), from_(from) {}
   ~Reclaim();
 
   /// Posts the first step. `done` is told once, as that of a merge. Precondition: the shard is open.
@@ -26,11 +29,13 @@ private:
   void look();
   Status find();
   void rewrite_next();
-  void end(bool worked, bool through);
+  void end(const Status& ended, bool through);
 
   EngineParts& parts_;
   ShardParts& shard_;
-  SegmentList mostly_removed_;
+  const MergeCause cause_;
+  const From from_;
+  SegmentList to_rewrite_;
   Merge::Done done_; ///< Empty once told.
 };
 

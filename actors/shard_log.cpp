@@ -94,6 +94,7 @@ void ShardLog::process() {
     }
     auto first_record =
         writer_->append(*submission.records, nobody_waits ? wal::Compression::allowed : wal::Compression::none);
+    bytes_written_.store(writer_->bytes_appended(), std::memory_order_relaxed);
     if (before_write) {
       // The cut of its flush must neither miss a record nor reach one that is still to come.
       parts_.table.set_last_record(writer_->last_record());
@@ -189,9 +190,12 @@ void ShardLog::answer(std::vector<Submission>& done, bool synced) {
     const RingLater blocked_callers;
     for (Submission& submission : done) {
       commands += submission.answers.size();
-      std::uint64_t events = 0;
-      for (const Submission::Answer& each : submission.answers)
+      std::uint64_t events = 0, payload_bytes = 0;
+      for (const Submission::Answer& each : submission.answers) {
         events += each.receipt.events;
+        payload_bytes += each.command->verdict ? 0 : each.command->payload_bytes;
+      }
+      payload_bytes_stored_.fetch_add(payload_bytes, std::memory_order_relaxed);
       events_stored_.fetch_add(events, std::memory_order_relaxed); // before the answers: who has one finds it counted
       // A verdict may rest on its own group; if nothing is stored in that, on what came before, which may be safer.
       const bool all_synced = submission.records->records() == 0 && writer_->synced_record() == writer_->last_record();

@@ -108,6 +108,9 @@ public:
   void drop_queued();
 
   [[nodiscard]] std::uint64_t events_stored() const noexcept { return events_stored_.load(); }
+  [[nodiscard]] std::uint64_t payload_bytes_stored() const noexcept { return payload_bytes_stored_.load(); }
+  /// By groups, in files of the log.
+  [[nodiscard]] std::uint64_t bytes_written() const noexcept { return bytes_written_.load(); }
   [[nodiscard]] std::uint64_t groups() const noexcept { return groups_.load(); }
   [[nodiscard]] std::uint64_t syncs() const noexcept { return syncs_.load(); }
 
@@ -150,7 +153,7 @@ private:
   std::atomic<unsigned> in_flight_{0};
   std::atomic<bool> wanted_{false};
   std::atomic<std::uint64_t> applied_group_{0};
-  std::atomic<std::uint64_t> events_stored_{0}, groups_{0}, syncs_{0};
+  std::atomic<std::uint64_t> events_stored_{0}, payload_bytes_stored_{0}, bytes_written_{0}, groups_{0}, syncs_{0};
   std::atomic<bool> preparing_spare_{false};
   std::atomic<std::size_t> conflicts_reading_{0};
 

@@ -109,6 +109,11 @@ Completion to_callback(EngineCore& core, Engine::StoreCallback callback) {
   });
 }
 
+QueryRun run_of(const QueryOptions& options, const EngineCore& core) {
+  return {bounded(options.timeout_ms.value_or(core.options().query_timeout_ms)), options.cancel, options.allow_partial,
+          options.as_stored};
+}
+
 } // namespace
 
 Result<Engine> Engine::open(const std::string& directory, EngineOptions options) {
@@ -309,8 +314,42 @@ Result<QueryResult> Engine::query(std::string_view text, const QueryOptions& opt
 }
 
 Result<QueryResult> Engine::query(const Query& plan, const QueryOptions& options) const {
-  return core_->query(plan, {bounded(options.timeout_ms.value_or(core_->options().query_timeout_ms)), options.cancel,
-                             options.allow_partial, options.as_stored});
+  return core_->query(plan, run_of(options, *core_));
+}
+
+Result<QueryStream> Engine::query_stream(const Query& plan, const QueryOptions& options,
+                                         const QueryStreamOptions& bounds) const {
+  WEIR_TRY(bounds.validate());
+  QueryRun run = run_of(options, *core_);
+  if (run.cancel == nullptr)
+    run.cancel = std::make_shared<std::atomic<bool>>(false);
+  query::RowStreamBounds passes;
+  passes.batch_rows_max = bounds.batch_rows_max;
+  passes.pass_bytes_max = bounds.pass_bytes_max;
+  auto rows = core_->query_stream(plan, run, passes);
+  if (!rows)
+    return std::move(rows).error();
+  return QueryStream(std::make_unique<query::RowStream>(*std::move(rows)), run.cancel);
+}
+
+Result<std::vector<std::string>> Engine::explain(const Query& plan, const QueryOptions& options) const {
+  return core_->explain(plan, run_of(options, *core_));
+}
+
+Status Engine::remember(std::string_view name, const Query& query) {
+  return core_->remember(std::string(name), query);
+}
+
+Result<QueryResult> Engine::show(std::string_view name, const QueryOptions& options) const {
+  return core_->show(std::string(name), run_of(options, *core_));
+}
+
+Status Engine::forget(std::string_view name) {
+  return core_->forget(std::string(name));
+}
+
+std::vector<RememberedQuery> Engine::remembered() const {
+  return core_->remembered();
 }
 
 Result<std::uint32_t> Engine::define_schema(Schema schema) {
@@ -352,6 +391,24 @@ Status Engine::flush() {
   if (CallbackScope::active())
     return fail(Errc::invalid_argument, "a flush from inside a callback of an engine would wait for itself");
   return wait_for<Status>([&](auto done) { core_->flush(std::move(done)); });
+}
+
+Result<CompactReport> Engine::compact(const CompactOptions& options) {
+  if (const Status flushed = flush(); !flushed && flushed.code() != Errc::shard_failed) // the others go on
+    return flushed.error();
+  return core_->compact(options);
+}
+
+void Engine::pause_compaction() {
+  core_->pause_compaction();
+}
+
+void Engine::resume_compaction() {
+  core_->resume_compaction();
+}
+
+void Engine::set_compaction_rate(std::uint64_t bytes_per_second_max) {
+  core_->set_compaction_rate(bytes_per_second_max);
 }
 
 EngineStats Engine::stats() const {

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <weir/backup_options.hpp>
+#include <weir/compact_options.hpp>
 #include <weir/consumers.hpp>
 #include <weir/event.hpp>
 #include <weir/expectation.hpp>
@@ -18,6 +19,7 @@
 #include <weir/options.hpp>
 #include <weir/query.hpp>
 #include <weir/query_result.hpp>
+#include <weir/query_stream.hpp>
 #include <weir/removal.hpp>
 #include <weir/replay_options.hpp>
 #include <weir/replay_stream.hpp>
@@ -186,6 +188,29 @@ public:
   /// `io_error`, `closing`.
   Result<QueryResult> query(std::string_view text, const QueryOptions& options = {}) const;
   Result<QueryResult> query(const Query& plan, const QueryOptions& options = {}) const;
+  /// The rows of query(), pulled in batches, for answers that are larger than memory; ORDER BY, aggregates and
+  /// sequences are still made in memory as a whole. Errors: as query().
+  Result<QueryStream> query_stream(const Query& plan, const QueryOptions& options = {},
+                                   const QueryStreamOptions& bounds = {}) const;
+  /// How query() would answer, a line each: what is pruned by what, which columns are read, and which fields have none
+  /// and are read in payloads. Reads metadata and no event. What a run took is in QueryResult::explain. Errors: as
+  /// query().
+  Result<std::vector<std::string>> explain(const Query& plan, const QueryOptions& options = {}) const;
+
+  /// Keeps a query up to date under a name of 1-64 bytes, durably, until it is forgotten. The very same query under the
+  /// same name is no error. Errors: `invalid_argument` (the name, the query, another query of this name),
+  /// `unsupported` (a sequence), `too_large` (more than 256), those of the catalog; `invalid_argument` from inside a
+  /// callback.
+  Status remember(std::string_view name, const Query& query);
+  /// The answer of a remembered query, as query() would give it now. What was gathered up to the last answer is not
+  /// read again: the cost is that of the events since; all of them the first time after an open, after events were
+  /// removed and after a schema or upcaster came in. Each keeps its groups or rows in memory, in the bounds of an
+  /// answer. Errors: `not_found`, and those of query().
+  Result<QueryResult> show(std::string_view name, const QueryOptions& options = {}) const;
+  /// Errors: `not_found`, those of the catalog; `invalid_argument` from inside a callback.
+  Status forget(std::string_view name);
+  /// By name.
+  [[nodiscard]] std::vector<RememberedQuery> remembered() const;
 
   /// Defines a schema for its type, or the next version of one, and returns its version once it is durable and in
   /// force: every store that begins afterwards is judged by it, one under way may still be judged by the version
@@ -213,6 +238,24 @@ public:
 
   /// Returns once everything acknowledged before the call is in segments.
   Status flush();
+  /// Merges segments until nothing is left to do by the policy of the background, or with CompactOptions::all until
+  /// each shard has as few as may be; removed events go as they go in any merge. Flushes first, and looks at what was
+  /// acknowledged by then. Waits for the work, which is done beside stores, flushes and reads, at the rate in force,
+  /// also while compaction is paused; the background waits meanwhile. Errors: `cancelled`, `disk_full` (a merge needs
+  /// room for its output beside disk_reserve_bytes), `corruption` naming the damaged file, `closing`, `io_error`;
+  /// `invalid_argument` for a shard that there is not, and from a callback. After an error what was merged before stays
+  /// so, and nothing is lost.
+  Result<CompactReport> compact(const CompactOptions& options = {});
+  /// No merge begins in the background until resume_compaction(), or until the directory is opened again; one that is
+  /// on its way is given up at once, or ends within a moment if it is written already (see
+  /// EngineStats::compactions_running). Nothing else waits: flushes make one segment after another, so replays look
+  /// into more of them and removed events keep their space. Neither memory nor any bound changes: a segment costs a
+  /// file name and, once it is read, its footer in memory. Pausing twice is pausing once.
+  void pause_compaction();
+  /// The background looks at once what there is to merge.
+  void resume_compaction();
+  /// Takes the place of EngineOptions::compaction_bytes_per_second_max, at once, until the engine is closed. 0: none.
+  void set_compaction_rate(std::uint64_t bytes_per_second_max);
   /// Makes a backup in `target`, a directory that is missing or empty, while everything goes on: the state of each
   /// shard at one moment, with everything that was acknowledged as `synced` before the call. It is a backup once it has
   /// its manifest, which is written last; see <weir/backup.hpp> for the way back. Does its work in the calling thread.

@@ -33,6 +33,7 @@ Status EngineOptions::validate() const {
   WEIR_TRY(in_range("unsealed_bytes_max", unsealed_bytes_max, 64 * KiB, 64 * 1024 * MiB));
   WEIR_TRY(in_range("wal_file_bytes", wal_file_bytes, 8 * KiB, 1024 * MiB));
   WEIR_TRY(in_range("segment_bytes_max", segment_bytes_max, 0, 4096 * MiB));
+  WEIR_TRY(in_range("compaction_bytes_per_second_max", compaction_bytes_per_second_max, 0, 1024 * 1024 * MiB));
   WEIR_TRY(in_range("block_cache_bytes", block_cache_bytes, 0, 1024 * 1024 * MiB));
   WEIR_TRY(in_range("pinned_bytes_max", pinned_bytes_max, 1 * MiB, 1024 * 1024 * MiB));
   WEIR_TRY(in_range("catch_up_bytes", catch_up_bytes, 0, 1024 * 1024 * MiB));
@@ -44,6 +45,7 @@ Status EngineOptions::validate() const {
   WEIR_TRY(in_range("snapshot_bytes_max", snapshot_bytes_max, 1, limits::snapshot_bytes_max));
   WEIR_TRY(in_range("disk_reserve_bytes", disk_reserve_bytes, 0, 1024 * 1024 * MiB));
   WEIR_TRY(in_range("read_threads", read_threads, 0, 256));
+  WEIR_TRY(in_range("query_threads_max", query_threads_max, 0, 256));
   WEIR_TRY(in_range("zone_rows", zone_rows, 16, 65'536));
   WEIR_TRY(in_range("filter_bits_per_key", filter_bits_per_key, 4, 32));
   WEIR_TRY(in_range("query_timeout_ms", query_timeout_ms, 1, 86'400'000));

@@ -38,6 +38,12 @@ struct EngineOptions {
   /// were before compression. Larger ones make replays touch fewer files, and cost more bytes written for each event; 0
   /// merges nothing.
   std::uint64_t segment_bytes_max = 512 * MiB;
+  /// Bytes that merges of segments may read and write in a second, together and over all shards; 0: as fast as they
+  /// can. Never more than that and one piece of a file, as a rule of at most 1 MiB. A merge reads its inputs, writes
+  /// about as much, and reads that again: some three times what is merged. With too little of it segments come faster
+  /// than they are merged, and replays look into more and more of them. set_compaction_rate() changes it while the
+  /// engine is open.
+  std::uint64_t compaction_bytes_per_second_max = 0;
   /// Decoded blocks of segments kept in memory, over all shards.
   std::uint64_t block_cache_bytes = 64 * MiB;
   /// Blocks that live replay batches may keep in memory beyond the cache; past it `next()` answers `overloaded`.
@@ -64,6 +70,9 @@ struct EngineOptions {
 
   /// Threads for queries and replays pushed to callbacks; 0 means one per core.
   std::size_t read_threads = 0;
+  /// Threads that work on one query, its caller among them; 1: the caller alone. 0 means the caller and half of the
+  /// read threads, rounded up: what else is read, and stores, find the others.
+  std::size_t query_threads_max = 0;
   /// Rows of one zone of a segment, the unit of pruning.
   std::uint32_t zone_rows = 4'096;
   /// Filter bits per context in a segment, and twice as many per event id: 10 give about 1 % false positives among

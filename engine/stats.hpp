@@ -13,9 +13,11 @@ namespace weir {
 
 struct ShardStats {
   ShardId shard = 0;
-  std::uint64_t events_stored = 0; ///< Acknowledged since open.
-  std::uint64_t groups = 0;        ///< Commit groups written since open.
-  std::uint64_t syncs = 0;         ///< fdatasync calls of the log since open.
+  std::uint64_t events_stored = 0;        ///< Acknowledged since open.
+  std::uint64_t stored_payload_bytes = 0; ///< Payloads of these, as they were trimmed, before compression.
+  std::uint64_t groups = 0;               ///< Commit groups written since open.
+  std::uint64_t log_bytes = 0;            ///< Size of these in the log, after its compression; nothing of spare files.
+  std::uint64_t syncs = 0;                ///< fdatasync calls of the log since open.
   std::uint64_t inbox_commands = 0;
   std::uint64_t inbox_bytes = 0;
   std::uint64_t inbox_waiting = 0; ///< Threads waiting and calls parked for room.
@@ -26,8 +28,13 @@ struct ShardStats {
   std::uint64_t memtable_bytes = 0;
   std::uint64_t flush_queue = 0;     ///< Passive memtables.
   std::uint64_t flushes = 0;         ///< Since open.
+  std::uint64_t flushed_bytes = 0;   ///< Size on disk of the segments they wrote.
   std::uint64_t compactions = 0;     ///< Merges of segments since open, and segments rewritten alone.
   std::uint64_t compacted_bytes = 0; ///< Size on disk of the segments they wrote.
+  /// What merges have read and written since open, those included that were given up; counted as each one ends. What
+  /// was written is read again to be checked.
+  std::uint64_t merge_read_bytes = 0;
+  std::uint64_t merge_written_bytes = 0;
   std::uint64_t segments = 0;
   std::uint64_t segment_events = 0; ///< Stubs of removed events among them.
   std::uint64_t segment_bytes = 0;  ///< On disk.
@@ -45,11 +52,25 @@ struct EngineStats {
   std::uint64_t unsealed_bytes = 0;      ///< In memtables, over all shards.
   std::uint64_t compactions_running = 0; ///< 0 or 1: one merge at a time.
   /// Shards in which segments are being merged, or will be once no flush has come for a moment. 0: the background has
-  /// nothing left to do with the segments there are.
+  /// nothing left to do with the segments there are. While compaction is paused they wait.
   std::uint64_t compactions_pending = 0;
+  bool compaction_paused = false;                    ///< By pause_compaction().
+  std::uint64_t compaction_bytes_per_second_max = 0; ///< In force; 0: no bound.
   std::uint64_t disk_free_bytes = 0;
   std::uint64_t recovered_events = 0; ///< Read back from the write-ahead logs by open().
   std::uint64_t open_ms = 0;          ///< How long open() took.
+
+  /// Bytes written since open, to logs, by flushes and by merges, for each byte of payload that was stored since open;
+  /// 0: none was. What still waits in memory for its flush will be written once more, and its merges are to come; a
+  /// flush of what open() read back from the logs counts, though it was stored before.
+  [[nodiscard]] double write_amplification() const noexcept {
+    std::uint64_t written = 0, stored = 0;
+    for (const ShardStats& shard : shards) {
+      written += shard.log_bytes + shard.flushed_bytes + shard.merge_written_bytes;
+      stored += shard.stored_payload_bytes;
+    }
+    return stored == 0 ? 0 : static_cast<double>(written) / static_cast<double>(stored);
+  }
 };
 
 struct ShardHealth {
@@ -62,6 +83,7 @@ struct Health {
   bool ok = true; ///< Nothing below is wrong.
   std::vector<ShardHealth> shards;
   bool disk_full = false;            ///< Stores are refused until space returns.
+  bool compaction_paused = false;    ///< By pause_compaction(): segments become more until it goes on. Not wrong.
   std::vector<std::string> warnings; ///< The latest failures of background work and of user callbacks.
 };
 

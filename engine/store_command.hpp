@@ -78,8 +78,9 @@ struct RemovalRequest {
 
 struct StoreCommand {
   std::string context_id;
-  std::string encoded;      ///< encode_call, numbers not filled in yet; empty without events.
-  std::uint32_t events = 0; ///< None: only `expect` is checked.
+  std::string encoded;             ///< encode_call, numbers not filled in yet; empty without events.
+  std::uint32_t events = 0;        ///< None: only `expect` is checked.
+  std::uint64_t payload_bytes = 0; ///< Of all contexts.
   Durability durability = Durability::synced;
   Expectation expect;
   std::optional<RemovalRequest> removal; ///< Then there are no events, no ids and no expectation.

@@ -73,6 +73,7 @@ Result<std::uint64_t> Writer::append(Group& group, Compression compression) {
     return status.error();
   }
   kill_point("log.after_write");
+  bytes_appended_ += bytes.size();
   current.end += bytes.size();
   current.records += group.records();
   if (sabotaged(Sabotage::reuse_record_numbers))

@@ -69,6 +69,8 @@ public:
   /// append goes on in a new file. Errors: as sync() and append().
   Status seal();
 
+  /// Size of all groups that append() has written, as they lie in the files.
+  [[nodiscard]] std::uint64_t bytes_appended() const noexcept { return bytes_appended_; }
   [[nodiscard]] std::uint64_t last_record() const noexcept { return last_record_; }
   /// The number the next appended record will get: above last_record() + 1 after a failed write.
   [[nodiscard]] std::uint64_t next_record() const noexcept { return next_record_; }
@@ -113,6 +115,7 @@ private:
   std::uint64_t last_record_;
   std::uint64_t synced_record_;
   std::uint64_t next_record_;
+  std::uint64_t bytes_appended_ = 0;
   bool directory_made_ = false;
   bool poisoned_ = false;
 

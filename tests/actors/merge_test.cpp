@@ -20,7 +20,7 @@ bool is_new_file(const io::Call& call) {
 
 /// A shard with two segments that a merge takes together.
 struct TwoSegments {
-  TwoSegments() {
+  explicit TwoSegments(EngineOptions options = ShardRig::small_options()) : rig(std::move(options)) {
     rig.parts.compaction_lane = rig.parts.executor->make_lane(io::LaneKind::dedicated, "compact");
     for (int i = 0; i < 2; ++i) {
       rig.store("context");
@@ -36,7 +36,17 @@ struct TwoSegments {
     const auto merge = Merge::plan(rig.parts, rig.shard(), 2);
     REQUIRE(merge);
     std::optional<bool> told;
-    merge->start([&](bool worked) { told = worked; });
+    merge->start([&](const Status& ended) { told = ended.ok(); });
+    rig.settle();
+    REQUIRE(told.has_value());
+    return *told;
+  }
+
+  /// Neither planned nor started by the background.
+  Status merge_as(MergeCause cause) {
+    const auto merge = std::make_shared<Merge>(rig.parts, rig.shard(), *rig.table().segments(), std::move(cause));
+    std::optional<Status> told;
+    merge->start([&](const Status& ended) { told = ended; });
     rig.settle();
     REQUIRE(told.has_value());
     return *told;
@@ -81,5 +91,89 @@ TEST_CASE("merge: when the engine closes meanwhile, it ends without a word") {
   });
   CHECK_FALSE(two.merge());
   CHECK(two.files() == 2);
+  CHECK(two.rig.parts.health.warnings().empty());
+}
+
+TEST_CASE("merge: with a bound on bytes a second it takes the time these bytes take, and counts them") {
+  EngineOptions options = ShardRig::small_options();
+  options.compaction_bytes_per_second_max = 1'000;
+  TwoSegments two(options);
+  std::uint64_t inputs = 0;
+  for (const SegmentMeta& segment : two.rig.catalog().state().segments)
+    inputs += segment.file_bytes;
+  const auto began = two.rig.clock->steady_now();
+  REQUIRE(two.merge());
+  const double seconds = std::chrono::duration<double>(two.rig.clock->steady_now() - began).count();
+  const std::uint64_t output = two.rig.catalog().state().segments.at(0).file_bytes;
+  const std::uint64_t read = two.rig.shard().merge_read_bytes, written = two.rig.shard().merge_written_bytes;
+  CHECK(written == output);
+  CHECK(read >= inputs); // but for gaps, all of them
+  CHECK(read <= 2 * (inputs + output));
+  const double expected = static_cast<double>(read + written) / 1'000;
+  CHECK(seconds <= expected + 0.001);
+  CHECK(seconds >= expected - static_cast<double>(output) / 1'000); // the last piece need not be paid for
+  CHECK(seconds > 1);
+}
+
+TEST_CASE("merge: a pause gives it up, leaving nothing and without a word, also while it is held back") {
+  EngineOptions options = ShardRig::small_options();
+  SUBCASE("at its full speed") {
+  }
+  SUBCASE("held back") {
+    options.compaction_bytes_per_second_max = 1; // it would take an hour
+  }
+  TwoSegments two(options);
+  const std::vector<std::string> content = two.rig.read("context");
+  two.rig.fs().set_hook([&](const io::Call& call) -> std::optional<Error> {
+    if (is_new_file(call))
+      two.rig.parts.compaction.pause();
+    return std::nullopt;
+  });
+  CHECK_FALSE(two.merge());
+  two.rig.fs().set_hook({});
+  CHECK(two.files() == 2);
+  CHECK(two.rig.parts.health.warnings().empty());
+  CHECK(two.merge_as({}).code() == Errc::cancelled); // none begins
+  two.rig.parts.compaction.resume();
+  two.rig.parts.compaction.set_rate(0);
+  CHECK(two.merge());
+  CHECK(two.files() == 1);
+  CHECK(two.rig.read("context") == content);
+}
+
+TEST_CASE("merge: one that was asked for goes on in a pause, ends when its caller says so, and tells him of errors") {
+  TwoSegments two;
+  two.rig.parts.compaction.pause();
+  bool cancelled = false;
+  const MergeCause cause{true,
+                         [&]() -> Status { return cancelled ? Status(fail(Errc::cancelled, "enough")) : Status(); }};
+  SUBCASE("it works") {
+    CHECK(two.merge_as(cause).ok());
+    CHECK(two.files() == 1);
+  }
+  SUBCASE("cancelled half way") {
+    two.rig.fs().set_hook([&](const io::Call& call) -> std::optional<Error> {
+      cancelled = cancelled || (call.operation == io::Operation::sync_data && is_new_file(call));
+      return std::nullopt;
+    });
+    CHECK(two.merge_as(cause).code() == Errc::cancelled);
+    two.rig.fs().set_hook({});
+    CHECK(two.files() == 2);
+  }
+  SUBCASE("the disk says no") {
+    two.rig.fs().set_hook([&](const io::Call& call) -> std::optional<Error> {
+      return is_new_file(call) && call.operation == io::Operation::sync_data
+                 ? std::optional(fail(Errc::io_error, "the disk says no"))
+                 : std::nullopt;
+    });
+    CHECK(two.merge_as(cause).code() == Errc::io_error);
+    two.rig.fs().set_hook({});
+    CHECK(two.files() == 2);
+  }
+  SUBCASE("the disk is full") {
+    two.rig.fs().set_free_bytes(two.rig.parts.guard->reserve_bytes() - 1);
+    CHECK(two.merge_as(cause).code() == Errc::disk_full);
+    CHECK(two.files() == 2);
+  }
   CHECK(two.rig.parts.health.warnings().empty());
 }

@@ -76,7 +76,12 @@ ShardRig::ShardRig(EngineOptions options, Remains remains, int life) : life_(lif
   parts.cache = std::make_unique<segments::BlockCache>(1 * MiB);
   parts.segments = std::make_unique<segments::SegmentFiles>(
       *parts.fs, *parts.cache,
-      segments::SegmentOptions{parts.directory_seed, parts.options.zone_rows, parts.options.filter_bits_per_key});
+      segments::SegmentOptions{.directory_seed = parts.directory_seed,
+                               .zone_rows = parts.options.zone_rows,
+                               .filter_bits_per_key = parts.options.filter_bits_per_key,
+                               .merge_meter = &parts.compaction});
+  parts.compaction.begin(*parts.clock, parts.options.compaction_bytes_per_second_max,
+                         [this](std::chrono::nanoseconds time) { clock->advance(time); });
   parts.unsealed = std::make_unique<UnsealedBudget>(parts.options.unsealed_bytes_max);
   parts.guard = std::make_unique<DiskGuard>(*parts.fs, parts.options.disk_reserve_bytes);
   parts.guard->check();

@@ -1,4 +1,5 @@
 // The engine as an actor of the service's own system.
+#include "tests/api/opened.hpp"
 #include "tests/api/simulated_engine.hpp"
 #include "tests/api/stored.hpp"
 #include "tests/support/gate.hpp"
@@ -28,12 +29,6 @@ struct Service {
     system.emplace(config);
   }
 };
-
-Engine opened(SimulatedDisk& disk, const EngineOptions& options = {}) {
-  auto engine = disk.open(options);
-  REQUIRE_MESSAGE(engine.ok(), why(engine));
-  return std::move(*engine);
-}
 
 // Sends a request and waits for its answer.
 template <class Answer, class Handle, class... Args>

@@ -1,6 +1,7 @@
 // Backups through the engine's core: what they hold, while what goes on, and what they leave when they fail.
 #include "engine/io/memory_faults.hpp"
 #include "tests/api/backups.hpp"
+#include "tests/api/opened.hpp"
 #include "tests/support/why.hpp"
 
 #include <doctest/doctest.h>
@@ -23,12 +24,6 @@ EngineOptions small() {
   options.shards = 2;
   options.wal_file_bytes = 64 * KiB; // many changes of file
   return options;
-}
-
-Engine opened(SimulatedDisk& disk, const EngineOptions& options = small()) {
-  auto engine = disk.open(options);
-  REQUIRE_MESSAGE(engine.ok(), why(engine));
-  return std::move(*engine);
 }
 
 /// Stores `events` more events in each of some contexts; flushes as many times as asked.
@@ -90,7 +85,7 @@ std::vector<std::string> files_in(io::FileSystem& fs, const std::string& directo
 
 TEST_CASE("backup: a restored one holds every synced event, from segments and logs, and goes on") {
   SimulatedDisk disk(Kind::sqlite);
-  auto engine = opened(disk);
+  auto engine = opened(disk, small());
   Ledger ledger;
   fill(engine, ledger, 20, 2);
   REQUIRE(engine.save_snapshot("c0", 20, "the state", "v1").ok());
@@ -121,7 +116,7 @@ TEST_CASE("backup: a restored one holds every synced event, from segments and lo
   REQUIRE(later.ok());
   check_restores(backup, ledger, later->position);
   REQUIRE(engine.close().ok());
-  auto reopened = opened(disk);
+  auto reopened = opened(disk, small());
   CHECK(read_dense(reopened, "c0").size() == ledger["c0"] + 1);
 }
 
@@ -129,7 +124,7 @@ TEST_CASE("backup: an engine that holds nothing, one that was closed, and a seco
   SimulatedDisk disk(Kind::sqlite);
   Ledger ledger;
   {
-    auto engine = opened(disk);
+    auto engine = opened(disk, small());
     io::MemoryFileSystem empty;
     REQUIRE_MESSAGE(back_up(engine, empty).ok(), why(back_up(engine, empty)));
     SimulatedDisk other(Kind::sqlite);
@@ -139,7 +134,7 @@ TEST_CASE("backup: an engine that holds nothing, one that was closed, and a seco
     fill(engine, ledger, 3, 0);
     REQUIRE(engine.close().ok());
   }
-  auto engine = opened(disk);
+  auto engine = opened(disk, small());
   for (int i = 0; i < 3; ++i) {
     io::MemoryFileSystem backup;
     REQUIRE_MESSAGE(back_up(engine, backup).ok(), "");
@@ -192,7 +187,7 @@ TEST_CASE("backup: while others store, flush and merge, each holds at least what
 
 TEST_CASE("backup: log files stay until they are copied, whatever is cut meanwhile, and are released then") {
   SimulatedDisk disk(Kind::sqlite);
-  auto engine = opened(disk);
+  auto engine = opened(disk, small());
   Ledger ledger;
   fill(engine, ledger, 20, 0);
   Ledger later = ledger;
@@ -219,7 +214,7 @@ TEST_CASE("backup: log files stay until they are copied, whatever is cut meanwhi
 
 TEST_CASE("backup: however many are made of an engine that stores little, its log files do not add up") {
   SimulatedDisk disk(Kind::sqlite);
-  auto engine = opened(disk);
+  auto engine = opened(disk, small());
   Ledger ledger;
   const auto log_files = [&] {
     const auto files = files_in(disk.fs(), "wal");
@@ -237,7 +232,7 @@ TEST_CASE("backup: however many are made of an engine that stores little, its lo
 
 TEST_CASE("backup: whichever call on the target fails, there is none, and the engine goes on") {
   SimulatedDisk disk(Kind::sqlite);
-  auto engine = opened(disk);
+  auto engine = opened(disk, small());
   Ledger ledger;
   fill(engine, ledger, 3, 1);
   for (std::uint64_t call = 1;; ++call) {
@@ -263,12 +258,12 @@ TEST_CASE("backup: whichever call on the target fails, there is none, and the en
   }
   CHECK(engine.store(numbered_event("c0", 1, ledger["c0"] + 1)).ok());
   REQUIRE(engine.close().ok());
-  check_holds(opened(disk), ledger);
+  check_holds(opened(disk, small()), ledger);
 }
 
 TEST_CASE("backup: whenever the machine dies, what is on the target is a whole backup or none") {
   SimulatedDisk disk(Kind::sqlite);
-  auto engine = opened(disk);
+  auto engine = opened(disk, small());
   Ledger ledger;
   fill(engine, ledger, 3, 1);
   io::MemoryFileSystem backup;
@@ -327,7 +322,7 @@ TEST_CASE("backup: a target without room is found before it is full, or in the m
 
 TEST_CASE("backup: it is refused where it cannot be one, and ends when it is told to") {
   SimulatedDisk disk(Kind::sqlite);
-  auto engine = opened(disk);
+  auto engine = opened(disk, small());
   Ledger ledger;
   fill(engine, ledger, 2, 1);
   io::MemoryFileSystem backup;
@@ -367,12 +362,12 @@ TEST_CASE("backup: it is refused where it cannot be one, and ends when it is tol
   CHECK(interrupted.code() == Errc::closing);
   CHECK(files_in(other).empty());
   CHECK(back_up(engine, other).code() == Errc::closing);
-  check_holds(opened(disk), ledger);
+  check_holds(opened(disk, small()), ledger);
 }
 
 TEST_CASE("backup: neither it nor what an interrupted one left opens as a data directory") {
   SimulatedDisk disk(Kind::sqlite);
-  auto engine = opened(disk);
+  auto engine = opened(disk, small());
   SimulatedDisk backup(Kind::sqlite);
   REQUIRE(back_up(engine, backup.fs()).ok());
   CHECK(backup.open(small()).code() == Errc::incompatible);

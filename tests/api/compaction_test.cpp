@@ -39,8 +39,8 @@ EngineOptions without_merges(EngineOptions options = one_shard()) {
   return options;
 }
 
-Engine opened(SimulatedDisk& disk, const EngineOptions& options = one_shard(),
-              std::unique_ptr<io::Clock> clock = nullptr) {
+Engine open_merging(SimulatedDisk& disk, const EngineOptions& options = one_shard(),
+                    std::unique_ptr<io::Clock> clock = nullptr) {
   auto engine = disk.open(options, std::move(clock));
   REQUIRE_MESSAGE(engine.ok(), why(engine));
   return std::move(*engine);
@@ -134,14 +134,14 @@ TEST_CASE("compaction: four flushes become one segment by themselves, and every 
   const auto random = io::make_seeded_random(1);
   Content before;
   {
-    Engine engine = opened(disk, without_merges());
+    Engine engine = open_merging(disk, without_merges());
     flush_some(engine, *random, 4);
     before = content_of(engine);
     CHECK(engine.stats().shards[0].segments == 4);
     CHECK(engine.stats().compactions_pending == 0); // none is wanted
   }
   const Names inputs = live_files(disk);
-  Engine engine = opened(disk);
+  Engine engine = open_merging(disk);
   REQUIRE(merged(engine));
   CHECK(engine.stats().shards[0].segments == 1);
   CHECK(engine.stats().shards[0].compacted_bytes == engine.stats().shards[0].segment_bytes);
@@ -154,7 +154,7 @@ TEST_CASE("compaction: four flushes become one segment by themselves, and every 
   flush_some(engine, *random, 1);
   const Content after = content_of(engine);
   REQUIRE(engine.close().ok());
-  CHECK(content_of(opened(disk)) == after);
+  CHECK(content_of(open_merging(disk)) == after);
   CHECK(files(disk, "quarantine").empty());
 }
 
@@ -163,7 +163,7 @@ TEST_CASE("compaction: once flushes have paused, two are enough, and then nothin
   const auto random = io::make_seeded_random(2);
   auto owned_clock = std::make_unique<io::ManualClock>();
   io::ManualClock& clock = *owned_clock;
-  Engine engine = opened(disk, one_shard(), std::move(owned_clock));
+  Engine engine = open_merging(disk, one_shard(), std::move(owned_clock));
   flush_some(engine, *random, 2);
   CHECK(engine.stats().compactions_pending == 1);
   CHECK(engine.stats().shards[0].compactions == 0);
@@ -185,7 +185,7 @@ TEST_CASE("compaction: a crash at any call leaves exactly the events there were,
     const auto random = io::make_seeded_random(seed);
     Content content;
     {
-      Engine engine = opened(disk, without_merges());
+      Engine engine = open_merging(disk, without_merges());
       flush_some(engine, *random, 4 + static_cast<int>(seed));
       store_some(engine, *random); // and something in the log
       content = content_of(engine);
@@ -210,7 +210,7 @@ TEST_CASE("compaction: a crash at any call leaves exactly the events there were,
         return std::nullopt;
       });
       disk.catalog().before_replace = [&]() -> Status { return take("before the catalog"), Status{}; };
-      Engine engine = opened(disk);
+      Engine engine = open_merging(disk);
       REQUIRE(merged(engine));
       REQUIRE(eventually([&] { return files(disk, "segments/000") == live_files(disk); }));
       disk.fs().set_hook({});
@@ -222,7 +222,7 @@ TEST_CASE("compaction: a crash at any call leaves exactly the events there were,
     for (Image& image : crashed) {
       CAPTURE(image.call);
       ++images;
-      Engine engine = opened(image.disk, without_merges());
+      Engine engine = open_merging(image.disk, without_merges());
       CHECK(content_of(engine) == content);
       CHECK(files(image.disk, "segments/000") == live_files(image.disk));
       // Only a crash between the new file's name and the catalog leaves a file that nobody knows.
@@ -242,7 +242,7 @@ TEST_CASE("compaction: a failure at any call is a warning and nothing more: no e
     SimulatedDisk disk;
     const auto random = io::make_seeded_random(failing);
     {
-      Engine engine = opened(disk, without_merges());
+      Engine engine = open_merging(disk, without_merges());
       flush_some(engine, *random, 16); // enough for a merge at once; fewer wait until flushes have paused
     }
     // Opening stats and sweeps; the merge that follows begins with its first open of a segment.
@@ -256,7 +256,7 @@ TEST_CASE("compaction: a failure at any call is a warning and nothing more: no e
     });
     Content content;
     {
-      Engine engine = opened(disk);
+      Engine engine = open_merging(disk);
       REQUIRE(eventually([&] { return engine.stats().shards[0].compactions == 1 || !engine.health().ok; }));
       const bool merged_at_once = engine.stats().shards[0].compactions == 1;
       if (!merged_at_once)
@@ -268,7 +268,7 @@ TEST_CASE("compaction: a failure at any call is a warning and nothing more: no e
       store_some(engine, *random);
       content = content_of(engine);
     }
-    Engine engine = opened(disk, without_merges());
+    Engine engine = open_merging(disk, without_merges());
     CHECK(content_of(engine) == content);
     CHECK(files(disk, "segments/000") == live_files(disk));
   }
@@ -279,7 +279,7 @@ TEST_CASE("compaction: a merge that failed is tried again, also at the catalog, 
   SimulatedDisk disk;
   const auto random = io::make_seeded_random(4);
   {
-    Engine engine = opened(disk, without_merges());
+    Engine engine = open_merging(disk, without_merges());
     flush_some(engine, *random, 4);
   }
   std::atomic<bool> broken{true};
@@ -298,7 +298,7 @@ TEST_CASE("compaction: a merge that failed is tried again, also at the catalog, 
       return broken ? Status{fail(Errc::io_error, "the catalog says no")} : Status{};
     };
   }
-  Engine engine = opened(disk);
+  Engine engine = open_merging(disk);
   REQUIRE(eventually([&] { return says(engine.health().warnings, where); }));
   CHECK(engine.stats().compactions_pending == 1);
   CHECK(engine.stats().shards[0].segments == 4);
@@ -313,11 +313,11 @@ TEST_CASE("compaction: without room for the output nothing is written, and it go
   SimulatedDisk disk;
   const auto random = io::make_seeded_random(5);
   {
-    Engine engine = opened(disk, without_merges());
+    Engine engine = open_merging(disk, without_merges());
     flush_some(engine, *random, 4);
   }
   disk.fs().set_free_bytes(one_shard().disk_reserve_bytes + 1 * MiB);
-  Engine engine = opened(disk);
+  Engine engine = open_merging(disk);
   REQUIRE(eventually([&] { return says(engine.health().warnings, "could not be merged"); }));
   CHECK(files(disk, "segments/000") == live_files(disk));
   CHECK(live_files(disk).size() == 4);
@@ -329,7 +329,7 @@ TEST_CASE("compaction: while a merge stands still, stores, flushes and reads go 
   SimulatedDisk disk;
   const auto random = io::make_seeded_random(6);
   {
-    Engine engine = opened(disk, without_merges());
+    Engine engine = open_merging(disk, without_merges());
     flush_some(engine, *random, 4);
   }
   const std::string temp = "segments/000/0000000000000005.tmp";
@@ -338,7 +338,7 @@ TEST_CASE("compaction: while a merge stands still, stores, flushes and reads go 
   disk.fs().set_hook(hold(gate, io::Operation::write, temp));
   Content content;
   {
-    Engine engine = opened(disk);
+    Engine engine = open_merging(disk);
     const OpenAtEnd opener(gate);
     gate.wait_until_n_waiting(1);
     CHECK(engine.stats().compactions_pending == 1);
@@ -352,7 +352,7 @@ TEST_CASE("compaction: while a merge stands still, stores, flushes and reads go 
   }
   CHECK(files(disk, "segments/000") == live_files(disk)); // what the merge had written is gone
   CHECK(live_files(disk).size() == 7);
-  CHECK(content_of(opened(disk)) == content);
+  CHECK(content_of(open_merging(disk)) == content);
 }
 
 TEST_CASE("compaction: the files of inputs stay as long as a view of before may read them") {
@@ -360,7 +360,7 @@ TEST_CASE("compaction: the files of inputs stay as long as a view of before may 
   const auto random = io::make_seeded_random(7);
   Content content;
   {
-    Engine engine = opened(disk, without_merges());
+    Engine engine = open_merging(disk, without_merges());
     flush_some(engine, *random, 3);
     content = content_of(engine);
   }
@@ -368,7 +368,7 @@ TEST_CASE("compaction: the files of inputs stay as long as a view of before may 
   options.block_cache_bytes = 0;                          // what is read comes from the files
   auto owned_clock = std::make_unique<io::ManualClock>(); // nothing is merged before the query has begun
   io::ManualClock& clock = *owned_clock;
-  Engine engine = opened(disk, options, std::move(owned_clock));
+  Engine engine = open_merging(disk, options, std::move(owned_clock));
   const Names inputs = live_files(disk);
   REQUIRE(content_of(engine) == content); // footers are in memory: reading them is exclusive
   // A query is held at its first read of the second segment.
@@ -415,7 +415,7 @@ TEST_CASE("compaction: the files of inputs stay as long as a view of before may 
 TEST_CASE("compaction: replays of any batch size cross a merge without a hole") {
   SimulatedDisk disk;
   const auto random = io::make_seeded_random(8);
-  Engine engine = opened(disk);
+  Engine engine = open_merging(disk);
   flush_some(engine, *random, 3);
   const auto expected = read_dense(engine, name(0));
   std::vector<ReplayStream> streams;

@@ -1,4 +1,5 @@
 // How an engine ends: everybody gets an answer, what was acknowledged is there afterwards, the directory is free.
+#include "tests/api/opened.hpp"
 #include "tests/api/simulated_engine.hpp"
 #include "tests/api/stored.hpp"
 #include "tests/support/gate.hpp"
@@ -14,12 +15,6 @@ using namespace weir;
 using namespace weir::test;
 
 namespace {
-
-Engine opened(SimulatedDisk& disk, const EngineOptions& options = {}) {
-  auto engine = disk.open(options);
-  REQUIRE_MESSAGE(engine.ok(), why(engine));
-  return std::move(*engine);
-}
 
 StoreOptions with(Durability durability) {
   StoreOptions options;

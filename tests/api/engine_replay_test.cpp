@@ -1,4 +1,5 @@
 // Replays through the public door: ranges, types, credit, what may be pinned and for how long.
+#include "tests/api/opened.hpp"
 #include "tests/api/simulated_engine.hpp"
 #include "tests/api/stored.hpp"
 #include "tests/support/gate.hpp"
@@ -13,12 +14,6 @@ using namespace weir;
 using namespace weir::test;
 
 namespace {
-
-Engine opened(SimulatedDisk& disk, const EngineOptions& options = {}) {
-  auto engine = disk.open(options);
-  REQUIRE_MESSAGE(engine.ok(), why(engine));
-  return std::move(*engine);
-}
 
 // Events 1 ... 30 of "c", every third of type "third": ten in each of two segments, ten in memory.
 void fill(Engine& engine) {

@@ -1,4 +1,5 @@
 // The engine through its public door: stores and receipts, queries, flush, stats and health, options.
+#include "tests/api/opened.hpp"
 #include "tests/api/simulated_engine.hpp"
 #include "tests/api/stored.hpp"
 #include "tests/support/gate.hpp"
@@ -17,12 +18,6 @@ using namespace weir;
 using namespace weir::test;
 
 namespace {
-
-Engine opened(SimulatedDisk& disk, const EngineOptions& options = {}) {
-  auto engine = disk.open(options);
-  REQUIRE_MESSAGE(engine.ok(), why(engine));
-  return std::move(*engine);
-}
 
 std::vector<Event> numbered_batch(const std::string& context, std::uint64_t first, std::uint64_t count) {
   std::vector<Event> events;

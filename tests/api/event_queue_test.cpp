@@ -1,4 +1,5 @@
 // The event queue through the public door: exactly once, in order, synced, whatever happens to segments meanwhile.
+#include "tests/api/opened.hpp"
 #include "tests/api/simulated_engine.hpp"
 #include "tests/api/stored.hpp"
 #include "tests/support/gate.hpp"
@@ -17,12 +18,6 @@ using namespace weir;
 using namespace weir::test;
 
 namespace {
-
-Engine opened(SimulatedDisk& disk, const EngineOptions& options = {}) {
-  auto engine = disk.open(options);
-  REQUIRE_MESSAGE(engine.ok(), why(engine));
-  return std::move(*engine);
-}
 
 EngineOptions small(std::uint32_t shards) {
   EngineOptions options;

@@ -1,3 +1,4 @@
+#include "tests/api/opened.hpp"
 #include "tests/api/simulated_engine.hpp"
 #include "tests/api/stored.hpp"
 #include "tests/support/why.hpp"
@@ -21,12 +22,6 @@ Event plain() {
   return {.event_type = "moved", .payload = "{}"};
 }
 
-Engine open(SimulatedDisk& disk, EngineOptions options = {}) {
-  auto engine = disk.open(options);
-  REQUIRE_MESSAGE(engine.ok(), why(engine));
-  return *std::move(engine);
-}
-
 Conflict conflict(const Result<Receipt>& answer) {
   REQUIRE(answer.code() == Errc::sequence_conflict);
   REQUIRE(answer.error().conflicts.size() == 1);
@@ -37,7 +32,7 @@ Conflict conflict(const Result<Receipt>& answer) {
 
 TEST_CASE("engine: every kind of expectation holds or fails as it says, before and after a context's first event") {
   SimulatedDisk disk;
-  Engine engine = open(disk);
+  Engine engine = opened(disk);
   const auto store = [&](Expectation expect) { return engine.store("a", {plain()}, {.expect = expect}); };
   const auto check = [&](Expectation expect) { return engine.store("a", {}, {.expect = expect}); };
   for (const auto expect : {Expectation::exists(), Expectation::exactly(1)}) {
@@ -71,7 +66,7 @@ TEST_CASE("engine: every kind of expectation holds or fails as it says, before a
 
 TEST_CASE("engine: an expectation on a context in segments is judged, and its last event's receipt is read there") {
   SimulatedDisk disk;
-  std::optional<Engine> engine = open(disk, {.context_cache_entries = 1});
+  std::optional<Engine> engine = opened(disk, {.context_cache_entries = 1});
   std::vector<Receipt> last;
   for (int i = 0; i < 20; ++i) {
     const auto receipt = engine->store("context-" + std::to_string(i), {plain(), plain()});
@@ -80,7 +75,7 @@ TEST_CASE("engine: an expectation on a context in segments is judged, and its la
   }
   REQUIRE(engine->flush().ok());
   REQUIRE(engine->close().ok());
-  engine = open(disk, {.context_cache_entries = 1});
+  engine = opened(disk, {.context_cache_entries = 1});
   for (int i = 0; i < 20; ++i) {
     const std::string context = "context-" + std::to_string(i);
     const auto answer = engine->store(context, {plain()}, {.expect = Expectation::exactly(1)});
@@ -95,7 +90,7 @@ TEST_CASE("engine: 32 threads race with exactly(n): one winner for each n, every
   SimulatedDisk disk;
   EngineOptions options;
   options.unsealed_bytes_max = 64 * KiB; // flushes in between
-  Engine engine = open(disk, options);
+  Engine engine = opened(disk, options);
   constexpr Sequence rounds = 60;
   constexpr unsigned threads = 32;
   std::vector<std::atomic<unsigned>> winners(rounds + 1);
@@ -131,7 +126,7 @@ TEST_CASE("engine: 32 threads race with exactly(n): one winner for each n, every
 
 TEST_CASE("engine: what a conflict tells of has been stored: it waits for the group it rests on") {
   SimulatedDisk disk;
-  Engine engine = open(disk);
+  Engine engine = opened(disk);
   REQUIRE(engine.store("a", {plain()}).ok());
   disk.fs().set_hook([&](const io::Call& call) -> std::optional<Error> {
     if (call.operation == io::Operation::write && call.path.ends_with(".wal") && call.offset != 0)

@@ -1,3 +1,4 @@
+#include "tests/api/opened.hpp"
 #include "tests/api/simulated_engine.hpp"
 #include "tests/api/stored.hpp"
 #include "tests/support/why.hpp"
@@ -22,12 +23,6 @@ Event event(const std::string& type, const std::string& tag = "", const std::str
           .metadata = tag.empty() ? "" : "{\"tags\":[\"" + tag + "\"]}"};
 }
 
-Engine open(SimulatedDisk& disk, EngineOptions options = {}) {
-  auto engine = disk.open(options);
-  REQUIRE_MESSAGE(engine.ok(), why(engine));
-  return *std::move(engine);
-}
-
 Conflict failed(const Result<Receipt>& answer) {
   REQUIRE(answer.code() == Errc::condition_failed);
   REQUIRE(answer.error().conflicts.size() == 1);
@@ -38,7 +33,7 @@ Conflict failed(const Result<Receipt>& answer) {
 
 TEST_CASE("engine: a condition fails if the group has such an event, in memory, in segments, after a restart") {
   SimulatedDisk disk;
-  std::optional<Engine> engine = open(disk, {.context_cache_entries = 1});
+  std::optional<Engine> engine = opened(disk, {.context_cache_entries = 1});
   const auto first = engine->store("seat-{1}-a", {event("booked", "row-7"), event("paid", "", "p-1")});
   REQUIRE(first.ok());
   REQUIRE(engine->store("seat-{2}-a", {event("booked", "row-7")}).ok());
@@ -62,7 +57,7 @@ TEST_CASE("engine: a condition fails if the group has such an event, in memory, 
       REQUIRE(engine->flush().ok());
     } else if (round == 1) {
       REQUIRE(engine->close().ok());
-      engine = open(disk, {.context_cache_entries = 1});
+      engine = opened(disk, {.context_cache_entries = 1});
     }
   }
   CHECK(read_dense(*engine, "seat-{1}-b").size() == 6);
@@ -78,7 +73,7 @@ TEST_CASE("engine: a condition fails if the group has such an event, in memory, 
 
 TEST_CASE("engine: tags are checked before they are stored") {
   SimulatedDisk disk;
-  Engine engine = open(disk);
+  Engine engine = opened(disk);
   const auto store = [&](const std::string& metadata) {
     return engine.store("a", {{.event_type = "x", .payload = "{}", .metadata = metadata}}).code();
   };
@@ -100,7 +95,7 @@ TEST_CASE("engine: 32 threads race with fail_if: of each round one wins, and eve
   SimulatedDisk disk;
   EngineOptions options;
   options.unsealed_bytes_max = 64 * KiB; // flushes in between
-  Engine engine = open(disk, options);
+  Engine engine = opened(disk, options);
   constexpr int rounds = 20;
   constexpr unsigned threads = 32;
   std::vector<std::atomic<unsigned>> winners(rounds);

@@ -1,4 +1,5 @@
 // Failing disks: what is acknowledged stays, what fails says so, and the engine resumes by itself where it can.
+#include "tests/api/opened.hpp"
 #include "tests/api/simulated_engine.hpp"
 #include "tests/api/stored.hpp"
 #include "tests/support/gate.hpp"
@@ -15,12 +16,6 @@ using namespace weir;
 using namespace weir::test;
 
 namespace {
-
-Engine opened(SimulatedDisk& disk, const EngineOptions& options = {}) {
-  auto engine = disk.open(options);
-  REQUIRE_MESSAGE(engine.ok(), why(engine));
-  return std::move(*engine);
-}
 
 EngineOptions one_shard() {
   EngineOptions options;

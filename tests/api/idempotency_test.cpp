@@ -1,3 +1,4 @@
+#include "tests/api/opened.hpp"
 #include "tests/api/simulated_engine.hpp"
 #include "tests/api/stored.hpp"
 #include "tests/support/temp_directory.hpp"
@@ -22,12 +23,6 @@ Event payment(const std::string& context, const std::string& id, int amount = 1)
           .event_type = "paid",
           .payload = "{\"amount\":" + std::to_string(amount) + "}",
           .event_id = id};
-}
-
-Engine open(SimulatedDisk& disk, EngineOptions options = {}) {
-  auto engine = disk.open(options);
-  REQUIRE_MESSAGE(engine.ok(), why(engine));
-  return *std::move(engine);
 }
 
 Receipt stored(Engine& engine, Event event, const StoreOptions& options = {}) {
@@ -59,7 +54,7 @@ TEST_CASE("engine: a retry answers the first receipt: in memory, in a segment, a
   };
   for (int life = 0; life < 4; ++life) {
     CAPTURE(life);
-    std::optional<Engine> engine = open(disk, {.shards = 1});
+    std::optional<Engine> engine = opened(disk, {.shards = 1});
     retry_all(*engine);
     for (int round = 0; round < 3; ++round) {
       const std::string id = std::to_string(life) + "-" + std::to_string(round);
@@ -80,7 +75,7 @@ TEST_CASE("engine: a retry answers the first receipt: in memory, in a segment, a
     }
   }
   // Once they are merged into one segment as well.
-  Engine engine = open(disk);
+  Engine engine = opened(disk);
   REQUIRE(engine.flush().ok());
   CHECK(eventually([&] { return engine.stats().compactions_pending == 0; }));
   retry_all(engine);
@@ -88,7 +83,7 @@ TEST_CASE("engine: a retry answers the first receipt: in memory, in a segment, a
 
 TEST_CASE("engine: retries of calls under way answer with their first receipts, in whatever order they come") {
   SimulatedDisk disk;
-  Engine engine = open(disk);
+  Engine engine = opened(disk);
   std::vector<Ticket> tickets;
   constexpr int copies = 50, ids = 20;
   for (int copy = 0; copy < copies; ++copy)
@@ -106,7 +101,7 @@ TEST_CASE("engine: retries of calls under way answer with their first receipts, 
 
 TEST_CASE("engine: a retry reaches the durability it asks for, whatever the first one asked for") {
   SimulatedDisk disk;
-  std::optional<Engine> engine = open(disk, {.sync_interval_ms = std::chrono::minutes(1)});
+  std::optional<Engine> engine = opened(disk, {.sync_interval_ms = std::chrono::minutes(1)});
   const Receipt first = stored(*engine, payment("a", "x"), {.durability = Durability::written});
   CHECK(first.durability == Durability::written);
   CHECK(stored(*engine, payment("a", "x"), {.durability = Durability::written}).durability == Durability::written);
@@ -117,13 +112,13 @@ TEST_CASE("engine: a retry reaches the durability it asks for, whatever the firs
   // Nothing is unsynced any more, so that is what is said.
   CHECK(stored(*engine, payment("a", "x"), {.durability = Durability::buffered}).durability == Durability::synced);
   SimulatedDisk after = image;
-  Engine reopened = open(after);
+  Engine reopened = opened(after);
   CHECK(read_dense(reopened, "a").size() == 1);
 }
 
 TEST_CASE("engine: a conflict of ids names every one of them, with its receipt, and stores nothing") {
   SimulatedDisk disk;
-  Engine engine = open(disk);
+  Engine engine = opened(disk);
   const auto batch = engine.store("a", {payment("", "x"), payment("", "y")});
   REQUIRE(batch.ok());
   const auto mixed = engine.store("a", {payment("", "x"), payment("", "new"), payment("", "y")});
@@ -142,7 +137,7 @@ TEST_CASE("engine: a conflict of ids names every one of them, with its receipt, 
 
 TEST_CASE("engine: ids are looked at before expectations") {
   SimulatedDisk disk;
-  Engine engine = open(disk);
+  Engine engine = opened(disk);
   const StoreOptions first_time{.expect = Expectation::no_context()};
   const Receipt first = stored(engine, payment("a", "x"), first_time);
   is_retry_of(stored(engine, payment("a", "x"), first_time), first);
@@ -152,7 +147,7 @@ TEST_CASE("engine: ids are looked at before expectations") {
 
 TEST_CASE("engine: a retry of what a failed write refused is stored") {
   SimulatedDisk disk;
-  Engine engine = open(disk);
+  Engine engine = opened(disk);
   stored(engine, payment("a", "w"));
   bool failing = true;
   disk.fs().set_hook([&](const io::Call& call) -> std::optional<Error> {

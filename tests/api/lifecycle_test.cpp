@@ -1,4 +1,5 @@
 // Truncated and deleted contexts: what stays removed, what is said of it, and what goes on.
+#include "tests/api/opened.hpp"
 #include "tests/api/simulated_engine.hpp"
 #include "tests/api/stored.hpp"
 #include "tests/support/temp_directory.hpp"
@@ -22,12 +23,6 @@ namespace {
 
 EngineOptions one_shard() {
   return {.shards = 1};
-}
-
-Engine open(SimulatedDisk& disk, EngineOptions options = one_shard()) {
-  auto engine = disk.open(options);
-  REQUIRE_MESSAGE(engine.ok(), why(engine));
-  return *std::move(engine);
 }
 
 Event numbered(const std::string& context, Sequence number) {
@@ -84,20 +79,20 @@ std::uint64_t counted(const Engine& engine, const std::string& where = "") {
 /// The same checks wherever the marks and rows are: in memory, in segments, merged, read back from the log.
 void everywhere(const std::function<void(Engine&)>& prepare, const std::function<void(Engine&)>& check) {
   SimulatedDisk disk(SimulatedDisk::CatalogKind::sqlite);
-  std::optional<Engine> engine = open(disk);
+  std::optional<Engine> engine = opened(disk, one_shard());
   prepare(*engine);
   check(*engine);
   INFO("after a crash");
   engine.reset();
   disk.crash(io::CrashPolicy::lose_unsynced());
-  engine = open(disk);
+  engine = opened(disk, one_shard());
   check(*engine);
   INFO("after a flush");
   REQUIRE(engine->flush().ok());
   check(*engine);
   INFO("after another start");
   engine.reset();
-  engine = open(disk);
+  engine = opened(disk, one_shard());
   check(*engine);
   INFO("after merges");
   for (Sequence flush = 1; flush <= 3; ++flush) {
@@ -108,7 +103,7 @@ void everywhere(const std::function<void(Engine&)>& prepare, const std::function
   CHECK(engine->stats().shards[0].segments == 1);
   check(*engine);
   engine.reset();
-  engine = open(disk);
+  engine = opened(disk, one_shard());
   check(*engine);
 }
 
@@ -228,7 +223,7 @@ TEST_CASE("lifecycle: the ids of removed events are taken for ever") {
 
 TEST_CASE("lifecycle: doing it again, or doing less, changes nothing; beyond the end is the end") {
   SimulatedDisk disk;
-  Engine engine = open(disk);
+  Engine engine = opened(disk, one_shard());
   store(engine, "a", 1, 5);
   CHECK(engine.truncate_context("a", 1)->already);
   CHECK(engine.truncate_context("a", 0)->already);
@@ -247,7 +242,7 @@ TEST_CASE("lifecycle: doing it again, or doing less, changes nothing; beyond the
 
 TEST_CASE("lifecycle: stores and removals of one thread take place in its order") {
   SimulatedDisk disk;
-  Engine engine = open(disk);
+  Engine engine = opened(disk, one_shard());
   std::vector<Ticket> tickets;
   for (Sequence round = 0; round < 50; ++round) {
     for (Sequence i = 1; i <= 3; ++i)
@@ -261,7 +256,7 @@ TEST_CASE("lifecycle: stores and removals of one thread take place in its order"
 
 TEST_CASE("lifecycle: a replay that is under way passes over what is removed meanwhile, and says so") {
   SimulatedDisk disk;
-  Engine engine = open(disk);
+  Engine engine = opened(disk, one_shard());
   store(engine, "a", 1, 6);
   auto stream = engine.replay("a", {.batch_events_max = 2});
   REQUIRE_MESSAGE(stream.ok(), why(stream));
@@ -282,14 +277,14 @@ TEST_CASE("lifecycle: thousands of deletions and not one store are flushed and f
   SimulatedDisk disk(SimulatedDisk::CatalogKind::sqlite);
   constexpr int contexts = 2'000;
   {
-    Engine engine = open(disk);
+    Engine engine = opened(disk, one_shard());
     for (int i = 0; i < contexts; ++i)
       REQUIRE(engine.delete_context("context-" + std::to_string(i), Deletion::hard).ok());
     REQUIRE(engine.flush().ok());
     CHECK(engine.stats().shards[0].segment_events == 0);
     CHECK(engine.stats().shards[0].segments == 1);
   }
-  Engine engine = open(disk);
+  Engine engine = opened(disk, one_shard());
   for (int i = 0; i < contexts; i += 7)
     REQUIRE(engine.store(numbered("context-" + std::to_string(i), 1)).code() == Errc::context_deleted);
   store(engine, "context-x", 1, 1);
@@ -367,7 +362,7 @@ std::uint64_t merged_events(Engine& engine, Sequence there) {
 TEST_CASE("lifecycle: merges give back the space of a context that is deleted for good") {
   SimulatedDisk disk(SimulatedDisk::CatalogKind::sqlite);
   {
-    Engine engine = open(disk);
+    Engine engine = opened(disk, one_shard());
     store(engine, "a", 1, 40);
     store(engine, "b", 1, 5);
     REQUIRE(engine.flush().ok());
@@ -377,7 +372,7 @@ TEST_CASE("lifecycle: merges give back the space of a context that is deleted fo
     CHECK(replayed(engine, "a") == gap_then(1, 40, 1, 0));
     CHECK(replayed(engine, "b") == gap_then(1, 3, 4, 5));
   }
-  Engine engine = open(disk);
+  Engine engine = opened(disk, one_shard());
   CHECK(engine.store(numbered("a", 41)).code() == Errc::context_deleted);
   CHECK(replayed(engine, "a") == gap_then(1, 40, 1, 0));
   CHECK(engine.store(numbered("b", 1))->duplicate);
@@ -392,7 +387,7 @@ TEST_CASE("lifecycle: merges give back the space of removed events without ids, 
     return event;
   };
   {
-    Engine engine = open(disk);
+    Engine engine = opened(disk, one_shard());
     for (Sequence sequence = 1; sequence <= 30; ++sequence) {
       REQUIRE(engine.store(plain("a", sequence)).ok());
       REQUIRE(engine.store(plain("b", sequence)).ok());
@@ -402,7 +397,7 @@ TEST_CASE("lifecycle: merges give back the space of removed events without ids, 
     REQUIRE(engine.flush().ok());
     CHECK(merged_events(engine, 60) == 10);
   }
-  Engine engine = open(disk);
+  Engine engine = opened(disk, one_shard());
   CHECK(replayed(engine, "a") == gap_then(1, 20, 21, 30));
   CHECK(replayed(engine, "a", {.backward = true}).removed == SequenceGap{1, 20});
   CHECK(replayed(engine, "b") == gap_then(1, 30, 1, 0));

@@ -1,4 +1,5 @@
 // Space of removed events: what comes back, when, and what stays so that ids are taken for ever.
+#include "tests/api/opened.hpp"
 #include "tests/api/simulated_engine.hpp"
 #include "tests/api/stored.hpp"
 #include "tests/support/temp_directory.hpp"
@@ -19,12 +20,6 @@ namespace {
 
 EngineOptions one_shard() {
   return {.shards = 1};
-}
-
-Engine open(SimulatedDisk& disk, EngineOptions options = one_shard()) {
-  auto engine = disk.open(options);
-  REQUIRE_MESSAGE(engine.ok(), why(engine));
-  return *std::move(engine);
 }
 
 /// With a payload that does not compress, and whatever it takes to be told from all others.
@@ -131,7 +126,7 @@ TEST_CASE("reclaim: a segment of which most is removed is rewritten alone, once;
     CHECK(count_of(engine.query("QUERY * WHERE metadata.number <= 250 AND context_id = 'a' COUNT")) == 0);
   };
   {
-    Engine engine = open(disk);
+    Engine engine = opened(disk, one_shard());
     receipts = store(engine, "a", 1, 260);
     store(engine, "b", 1, 40);
     flush(engine);
@@ -152,7 +147,7 @@ TEST_CASE("reclaim: a segment of which most is removed is rewritten alone, once;
     store(engine, "b", 41, 1);
   }
   disk.crash(io::CrashPolicy::lose_unsynced());
-  Engine engine = open(disk);
+  Engine engine = opened(disk, one_shard());
   check_ids(engine, "a", receipts);
   CHECK(replayed(engine, "a").size() == 10);
   CHECK(replayed(engine, "b").size() == 40);
@@ -160,7 +155,7 @@ TEST_CASE("reclaim: a segment of which most is removed is rewritten alone, once;
 
 TEST_CASE("reclaim: subscribers pass over stubs, whatever they ask for, and go on behind them") {
   SimulatedDisk disk;
-  Engine engine = open(disk);
+  Engine engine = opened(disk, one_shard());
   store(engine, "a", 1, 100);
   store(engine, "b", 1, 3);
   flush(engine);
@@ -182,7 +177,7 @@ TEST_CASE("reclaim: subscribers pass over stubs, whatever they ask for, and go o
 
 TEST_CASE("reclaim: of a context that is deleted for good, and of events without ids, nothing stays") {
   SimulatedDisk disk(SimulatedDisk::CatalogKind::sqlite);
-  Engine engine = open(disk);
+  Engine engine = opened(disk, one_shard());
   SUBCASE("deleted for good") {
     store(engine, "a", 1, 100);
     store(engine, "b", 1, 1);
@@ -207,7 +202,7 @@ TEST_CASE("reclaim: of a context that is deleted for good, and of events without
 
 TEST_CASE("reclaim: a call that had ids for some of its events is known again by all of them") {
   SimulatedDisk disk;
-  Engine engine = open(disk);
+  Engine engine = opened(disk, one_shard());
   const std::vector<Event> call = {large("a", 1, false), large("a", 2), large("a", 3, false)};
   const auto receipt = engine.store("a", call);
   REQUIRE_MESSAGE(receipt.ok(), why(receipt));
@@ -230,14 +225,14 @@ TEST_CASE("reclaim: what an earlier life left to do is found at the first flush 
   {
     EngineOptions without_merges = one_shard();
     without_merges.segment_bytes_max = 0;
-    Engine engine = open(disk, without_merges);
+    Engine engine = opened(disk, without_merges);
     store(engine, "a", 1, 100);
     flush(engine);
     REQUIRE(engine.delete_context("a").ok());
     flush(engine);
     CHECK(engine.stats().compactions_pending == 0);
   }
-  Engine engine = open(disk);
+  Engine engine = opened(disk, one_shard());
   CHECK(engine.stats().compactions_pending == 0);
   const std::uint64_t before = shard_of(engine).payload_bytes;
   store(engine, "b", 1, 1);

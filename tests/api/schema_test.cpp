@@ -1,4 +1,5 @@
 // Schemas through the engine's door: what they refuse, how they change, and that they last.
+#include "tests/api/opened.hpp"
 #include "tests/api/simulated_engine.hpp"
 #include "tests/support/gate.hpp"
 #include "tests/support/why.hpp"
@@ -15,12 +16,6 @@ using namespace weir;
 using namespace weir::test;
 
 namespace {
-
-Engine opened(SimulatedDisk& disk) {
-  auto engine = disk.open();
-  REQUIRE_MESSAGE(engine.ok(), why(engine));
-  return std::move(*engine);
-}
 
 Event paid(std::string payload, std::string context = "c") {
   return {.context_id = std::move(context), .event_type = "paid", .payload = std::move(payload)};

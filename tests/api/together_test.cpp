@@ -1,3 +1,4 @@
+#include "tests/api/opened.hpp"
 #include "tests/api/simulated_engine.hpp"
 #include "tests/api/stored.hpp"
 #include "tests/support/why.hpp"
@@ -20,19 +21,13 @@ Event event(const std::string& type, const std::string& id = "") {
   return {.event_type = type, .payload = "{}", .event_id = id};
 }
 
-Engine open(SimulatedDisk& disk, EngineOptions options = {}) {
-  auto engine = disk.open(options);
-  REQUIRE_MESSAGE(engine.ok(), why(engine));
-  return *std::move(engine);
-}
-
 using Contexts = std::vector<ContextEvents>;
 
 } // namespace
 
 TEST_CASE("engine: a call for several contexts stores to all of them, and answers a receipt for each") {
   SimulatedDisk disk;
-  std::optional<Engine> engine = open(disk);
+  std::optional<Engine> engine = opened(disk);
   REQUIRE(engine->store("invoice-{7}", {event("draft")}).ok());
   const auto receipts =
       engine->store(Contexts{{"order-{7}", {event("placed"), event("paid")}, Expectation::no_context()},
@@ -52,7 +47,7 @@ TEST_CASE("engine: a call for several contexts stores to all of them, and answer
     if (life == 0) {
       engine.reset();
       disk.crash(io::CrashPolicy::lose_unsynced()); // from the log
-      engine = open(disk);
+      engine = opened(disk);
     } else {
       REQUIRE(engine->flush().ok()); // from a segment
     }
@@ -65,7 +60,7 @@ TEST_CASE("engine: a call for several contexts stores to all of them, and answer
 
 TEST_CASE("engine: of a call for several contexts all expectations that fail are told, and nothing is stored") {
   SimulatedDisk disk;
-  Engine engine = open(disk);
+  Engine engine = opened(disk);
   const auto first = engine.store("a{1}", {event("x"), event("x")});
   REQUIRE(first.ok());
   const auto refused = engine.store(Contexts{{"a{1}", {event("y")}, Expectation::exactly(1)},
@@ -89,7 +84,7 @@ TEST_CASE("engine: of a call for several contexts all expectations that fail are
 
 TEST_CASE("engine: a retry of a call for several contexts is a duplicate as a whole, or a conflict") {
   SimulatedDisk disk;
-  std::optional<Engine> engine = open(disk, {.context_cache_entries = 1});
+  std::optional<Engine> engine = opened(disk, {.context_cache_entries = 1});
   const Contexts call{{"a{1}", {event("x", "1"), event("x")}, Expectation::no_context()}, {"b{1}", {event("x", "2")}}};
   const auto first = engine->store(call);
   REQUIRE_MESSAGE(first.ok(), why(first));
@@ -111,7 +106,7 @@ TEST_CASE("engine: a retry of a call for several contexts is a duplicate as a wh
       REQUIRE(engine->flush().ok());
     } else if (round == 1) {
       REQUIRE(engine->close().ok());
-      engine = open(disk, {.context_cache_entries = 1});
+      engine = opened(disk, {.context_cache_entries = 1});
     }
   }
   CHECK(read_dense(*engine, "a{1}").size() == 2);
@@ -121,7 +116,7 @@ TEST_CASE("engine: a retry of a call for several contexts is a duplicate as a wh
 
 TEST_CASE("engine: what is wrong with a call for several contexts is said before anything is stored") {
   SimulatedDisk disk;
-  Engine engine = open(disk);
+  Engine engine = opened(disk);
   const auto apart = engine.store(Contexts{{"order-42", {event("x")}}, {"invoice-42", {event("x")}}});
   CHECK(apart.code() == Errc::unsupported);
   CHECK(apart.error().message.find("order-{42}") != std::string::npos);
@@ -153,7 +148,7 @@ TEST_CASE("engine: threads that move what one context has into another never los
   EngineOptions options;
   options.unsealed_bytes_max = 64 * KiB; // flushes in between
   options.context_cache_entries = 2;
-  Engine engine = open(disk, options);
+  Engine engine = opened(disk, options);
   constexpr unsigned threads = 8;
   constexpr unsigned moves = 15;
   std::atomic<unsigned> others{0};

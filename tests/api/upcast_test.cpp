@@ -23,7 +23,7 @@ Result<std::string> to_money(std::string_view payload) {
 }
 
 /// The program as it is today: all versions, and the way from the second to the third.
-Engine opened(SimulatedDisk& disk, bool with_upcasters = true) {
+Engine open_upcasting(SimulatedDisk& disk, bool with_upcasters = true) {
   auto engine = disk.open();
   REQUIRE_MESSAGE(engine.ok(), why(engine));
   for (const char* definition : {cents, cents_noted}) {
@@ -131,7 +131,7 @@ TEST_CASE("upcasting: replays and queries hand out the newest version from log, 
     REQUIRE(bare->flush().ok());
   }
   {
-    Engine engine = opened(disk);
+    Engine engine = open_upcasting(disk);
     store(engine, R"({"cents":3})");
     CHECK(*engine.define_schema(money) == 3);
     store(engine, R"({"amount":{"cents":4,"currency":"EUR"}})");
@@ -142,23 +142,23 @@ TEST_CASE("upcasting: replays and queries hand out the newest version from log, 
     check_reads(engine);
   }
   {
-    Engine engine = opened(disk); // compaction may have made one segment of two by now
+    Engine engine = open_upcasting(disk); // compaction may have made one segment of two by now
     check_reads(engine);
   }
   disk.crash({});
-  Engine engine = opened(disk);
+  Engine engine = open_upcasting(disk);
   check_reads(engine);
 }
 
 TEST_CASE("upcasting: a log that a crash left keeps the versions its events were judged by") {
   SimulatedDisk disk(SimulatedDisk::CatalogKind::sqlite);
   {
-    Engine engine = opened(disk);
+    Engine engine = open_upcasting(disk);
     store(engine, R"({"cents":1})");
     CHECK(*engine.define_schema(money) == 3);
     store(engine, R"({"amount":{"cents":2,"currency":"EUR"}})");
     SimulatedDisk cut = disk.crash_image({});
-    Engine after = opened(cut);
+    Engine after = open_upcasting(cut);
     CHECK(replayed(after) == std::vector<std::string>{R"({"amount":{"cents":1,"currency":"EUR"}})",
                                                       R"({"amount":{"cents":2,"currency":"EUR"}})"});
   }
@@ -167,12 +167,12 @@ TEST_CASE("upcasting: a log that a crash left keeps the versions its events were
 TEST_CASE("upcasting: without the upcaster that an event needs its reads are refused, and those as stored are not") {
   SimulatedDisk disk;
   {
-    Engine engine = opened(disk);
+    Engine engine = open_upcasting(disk);
     store(engine, R"({"cents":1})");
     REQUIRE(engine.define_schema(money).ok());
     store(engine, R"({"amount":{"cents":2,"currency":"EUR"}})");
   }
-  Engine engine = opened(disk, false);
+  Engine engine = open_upcasting(disk, false);
   auto stream = engine.replay("c");
   REQUIRE(stream.ok());
   const auto refused = stream->next();

@@ -49,6 +49,7 @@ TEST_CASE("options: every number is refused just outside its range, by name, and
   check_bounds(&O::shards, "shards", 0, 64);
   check_bounds(&O::unsealed_bytes_max, "unsealed_bytes_max", 64 * KiB, 64 * 1024 * MiB);
   check_bounds(&O::wal_file_bytes, "wal_file_bytes", 8 * KiB, 1024 * MiB);
+  check_bounds(&O::compaction_bytes_per_second_max, "compaction_bytes_per_second_max", 0, 1024 * 1024 * MiB);
   check_bounds(&O::block_cache_bytes, "block_cache_bytes", 0, 1024 * 1024 * MiB);
   check_bounds(&O::pinned_bytes_max, "pinned_bytes_max", 1 * MiB, 1024 * 1024 * MiB);
   check_bounds(&O::context_cache_entries, "context_cache_entries", 1, 1'000'000'000);
@@ -58,6 +59,7 @@ TEST_CASE("options: every number is refused just outside its range, by name, and
   check_bounds(&O::payload_bytes_max, "payload_bytes_max", 2, limits::payload_bytes_max);
   check_bounds(&O::disk_reserve_bytes, "disk_reserve_bytes", 0, 1024 * 1024 * MiB);
   check_bounds(&O::read_threads, "read_threads", 0, 256);
+  check_bounds(&O::query_threads_max, "query_threads_max", 0, 256);
   check_bounds(&O::zone_rows, "zone_rows", 16, 65'536);
   check_bounds(&O::filter_bits_per_key, "filter_bits_per_key", 4, 32);
   check_bounds(&O::sync_interval_ms, "sync_interval_ms", 1, 60'000);

@@ -158,11 +158,11 @@ std::vector<const test::StoredEvent*> Reference::replay(const std::string& conte
 }
 
 std::vector<std::vector<Value>> Reference::query(Query query) const {
-  if (mistake_ == Mistake::uncounted_condition && query.counted && query.group_by.empty())
+  if (mistake_ == Mistake::uncounted_condition && query.is_grouped() && query.group_by.empty())
     query.condition.reset();
   std::vector<const test::KnownEvent*> events;
   for (const auto& [name, context] : contexts_)
-    if (!query.context_id || *query.context_id == name)
+    if (const auto& ids = query.context_ids; ids.empty() || std::find(ids.begin(), ids.end(), name) != ids.end())
       for (const test::KnownEvent& known : context)
         if (known.event.sequence >= first_live(name))
           events.push_back(&known);

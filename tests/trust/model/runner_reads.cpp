@@ -185,10 +185,15 @@ void Runner::query() {
   std::uint64_t events = 0;
   for (const auto& [context, stored] : reference_->contexts())
     events += stored.size();
-  if (!plan.context_id && events > 400 && (!plan.group_by.empty() || pick(random_, 1 + events / 400) != 0))
+  if (plan.context_ids.empty() && events > 400 && (!plan.group_by.empty() || pick(random_, 1 + events / 400) != 0)) {
+    plan.context_prefix.reset();
     plan.for_context(random_context());
-  if (plan.context_id && reference_->length(*plan.context_id) > 400)
-    plan.where(field("sequence") > reference_->length(*plan.context_id) - 300);
+  }
+  std::uint64_t longest = 0;
+  for (const std::string& context : plan.context_ids)
+    longest = std::max<std::uint64_t>(longest, reference_->length(context));
+  if (longest > 400)
+    plan.where(field("sequence") > longest - 300);
   const std::string text = to_text(plan);
   note(text);
   ++tally_.queries;

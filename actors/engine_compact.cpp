@@ -1,0 +1,241 @@
+// Compaction when somebody asks for it, and what the background is told.
+#include "actors/countdown.hpp"
+#include "actors/engine_core.hpp"
+#include "actors/merge.hpp"
+#include "actors/reclaim.hpp"
+#include "engine/callback_scope.hpp"
+#include "engine/text.hpp"
+#include "segments/compaction_plan.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+#include <vector>
+
+namespace weir {
+
+namespace {
+
+using segments::CompactionPolicy;
+using segments::CompactionRun;
+
+// How long a change may go unseen by who waits for a merge.
+constexpr std::chrono::milliseconds look_interval{50};
+
+/// One call of compact(): takes the turn for one merge after another.
+class CompactCall {
+public:
+  CompactCall(EngineParts& parts, const std::optional<Stepped>& stepped, const CompactOptions& options)
+      : parts_(parts), stepped_(stepped), options_(options), claim_(parts.compaction) {
+    cause_.asked = true;
+    cause_.may_go_on = [cancel = options.cancel]() -> Status {
+      return cancel && cancel->load() ? Status(fail(Errc::cancelled, "the compaction was cancelled")) : Status();
+    };
+    // What is stored from now on is left to the next call, so that this one ends however much that is.
+    for (const auto& shard : parts.shards)
+      if (shard->table && options.shard.value_or(shard->id) == shard->id)
+        targets_.push_back({shard.get(), parts.positions->next()});
+  }
+
+  Result<CompactReport> run() {
+    count(report_.segments_before, report_.bytes_before, events_before_);
+    for (Target& target : targets_)
+      WEIR_TRY(finish(target));
+    std::uint64_t events_after = 0;
+    const std::uint64_t payload_bytes = count(report_.segments_after, report_.bytes_after, events_after);
+    report_.bytes_given_back = report_.bytes_before - std::min(report_.bytes_before, report_.bytes_after);
+    report_.events_removed = events_before_ - std::min(events_before_, events_after);
+    if (payload_bytes != 0)
+      report_.write_amplification = static_cast<double>(report_.bytes_written) / static_cast<double>(payload_bytes);
+    return report_;
+  }
+
+private:
+  struct Target {
+    ShardParts* shard;
+    Position end; ///< Segments that begin before it.
+  };
+  /// How a merge, or a look for removed events, ended. Shared: the call may have left.
+  struct Ended {
+    Ended(const std::optional<Stepped>& stepped, const io::Clock& clock) : left(1, stepped, clock) {}
+    Countdown left;
+    Status status;
+  };
+
+  [[nodiscard]] SegmentList segments_of(const Target& target) const {
+    SegmentList found = *target.shard->table->segments();
+    std::erase_if(found, [&](const auto& segment) { return segment->meta().position_min >= target.end; });
+    return found;
+  }
+
+  /// Counts up, and returns the bytes of payload.
+  std::uint64_t count(std::uint64_t& segments, std::uint64_t& bytes, std::uint64_t& events) const {
+    std::uint64_t payload_bytes = 0;
+    for (const Target& target : targets_)
+      for (const auto& segment : segments_of(target)) {
+        ++segments;
+        bytes += segment->meta().file_bytes;
+        events += segment->meta().event_count;
+        payload_bytes += segment->meta().payload_bytes;
+      }
+    return payload_bytes;
+  }
+
+  [[nodiscard]] CompactionPolicy policy() const {
+    return {parts_.options.segment_bytes_max, CompactionPolicy::fan_in_quiet};
+  }
+  [[nodiscard]] segments::CompactionPlan planner() const {
+    return options_.all ? segments::plan_fewest : segments::plan_compaction;
+  }
+
+  Status finish(const Target& target) {
+    if (parts_.options.segment_bytes_max == 0)
+      return {};
+    for (bool looked = false;;) {
+      const auto merged = merge_next(target);
+      if (!merged)
+        return merged.error();
+      if (*merged)
+        continue;
+      if (looked)
+        return {};
+      WEIR_TRY(reclaim(target));
+      looked = true;
+    }
+  }
+
+  Result<bool> merge_next(const Target& target) {
+    auto turn = take_turn();
+    if (!turn)
+      return std::move(turn).error();
+    const SegmentList segments = segments_of(target);
+    const auto run = planner()(metas_of(segments), policy());
+    if (!run)
+      return false;
+    const auto first = segments.begin() + static_cast<std::ptrdiff_t>(run->first);
+    const auto merge = std::make_shared<Merge>(
+        parts_, *target.shard, SegmentList(first, first + static_cast<std::ptrdiff_t>(run->count)), cause_);
+    WEIR_TRY(work(
+        *target.shard, *std::move(turn), [&](Merge::Done done) { merge->start(std::move(done)); },
+        [&] { return merge->publishing(); }));
+    return true;
+  }
+
+  Status reclaim(const Target& target) {
+    auto turn = take_turn();
+    if (!turn)
+      return std::move(turn).error();
+    const auto look = std::make_shared<Reclaim>(
+        parts_, *target.shard, cause_, options_.all ? Reclaim::From::anything_removed : Reclaim::From::half_removed);
+    return work(
+        *target.shard, *std::move(turn), [&](Merge::Done done) { look->start(std::move(done)); }, [] { return false; });
+  }
+
+  Result<CompactionControl::TurnPtr> take_turn() {
+    for (;;) {
+      WEIR_TRY(look());
+      if (auto turn = claim_.take(stepped_ ? std::chrono::milliseconds(0) : look_interval))
+        return turn;
+      if (stepped_)
+        stepped_->go_on();
+    }
+  }
+
+  /// Starts what has the turn and waits for its end. Once `beyond_recall`, a cancelled call leaves it to itself.
+  Status work(ShardParts& shard, CompactionControl::TurnPtr turn, const std::function<void(Merge::Done)>& start,
+              const std::function<bool()>& beyond_recall) {
+    const auto ended = std::make_shared<Ended>(stepped_, *parts_.clock);
+    const std::uint64_t merges = shard.compactions.load();
+    const CompactionControl::Bytes moved = parts_.compaction.moved();
+    moved_before_ = moved.sum();
+    estimate();
+    start([ended, turn = std::move(turn), &parts = parts_](const Status& status) mutable {
+      turn.reset();
+      parts.look_for_merges(); // the call may have left
+      ended->status = status;
+      ended->left.down();
+    });
+    while (!ended->left.wait_until(wait_end())) {
+      if (const Status going = look(); !going && (parts_.closing.load() || beyond_recall()))
+        return going;
+    }
+    report_.merges += shard.compactions.load() - merges;
+    report_.bytes_read += parts_.compaction.moved().read - moved.read;
+    report_.bytes_written += parts_.compaction.moved().written - moved.written;
+    moved_before_.reset();
+    tell();
+    return ended->status;
+  }
+
+  [[nodiscard]] Countdown::Time wait_end() const {
+    return (stepped_ ? parts_.clock->steady_now() : std::chrono::steady_clock::now()) + look_interval;
+  }
+
+  /// Tells how far it is, and asks whether it may go on.
+  Status look() {
+    tell();
+    if (parts_.closing.load())
+      return closing_error();
+    return cause_.may_go_on();
+  }
+
+  [[nodiscard]] std::uint64_t bytes_so_far() const {
+    const std::uint64_t running = moved_before_ ? parts_.compaction.moved().sum() - *moved_before_ : 0;
+    return report_.bytes_read + report_.bytes_written + running;
+  }
+  /// What is left to move, as segments are now.
+  void estimate() {
+    if (!options_.progress)
+      return;
+    bytes_total_ = report_.bytes_read + report_.bytes_written;
+    for (const Target& target : targets_)
+      bytes_total_ += segments::bytes_to_move(metas_of(segments_of(target)), policy(), planner());
+  }
+  void tell() const {
+    if (options_.progress)
+      options_.progress({report_.merges, bytes_so_far(), std::max(bytes_total_, bytes_so_far())});
+  }
+
+  EngineParts& parts_;
+  const std::optional<Stepped>& stepped_;
+  const CompactOptions& options_;
+  MergeCause cause_;
+  std::vector<Target> targets_;
+  CompactReport report_;
+  std::uint64_t events_before_ = 0;
+  std::uint64_t bytes_total_ = 0;
+  std::optional<std::uint64_t> moved_before_; ///< While something runs.
+  CompactionControl::Claim claim_;
+};
+
+} // namespace
+
+Result<CompactReport> EngineCore::compact(const CompactOptions& options) {
+  if (CallbackScope::active())
+    return fail(Errc::invalid_argument, "a compaction waits, so a callback cannot ask for one");
+  if (options.shard && *options.shard >= parts_.shards.size())
+    return fail(Errc::invalid_argument,
+                format("there is no shard {}: the directory has {}", *options.shard, parts_.shards.size()));
+  const Door::Inside inside(door_);
+  if (!inside || closing_.load())
+    return closing_error();
+  auto report = CompactCall(parts_, stepped_, options).run();
+  parts_.look_for_merges(); // the background had to wait
+  return report;
+}
+
+void EngineCore::pause_compaction() {
+  parts_.compaction.pause();
+}
+
+void EngineCore::resume_compaction() {
+  parts_.compaction.resume();
+  if (const Door::Inside inside(door_); inside)
+    parts_.look_for_merges();
+}
+
+void EngineCore::set_compaction_rate(std::uint64_t bytes_per_second_max) {
+  parts_.compaction.set_rate(bytes_per_second_max);
+}
+
+} // namespace weir
