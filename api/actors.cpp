@@ -24,12 +24,12 @@ Error closing() {
 // The answer a request is owed: given once, and `closing` if whatever holds it is dropped. Safe from any thread:
 // without an execution unit the message wakes the receiver on its own scheduler. A plain send expects no answer and
 // gets none.
-class Reply {
+class OwedReply {
 public:
-  explicit Reply(const caf::mailbox_element& request)
+  explicit OwedReply(const caf::mailbox_element& request)
       : to_(request.mid.is_request() ? request.sender : nullptr), id_(request.mid) {}
-  Reply(Reply&& other) noexcept : to_(std::exchange(other.to_, nullptr)), id_(other.id_) {}
-  ~Reply() { fail(closing()); }
+  OwedReply(OwedReply&& other) noexcept : to_(std::exchange(other.to_, nullptr)), id_(other.id_) {}
+  ~OwedReply() { fail(closing()); }
 
   void operator()(caf::message content) {
     if (const auto to = std::exchange(to_, nullptr))
@@ -59,7 +59,7 @@ public:
   void enqueue(caf::mailbox_element_ptr what, caf::execution_unit* unit) override {
     if (!what->content().match_elements<next_atom>())
       return caf::event_based_actor::enqueue(std::move(what), unit);
-    lane_->post([cursor = cursor_, reply = Reply(*what)]() mutable {
+    lane_->post([cursor = cursor_, reply = OwedReply(*what)]() mutable {
       auto batch = cursor->next();
       if (batch)
         reply(caf::make_message(EventBatchPtr(std::make_shared<EventBatch>(std::move(*batch)))));
@@ -103,7 +103,7 @@ public:
         waiting_.size());
   }
 
-  void add(Reply reply) {
+  void add(OwedReply reply) {
     std::shared_ptr<PushedQueue> pushed;
     {
       const std::lock_guard lock(mutex_);
@@ -119,7 +119,7 @@ public:
 private:
   void answer(QueueBatchPtr batch) {
     std::unique_lock lock(mutex_);
-    Reply reply = std::move(waiting_.front());
+    OwedReply reply = std::move(waiting_.front());
     waiting_.pop_front();
     lock.unlock();
     reply(caf::make_message(std::move(batch)));
@@ -128,12 +128,12 @@ private:
   void end(Status status) {
     const std::lock_guard lock(mutex_);
     ended_ = std::move(status);
-    for (Reply& reply : waiting_)
+    for (OwedReply& reply : waiting_)
       answer_end(reply);
     waiting_.clear();
   }
 
-  void answer_end(Reply& reply) const {
+  void answer_end(OwedReply& reply) const {
     if (!*ended_)
       return reply.fail(ended_->error());
     auto batch = std::make_shared<QueueBatch>();
@@ -142,7 +142,7 @@ private:
   }
 
   std::mutex mutex_;
-  std::deque<Reply> waiting_;
+  std::deque<OwedReply> waiting_;
   std::shared_ptr<PushedQueue> pushed_;
   std::optional<Status> ended_;
 };
@@ -160,7 +160,7 @@ public:
   void enqueue(caf::mailbox_element_ptr what, caf::execution_unit* unit) override {
     if (!what->content().match_elements<next_atom>() || left_.load())
       return caf::event_based_actor::enqueue(std::move(what), unit);
-    credits_->add(Reply(*what));
+    credits_->add(OwedReply(*what));
   }
 
 private:
@@ -208,7 +208,7 @@ private:
 
   void store(const caf::mailbox_element& request, const std::string& context_id, EventList events,
              const StoreOptions& options) {
-    Reply reply(request);
+    OwedReply reply(request);
     const auto core = core_.lock();
     if (!core)
       return reply.fail(closing());
@@ -227,7 +227,7 @@ private:
   }
 
   void query(const caf::mailbox_element& request, const std::string& text) {
-    Reply reply(request);
+    OwedReply reply(request);
     auto plan = parse_query(text);
     if (!plan)
       return reply.fail(plan.error());
@@ -246,7 +246,7 @@ private:
   }
 
   void replay(const caf::mailbox_element& request, const std::string& context_id, const ReplayOptions& options) {
-    Reply reply(request);
+    OwedReply reply(request);
     const auto core = core_.lock();
     if (!core)
       return reply.fail(closing());
@@ -261,7 +261,7 @@ private:
   }
 
   void subscribe(const caf::mailbox_element& request, const SubscribeOptions& options) {
-    Reply reply(request);
+    OwedReply reply(request);
     if (const Status valid = options.validate(); !valid)
       return reply.fail(valid.error());
     const auto core = core_.lock();
@@ -275,7 +275,7 @@ private:
   }
 
   void flush(const caf::mailbox_element& request) {
-    Reply reply(request);
+    OwedReply reply(request);
     const auto core = core_.lock();
     if (!core)
       return reply.fail(closing());

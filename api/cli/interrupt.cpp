@@ -18,27 +18,32 @@ void on_signal(int) {
   [[maybe_unused]] const auto written = ::write(wake_descriptor, "", 1);
 }
 
-void handle(void (*handler)(int), int flags) {
+void handle(int signal, void (*handler)(int), int flags) {
   struct sigaction action {};
   action.sa_handler = handler;
   action.sa_flags = flags;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  sigaction(signal, &action, nullptr);
 }
 
 } // namespace
 
-Interrupt::Interrupt() {
+Interrupt::Interrupt(Kept kept) {
   // Without the pipe (no descriptors left) a signal is still seen by requested().
   if (::pipe2(pipe_, O_CLOEXEC | O_NONBLOCK) != 0)
     pipe_[0] = pipe_[1] = -1;
   signalled = false;
   wake_descriptor = pipe_[1];
-  handle(on_signal, static_cast<int>(SA_RESETHAND));
+  if (kept == Kept::always) {
+    handle(SIGINT, on_signal, 0);
+    return;
+  }
+  handle(SIGINT, on_signal, static_cast<int>(SA_RESETHAND));
+  handle(SIGTERM, on_signal, static_cast<int>(SA_RESETHAND));
 }
 
 Interrupt::~Interrupt() {
-  handle(SIG_DFL, 0);
+  handle(SIGINT, SIG_DFL, 0);
+  handle(SIGTERM, SIG_DFL, 0);
   for (const int descriptor : pipe_)
     if (descriptor >= 0)
       ::close(descriptor);
@@ -46,6 +51,17 @@ Interrupt::~Interrupt() {
 
 bool Interrupt::requested() const noexcept {
   return signalled;
+}
+
+std::shared_ptr<std::atomic<bool>> Interrupt::flag() const {
+  return {std::shared_ptr<void>(), &signalled}; // it lives as long as the program
+}
+
+void Interrupt::clear() noexcept {
+  signalled = false; // before the pipe: a signal in between is kept as requested()
+  char bytes[16];
+  while (::read(pipe_[0], bytes, sizeof bytes) > 0) {
+  }
 }
 
 } // namespace weir::cli

@@ -7,9 +7,10 @@
 namespace weir::cli {
 namespace {
 
-constexpr auto add_commands = {add_init,    add_store,  add_import,   add_export,  add_replay,    add_tail,
-                               add_query,   add_flush,  add_stats,    add_verify,  add_backup,    add_restore,
-                               add_salvage, add_schema, add_consumer, add_context, add_retention, add_model};
+constexpr auto add_commands = {add_init,   add_store,    add_import,  add_export,    add_replay,
+                               add_tail,   add_query,    add_shell,   add_flush,     add_compact,
+                               add_stats,  add_verify,   add_backup,  add_restore,   add_salvage,
+                               add_schema, add_consumer, add_context, add_retention, add_model};
 
 /// What to type for help with what went wrong.
 std::string help_command(const CLI::App& program) {

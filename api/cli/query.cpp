@@ -1,7 +1,11 @@
 #include "api/cli/command.hpp"
+#include "api/cli/interrupt.hpp"
+#include "api/cli/query_arguments.hpp"
+#include "api/cli/query_output.hpp"
+#include "api/cli/terminal.hpp"
 
-#include <algorithm>
 #include <memory>
+#include <variant>
 
 namespace weir::cli {
 namespace {
@@ -9,48 +13,57 @@ namespace {
 struct QueryCommand {
   std::string directory;
   std::string text;
-  bool explain = false;
+  ExecuteOptions execute;
+  bool plot = false;
   std::optional<Format> format;
 };
 
-/// Where a query asks for whole events, programs get every field and people those that fit a line.
-bool shown(const std::string& column, Format format) {
-  static constexpr std::string_view in_table[] = {"context_id", "event_type", "sequence", "timestamp", "payload"};
-  return format != Format::table || std::find(std::begin(in_table), std::end(in_table), column) != std::end(in_table);
+/// Whoever asks wants nothing changed.
+bool only_reads(const Statement& statement) {
+  return !std::holds_alternative<StoreStatement>(statement) && !std::holds_alternative<DefineStatement>(statement) &&
+         !std::holds_alternative<FlushStatement>(statement) && !std::holds_alternative<RememberStatement>(statement) &&
+         !std::holds_alternative<ForgetStatement>(statement);
 }
 
-Status print_rows(const Query& plan, const QueryResult& result, const QueryCommand& command, Streams& streams) {
-  const Format format = chosen_format(command.format, streams.out);
-  const bool whole_events = plan.fields.empty() && !plan.counted && plan.group_by.empty();
-  std::vector<Column> columns;
-  std::vector<std::size_t> places;
-  for (std::size_t i = 0; i < result.columns.size(); ++i) {
-    const std::string& name = result.columns[i];
-    if (whole_events && !shown(name, format))
-      continue;
-    columns.push_back({name, whole_events && (name == "event_id" || name == "metadata")});
-    places.push_back(i);
-  }
-  Rows rows(streams.out, format, std::move(columns));
-  std::vector<Value> picked(places.size());
-  for (const auto& row : result.rows) {
-    std::transform(places.begin(), places.end(), picked.begin(), [&](std::size_t place) { return row[place]; });
-    WEIR_TRY(rows.add(picked));
-  }
-  return rows.flush();
+bool can_be_plotted(const Statement& statement) {
+  const auto* const query = std::get_if<QueryStatement>(&statement);
+  return query != nullptr && query->query.per_unit && query->explain == QueryStatement::Explain::none;
 }
 
-Status print_explanation(const QueryResult& result, Streams& streams) {
-  for (const std::string& line : result.explain)
-    streams.out.buffer() += line + '\n';
-  return streams.out.flush();
+Result<Statement> parse(const QueryCommand& command) {
+  auto statement = parse_statement(command.text, command.execute.parameters);
+  if (!statement)
+    return statement;
+  if (!only_reads(*statement))
+    return fail(Errc::invalid_argument, "weir query only reads; weir shell takes any statement");
+  if (command.plot && !can_be_plotted(*statement))
+    return fail(Errc::invalid_argument, "--plot wants a query with PER, like QUERY * COUNT PER DAY");
+  return statement;
+}
+
+Result<Executed> execute_until_interrupted(Engine& engine, const Statement& statement, ExecuteOptions options) {
+  const Interrupt interrupt;
+  options.query.cancel = interrupt.flag();
+  return execute(engine, statement, options);
+}
+
+Result<ExitCode> print(const Executed& executed, const QueryCommand& command, Streams& streams) {
+  AnswerStyle style;
+  style.format = chosen_format(command.format, streams.out);
+  style.plot = command.plot;
+  style.width = terminal_width(streams.out.descriptor());
+  style.utf8 = locale_is_utf8();
+  WEIR_TRY(print_answer(executed, style, streams.out));
+  if (!executed.message.empty())
+    streams.console.line(executed.message);
+  return ExitCode::success;
 }
 
 Result<ExitCode> query(const QueryCommand& command, Streams& streams) {
-  const auto plan = parse_query(command.text);
-  if (!plan) {
-    streams.console.error(plan.error());
-    if (std::string place = caret(command.text, plan.error()); !place.empty()) {
+  const auto statement = parse(command);
+  if (!statement) {
+    streams.console.error(statement.error());
+    if (std::string place = caret(command.text, statement.error()); !place.empty()) {
       place.erase(place.find_last_not_of('\n') + 1);
       streams.console.line(place);
     }
@@ -59,25 +72,70 @@ Result<ExitCode> query(const QueryCommand& command, Streams& streams) {
   auto engine = open_existing(command.directory);
   if (!engine)
     return std::move(engine).error();
-  QueryOptions as_stored; // upcasters are code of a service, and this program has none
-  as_stored.as_stored = true;
-  const auto result = engine->query(*plan, as_stored);
-  if (!result)
-    return result.error();
-  const auto status =
-      command.explain ? print_explanation(*result, streams) : print_rows(*plan, *result, command, streams);
-  return close_after(*engine, status ? Result<ExitCode>(ExitCode::success) : status.error());
+  const auto executed = execute_until_interrupted(*engine, *statement, command.execute);
+  return close_after(*engine, executed ? print(*executed, command, streams) : executed.error());
+}
+
+/// Options that stand for a value which may be wrong.
+void add_values(CLI::App& app, const std::shared_ptr<QueryCommand>& options) {
+  app.add_option_function<std::vector<std::string>>(
+         "VALUE",
+         [options](const std::vector<std::string>& values) {
+           for (const std::string& value : values)
+             options->execute.parameters.positional.push_back(parse_argument_value(value));
+         },
+         "Values for each ? of the text, in order")
+      ->type_name("");
+  app.add_option_function<std::vector<std::string>>(
+         "--param",
+         [options](const std::vector<std::string>& arguments) {
+           for (const std::string& argument : arguments) {
+             auto named = parse_named_argument(argument);
+             if (!named)
+               throw CLI::ValidationError("--param", named.error().message);
+             options->execute.parameters.named.push_back(*std::move(named));
+           }
+         },
+         "A value for :NAME of the text; may be given several times")
+      ->allow_extra_args(false)
+      ->type_name("NAME=VALUE");
+  app.add_option_function<std::string>(
+         "--timeout",
+         [options](const std::string& text) {
+           const auto timeout_ms = parse_timeout(text);
+           if (!timeout_ms)
+             throw CLI::ValidationError("--timeout", timeout_ms.error().message);
+           options->execute.query.timeout_ms = *timeout_ms;
+         },
+         "Longest it may take, like 500ms, 30s or 5m; 60s if left out")
+      ->type_name("TIME");
 }
 
 } // namespace
 
 void add_query(CLI::App& program, Action& chosen) {
   const Command command(program, chosen, "query", "Ask a question over all contexts",
-                        "weir query data 'QUERY order_placed WHERE payload.total > 100 COUNT BY payload.country'");
+                        "weir query data 'QUERY order_placed WHERE payload.total > 100 COUNT BY payload.country'\n"
+                        "  weir query data 'QUERY * FOR ? SINCE :since' order-42 --param since=2024-03-01T00:00:00Z\n"
+                        "  weir query data 'QUERY order_placed COUNT PER DAY' --plot");
   const auto options = std::make_shared<QueryCommand>();
+  options->execute.query.as_stored = true; // upcasters are code of a service, and this program has none
   command.positional("DIR", options->directory, "The data directory");
-  command.positional("TEXT", options->text, "The query");
-  command.app().add_flag("--explain", options->explain, "Print the plan and what was read instead of the rows");
+  command.positional("TEXT", options->text, "The query, or another statement that reads");
+  CLI::App& app = command.app();
+  add_values(app, options);
+  const auto explain = [&](const char* name, QueryStatement::Explain kind, const char* help) {
+    return app.add_flag_callback(
+        name, [options, kind] { options->execute.explain = kind; }, help);
+  };
+  CLI::Option* const plan =
+      explain("--explain", QueryStatement::Explain::plan, "Print how it would be answered, without running it");
+  CLI::Option* const analyze =
+      explain("--analyze", QueryStatement::Explain::analyze, "Run it, and print what it took instead of the rows");
+  plan->excludes(analyze);
+  app.add_flag("--plot", options->plot, "Print the answer of a query with PER as bars")
+      ->excludes(plan)
+      ->excludes(analyze);
   command.format(options->format);
   command.runs([options](Streams& streams) { return query(*options, streams); });
 }

@@ -15,11 +15,16 @@ struct StatsCommand {
 std::uint64_t ShardStats::*const sums[] = {&ShardStats::memtable_events, &ShardStats::memtable_bytes,
                                            &ShardStats::segments,        &ShardStats::segment_events,
                                            &ShardStats::segment_bytes,   &ShardStats::payload_bytes};
+/// Of the background since the directory was opened; shown for the whole engine.
+std::uint64_t ShardStats::*const work_sums[] = {&ShardStats::flushed_bytes, &ShardStats::compactions,
+                                                &ShardStats::merge_read_bytes, &ShardStats::merge_written_bytes};
 
 ShardStats total_of(const EngineStats& stats) {
   ShardStats total;
   for (const ShardStats& shard : stats.shards) {
     for (const auto member : sums)
+      total.*member += shard.*member;
+    for (const auto member : work_sums)
       total.*member += shard.*member;
     total.failed = total.failed || shard.failed;
   }
@@ -36,10 +41,32 @@ std::vector<Value> shard_row(Value name, const ShardStats& shard) {
 
 /// What belongs to the whole engine: columns of the total in JSON and CSV, a line below a table.
 std::vector<std::pair<Column, Value>> engine_values(const EngineStats& stats) {
+  const ShardStats total = total_of(stats);
   return {{{"next_position", true}, stats.next_position},
           {{"recovered_events", true}, stats.recovered_events},
           {{"open_ms", true}, stats.open_ms},
-          {{"disk_free_bytes", true}, stats.disk_free_bytes}};
+          {{"disk_free_bytes", true}, stats.disk_free_bytes},
+          {{"flushed_bytes", true}, total.flushed_bytes},
+          {{"merges", true}, total.compactions},
+          {{"merges_running", true}, stats.compactions_running},
+          {{"merges_pending", true}, stats.compactions_pending},
+          {{"merge_read_bytes", true}, total.merge_read_bytes},
+          {{"merge_written_bytes", true}, total.merge_written_bytes},
+          {{"write_amplification", true}, stats.write_amplification()}};
+}
+
+/// The same for people: nothing of what has not happened since the directory was opened, a moment ago.
+std::string engine_text(const EngineStats& stats) {
+  const ShardStats total = total_of(stats);
+  std::string text =
+      format("\nopened in {} ms, {} events read back from the logs, {} MiB of disk free\n", stats.open_ms,
+             with_separators(stats.recovered_events), with_separators(stats.disk_free_bytes / MiB));
+  text += format("shards with segments to merge: {}; since it was opened {} merges have read {} and written {} bytes\n",
+                 stats.compactions_pending, total.compactions, with_separators(total.merge_read_bytes),
+                 with_separators(total.merge_written_bytes));
+  if (stats.write_amplification() != 0)
+    text += format("written for each byte of payload: {:.2f} bytes\n", stats.write_amplification());
+  return text;
 }
 
 Status print_stats(const EngineStats& stats, Format format_wanted, Streams& streams) {
@@ -66,9 +93,7 @@ Status print_stats(const EngineStats& stats, Format format_wanted, Streams& stre
   WEIR_TRY(rows.add(total));
   WEIR_TRY(rows.flush());
   if (table)
-    streams.out.buffer() +=
-        format("\nopened in {} ms, {} events read back from the logs, {} MiB of disk free\n", stats.open_ms,
-               with_separators(stats.recovered_events), with_separators(stats.disk_free_bytes / MiB));
+    streams.out.buffer() += engine_text(stats);
   return streams.out.flush();
 }
 

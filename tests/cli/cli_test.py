@@ -4,6 +4,7 @@
 Usage: cli_test.py PROGRAM [unittest arguments]
 """
 import csv
+import fcntl
 import gzip
 import io
 import json
@@ -17,6 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import unittest
 
@@ -83,8 +85,8 @@ class Cli(unittest.TestCase):
 
 
 class Usage(Cli):
-    COMMANDS = ["init", "store", "import", "export", "replay", "tail", "query", "flush", "stats", "verify", "backup",
-                "restore", "salvage", "schema", "consumer", "context", "model"]
+    COMMANDS = ["init", "store", "import", "export", "replay", "tail", "query", "shell", "flush", "compact", "stats",
+                "verify", "backup", "restore", "salvage", "schema", "consumer", "context", "model"]
 
     def test_help_lists_every_command_and_each_shows_an_example(self):
         out, _ = self.weir("--help")
@@ -236,7 +238,7 @@ class Directories(Cli):
 
     def test_a_missing_directory_is_an_error_and_stays_missing(self):
         for arguments in (["replay", self.data, "c"], ["query", self.data, "QUERY *"], ["flush", self.data],
-                          ["stats", self.data], ["verify", self.data], ["export", self.data],
+                          ["stats", self.data], ["compact", self.data], ["verify", self.data], ["export", self.data],
                           ["consumer", "list", self.data]):
             with self.subTest(arguments):
                 out, _ = self.weir(*arguments, code=1)
@@ -825,6 +827,226 @@ class Query(Cli):
         self.assertEqual(len(done.stdout.splitlines()), 1)
 
 
+    def test_explain_reads_nothing_and_analyze_runs_it(self):
+        text = "QUERY file_deleted COUNT BY context_id"
+        plan, _ = self.weir("query", self.data, text, "--explain")
+        ran, _ = self.weir("query", self.data, text, "--analyze")
+        self.assertNotEqual(plan, ran)
+        self.assertEqual(self.weir("query", self.data, "EXPLAIN " + text)[0], plan)
+        self.weir("query", self.data, text, "--explain", "--analyze", code=2)
+
+    def test_parameters_are_values_and_never_text_of_the_language(self):
+        event = self.events[0]
+        text = "QUERY :type FOR ? COUNT"
+        expected = sum(1 for each in self.events
+                       if (each["context_id"], each["event_type"]) == (event["context_id"], event["event_type"]))
+        self.assertEqual(self.rows("query", self.data, text, event["context_id"], "--param",
+                                   "type=" + event["event_type"]), [{"count": expected}])
+        self.assertEqual(self.rows("query", self.data, "QUERY * FOR ? COUNT", "' OR true COUNT"), [{"count": 0}])
+        limited = self.rows("query", self.data, "QUERY * LIMIT ?", "3")
+        self.assertEqual(len(limited), 3)
+        self.weir("query", self.data, text, code=1, errors="^weir: ")
+        self.weir("query", self.data, "QUERY * COUNT", "--param", "nonsense", code=2, errors="name=value")
+
+    def test_a_time_limit(self):
+        self.weir("query", self.data, "QUERY * COUNT", "--timeout", "30s")
+        self.weir("query", self.data, "QUERY * COUNT", "--timeout", "soon", code=2, errors="--timeout.*like 30s")
+
+    def test_an_answer_over_time_is_plotted(self):
+        out, _ = self.weir("query", self.data, "QUERY * COUNT PER MONTH", "--plot")
+        lines = out.splitlines()
+        self.assertEqual(lines[0], "count per month")
+        bars = [line.split() for line in lines[1:] if re.match(r"\d{4}-\d\d  \S", line)]
+        counts = {}
+        for row in self.rows("query", self.data, "QUERY * COUNT PER MONTH"):
+            counts[row["month"][:7]] = row["count"]
+        self.assertEqual({bar[0]: int(bar[-1]) for bar in bars}, counts)
+        self.assertLessEqual(max(map(len, lines)), 80)
+        self.weir("query", self.data, "QUERY * COUNT", "--plot", code=1, errors="--plot wants a query with PER")
+        self.weir("query", self.data, "QUERY * COUNT PER MONTH", "--plot", "--explain", code=2)
+
+    def test_it_only_reads(self):
+        _, err = self.weir("query", self.data, "STORE t FOR c PAYLOAD {}", code=1, errors="weir query only reads")
+        self.assertEqual(self.rows("query", self.data, "QUERY t COUNT"), [{"count": 0}])
+        self.assertEqual(sum(row["events"] for row in self.rows("query", self.data, "SHOW STATS")), len(self.events))
+        context = self.events[0]["context_id"]
+        self.assertEqual(self.rows("query", self.data, f"REPLAY '{context}' LIMIT 1")[0]["sequence"], 1)
+
+
+class Shell(Cli):
+    def setUp(self):
+        super().setUp()
+        self.import_lines(*(line("c", n, event_type="odd" if n % 2 else "even") for n in range(1, 11)))
+
+    def script(self, text, *options, code=0, errors=None):
+        return self.weir("shell", self.data, *options, stdin=text, code=code, errors=errors)
+
+    def test_a_script_stores_and_asks(self):
+        out, err = self.script(
+            'STORE paid FOR c PAYLOAD {"n": 11,\n\n "note": "a;b"};\n'
+            "-- a comment;\nQUERY *\n  COUNT BY event_type;\nREPLAY c FROM 11\n\nFLUSH; PING")
+        rows = [json.loads(text) for text in out.splitlines()]
+        self.assertEqual((rows[0]["sequence"], rows[0]["durability"]), (11, "synced"))
+        self.assertEqual(rows[1:4], [{"event_type": name, "count": count}
+                                     for name, count in (("even", 5), ("odd", 5), ("paid", 1))])
+        self.assertEqual((rows[4]["sequence"], rows[4]["payload"]["note"]), (11, "a;b"))
+        self.assertEqual((rows[5:], err), ([{"answer": "pong"}], ""))
+
+    def test_a_script_stops_at_the_first_error(self):
+        out, err = self.script("QUERY * COUNT;\nQUERY * WHERE;\nPING;", "--format", "csv", code=1)
+        self.assertEqual(out, "count\r\n10\r\n")
+        self.assertEqual(err.splitlines()[1:], ["QUERY * WHERE", " " * 13 + "^"])
+        out, _ = self.script("QUERY * WHERE;\nPING;", "--keep-going", code=1)
+        self.assertEqual(json.loads(out), {"answer": "pong"})
+        self.script("\\format xml\n", code=1, errors="table, jsonl or csv")
+
+    def test_commands_of_a_script(self):
+        out, err = self.script("\\format csv\n\\timing\nQUERY * COUNT;\n\\explain\nQUERY * COUNT;\n\\q\nPING;")
+        self.assertTrue(out.startswith("count\r\n10\r\n"))
+        self.assertNotIn("pong", out)
+        self.assertEqual(len(re.findall(r"^took [\d.]+ ms$", err, re.MULTILINE)), 2)
+
+    def test_a_directory_that_is_missing_or_in_use(self):
+        self.weir("shell", self.path("nowhere"), stdin="PING", code=1, errors="nowhere")
+        holder = self.start("import", self.data, "-", "--acks", "--format", "jsonl")
+        holder.stdin.write(line("c", 11).encode() + b"\n")
+        self.read_line(holder)
+        self.script("PING", code=1, errors=rf"\b{holder.pid}\b")
+
+    def test_a_reader_that_leaves_early_ends_it_quietly(self):
+        done = subprocess.run(f"set -o pipefail; echo 'QUERY *; QUERY *' | '{PROGRAM}' shell '{self.data}' | head -n 1",
+                              shell=True, executable="/bin/bash", capture_output=True, timeout=TIMEOUT_S)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+
+
+class ShellAtTerminal(Cli):
+    """The shell as somebody meets it who types."""
+
+    def setUp(self):
+        super().setUp()
+        self.import_lines(*(line("c", n, event_type="odd_one" if n % 2 else "even") for n in range(1, 101)))
+        self.terminal = None
+
+    def open(self, **environment):
+        parent, child = pty.openpty()
+        subprocess.run(["stty", "cols", "100", "rows", "24"], stdin=child, check=True)
+        # A terminal of its own, so that Ctrl-C becomes a signal.
+        self.process = subprocess.Popen(
+            [PROGRAM, "shell", self.data], stdin=child, stdout=child, stderr=child, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            env={**os.environ, "TERM": "xterm", "LC_ALL": "C.UTF-8", "XDG_STATE_HOME": self.path("state"),
+                 "PAGER": "", **environment})
+        os.close(child)
+        self.terminal = parent
+
+        def end():
+            if self.process.poll() is None:
+                self.process.kill()
+            self.process.wait()
+            os.close(parent)
+
+        self.addCleanup(end)
+        self.read_until("weir> ")
+
+    def read_until(self, wanted):
+        """What the shell shows up to `wanted`, which must come."""
+        shown = b""
+        while wanted.encode() not in shown:
+            ready, _, _ = select.select([self.terminal], [], [], TIMEOUT_S)
+            self.assertTrue(ready, f"{wanted!r} did not come, only {shown!r}")
+            try:
+                shown += os.read(self.terminal, 65536)
+            except OSError:  # What Linux says when the other end is closed.
+                self.fail(f"ended before {wanted!r}: {shown!r}")
+        return shown.decode()
+
+    def type(self, text, wanted="weir> "):
+        os.write(self.terminal, text.encode())
+        return self.read_until(wanted)
+
+    def leave(self, text):
+        os.write(self.terminal, text.encode())
+        self.assertEqual(self.process.wait(timeout=TIMEOUT_S), 0)
+
+    def test_statements_errors_and_the_way_out(self):
+        self.open()
+        self.assertRegex(self.type("QUERY *\n", wanted="-> "), r"QUERY")
+        self.assertRegex(self.type("COUNT;\n"), r"count\r\n-----\r\n  100\r\n")
+        self.assertRegex(self.type("QUERY * WHERE;\n"), r"weir: .*\(line 1, column 14\)\r\nQUERY \* WHERE\r\n {13}\^\r\n")
+        self.assertRegex(self.type("\\timing\n"), "timing is on")
+        self.assertRegex(self.type("PING;\n"), r"pong\r\ntook [\d.]+ ms")
+        self.assertIn("\\format table|jsonl|csv", self.type("\\?\n"))
+        self.leave("\\q\n")
+
+    def test_ctrl_c_drops_the_line_and_ctrl_d_leaves(self):
+        self.open()
+        self.type("QUERY *\n", wanted="-> ")
+        self.assertIn("^C", self.type("COUNT\x03"))
+        self.assertIn("pong", self.type("PING;\n"))
+        self.leave("\x04")
+
+    def test_ctrl_c_cancels_what_runs_and_keeps_the_shell(self):
+        # A pattern that nearly fits everywhere is slow to refuse: many times over, this takes far longer than the test.
+        text = "a" * 400
+        self.import_lines(*(json.dumps({"context_id": str(n % 50), "event_type": "t", "payload": {"s": text + str(n)}})
+                            for n in range(50000)))
+        self.open()
+        self.type("QUERY t WHERE payload.s LIKE 'b%'\n", wanted="-> ")
+        for _ in range(30):
+            self.type(f"OR payload.s LIKE '%{'a' * 60}_b'\n", wanted="-> ")
+        self.type("COUNT;\n", wanted="COUNT;\r\n")
+        shown = self.interrupt_until_prompt()
+        self.assertRegex(shown, r"weir: .*cancel")
+        self.assertIn("pong", self.type("PING;\n"))
+        self.leave("\\q\n")
+
+    def interrupt_until_prompt(self):
+        """Presses Ctrl-C as people do: again, if nothing happens. The first may come before the statement runs."""
+        shown = b""
+        deadline = time.monotonic() + TIMEOUT_S
+        while b"weir> " not in shown:
+            self.assertLess(time.monotonic(), deadline, shown)
+            os.write(self.terminal, b"\x03")
+            while b"weir> " not in shown and select.select([self.terminal], [], [], 2)[0]:
+                shown += os.read(self.terminal, 65536)
+        return shown.decode()
+
+    def test_tab_completes_keywords_types_and_fields(self):
+        self.open()
+        self.assertIn("pong", self.type("PIN\t;\n"))
+        # Names are read in the background; until they are there, what was typed stands as it is.
+        deadline = time.monotonic() + TIMEOUT_S
+        while "   50\r\n" not in self.type("QUERY odd_\tCOUNT;\n"):
+            self.assertLess(time.monotonic(), deadline)
+        self.assertIn("payload.n", self.type("QUERY odd_one COUNT UNIQUE pay\t;\n"))
+        self.assertIn("timing is on", self.type("\\ti\t\n"))
+        self.leave("\\q\n")
+
+    def test_history_comes_back_in_the_next_session_and_is_private(self):
+        self.open()
+        self.type("PING;\n")
+        self.leave("\\q\n")
+        history = os.path.join(self.path("state"), "weir/history")
+        self.assertEqual(os.stat(history).st_mode & 0o777, 0o600)
+        self.open()
+        self.assertIn("pong", self.type("\x1b[A\x1b[A\n"))
+        self.leave("\\q\n")
+
+    def test_long_answers_go_through_the_pager_and_short_ones_do_not(self):
+        self.open(PAGER="sed 's/^/PAGED /'")
+        self.assertIn("PAGED ", self.type("QUERY *;\n"))
+        self.assertNotIn("PAGED ", self.type("QUERY * COUNT;\n"))
+        self.leave("\\q\n")
+
+    def test_plots_fit_the_terminal(self):
+        self.open()
+        self.type("\\plot\n")
+        shown = self.type("QUERY * COUNT PER DAY;\n")
+        self.assertIn("count per day", shown)
+        self.assertIn("█", shown)
+        self.leave("\\q\n")
+
+
 class Maintenance(Cli):
     def test_flush_moves_everything_into_segments_and_stats_tell(self):
         self.import_lines(*(line(f"c-{n % 10}", n) for n in range(100)))
@@ -836,11 +1058,72 @@ class Maintenance(Cli):
                          (100, 100, 0, "ok"))
         self.assertEqual(sum(row["segment_bytes"] for row in rows[:-1]), total["segment_bytes"])
         self.assertIn("disk_free_bytes", total)
+        self.assertEqual([total[name] for name in ("flushed_bytes", "merges", "merge_written_bytes",
+                                                   "write_amplification")], [0, 0, 0, 0.0]) # nothing since it was opened
         table = self.weir("stats", self.data, "--format", "table")[0].splitlines()
         self.assertEqual(table[0].split()[:2], ["shard", "events"])
         self.assertEqual(table[6].split()[:2], ["total", "100"])
         rows = list(csv.DictReader(io.StringIO(self.weir("stats", self.data, "--format", "csv")[0])))
         self.assertEqual(rows[-1]["events"], "100")
+
+    REPORT = ["merges", "segments_before", "segments_after", "bytes_before", "bytes_after", "bytes_given_back",
+              "bytes_read", "bytes_written", "events_removed", "write_amplification"]
+
+    def small_segments(self, count, events=40, payload="x"):
+        """A segment for each shard and turn; returns how many there are. Fewer than the background waits for."""
+        for turn in range(count):
+            self.import_lines(*(line(f"c-{n % 8}", turn * events + n, payload={"text": f"{payload}{n}"})
+                                for n in range(events)))
+            self.weir("flush", self.data)
+        return self.rows("stats", self.data)[-1]["segments"]
+
+    def test_compact_merges_reports_and_changes_no_event(self):
+        segments = self.small_segments(4)
+        before = self.weir("export", self.data)[0]
+        report, = self.rows("compact", self.data, "--all")
+        self.assertEqual(list(report), self.REPORT)
+        self.assertEqual(report["segments_before"], segments)
+        after = self.rows("stats", self.data)[:-1]
+        self.assertTrue(all(row["segments"] <= 1 for row in after), after)
+        self.assertEqual(report["segments_after"], sum(row["segments"] for row in after))
+        self.assertGreater(report["merges"], 0)
+        self.assertEqual(report["bytes_given_back"], report["bytes_before"] - report["bytes_after"])
+        self.assertGreater(report["write_amplification"], 0)
+        self.assertEqual(self.weir("export", self.data)[0], before)
+        again, = self.rows("compact", self.data)
+        self.assertEqual([again[name] for name in ("merges", "bytes_read", "bytes_written")], [0, 0, 0])
+        heads, _, values = self.weir("compact", self.data, "--format", "table")[0].splitlines()
+        self.assertEqual(heads.split(), self.REPORT)
+        self.assertEqual(values.split()[0], "0")
+        self.weir("verify", self.data)
+
+    def test_compact_gives_back_what_was_removed(self):
+        self.small_segments(2)
+        for context in range(8):
+            self.weir("context", "delete", self.data, f"c-{context}")
+        report, = self.rows("compact", self.data, "--all")
+        self.assertEqual(report["events_removed"], 80)
+        self.assertGreater(report["bytes_given_back"], 0)
+        self.assertEqual(self.rows("stats", self.data)[-1]["segment_events"], 0)
+
+    def test_compact_takes_its_time_with_a_rate_and_an_interrupt_ends_it_with_nothing_lost(self):
+        segments = self.small_segments(3)
+        before = self.weir("export", self.data)[0]
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(number):
+                process = self.start("compact", self.data, "--all", "--rate", "1500") # most of a minute
+                while not any(name.endswith(".tmp") for _, _, names in os.walk(os.path.join(self.data, "segments"))
+                              for name in names):
+                    self.assertIsNone(process.poll())
+                process.send_signal(number)
+                out, err = process.communicate(timeout=TIMEOUT_S)
+                self.assertEqual((process.returncode, out), (1, b""))
+                self.assertRegex(err.decode(), r"interrupted after 0 merges, which stay; nothing is lost")
+                self.assertEqual(self.rows("stats", self.data)[-1]["segments"], segments)
+                self.assertEqual(self.weir("export", self.data)[0], before)
+        self.weir("compact", self.data, "--rate", "0", code=2, errors="at least 1")
+        self.weir("compact", self.data, "--rate", "1M", code=2, errors="whole number")
+        self.weir("verify", self.data)
 
     def test_verify_finds_damage_and_exits_with_1(self):
         self.import_lines(*(line(f"c-{n % 10}", n) for n in range(1000)))
