@@ -8,6 +8,7 @@
 // acknowledgement says is true at the durability that `Settings::durable` asks for.
 #pragma once
 
+#include "bench/question.hpp"
 #include "bench/workload.hpp"
 
 #include <cstddef>
@@ -39,14 +40,6 @@ using RowSource = std::function<bool(Row&)>;
 using Acknowledge = std::function<void(std::uint64_t latency_ns)>;
 /// Called for each event of a replay, in order.
 using Visit = std::function<void(const Row&)>;
-
-/// Events of one type, in a span of time, with at least so much in the payload's number "amount".
-struct CountQuery {
-  std::string_view event_type;
-  std::int64_t from_us = 0;  ///< Inclusive; whole milliseconds, as `until_us`.
-  std::int64_t until_us = 0; ///< Exclusive.
-  int amount_min = 0;
-};
 
 class Adapter {
 public:
@@ -81,9 +74,8 @@ public:
   }
   /// Counts all events there are, and their checksum.
   virtual Tally tally() = 0;
-  /// How many events the query is true for; nothing if the store knows no queries. The first call may build what the
-  /// store needs for the next ones.
-  [[nodiscard]] virtual std::optional<std::uint64_t> count(const CountQuery& /*query*/) { return std::nullopt; }
+  /// The answer, in_order(). The first call may build what the store needs for the next ones.
+  [[nodiscard]] virtual Answer ask(const Question& question) = 0;
   /// Closes in order.
   virtual void close() = 0;
   /// Bytes that hold the events in the directory of a closed store, without space kept for later; as a rule all there

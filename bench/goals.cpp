@@ -50,10 +50,11 @@ public:
   }
 
   /// weir's figure of one line by its figure of another.
-  void lines(const std::string& line, const std::string& base_line, Sense sense, double goal) {
-    const Series* const mine = results_.find(line, "weir");
-    const Series* const base = results_.find(base_line, "weir");
-    add(line, sense, goal, "x " + base_line,
+  void lines(const std::string& line, const std::string& base_line, Sense sense, double goal,
+             const std::string& aspect = "") {
+    const Series* const mine = results_.find(line, "weir", aspect);
+    const Series* const base = results_.find(base_line, "weir", aspect);
+    add(line + (aspect.empty() ? "" : ", " + aspect), sense, goal, "x " + base_line,
         mine != nullptr && base != nullptr ? std::optional(mine->median() / base->median()) : std::nullopt);
   }
 
@@ -82,6 +83,7 @@ private:
 std::vector<Goal> judge(const Results& results, const Plan& plan, double payload_bytes_per_event) {
   using enum Sense;
   constexpr double memory_budget_mib = 64 + 64; // memtables and block cache, as EngineOptions has them
+  const double events_m = static_cast<double>(plan.events) / 1e6;
   Judge judge(results);
   judge.ratio("ingest/1-writer/synced", "raw", at_least, 0.85);
   judge.ratio("ingest/16-threads/synced", "raw", at_least, 0.8);
@@ -104,8 +106,18 @@ std::vector<Goal> judge(const Results& results, const Plan& plan, double payload
   judge.ratio("replay/warm-segments/flushed", "lmdb", at_least, 1.5);
   judge.ratio("replay/warm-segments/flushed", "lmdb", at_most, 1, "p50");
   judge.ratio("replay/cold/flushed", "rocksdb", at_least, 1.3);
+  judge.ratio("query/whole-time/flushed", Judge::best, at_most, 0.1);
+  judge.ratio("query/tenth-of-time/flushed", Judge::best, at_most, 0.2);
+  judge.absolute("query/whole-time/flushed", at_most, 8, "ms per 1 M events", "", events_m);
+  judge.absolute("query/tenth-of-time/flushed", at_most, 1.5, "ms per 1 M events", "", events_m);
+  // Five threads want two processors, one of them for queries.
+  judge.lines("mixed/stores-beside-queries/synced", "mixed/stores-alone/synced", at_least, 0.5);
   judge.ratio("queue/catch-up-warm/flushed", "sqlite-rowid", at_least, 2.5);
   judge.ratio("queue/catch-up-cold/flushed", "sqlite-rowid", at_least, 2.5);
+  judge.lines("compaction/stores-beside/synced", "compaction/stores-without/synced", at_least, 0.8);
+  judge.lines("compaction/stores-beside-bounded/synced", "compaction/stores-without/synced", at_least, 0.8);
+  judge.lines("compaction/replays-beside/flushed", "compaction/replays-without/flushed", at_most, 2, "p99");
+  judge.absolute("compaction/segments-per-context-after/flushed", at_most, 1, "segments");
   judge.ratio("models/set-1-caller/synced", "sqlite-rowid", at_least, 0.8);
   judge.across("models/set-256-callers/synced", "models/set-1-caller/synced", "sqlite-rowid", at_least, 5);
   judge.across("models/set-async-256/synced", "models/set-1-caller/synced", "sqlite-rowid", at_least, 5);
@@ -116,6 +128,10 @@ std::vector<Goal> judge(const Results& results, const Plan& plan, double payload
     const std::string name = std::to_string(plan.long_events / 1'000'000) + "M";
     judge.absolute("ingest/" + name + "-last-to-first-million/buffered", at_least, 0.9, "x the first million");
     judge.absolute("ingest/" + name + "/buffered", at_most, memory_budget_mib + 64, "MiB", "memory");
+    const double times = static_cast<double>(plan.long_events) / static_cast<double>(plan.events);
+    for (const char* shape : {"whole-time", "tenth-of-time", "by-type", "top-sums", "three-steps"})
+      judge.lines("query/" + std::string(shape) + "-" + name + "/flushed", "query/" + std::string(shape) + "/flushed",
+                  at_most, times);
     judge.absolute("reopen/after-kill-" + name + "/synced", at_most, 60, "ms");
     judge.absolute("reopen/clean-" + name + "/flushed", at_most, 20, "ms");
   }

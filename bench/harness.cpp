@@ -34,7 +34,8 @@ std::vector<Peer> chosen_peers(const std::vector<std::string>& names) {
 std::vector<Scenario> chosen_scenarios(const Plan& plan, const std::string& only) {
   std::vector<Scenario> chosen;
   const std::regex pattern(only);
-  for (auto& list : {durable_ingest(), histories(plan), guarded_ingest(), mixed_loads(), event_queues(), models()})
+  for (auto& list :
+       {durable_ingest(), histories(plan), guarded_ingest(), mixed_loads(), event_queues(), compaction(), models()})
     for (const auto& scenario : list)
       if (std::ranges::any_of(scenario.lines,
                               [&](const Line& line) { return std::regex_search(line.name(), pattern); }))

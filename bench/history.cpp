@@ -1,9 +1,9 @@
 // The life of one store: filled, closed, opened, replayed warm and cold, filled further, killed and opened again. Each
 // step is a process of its own; all work on the same directory.
-#include "bench/count_query.hpp"
 #include "bench/crew.hpp"
 #include "bench/meter.hpp"
 #include "bench/process.hpp"
+#include "bench/queries.hpp"
 #include "bench/replay_pass.hpp"
 #include "bench/scenario.hpp"
 
@@ -125,45 +125,6 @@ Figures replay_cold(const Job& job) {
   return figures;
 }
 
-const Line& query_line(bool whole) {
-  static const Line lines[] = {{"query", "tenth-of-time", "flushed", "ms", true,
-                                "count of one type with a numeric condition in a tenth of the time, page cache warm"},
-                               {"query", "whole-time", "flushed", "ms", true,
-                                "count of one type with a numeric condition over the whole time, page cache warm"}};
-  return lines[whole ? 1 : 0];
-}
-
-/// Medians "whole" and "tenth", if the store knows queries.
-Figures ask(const Job& job) {
-  job.workload.touch();
-  const auto adapter = job.peer.make();
-  adapter->open(settings_of(job, false, 0));
-  Figures figures;
-  const std::int64_t begin = job.workload.row(0).timestamp_us / 1'000'000 * 1'000'000;
-  const std::int64_t span = job.workload.row(job.plan.events - 1).timestamp_us / 1'000'000 * 1'000'000 - begin;
-  const CountQuery whole = {"payment_authorized", begin, begin + span, 1'000};
-  const CountQuery tenth = {"payment_authorized", begin + span / 2, begin + span / 2 + span / 10, 1'000};
-  for (const auto& [name, query] : {std::pair("whole", whole), std::pair("tenth", tenth)}) {
-    std::uint64_t expected = 0;
-    for (std::size_t i = 0; i < job.plan.events; ++i)
-      expected += matches(query, job.workload.row(i)) ? 1 : 0;
-    Series ms;
-    for (int run = 0; run < 6; ++run) {
-      const auto before = Clock::now();
-      const auto found = adapter->count(query);
-      if (!found)
-        return figures;
-      if (found != expected)
-        throw std::runtime_error("a query counts " + std::to_string(*found) + " events of " + std::to_string(expected));
-      if (run > 0) // the first one warms up
-        ms.add(std::chrono::duration<double, std::milli>(Clock::now() - before).count());
-    }
-    figures.set(name, ms.median());
-  }
-  adapter->close();
-  return figures;
-}
-
 /// As many rows again; "device" is what they cost until nothing is left to do.
 Figures fill_further(const Job& job, std::size_t events) {
   Meter meter(job.workload);
@@ -228,20 +189,18 @@ void measure_reads(const Job& job, const Lines& lines, const Line& ingest, const
 
 Scenario history() {
   const Lines lines("");
-  return {{ingest_line(), lines.at_rest, lines.clean, lines.warm, lines.cold, query_line(true), query_line(false),
-           second_million_line(), lines.killed},
-          any_peer,
-          [lines](const Job& job) {
+  std::vector<Line> all = {ingest_line(), lines.at_rest, lines.clean, lines.warm, lines.cold};
+  for (const auto& asked : query_lines())
+    all.push_back(asked);
+  all.insert(all.end(), {second_million_line(), lines.killed});
+  return {all, any_peer, [lines](const Job& job) {
             const Figures filled = in_child([&] { return fill(job, job.plan.events); });
             Tally stored = filled.tally("acknowledged");
             add_metered(job, ingest_line(), filled);
             job.add(lines.at_rest, filled.number("at_rest"));
             job.add(lines.at_rest, filled.number("all_files"), "files");
             measure_reads(job, lines, ingest_line(), stored);
-            if (const Figures asked = in_child([&] { return ask(job); }); asked.has("whole")) {
-              job.add(query_line(true), asked.number("whole"));
-              job.add(query_line(false), asked.number("tenth"));
-            }
+            measure_queries(job, job.plan.events, "");
             const Figures further = in_child([&] { return fill_further(job, job.plan.events); });
             stored.add(further.tally("acknowledged"));
             add_metered(job, second_million_line(), further);
@@ -259,8 +218,11 @@ Scenario long_history(std::size_t events) {
   const Line steadiness = {"ingest",   name + "-last-to-first-million",
                            "buffered", "ratio",
                            false,      "rate of the last million by that of the first, compaction running"};
-  return {{ingest, steadiness, lines.at_rest, lines.clean, lines.warm, lines.cold, lines.killed},
-          [](const Peer& peer) { return weir_or_raw(peer) || family_of(peer.name) == "rocksdb"; },
+  std::vector<Line> all = {ingest, steadiness, lines.at_rest, lines.clean, lines.warm, lines.cold};
+  for (const auto& asked : query_lines("-" + name))
+    all.push_back(asked);
+  all.push_back(lines.killed);
+  return {all, [](const Peer& peer) { return weir_or_raw(peer) || family_of(peer.name) == "rocksdb"; },
           [=](const Job& job) {
             const Figures filled = in_child([&] { return fill(job, events); });
             const Tally stored = filled.tally("acknowledged");
@@ -270,6 +232,7 @@ Scenario long_history(std::size_t events) {
             const std::string last = "million." + std::to_string((events - 1) / 1'000'000);
             job.add(steadiness, filled.number(last) / filled.number("million.0"));
             measure_reads(job, lines, ingest, stored);
+            measure_queries(job, events, "-" + name);
             measure_kill(job, lines.killed, stored);
           }};
 }

@@ -199,13 +199,14 @@ public:
 
   Tally tally() override {
     Tally tally;
-    with_reader([&](Reader& reader) {
-      const std::vector<std::string> contexts = reader.names(tables_.contexts);
-      MDB_val key{}, value{};
-      for (bool more = reader.step(key, value, MDB_FIRST); more; more = reader.step(key, value, MDB_NEXT))
-        tally.add(row_of(contexts.at(EventKey::context_of(key)), view(value)));
-    });
+    visit_all([&tally](const Row& row) { tally.add(row); });
     return tally;
+  }
+
+  [[nodiscard]] Answer ask(const Question& question) override {
+    Examiner examiner(question);
+    visit_all([&examiner](const Row& row) { examiner.add(row); });
+    return examiner.answer();
   }
 
   void close() override {
@@ -223,6 +224,15 @@ public:
   }
 
 private:
+  template <class Take> void visit_all(Take take) {
+    with_reader([&](Reader& reader) {
+      const std::vector<std::string> contexts = reader.names(tables_.contexts);
+      MDB_val key{}, value{};
+      for (bool more = reader.step(key, value, MDB_FIRST); more; more = reader.step(key, value, MDB_NEXT))
+        take(row_of(contexts.at(EventKey::context_of(key)), view(value)));
+    });
+  }
+
   static std::string file_in(const std::string& directory) { return directory + "/events.mdb"; }
 
   /// LMDB ties a write transaction to its thread: made, filled and committed by one.

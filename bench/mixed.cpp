@@ -155,6 +155,55 @@ Figures cold_shards(const Job& job, bool overload) {
   return figures;
 }
 
+/// Four threads store, each waiting for each of its events; `asked`: while one more asks a question over all there is,
+/// again and again.
+Figures stores_and_queries(const Job& job, bool asked) {
+  constexpr std::size_t writers = 4;
+  Meter meter(job.workload);
+  Meter questions(job.workload);
+  const auto adapter = job.peer.make();
+  adapter->open(settings_of(job, 1, 80'000));
+  Tally acknowledged = preload(*adapter, job);
+  Clock::time_point deadline;
+  std::atomic<std::size_t> stored{0};
+  std::size_t answered = 0;
+  std::deque<RowFeed> feeds;
+  for (std::size_t writer = 0; writer < writers; ++writer)
+    feeds.emplace_back(job.workload, job.plan.mixed_events + writer, writers);
+  run_crew(
+      writers + (asked ? 1 : 0),
+      [&] {
+        deadline = in_seconds(job.plan.mixed_seconds);
+        meter.start();
+        questions.start();
+      },
+      [&](std::size_t thread) {
+        if (thread == writers) {
+          for (; Clock::now() < deadline; ++answered) {
+            const auto before = Clock::now();
+            static_cast<void>(adapter->ask({.topic = Topic::top_sums, .event_type = "payment_captured"}));
+            questions.latency(ns_since(before));
+          }
+          return;
+        }
+        for (Row row; Clock::now() < deadline && feeds[thread].next(row);) {
+          const auto before = Clock::now();
+          adapter->append(row);
+          meter.latency(ns_since(before));
+          ++stored;
+        }
+      });
+  meter.stop();
+  questions.stop();
+  Figures figures;
+  set_all(figures, "store.", meter.figures(stored));
+  set_all(figures, "query.", questions.figures(answered));
+  acknowledged.add(tally_of(feeds));
+  figures.set("acknowledged", acknowledged);
+  adapter->close();
+  return figures;
+}
+
 Scenario mixed() {
   const Line stores = {"mixed",    "70-30-store", "synced",
                        "events/s", false,         "16 threads, 70 % stores and 30 % replays: the stores"};
@@ -163,6 +212,32 @@ Scenario mixed() {
             const Figures figures = in_child([&] { return store_and_replay(job); });
             add_metered(job, stores, with_prefix(figures, "store."));
             add_metered(job, replays, with_prefix(figures, "replay."));
+            job.results.check(stores, job.peer.name, {figures.tally("acknowledged"), found_after_reopen(job, 1)});
+          }};
+}
+
+bool weir_alone(const Peer& peer) {
+  return family_of(peer.name) == "weir";
+}
+
+Scenario without_queries() {
+  const Line stores = {"mixed", "stores-alone", "synced", "events/s", false, "four threads store, nobody asks"};
+  return {{stores}, weir_alone, [=](const Job& job) {
+            const Figures figures = in_child([&] { return stores_and_queries(job, false); });
+            add_metered(job, stores, with_prefix(figures, "store."));
+            job.results.check(stores, job.peer.name, {figures.tally("acknowledged"), found_after_reopen(job, 1)});
+          }};
+}
+
+Scenario beside_queries() {
+  const Line stores = {"mixed",  "stores-beside-queries",
+                       "synced", "events/s",
+                       false,    "the same while a fifth asks for top sums, one after another"};
+  const Line queries = {"mixed", "queries-beside-stores", "synced", "queries/s", false, "what the fifth gets answered"};
+  return {{stores, queries}, weir_alone, [=](const Job& job) {
+            const Figures figures = in_child([&] { return stores_and_queries(job, true); });
+            add_metered(job, stores, with_prefix(figures, "store."));
+            add_metered(job, queries, with_prefix(figures, "query."));
             job.results.check(stores, job.peer.name, {figures.tally("acknowledged"), found_after_reopen(job, 1)});
           }};
 }
@@ -179,7 +254,7 @@ Scenario cold_shards(const std::string& shape, const std::string& says, bool ove
 } // namespace
 
 std::vector<Scenario> mixed_loads() {
-  return {mixed(),
+  return {mixed(), without_queries(), beside_queries(),
           cold_shards("cold-shards", "six threads on three shards, two more on the fourth: stores of the three", false),
           cold_shards("overload", "the same three shards while the fourth gets all it can queue", true)};
 }

@@ -1,6 +1,5 @@
 // `raw`: the limit. Logs of checksummed frames, group commit, offsets in memory, and nothing else.
 #include "bench/adapter.hpp"
-#include "bench/count_query.hpp"
 #include "bench/raw_log.hpp"
 #include "engine/hash.hpp"
 
@@ -115,11 +114,11 @@ public:
   }
 
   /// Reads and checks every frame.
-  [[nodiscard]] std::optional<std::uint64_t> count(const CountQuery& query) override {
-    std::uint64_t events = 0;
+  [[nodiscard]] Answer ask(const Question& question) override {
+    Examiner examiner(question);
     for (const auto& log : logs_)
-      log->log.read_all([&](const Row& row) { events += matches(query, row) ? 1 : 0; });
-    return events;
+      log->log.read_all([&](const Row& row) { examiner.add(row); });
+    return examiner.answer();
   }
 
   void close() override {

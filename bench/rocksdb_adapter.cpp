@@ -184,18 +184,15 @@ public:
   }
 
   Tally tally() override {
-    rocksdb::ReadOptions options;
-    options.total_order_seek = true;
-    options.fill_cache = false;
-    options.readahead_size = 2u << 20;
-    const std::unique_ptr<rocksdb::Iterator> events(database_->NewIterator(options));
     Tally tally;
-    for (events->Seek(std::string_view("\1")); events->Valid(); events->Next()) {
-      const std::string_view key = view(events->key());
-      tally.add(row_of(key.substr(0, key.size() - 9), view(events->value())));
-    }
-    check(events->status());
+    visit_all([&tally](const Row& row) { tally.add(row); });
     return tally;
+  }
+
+  [[nodiscard]] Answer ask(const Question& question) override {
+    Examiner examiner(question);
+    visit_all([&examiner](const Row& row) { examiner.add(row); });
+    return examiner.answer();
   }
 
   void close() override {
@@ -204,6 +201,19 @@ public:
   }
 
 private:
+  template <class Take> void visit_all(Take take) {
+    rocksdb::ReadOptions options;
+    options.total_order_seek = true;
+    options.fill_cache = false;
+    options.readahead_size = 2u << 20;
+    const std::unique_ptr<rocksdb::Iterator> events(database_->NewIterator(options));
+    for (events->Seek(std::string_view("\1")); events->Valid(); events->Next()) {
+      const std::string_view key = view(events->key());
+      take(row_of(key.substr(0, key.size() - 9), view(events->value())));
+    }
+    check(events->status());
+  }
+
   /// Rows on their way into one WriteBatch. One at a time.
   class Batch {
   public:

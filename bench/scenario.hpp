@@ -62,6 +62,9 @@ std::vector<Scenario> mixed_loads();
 /// Everything in the order of storing, and how soon a subscriber hears of what is new.
 std::vector<Scenario> event_queues();
 
+/// Stores and replays beside merges, and what merges give.
+std::vector<Scenario> compaction();
+
 /// Writes and reads of models, and projections.
 std::vector<Scenario> models();
 

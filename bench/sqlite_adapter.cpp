@@ -5,6 +5,7 @@
 #include "bench/adapter.hpp"
 #include "bench/group_commit.hpp"
 #include "bench/peer_support.hpp"
+#include "bench/sqlite_queries.hpp"
 #include "bench/sqlite_support.hpp"
 
 #include <algorithm>
@@ -152,29 +153,19 @@ public:
   }
   void commit() { commit_.run(); }
 
-  /// The index that makes it fast is built by the first call, and there only as long as the store is open: ingest is
-  /// measured without it.
-  std::uint64_t count(const CountQuery& query) {
-    connection_.execute("CREATE INDEX IF NOT EXISTS events_by_type ON events(type, timestamp)");
-    counted_ = true;
-    if (!count_)
-      count_.emplace(connection_.get(),
-                     "SELECT count(*) FROM events WHERE type = (SELECT id FROM types WHERE name = ?1) AND timestamp >= "
-                     "?2 AND timestamp < ?3 AND json_extract(CAST(payload AS TEXT), '$.amount') >= ?4");
-    count_->bind_text(1, query.event_type);
-    count_->bind(2, query.from_us);
-    count_->bind(3, query.until_us);
-    count_->bind(4, query.amount_min);
-    count_->step();
-    const auto events = static_cast<std::uint64_t>(count_->integer(0));
-    count_->reset();
-    return events;
+  /// What makes it fast is built by the first call, and there only as long as the store is open: ingest is measured
+  /// without it. See SqliteQueries.
+  Answer ask(const Question& question) {
+    if (!queries_)
+      queries_.emplace(connection_);
+    return queries_->ask(question);
   }
 
   void forget_queries() {
-    count_.reset();
-    if (std::exchange(counted_, false))
-      connection_.execute("DROP INDEX events_by_type");
+    if (!queries_)
+      return;
+    queries_.reset();
+    connection_.execute(SqliteQueries::drop);
   }
 
   void checkpoint() { connection_.execute("PRAGMA wal_checkpoint(TRUNCATE)"); }
@@ -231,8 +222,7 @@ private:
   Connection connection_;
   bool prepared_; // Settings and schema come before the statements.
   Statement begin_, commit_, find_context_, add_context_, last_sequence_, add_type_, add_event_;
-  std::optional<Statement> count_;
-  bool counted_ = false;
+  std::optional<SqliteQueries> queries_;
   ContextTable contexts_;
   TextMap<std::int64_t> types_;
   std::int64_t recorded_at_us_ = 0;
@@ -291,9 +281,9 @@ public:
 
   Tally tally() override { return Reader(path_).tally(); }
 
-  [[nodiscard]] std::optional<std::uint64_t> count(const CountQuery& query) override {
+  [[nodiscard]] Answer ask(const Question& question) override {
     const std::lock_guard lock(writer_mutex_);
-    return writer_->count(query);
+    return writer_->ask(question);
   }
 
   void close() override {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -39,6 +40,24 @@ StoreOptions options_of(const Row& row) {
 
 Row row_of(const EventView& event) {
   return {event.context_id, event.event_type, event.payload, event.timestamp.time_since_epoch().count()};
+}
+
+std::string query_of(const Question& question) {
+  const std::string type(question.event_type);
+  switch (question.topic) {
+  case Topic::count:
+    return "QUERY " + type + " SINCE " + std::to_string(question.from_us / 1'000) + " UNTIL " +
+           std::to_string(question.until_us / 1'000) +
+           " WHERE payload.amount >= " + std::to_string(question.amount_min) + " COUNT";
+  case Topic::by_type: return "QUERY * COUNT BY event_type";
+  case Topic::top_sums:
+    return "QUERY " + type + " TOTAL payload.amount AS sum BY context_id ORDER BY sum DESC, context_id LIMIT " +
+           std::to_string(top_rows);
+  case Topic::three_steps:
+    return "QUERY order_placed FOLLOWED BY payment_captured FOLLOWED BY parcel_delivered LINKED BY "
+           "payload.customer_id COUNT";
+  }
+  return {};
 }
 
 /// Asynchronous stores on their way, counted so that no more than a window's worth are.
@@ -218,11 +237,17 @@ public:
     return tally;
   }
 
-  [[nodiscard]] std::optional<std::uint64_t> count(const CountQuery& query) override {
-    const auto text = "QUERY " + std::string(query.event_type) + " SINCE " + std::to_string(query.from_us / 1'000) +
-                      " UNTIL " + std::to_string(query.until_us / 1'000) +
-                      " WHERE payload.amount >= " + std::to_string(query.amount_min) + " COUNT";
-    return must(engine_->query(text)).rows.at(0).at(0).as_uint64();
+  [[nodiscard]] Answer ask(const Question& question) override {
+    const QueryResult result = must(engine_->query(query_of(question)));
+    Answer answer;
+    for (const auto& row : result.rows) {
+      const Value& number = row.back();
+      const auto whole = number.as_int64();
+      answer.emplace_back(row.size() > 1 ? row.front().as_string().value() : "",
+                          whole && question.topic != Topic::top_sums ? *whole
+                                                                     : std::llround(number.as_double().value() * 100));
+    }
+    return in_order(question.topic, std::move(answer));
   }
 
   void close() override {
