@@ -37,6 +37,13 @@ char* copy(std::string_view text) {
   return bytes;
 }
 
+/// Called before the prompt is shown. The library itself would switch the terminal over only behind the prompt, and a
+/// Ctrl-D pressed in between would be lost.
+int take_terminal() {
+  rl_prep_terminal(1);
+  return 0;
+}
+
 /// What all of them begin with. Precondition: sorted, not empty.
 std::string_view common_beginning(const std::vector<std::string>& words) {
   const std::string_view first = words.front(), last = words.back();
@@ -78,6 +85,7 @@ ShellEditor::ShellEditor(Interrupt& interrupt, ShellHistory history, Names names
   std::setlocale(LC_CTYPE, ""); // Else letters beyond ASCII could not be typed.
   rl_readline_name = "weir";
   rl_catch_signals = 0; // Ours tell of Ctrl-C; the library's would end the program.
+  rl_pre_input_hook = take_terminal;
   rl_getc_function = next_character;
   rl_attempted_completion_function = propose;
   rl_completer_word_break_characters = const_cast<char*>(completion_breaks); // only read
