@@ -183,6 +183,18 @@ Result<Catalog::Records> Catalog::read() {
       *head, std::move(*shards), std::move(*segments), std::move(*schemas), std::move(*retention), std::move(*views)};
 }
 
+Result<Catalog::Change> Catalog::begin_change() {
+  if (closed_)
+    return catalog::closed();
+  auto transaction = Transaction::begin(database_);
+  if (!transaction)
+    return std::move(transaction).error();
+  auto records = read();
+  if (!records)
+    return std::move(records).error();
+  return Change{*std::move(transaction), *std::move(records)};
+}
+
 Result<CatalogState> Catalog::load() {
   if (closed_)
     return catalog::closed();
@@ -222,23 +234,17 @@ Status Catalog::reserve_positions(Position until) {
 
 Status Catalog::publish_segment(const SegmentMeta& segment, std::uint64_t wal_cut_record,
                                 std::uint64_t wal_first_file) {
-  if (closed_)
-    return catalog::closed();
-  auto transaction = Transaction::begin(database_);
-  if (!transaction)
-    return std::move(transaction).error();
-  // Read anew each time: after a failed commit, memory could not say what the file holds.
-  auto records = read();
-  if (!records)
-    return std::move(records).error();
-  Head& head = records->head;
+  auto change = begin_change();
+  if (!change)
+    return std::move(change).error();
+  Head& head = change->records.head;
   if (const char* why = fault(segment, head))
     return fail(Errc::invalid_argument, why, place(segment));
-  ShardRecord record = records->shards[segment.shard];
+  ShardRecord record = change->records.shards[segment.shard];
   if (segment.number < record.next_segment)
     return fail(Errc::invalid_argument, format("segment numbers below {} are used", record.next_segment),
                 place(segment));
-  for (const SegmentMeta& older : records->segments)
+  for (const SegmentMeta& older : change->records.segments)
     if (older.shard == segment.shard && older.position_max >= segment.position_min)
       return fail(
           Errc::invalid_argument,
@@ -260,24 +266,19 @@ Status Catalog::publish_segment(const SegmentMeta& segment, std::uint64_t wal_cu
   WEIR_TRY(catalog::write(database_, record, head.directory_seed));
   WEIR_TRY(catalog::write(database_, head));
   kill_point("flush.before_commit");
-  return transaction->commit();
+  return change->transaction.commit();
 }
 
 Status Catalog::replace_segments(std::span<const SegmentMeta> inputs, const SegmentMeta& merged,
                                  const Dropped& dropped) {
-  if (closed_)
-    return catalog::closed();
-  auto transaction = Transaction::begin(database_);
-  if (!transaction)
-    return std::move(transaction).error();
-  auto records = read();
-  if (!records)
-    return std::move(records).error();
-  Head& head = records->head;
+  auto change = begin_change();
+  if (!change)
+    return std::move(change).error();
+  Head& head = change->records.head;
   if (const char* why = fault(merged, head))
     return fail(Errc::invalid_argument, why, place(merged));
   // By position, so neighbours lie side by side; equal records also say that nothing has changed since the merge began.
-  const auto& live = records->segments;
+  const auto& live = change->records.segments;
   if (inputs.empty() || std::search(live.begin(), live.end(), inputs.begin(), inputs.end()) == live.end())
     return fail(Errc::invalid_argument, "the segments to replace are not live neighbours", place(merged));
   if (const char* why = catalog::merge_fault(inputs, merged, dropped))
@@ -286,7 +287,7 @@ Status Catalog::replace_segments(std::span<const SegmentMeta> inputs, const Segm
     if (each.shard == merged.shard && each.number == merged.number)
       return fail(Errc::invalid_argument, "there is a segment of this number", place(merged));
 
-  ShardRecord record = records->shards[merged.shard];
+  ShardRecord record = change->records.shards[merged.shard];
   head.records_sum -= checksum(record, head.directory_seed);
   // Flushes that began later may have been published before: the number need not be the highest.
   record.next_segment = std::max(record.next_segment, merged.number + 1);
@@ -300,7 +301,7 @@ Status Catalog::replace_segments(std::span<const SegmentMeta> inputs, const Segm
   WEIR_TRY(catalog::write(database_, record, head.directory_seed));
   WEIR_TRY(catalog::write(database_, head));
   kill_point("merge.before_commit");
-  return transaction->commit();
+  return change->transaction.commit();
 }
 
 Status Catalog::copy_to(io::FileSystem& to, const std::string& path) {

@@ -77,6 +77,15 @@ private:
                                                  std::uint64_t directory_seed);
   static Result<std::unique_ptr<Catalog>> open(Result<sqlite::Database> opened);
   Result<Records> read();
+  /// What every change of the catalog begins with. Read anew each time: after a failed commit, memory could not say
+  /// what the file holds.
+  struct Change {
+    sqlite::Transaction transaction;
+    Records records;
+  };
+  Result<Change> begin_change();
+  /// Ends one of what only the newest format has a table for, its head included.
+  Status commit_newest(Change& change);
   /// Makes the file one of the newest format, within the transaction under way.
   Status make_newest();
   Status fill(std::uint32_t shards, std::uint64_t directory_seed);

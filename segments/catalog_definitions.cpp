@@ -18,7 +18,6 @@ namespace {
 using catalog::checksum;
 using catalog::fault;
 using catalog::Head;
-using sqlite::Transaction;
 
 const ViewRecord* find_view(const std::vector<ViewRecord>& views, std::string_view name) {
   const auto found =
@@ -29,27 +28,20 @@ const ViewRecord* find_view(const std::vector<ViewRecord>& views, std::string_vi
 } // namespace
 
 Status Catalog::add_schema(const SchemaRecord& schema) {
-  if (closed_)
-    return catalog::closed();
-  auto transaction = Transaction::begin(database_);
-  if (!transaction)
-    return std::move(transaction).error();
-  auto records = read();
-  if (!records)
-    return std::move(records).error();
+  auto change = begin_change();
+  if (!change)
+    return std::move(change).error();
   const SchemaRecord* before = nullptr;
-  for (const SchemaRecord& each : records->schemas)
+  for (const SchemaRecord& each : change->records.schemas)
     if (each.event_type == schema.event_type)
       before = &each;
   if (const char* why = fault(schema, before))
     return fail(Errc::invalid_argument, why, format("schema of {}, version {}", schema.event_type, schema.version));
-  records->head.records_sum += checksum(schema, records->head.directory_seed);
-  WEIR_TRY(catalog::write(database_, records->head));
+  Head& head = change->records.head;
+  head.records_sum += checksum(schema, head.directory_seed);
   WEIR_TRY(make_newest());
-  WEIR_TRY(catalog::write(database_, schema, records->head.directory_seed));
-  WEIR_TRY(transaction->commit());
-  version_ = format_version;
-  return {};
+  WEIR_TRY(catalog::write(database_, schema, head.directory_seed));
+  return commit_newest(*change);
 }
 
 Status Catalog::set_retention(const RetentionRecord& retention) {
@@ -57,21 +49,15 @@ Status Catalog::set_retention(const RetentionRecord& retention) {
     return catalog::closed();
   if (const char* why = catalog::fault(retention))
     return fail(Errc::invalid_argument, why, "retention");
-  auto transaction = Transaction::begin(database_);
-  if (!transaction)
-    return std::move(transaction).error();
-  auto records = read();
-  if (!records)
-    return std::move(records).error();
-  Head& head = records->head;
-  head.records_sum -= catalog::checksum_sum(records->retention, head.directory_seed);
+  auto change = begin_change();
+  if (!change)
+    return std::move(change).error();
+  Head& head = change->records.head;
+  head.records_sum -= catalog::checksum_sum(change->records.retention, head.directory_seed);
   head.records_sum += catalog::checksum_sum(retention, head.directory_seed);
   WEIR_TRY(make_newest());
   WEIR_TRY(catalog::write(database_, retention, head.directory_seed));
-  WEIR_TRY(catalog::write(database_, head));
-  WEIR_TRY(transaction->commit());
-  version_ = format_version;
-  return {};
+  return commit_newest(*change);
 }
 
 Status Catalog::add_view(const ViewRecord& view) {
@@ -82,41 +68,38 @@ Status Catalog::add_view(const ViewRecord& view) {
   };
   if (const char* why = catalog::fault(view))
     return refused(why);
-  auto transaction = Transaction::begin(database_);
-  if (!transaction)
-    return std::move(transaction).error();
-  auto records = read();
-  if (!records)
-    return std::move(records).error();
-  if (records->views.size() >= limits::views_max)
+  auto change = begin_change();
+  if (!change)
+    return std::move(change).error();
+  if (change->records.views.size() >= limits::views_max)
     return refused("there are too many views");
-  if (find_view(records->views, view.name) != nullptr)
+  if (find_view(change->records.views, view.name) != nullptr)
     return refused("there is a view of this name");
-  records->head.records_sum += catalog::checksum(view, records->head.directory_seed);
+  Head& head = change->records.head;
+  head.records_sum += catalog::checksum(view, head.directory_seed);
   WEIR_TRY(make_newest());
-  WEIR_TRY(catalog::write(database_, view, records->head.directory_seed));
-  WEIR_TRY(catalog::write(database_, records->head));
-  WEIR_TRY(transaction->commit());
-  version_ = format_version;
-  return {};
+  WEIR_TRY(catalog::write(database_, view, head.directory_seed));
+  return commit_newest(*change);
 }
 
 Status Catalog::remove_view(std::string_view name) {
-  if (closed_)
-    return catalog::closed();
-  auto transaction = Transaction::begin(database_);
-  if (!transaction)
-    return std::move(transaction).error();
-  auto records = read();
-  if (!records)
-    return std::move(records).error();
-  const ViewRecord* const view = find_view(records->views, name);
+  auto change = begin_change();
+  if (!change)
+    return std::move(change).error();
+  const ViewRecord* const view = find_view(change->records.views, name);
   if (view == nullptr)
     return fail(Errc::not_found, format("there is no view '{}'", name));
-  records->head.records_sum -= catalog::checksum(*view, records->head.directory_seed);
+  Head& head = change->records.head;
+  head.records_sum -= catalog::checksum(*view, head.directory_seed);
   WEIR_TRY(catalog::erase_view(database_, name));
-  WEIR_TRY(catalog::write(database_, records->head));
-  return transaction->commit();
+  return commit_newest(*change); // a file with a view is of that format
+}
+
+Status Catalog::commit_newest(Change& change) {
+  WEIR_TRY(catalog::write(database_, change.records.head));
+  WEIR_TRY(change.transaction.commit());
+  version_ = format_version;
+  return {};
 }
 
 Status Catalog::make_newest() {

@@ -1,12 +1,15 @@
 // Catalogs and the records they are filled with.
 #pragma once
 
+#include "engine/io/memory_file_system.hpp"
 #include "segments/catalog.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace weir::test {
@@ -22,6 +25,31 @@ inline CatalogState must_load(Catalog& catalog) {
   auto state = catalog.load();
   REQUIRE_MESSAGE(state.ok(), to_string(state.ok() ? Error{} : state.error()));
   return std::move(*state);
+}
+
+/// Runs `sql` on the closed catalog `path` of `fs`.
+inline void change(io::FileSystem& fs, const char* path, const std::string& sql) {
+  auto database = sqlite::Database::open(fs, path, {.exclusive = true}); // such a disk shares no memory
+  REQUIRE(database.ok());
+  const Status changed = database->execute(sql);
+  REQUIRE_MESSAGE(changed.ok(), to_string(changed.ok() ? Error{} : changed.error()));
+}
+
+/// What loading says of a catalog that was filled by `fill` and then changed by `sql`; "" if nothing is wrong with it.
+inline std::string complaint(const std::function<Status(Catalog&)>& fill, const std::string& sql) {
+  constexpr const char* path = "catalog.db";
+  io::MemoryFileSystem fs;
+  {
+    auto catalog = must(Catalog::create(fs, path, 1, seed));
+    REQUIRE(fill(*catalog).ok());
+    REQUIRE(catalog->close().ok());
+  }
+  change(fs, path, sql);
+  const auto state = must(Catalog::open(fs, path))->load();
+  if (state.ok())
+    return "";
+  CHECK(state.code() == Errc::corruption);
+  return state.error().message + " (" + state.error().where + ")";
 }
 
 /// A segment that fits right behind `position_min - 1`.

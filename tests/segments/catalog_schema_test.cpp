@@ -21,13 +21,6 @@ const SchemaRecord paid_2{"paid", 2, "DEFINE paid FIELDS {\n  note: string OPTIO
 const SchemaRecord paid_3{"paid", 3, "DEFINE paid FIELDS OPEN {\n  note: string OPTIONAL\n}"};
 const SchemaRecord odd{"\u00e9 odd", 1, "DEFINE '\u00e9 odd' FIELDS {}"};
 
-void change(io::FileSystem& fs, const std::string& sql) {
-  auto database = sqlite::Database::open(fs, path, {.exclusive = true}); // such a disk shares no memory
-  REQUIRE(database.ok());
-  const Status changed = database->execute(sql);
-  REQUIRE_MESSAGE(changed.ok(), to_string(changed.ok() ? Error{} : changed.error()));
-}
-
 /// A catalog as it was before there were schemas.
 void make_version_1(io::FileSystem& fs) {
   auto catalog = must(Catalog::create(fs, path, 2, seed));
@@ -35,8 +28,9 @@ void make_version_1(io::FileSystem& fs) {
   REQUIRE(catalog->publish_segment(segment(0, 1), 10, 1).ok());
   REQUIRE(catalog->close().ok());
   catalog.reset();
-  change(fs, "DROP TABLE views; DROP TABLE schemas; DROP TABLE retention_point; DROP TABLE retention_rules; PRAGMA "
-             "user_version = 1");
+  change(fs, path,
+         "DROP TABLE views; DROP TABLE schemas; DROP TABLE retention_point; DROP TABLE retention_rules; PRAGMA "
+         "user_version = 1");
 }
 
 } // namespace
@@ -109,28 +103,19 @@ TEST_CASE("catalog schemas: a catalog of format 1 opens, stays one until its fir
 TEST_CASE("catalog schemas: a table of another format is corruption") {
   io::MemoryFileSystem fs;
   make_version_1(fs);
-  change(fs, "PRAGMA user_version = 2"); // without the table
+  change(fs, path, "PRAGMA user_version = 2"); // without the table
   CHECK(Catalog::open(fs, path).code() == Errc::corruption);
-  change(fs, "PRAGMA user_version = 1; CREATE TABLE schemas(event_type TEXT)");
+  change(fs, path, "PRAGMA user_version = 1; CREATE TABLE schemas(event_type TEXT)");
   CHECK(Catalog::open(fs, path).code() == Errc::corruption);
 }
 
 TEST_CASE("catalog schemas: a record that was changed, is missing or there once too often is corruption") {
-  const auto damaged = [](const std::string& sql) -> std::string {
-    io::MemoryFileSystem fs;
-    {
-      auto catalog = must(Catalog::create(fs, path, 1, seed));
-      for (const SchemaRecord& schema : {paid_1, paid_2, odd})
-        REQUIRE(catalog->add_schema(schema).ok());
-      REQUIRE(catalog->close().ok());
-    }
-    change(fs, sql);
-    const auto state = must(Catalog::open(fs, path))->load();
-    if (state.ok())
-      return "";
-    CHECK(state.code() == Errc::corruption);
-    return state.error().message + " (" + state.error().where + ")";
+  const auto filled = [](Catalog& catalog) -> Status {
+    for (const SchemaRecord& schema : {paid_1, paid_2, odd})
+      WEIR_TRY(catalog.add_schema(schema));
+    return {};
   };
+  const auto damaged = [&](const std::string& sql) { return complaint(filled, sql); };
   CHECK(damaged("UPDATE schemas SET definition = definition || ' ' WHERE version = 2") ==
         "the record's checksum differs (catalog.db: table schemas, type paid version 2)");
   CHECK(damaged("UPDATE schemas SET event_type = 'x' WHERE version = 2") ==
