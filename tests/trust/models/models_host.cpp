@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <optional>
 #include <semaphore>
 #include <thread>
@@ -126,14 +127,16 @@ Clock::duration rebuild(EventSourcingDB& db, const std::function<void(std::uint6
 [[noreturn]] void swap_and_die(EventSourcingDB& db) {
   const Clock::duration took = rebuild(db, [](std::uint64_t) {});
   say("swapping");
+  std::promise<void> through;
   std::optional<std::thread> killer;
   (void)rebuild(db, [&](std::uint64_t left) {
     if (left == 0 && !killer)
-      killer.emplace([took] { // a timer, not a wait for anything: it dies at any moment of the swap
-        std::this_thread::sleep_for(took * orders.swap_kill_permille / 1'000);
+      killer.emplace([took, swapped = through.get_future()] { // at some moment of the swap, at the latest behind it
+        (void)swapped.wait_for(took * orders.swap_kill_permille / 1'000);
         die();
       });
   });
+  through.set_value();
   die();
   std::abort();
 }

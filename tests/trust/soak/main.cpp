@@ -37,8 +37,10 @@ constexpr std::uint64_t line_every_s = 10;
 // to the largest, and some that wait for their merge.
 constexpr std::uint64_t segments_per_shard_max = 128;
 
-EngineOptions soak_options() {
+EngineOptions soak_options(bool merging = true) {
   EngineOptions options;
+  if (!merging)
+    options.segment_bytes_max = 0;
   options.shards = 4;
   options.unsealed_bytes_max = 8 * MiB;
   options.wal_file_bytes = 256 * KiB;
@@ -98,13 +100,19 @@ private:
     std::fflush(stdout);
   }
 
-  // Opens an engine, judges what it finds, works, closes.
+  // Opens engines and judges what they find: at first one that merges nothing, so that files stay as they are.
   void with_engine(const std::function<void(Engine&)>& work) {
-    auto engine = Engine::open(directory_.path("data"), soak_options());
+    with_engine(soak_options(false), [this](Engine& engine) { judge_files(engine); });
+    with_engine(soak_options(), [&](Engine& engine) {
+      judge(engine);
+      work(engine);
+    });
+  }
+
+  void with_engine(const EngineOptions& options, const std::function<void(Engine&)>& work) {
+    auto engine = Engine::open(directory_.path("data"), options);
     if (!engine)
       return complain("open: " + to_string(engine.error()));
-    judge_files(*engine);
-    judge(*engine);
     work(*engine);
     if (const Status closed = engine->close(); !closed)
       complain("close: " + to_string(closed.error()));
@@ -116,21 +124,16 @@ private:
       complain(verdict.what);
   }
 
-  // With nobody storing: every segment has its file, and no other file is there once merges have ended.
+  // With nobody storing, and no merges: every segment has its file, and opening has left no other there.
   void judge_files(const Engine& engine) {
     std::uint64_t live = 0, files = 0;
-    for (int tries = 0; tries < 600; ++tries) {
-      live = files = 0;
-      for (const ShardStats& shard : engine.stats().shards)
-        live += shard.segments;
-      std::error_code gone; // merges remove what they have replaced
-      for (const auto& entry : std::filesystem::recursive_directory_iterator(directory_.path("data/segments"), gone))
-        files += entry.path().extension() == ".seg" ? 1 : 0;
-      if (files == live)
-        return;
-      std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    }
-    complain(std::to_string(files) + " files of " + std::to_string(live) + " segments");
+    for (const ShardStats& shard : engine.stats().shards)
+      live += shard.segments;
+    std::error_code none; // of the first life: there are no segments yet
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(directory_.path("data/segments"), none))
+      files += entry.path().extension() == ".seg" ? 1 : 0;
+    if (files != live)
+      complain(std::to_string(files) + " files of " + std::to_string(live) + " segments");
   }
 
   void live(Engine& engine, double until) {
@@ -143,7 +146,8 @@ private:
     load.paced(share(0, 20), {.calls_per_s = calls_per_s * 0.4});
     load.paced(share(20, 20), {.calls_per_s = calls_per_s * 0.4});
     load.trying(share(40, 20), {.calls_per_s = calls_per_s * 0.2});
-    while (now() < until && complaints_ == 0) {
+    bool storing = true;
+    while (storing && now() < until && complaints_ == 0) {
       switch (dice_() % 8) {
       case 0: expect("flush", engine.flush()); break;
       case 1: query(engine); break;
@@ -151,7 +155,7 @@ private:
       }
       if (now() >= next_line_)
         line(engine);
-      std::this_thread::sleep_for(std::chrono::milliseconds(50 + dice_() % 200)); // moderate: there are others here
+      storing = load.await_calls(static_cast<std::uint64_t>(calls_per_s) * (50 + dice_() % 200) / 1'000); // moderate
     }
   }
 

@@ -92,14 +92,32 @@ void Load::at_pace(const std::vector<std::size_t>& contexts, const Pace& pace,
     if (!book_.has_room(context))
       break;
     // A sender that was kept waiting catches up: the pace is what is offered, not what could be.
-    while (std::chrono::duration<double>(Clock::now() - began).count() * pace.calls_per_s < static_cast<double>(made) &&
-           !stop_)
-      std::this_thread::sleep_for(std::chrono::microseconds(500));
+    const std::chrono::duration<double> due(static_cast<double>(made) / pace.calls_per_s);
+    if (!await_turn(began + std::chrono::duration_cast<Clock::duration>(due)))
+      break;
     call(context);
+    add_one(made_);
+    made_one_.notify_all();
   }
   const std::scoped_lock lock(mutex_);
-  if (--still_making_ == 0)
+  if (--still_making_ == 0) {
     none_left_.notify_all();
+    made_one_.notify_all();
+  }
+}
+
+bool Load::await_turn(std::chrono::steady_clock::time_point due) {
+  if (Clock::now() >= due)
+    return true;
+  std::unique_lock lock(mutex_);
+  return !stopped_.wait_until(lock, due, [this] { return stop_.load(); });
+}
+
+bool Load::await_calls(std::uint64_t more) {
+  std::unique_lock lock(mutex_);
+  const std::uint64_t until = made_ + more;
+  made_one_.wait(lock, [&] { return made_ >= until || still_making_ == 0; });
+  return made_ >= until;
 }
 
 bool Load::await_all_made(std::chrono::milliseconds longest) {
@@ -201,7 +219,11 @@ void Load::actor(std::vector<std::size_t> contexts, std::size_t window, std::uin
 }
 
 void Load::stop() {
-  stop_ = true;
+  {
+    const std::scoped_lock lock(mutex_); // nobody is between the look at it and the wait
+    stop_ = true;
+  }
+  stopped_.notify_all();
   for (std::thread& thread : threads_)
     thread.join();
   threads_.clear();

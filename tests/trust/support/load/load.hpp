@@ -52,6 +52,8 @@ public:
   void await_all_made();
   /// The same, at the latest after `longest`: whether they have.
   [[nodiscard]] bool await_all_made(std::chrono::milliseconds longest);
+  /// Returns once the paced and the trying ones have made `more` further calls; false: they make none any more.
+  [[nodiscard]] bool await_calls(std::uint64_t more);
   /// No more calls; returns when all are answered.
   void stop();
 
@@ -62,6 +64,8 @@ private:
   void at_pace(const std::vector<std::size_t>& contexts, const Pace& pace,
                const std::function<void(std::size_t context)>& call);
 
+  /// False: stop() came before.
+  [[nodiscard]] bool await_turn(std::chrono::steady_clock::time_point due);
   void add_one(std::uint64_t& what);
 
   Engine& engine_;
@@ -70,6 +74,9 @@ private:
   std::atomic<bool> stop_{false};
   std::mutex mutex_;
   std::condition_variable none_left_;
+  std::condition_variable stopped_;
+  std::condition_variable made_one_;
+  std::uint64_t made_ = 0;        // under mutex_: calls by those with a pace
   std::uint64_t outstanding_ = 0; // under mutex_: calls with a callback, whose answers use what is ours
   std::uint64_t still_making_ = 0;
   std::vector<std::thread> threads_;
