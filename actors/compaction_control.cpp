@@ -1,5 +1,7 @@
 #include "actors/compaction_control.hpp"
 
+#include "engine/sabotage.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -45,7 +47,7 @@ void CompactionControl::wake() {
 
 CompactionControl::TurnPtr CompactionControl::take_in_background() {
   const std::lock_guard lock(mutex_);
-  if (taken_ || claims_ != 0 || paused_.load())
+  if (taken_ || claims_ != 0 || (paused_.load() && !sabotaged(Sabotage::ignore_pause)))
     return nullptr;
   taken_ = true;
   return std::make_shared<Turn>(*this);
@@ -106,7 +108,7 @@ Status CompactionControl::before_write(std::uint64_t bytes) {
 
 Status CompactionControl::hold_back(std::uint64_t bytes) {
   std::unique_lock lock(mutex_);
-  while (rate_.bytes_per_second_max() != 0) {
+  while (rate_.bytes_per_second_max() != 0 && !sabotaged(Sabotage::ignore_compaction_rate)) {
     const auto wait = std::min<std::chrono::nanoseconds>(rate_.wait(clock_->steady_now()), held_back_max);
     if (wait.count() == 0) {
       rate_.moved(bytes, clock_->steady_now());

@@ -1,9 +1,13 @@
 // Compaction when somebody asks for it, and what the background is told.
+#include "actors/engine_compact.hpp"
+
 #include "actors/countdown.hpp"
 #include "actors/engine_core.hpp"
 #include "actors/merge.hpp"
 #include "actors/reclaim.hpp"
 #include "engine/callback_scope.hpp"
+#include "engine/kill_point.hpp"
+#include "engine/sabotage.hpp"
 #include "engine/text.hpp"
 #include "segments/compaction_plan.hpp"
 
@@ -97,8 +101,9 @@ private:
         return merged.error();
       if (*merged)
         continue;
-      if (looked)
+      if (looked || sabotaged(Sabotage::compact_keeps_removed))
         return {};
+      kill_point("compact.before_reclaim");
       WEIR_TRY(reclaim(target));
       looked = true;
     }
@@ -164,6 +169,7 @@ private:
     report_.bytes_written += parts_.compaction.moved().written - moved.written;
     moved_before_.reset();
     tell();
+    kill_point("compact.after_merge");
     return ended->status;
   }
 
@@ -210,6 +216,11 @@ private:
 
 } // namespace
 
+Result<CompactReport> compact_segments(EngineParts& parts, const std::optional<Stepped>& stepped,
+                                       const CompactOptions& options) {
+  return CompactCall(parts, stepped, options).run();
+}
+
 Result<CompactReport> EngineCore::compact(const CompactOptions& options) {
   if (CallbackScope::active())
     return fail(Errc::invalid_argument, "a compaction waits, so a callback cannot ask for one");
@@ -219,7 +230,7 @@ Result<CompactReport> EngineCore::compact(const CompactOptions& options) {
   const Door::Inside inside(door_);
   if (!inside || closing_.load())
     return closing_error();
-  auto report = CompactCall(parts_, stepped_, options).run();
+  auto report = compact_segments(parts_, stepped_, options);
   parts_.look_for_merges(); // the background had to wait
   return report;
 }

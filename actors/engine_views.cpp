@@ -1,6 +1,10 @@
 // Remembered queries: their names in the catalog, and answers that go on from the last.
+#include "actors/engine_views.hpp"
+
 #include "actors/engine_core.hpp"
 #include "engine/callback_scope.hpp"
+#include "engine/kill_point.hpp"
+#include "engine/sabotage.hpp"
 
 #include <utility>
 
@@ -14,6 +18,51 @@ Error from_callback() {
 
 } // namespace
 
+Status remember_view(EngineParts& parts, const std::string& name, const Query& query) {
+  bool known = false;
+  WEIR_TRY(parts.views.check(name, query, known));
+  if (known)
+    return {};
+  kill_point("views.before_remember");
+  if (!sabotaged(Sabotage::remember_in_memory_only))
+    WEIR_TRY(parts.catalog->add_view({name, to_text(query)}));
+  kill_point("views.after_remember");
+  parts.views.add(name, query);
+  return {};
+}
+
+Status forget_view(EngineParts& parts, const std::string& name) {
+  if (auto view = parts.views.find(name); !view)
+    return std::move(view).error();
+  kill_point("views.before_forget");
+  if (!sabotaged(Sabotage::forget_in_memory_only))
+    WEIR_TRY(parts.catalog->remove_view(name));
+  kill_point("views.after_forget");
+  parts.views.remove(name);
+  return {};
+}
+
+Result<QueryResult> show_view(EngineParts& parts, const std::string& name, const ViewBook::View& view,
+                              const TakeViews& take, const Querier& querier, const QueryRun& run) {
+  ViewMoment moment;
+  moment.schema_changes = parts.schemas.changes();
+  moment.synced_below = parts.queue->watermark();
+  auto shards = take();
+  if (!shards)
+    return std::move(shards).error();
+  moment.shards = *shards;
+  auto answer = ViewState::answer(
+      view.query, view.state, moment,
+      [&](const Query& plan, std::span<const ShardView> all, const query::QueryControl& control) {
+        return querier.gather(plan, {all.begin(), all.end()}, control, run.cancel);
+      },
+      querier.control(run));
+  if (!answer)
+    return std::move(answer).error();
+  parts.views.keep(name, view.text, std::move(answer->state));
+  return std::move(answer->result);
+}
+
 Status EngineCore::remember(const std::string& name, const Query& query) {
   if (CallbackScope::active())
     return from_callback();
@@ -21,15 +70,7 @@ Status EngineCore::remember(const std::string& name, const Query& query) {
   if (!inside || closed())
     return closing_error();
   // Checked in the lane, where names are given and taken one after the other.
-  return in_flush_lane([this, name, query]() -> Status {
-    bool known = false;
-    WEIR_TRY(parts_.views.check(name, query, known));
-    if (known)
-      return {};
-    WEIR_TRY(parts_.catalog->add_view({name, to_text(query)}));
-    parts_.views.add(name, query);
-    return {};
-  });
+  return in_flush_lane([this, name, query] { return remember_view(parts_, name, query); });
 }
 
 Status EngineCore::forget(const std::string& name) {
@@ -38,13 +79,7 @@ Status EngineCore::forget(const std::string& name) {
   const Door::Inside inside(door_);
   if (!inside || closed())
     return closing_error();
-  return in_flush_lane([this, name]() -> Status {
-    if (auto view = parts_.views.find(name); !view)
-      return std::move(view).error();
-    WEIR_TRY(parts_.catalog->remove_view(name));
-    parts_.views.remove(name);
-    return {};
-  });
+  return in_flush_lane([this, name] { return forget_view(parts_, name); });
 }
 
 Result<QueryResult> EngineCore::show(const std::string& name, const QueryRun& run) {
@@ -53,24 +88,8 @@ Result<QueryResult> EngineCore::show(const std::string& name, const QueryRun& ru
     return std::move(view).error();
   if (run.as_stored || run.allow_partial) // such answers are none to go on from
     return query(view->query, run);
-  ViewMoment moment;
-  moment.schema_changes = parts_.schemas.changes();
-  moment.synced_below = parts_.queue->watermark();
-  auto shards = views(false);
-  if (!shards)
-    return std::move(shards).error();
-  moment.shards = *shards;
-  const Querier asked = querier();
-  auto answer = ViewState::answer(
-      view->query, view->state, moment,
-      [&](const Query& plan, std::span<const ShardView> all, const query::QueryControl& control) {
-        return asked.gather(plan, {all.begin(), all.end()}, control, run.cancel);
-      },
-      asked.control(run));
-  if (!answer)
-    return std::move(answer).error();
-  parts_.views.keep(name, view->text, std::move(answer->state));
-  return std::move(answer->result);
+  return show_view(
+      parts_, name, *view, [this] { return views(false); }, querier(), run);
 }
 
 } // namespace weir

@@ -177,7 +177,8 @@ Status Merge::try_write(const MayGoOn& go_on) {
   const auto segments = shard_.table->segments();
   const auto merged =
       parts_.segments->merge(metas_, shard_.next_segment++, go_on,
-                             {durable_marks(*segments), rows_before(*segments, metas_.front().position_min)});
+                             {sabotaged(Sabotage::merge_keeps_removed) ? MarkLookup() : durable_marks(*segments),
+                              rows_before(*segments, metas_.front().position_min)});
   if (!merged)
     return merged.error();
   written_ = merged->meta;

@@ -16,7 +16,7 @@
 namespace weir {
 
 /// Every kill point, by the way of an event: a directory is made, opened and recovered; a group is logged, flushed,
-/// merged; consumers keep their places; the directory is closed. Each name stands in one call
+/// merged; views are remembered; consumers keep their places; the directory is closed. Each name stands in one call
 /// (tests/checks/check_kill_points.py).
 inline constexpr std::string_view kill_point_names[] = {
     "create.after_directory",
@@ -71,6 +71,8 @@ inline constexpr std::string_view kill_point_names[] = {
     "flush.before_cut",
     "segment.after_directories",
     "segment.after_create",
+    "segment.before_fields",
+    "segment.after_fields",
     "segment.before_sync",
     "segment.after_sync",
     "segment.before_rename",
@@ -81,6 +83,12 @@ inline constexpr std::string_view kill_point_names[] = {
     "merge.before_commit",
     "merge.after_catalog",
     "merge.after_remove",
+    "compact.after_merge",
+    "compact.before_reclaim",
+    "views.before_remember",
+    "views.after_remember",
+    "views.before_forget",
+    "views.after_forget",
     "consumers.before_group_commit",
     "consumers.after_group_commit",
     "consumers.before_checkpoint_commit",

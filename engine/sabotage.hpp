@@ -112,6 +112,26 @@ enum class Sabotage : std::uint8_t {
   forget_retention_point,
   forget_schema_versions,
   trust_upcasters,
+  // What fields are kept as.
+  null_is_absent,
+  stale_field_bounds,
+  number_texts_as_they_came,
+  field_filter_forgets,
+  // What queries make of them.
+  negated_unknown_is_true,
+  prune_one_too_many,
+  read_next_payload,
+  top_rows_lose_ties,
+  // What remembered queries show.
+  gather_ahead_of_events,
+  keep_gathered_removed,
+  remember_in_memory_only,
+  forget_in_memory_only,
+  // What compaction is told.
+  merge_keeps_removed,
+  compact_keeps_removed,
+  ignore_pause,
+  ignore_compaction_rate,
   count ///< Not one of them.
 };
 

@@ -1,5 +1,6 @@
 #include "segments/field_column.hpp"
 
+#include "engine/sabotage.hpp"
 #include "segments/bytes.hpp"
 #include "segments/format.hpp"
 #include "segments/integer_column.hpp"
@@ -138,8 +139,9 @@ constexpr std::uint64_t bytes_of_bits(std::uint64_t eight) noexcept {
 std::span<const Presence> presence_of(const Rows& rows, std::uint32_t count, ZoneArrays& memory) {
   const auto out = memory.room<Presence>(count);
   for (std::size_t row = 0; row < count; row += 8) {
-    const std::uint64_t eight = 2 * bytes_of_bits(rows.present[row / 64] >> (row % 64) & 0xFF) +
-                                bytes_of_bits(rows.null[row / 64] >> (row % 64) & 0xFF);
+    const std::uint64_t eight =
+        2 * bytes_of_bits(rows.present[row / 64] >> (row % 64) & 0xFF) +
+        (sabotaged(Sabotage::null_is_absent) ? 0 : bytes_of_bits(rows.null[row / 64] >> (row % 64) & 0xFF));
     std::memcpy(out.data() + row, &eight, std::min<std::size_t>(sizeof eight, count - row));
   }
   static_assert(static_cast<int>(Presence::null) == 1 && static_cast<int>(Presence::value) == 2);

@@ -1,5 +1,7 @@
 #include "segments/field_writer.hpp"
 
+#include "engine/kill_point.hpp"
+#include "engine/sabotage.hpp"
 #include "engine/stub.hpp"
 #include "segments/filter.hpp"
 #include "segments/format.hpp"
@@ -43,6 +45,8 @@ bool nearly_all_different(std::size_t different, std::size_t count) noexcept {
 }
 
 void bound(FieldZone& zone, std::span<const std::uint64_t> values) {
+  if (sabotaged(Sabotage::stale_field_bounds))
+    values = values.first(1);
   if (zone.type == FieldForm::float64) {
     zone.real_min = zone.real_max = std::bit_cast<double>(values.front());
     for (const std::uint64_t bits : values) {
@@ -188,7 +192,7 @@ void FieldWriter::sort_texts(Seen& seen, Column& column, std::vector<std::string
       column.hashes.push_back(seen.texts.hash(order[i]));
   }
   for (std::uint64_t& code : seen.values)
-    code = place_of[static_cast<std::size_t>(code)];
+    code = sabotaged(Sabotage::number_texts_as_they_came) ? code : place_of[static_cast<std::size_t>(code)];
   column.zone.distinct = static_cast<std::uint32_t>(texts.size());
   column.text_min = texts.front().substr(0, field_bound_bytes_max);
   column.text_max = texts.back().substr(0, field_bound_bytes_max);
@@ -232,6 +236,8 @@ void FieldWriter::write_column(Seen& seen, Column& column, std::uint64_t& bytes_
 void FieldWriter::write_filter(Column& column) {
   if (column.hashes.empty())
     return;
+  if (sabotaged(Sabotage::field_filter_forgets))
+    column.hashes.resize((column.hashes.size() + 1) / 2);
   const BuiltFilter filter = build_filter(column.hashes, filter_bits_per_key_);
   column.zone.text_filter = true;
   column.place.filter = out_.append(BlockKind::field_filter, filter.lines, false);
@@ -297,6 +303,7 @@ void FieldWriter::forget_paths() {
 }
 
 BlockRef FieldWriter::finish() {
+  kill_point("segment.before_fields");
   std::vector<FieldEntry> entries;
   for (Field& field : fields_) {
     if (!field.of_use) // in a small segment nothing may be worth its bytes
@@ -305,6 +312,7 @@ BlockRef FieldWriter::finish() {
     field.zones = {};
     entries.push_back(std::move(field.entry));
   }
+  kill_point("segment.after_fields"); // all that is said of them is written, but for their list
   if (entries.empty())
     return {0, 0, BlockKind::field_list};
   return out_.append(BlockKind::field_list, encode_field_list(entries));

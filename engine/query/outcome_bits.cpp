@@ -1,5 +1,7 @@
 #include "engine/query/outcome_bits.hpp"
 
+#include "engine/sabotage.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -102,6 +104,8 @@ void OutcomeBits::combine_either(const OutcomeBits& other) noexcept {
 
 void OutcomeBits::negate() noexcept {
   std::ranges::swap_ranges(may_be_false(), may_be_true());
+  for (std::size_t w = 0; w < words_ && sabotaged(Sabotage::negated_unknown_is_true); ++w)
+    may_be_true()[w] |= std::exchange(may_be_unknown()[w], 0);
 }
 
 } // namespace weir::query

@@ -1,5 +1,7 @@
 #include "engine/query/partial.hpp"
 
+#include "engine/sabotage.hpp"
+
 #include <algorithm>
 #include <limits>
 
@@ -25,7 +27,7 @@ bool comes_before(const CompiledQuery& query, const ResultRow& a, const ResultRo
     if (order != 0)
       return query.order[i].descending ? order > 0 : order < 0;
   }
-  return a.position < b.position;
+  return a.position < b.position && !sabotaged(Sabotage::top_rows_lose_ties);
 }
 
 Collector::Collector(const CompiledQuery& query, const QueryControl& control) : query_(query), budget_(control) {

@@ -1,5 +1,7 @@
 #include "engine/query/pruning.hpp"
 
+#include "engine/sabotage.hpp"
+
 #include <algorithm>
 
 namespace weir::query {
@@ -90,6 +92,8 @@ Outcomes of_values(const Leaf& leaf, const FieldZone& zone, const std::function<
     return leaf.evaluate(ValueView::of_boolean(zone.integer_min != 0)) |
            leaf.evaluate(ValueView::of_boolean(zone.integer_max != 0));
   case FieldForm::int64:
+    if (sabotaged(Sabotage::prune_one_too_many) && zone.integer_min < zone.integer_max)
+      return leaf.evaluate_range(ValueView::of_integer(zone.integer_min), ValueView::of_integer(zone.integer_max - 1));
     return leaf.evaluate_range(ValueView::of_integer(zone.integer_min), ValueView::of_integer(zone.integer_max));
   case FieldForm::float64:
     return leaf.evaluate_range(ValueView::of_real(zone.real_min), ValueView::of_real(zone.real_max));

@@ -1,5 +1,6 @@
 #include "engine/query/zone_scan.hpp"
 
+#include "engine/sabotage.hpp"
 #include "engine/text.hpp"
 
 #include <algorithm>
@@ -173,7 +174,7 @@ Status ZoneScan::read_documents(const SegmentPlan& plan, ZoneValues& values, con
     if (!going)
       return;
     const auto number = static_cast<std::uint32_t>(row);
-    EventView event = (*read)->row(number);
+    EventView event = (*read)->row(number + (sabotaged(Sabotage::read_next_payload) && number + 1 < values.rows()));
     fill_core(values, number, event);
     going = row_scan_.judge(event, certain.has(row) ? Outcomes::always() : Outcomes::any(), nullptr);
   });

@@ -1,6 +1,7 @@
 #include "engine/views/view_state.hpp"
 
 #include "engine/query/join.hpp"
+#include "engine/sabotage.hpp"
 
 #include <atomic>
 #include <utility>
@@ -33,8 +34,9 @@ Result<std::shared_ptr<const ViewState>> ViewState::gather(const Query& query,
                                                            const ViewMoment& moment, const ViewScan& scan,
                                                            const query::QueryControl& control, QueryStats& stats) {
   const std::uint64_t removed = removals(moment.shards);
-  const bool stands =
-      before != nullptr && before->removals_ == removed && before->schema_changes_ == moment.schema_changes;
+  const bool stands = before != nullptr &&
+                      (before->removals_ == removed || sabotaged(Sabotage::keep_gathered_removed)) &&
+                      before->schema_changes_ == moment.schema_changes;
   if (stands && before->below_ >= moment.synced_below)
     return before;
   std::atomic<std::uint64_t> bytes{stands ? before->bytes_ : 0};
@@ -59,7 +61,7 @@ Result<std::shared_ptr<const ViewState>> ViewState::gather(const Query& query,
   state->gathered_ = std::move(*joined);
   state->gathered_.stats = {};
   state->bytes_ = bytes.load();
-  state->below_ = moment.synced_below;
+  state->below_ = moment.synced_below + (sabotaged(Sabotage::gather_ahead_of_events) ? 1 : 0);
   state->removals_ = removed;
   state->schema_changes_ = moment.schema_changes;
   return std::shared_ptr<const ViewState>(std::move(state));

@@ -29,7 +29,12 @@ void CrashRun::run_variant(unsigned variant) {
       at_boundary(fs, call.number, prefix);
     return std::nullopt;
   });
-  workload_.run(life);
+  try {
+    workload_.run(life);
+  } catch (const Broken& why) { // what it looked at itself
+    fs.set_hook({});
+    return report(prefix + std::to_string(last_call) + "/alive", why.what());
+  }
   fs.set_hook({});
   at_boundary(fs, last_call + 1, prefix);
   check_reached(workload_, life);

@@ -16,7 +16,8 @@ namespace weir::trust {
 
 namespace {
 
-constexpr std::size_t merged_flushes = 16; ///< The compactor merges that many at once.
+constexpr std::size_t merged_flushes = 16;    ///< The compactor merges that many at once.
+constexpr std::uint32_t field_zone_rows = 90; ///< Of fewer strings that are all different there is no filter.
 
 void check(const Status& status) {
   if (!status)
@@ -74,12 +75,30 @@ Event make_event(std::uint64_t number) {
   return event;
 }
 
+/// Fields of every type, with nulls and without, and ids, of which a zone keeps only a filter.
+Event make_field_event(std::uint64_t number) {
+  std::mt19937_64 random(number);
+  char id[17];
+  std::snprintf(id, sizeof id, "%016llx", static_cast<unsigned long long>(random()));
+  Event event;
+  event.event_type = "type-" + std::to_string(number % 2);
+  event.payload = R"({"n":)" + std::to_string(number) + R"(,"id":")" + id + '"';
+  if (number % 3 != 0)
+    event.payload += R"(,"price":)" + std::to_string(number * 7 % 50) + ".25";
+  event.payload += number % 5 == 0 ? R"(,"kind":null)" : R"(,"kind":"kind-)" + std::to_string(number % 4) + '"';
+  if (number % 2 == 0)
+    event.payload += R"(,"paid":)" + std::string(number % 8 == 0 ? "true" : "false");
+  event.payload += '}';
+  return event;
+}
+
 class Builder {
 public:
-  Builder() : disk_(std::make_shared<io::MemoryFileSystem>()), clock_(std::make_shared<io::ManualClock>(start)) {
+  explicit Builder(std::uint32_t zone_rows = 16, Event (*make)(std::uint64_t number) = make_event)
+      : make_(make), disk_(std::make_shared<io::MemoryFileSystem>()), clock_(std::make_shared<io::ManualClock>(start)) {
     options_.shards = fixture_shards;
     options_.wal_file_bytes = 8 * KiB;
-    options_.zone_rows = 16;
+    options_.zone_rows = zone_rows;
     options_.unsealed_bytes_max = 4 * MiB;
     open();
     for (int number = 0; contexts_[0].size() < 5 || contexts_[1].size() < 4; ++number) {
@@ -137,6 +156,23 @@ public:
     return made;
   }
 
+  /// A segment with the columns and filters of fields in two zones, and a log behind it.
+  std::vector<Fixture> build_fields() {
+    for (std::size_t i = 0; i < 5; ++i)
+      store(0, i, 20); // more rows than a zone holds
+    store(1, 0, 3);
+    check(engine_->flush());
+    remember();
+    store(0, 1, 2);
+    store(1, 0, 2);
+    store(0, 2, 1);
+    store(1, 1, 1);
+    wait_until_still();
+    std::vector<Fixture> made;
+    made.push_back(fixture("fields"));
+    return made;
+  }
+
 private:
   void flush_round(std::size_t round) {
     for (std::size_t i = 0; i < 6; ++i)
@@ -162,7 +198,7 @@ private:
     const std::string& id = contexts_[shard][context % contexts_[shard].size()];
     std::vector<Event> call;
     for (std::uint32_t i = 0; i < events; ++i)
-      call.push_back(make_event(next_event_++));
+      call.push_back(make_(next_event_++));
     clock_->advance(std::chrono::milliseconds(1));
     const Image before = log_files(shard);
     const auto receipt = engine_->store(id, std::move(call));
@@ -179,7 +215,7 @@ private:
     std::vector<std::pair<std::string, std::uint32_t>> sent;
     for (std::size_t i = 0; i < calls; ++i) {
       sent.emplace_back(contexts_[shard][i % contexts_[shard].size()], 1);
-      tickets.push_back(engine_->store_async(sent.back().first, {make_event(next_event_++)}));
+      tickets.push_back(engine_->store_async(sent.back().first, {make_(next_event_++)}));
     }
     Position last = 0;
     for (Ticket& ticket : tickets) {
@@ -293,6 +329,7 @@ private:
       throw std::runtime_error("the fixture does not hold what was stored");
   }
 
+  Event (*make_)(std::uint64_t number);
   std::shared_ptr<io::MemoryFileSystem> disk_;
   std::shared_ptr<io::ManualClock> clock_;
   EngineOptions options_;
@@ -313,7 +350,10 @@ std::uint64_t Fixture::bytes() const {
 }
 
 std::vector<Fixture> make_fixtures() {
-  return Builder().build();
+  std::vector<Fixture> made = Builder().build();
+  for (Fixture& fields : Builder(field_zone_rows, make_field_event).build_fields())
+    made.push_back(std::move(fields));
+  return made;
 }
 
 } // namespace weir::trust

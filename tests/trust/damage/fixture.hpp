@@ -3,7 +3,8 @@
 //
 // Purpose: one history of stores, flushes and a merge, seen once with the engine running (as kill -9 leaves a
 // directory) and once closed. Two shards, several log files, spares, merged and unmerged segments, the catalog with and
-// without a journal; together at most 256 KiB. Owner: the stage. Threading: built by one thread, constant afterwards.
+// without a journal; together at most 256 KiB. A short second one ("fields") has segments with columns of every type
+// and filters of fields. Owner: the stage. Threading: built by one thread, constant afterwards.
 #pragma once
 
 #include "engine/ports.hpp"
@@ -44,7 +45,7 @@ struct OlderImage {
 };
 
 struct Fixture {
-  std::string name; ///< "open" or "closed"
+  std::string name; ///< "open", "closed" or "fields"
   EngineOptions options;
   std::shared_ptr<io::MemoryFileSystem> disk;
   Image files; ///< What is on the disk.
@@ -57,7 +58,7 @@ struct Fixture {
   [[nodiscard]] std::uint64_t bytes() const;
 };
 
-/// Both. Throws std::runtime_error if the engine does not do as it should.
+/// All three. Throws std::runtime_error if the engine does not do as it should.
 [[nodiscard]] std::vector<Fixture> make_fixtures();
 
 } // namespace weir::trust

@@ -10,6 +10,7 @@
 #include <weir/engine.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -55,6 +56,23 @@ Query count_by_type() {
   return query;
 }
 
+/// Conditions, columns and groups of payload fields; segments answer them by columns, bounds and filters.
+constexpr const char* field_queries[] = {
+    "QUERY * WHERE payload.n >= 20 AND payload.n < 95 AND payload.price <= 30 "
+    "RETURN [position, payload.n, payload.price, payload.kind, payload.paid]",
+    "QUERY * WHERE payload.id IN ('c11f6531eb66d9a7', 'none', '8471dfd64abd8fb0') OR payload.kind IS NULL "
+    "RETURN [position, payload.id]",
+    "QUERY * WHERE payload.id = 'none' RETURN [position]",
+    "QUERY * WHERE NOT (payload.kind = 'kind-2' OR payload.paid = true) COUNT",
+    "QUERY * COUNT, TOTAL payload.n, MAX payload.price BY payload.kind, payload.paid",
+    "QUERY * RETURN [position, payload.price] ORDER BY payload.price DESC LIMIT 4",
+};
+
+bool touches_segments(const Damage& damage) {
+  return std::any_of(damage.files.begin(), damage.files.end(),
+                     [](const Damage::File& file) { return file.path.starts_with("segments/"); });
+}
+
 using Rows = std::vector<std::vector<Value>>;
 
 /// What everything() must answer for these events.
@@ -75,12 +93,28 @@ struct Judge::Answers {
   std::vector<Error> errors;                                  ///< Of opening and reading.
   std::map<std::string, std::optional<std::size_t>> replayed; ///< Events by context; nothing: an error.
   std::optional<QueryResult> all, counts;                     ///< Nothing: an error.
+  std::vector<std::optional<QueryResult>> by_columns;         ///< Of field_queries; nothing: an error.
+  std::vector<std::optional<QueryResult>> by_payloads;        ///< The same, everything read and judged in full.
   std::array<bool, fixture_shards> failed{};                  ///< Shards that were refused.
   std::vector<std::string> wrong;                             ///< Events that were never stored.
   std::vector<Error> findings;                                ///< Of verify.
 };
 
 Judge::Judge(const Fixture& fixture) : fixture_(fixture) {
+  Damage none;
+  none.files.push_back({"segments/none", std::nullopt});
+  Answers answers;
+  read(none, answers);
+  std::uint64_t columns = 0, pruned = 0;
+  for (std::size_t i = 0; i < std::size(field_queries); ++i) {
+    if (!answers.by_columns[i] || !answers.by_payloads[i])
+      throw std::runtime_error(std::string("the fixture does not answer ") + field_queries[i]);
+    columns += answers.by_columns[i]->stats.field_columns;
+    pruned += answers.by_columns[i]->stats.zones_pruned;
+    field_rows_.push_back(answers.by_payloads[i]->rows);
+  }
+  if (fixture.name == "fields" && (columns < 6 || pruned < 3))
+    throw std::runtime_error("the fixture's segments have no columns and filters");
 }
 
 std::shared_ptr<io::MemoryFileSystem> Judge::damaged_disk(const Damage& damage) const {
@@ -139,7 +173,11 @@ void read_context(const std::string& id, const std::vector<test::OwnedEvent>& st
 Verdict Judge::judge(const Damage& damage) const {
   Answers answers;
   verify(damage, answers);
+  read(damage, answers);
+  return compare(damage, answers);
+}
 
+void Judge::read(const Damage& damage, Answers& answers) const {
   const auto disk = damaged_disk(damage);
   io::ManualClock clock;
   EngineParts parts;
@@ -160,7 +198,7 @@ Verdict Judge::judge(const Damage& damage) const {
   if (const Status opened = open_directory(parts, std::move(seams)); !opened) {
     answers.errors.push_back(opened.error());
     answers.failed.fill(true);
-    return compare(damage, answers);
+    return;
   }
 
   std::vector<ShardView> views;
@@ -183,7 +221,7 @@ Verdict Judge::judge(const Damage& damage) const {
           id, stored, [&] { return cursor.next(); }, answers);
     }
   }
-  const query::QueryControl control;
+  query::QueryControl control;
   const auto ask = [&](const Query& plan, std::optional<QueryResult>& answer) {
     if (std::find(answers.failed.begin(), answers.failed.end(), true) != answers.failed.end())
       return;
@@ -195,7 +233,19 @@ Verdict Judge::judge(const Damage& damage) const {
   };
   ask(everything(), answers.all);
   ask(count_by_type(), answers.counts);
-  return compare(damage, answers);
+  if (!touches_segments(damage))
+    return;
+  static const std::vector<Query> plans = [] {
+    std::vector<Query> all;
+    for (const char* text : field_queries)
+      all.push_back(*parse_query(text));
+    return all;
+  }();
+  for (const bool columns : {true, false}) {
+    control.prune = control.columns = columns;
+    for (const Query& plan : plans)
+      ask(plan, (columns ? answers.by_columns : answers.by_payloads).emplace_back());
+  }
 }
 
 Verdict Judge::judge_engine(const Damage& damage) const {
@@ -259,6 +309,21 @@ bool names_a_place(const Error& error) {
 }
 
 } // namespace
+
+/// Whatever is damaged, an answer by columns is that of the payloads, as far as these can be read.
+void Judge::judge_fields(const Damage& damage, const Answers& answers, Verdict& verdict) const {
+  const auto& cut = damage.calls_cut_max;
+  const bool whole = std::all_of(cut.begin(), cut.end(), [](std::size_t calls) { return calls == 0; });
+  for (std::size_t i = 0; i < answers.by_columns.size(); ++i) {
+    const auto& columns = answers.by_columns[i];
+    const auto& payloads = answers.by_payloads[i];
+    if (columns && payloads && columns->rows != payloads->rows)
+      verdict.wrong.push_back(std::string("columns and payloads differ: ") + field_queries[i]);
+    for (const auto* each : {&columns, &payloads})
+      if (*each && whole && (*each)->rows != field_rows_[i])
+        verdict.wrong.push_back(std::string("another answer than before the damage: ") + field_queries[i]);
+  }
+}
 
 Verdict Judge::compare(const Damage& damage, const Answers& answers) const {
   Verdict verdict;
@@ -328,6 +393,7 @@ Verdict Judge::compare(const Damage& damage, const Answers& answers) const {
       wrong("a query counts " + std::to_string(sum) + " events of " + std::to_string(expected_rows));
   }
 
+  judge_fields(damage, answers, verdict);
   if (damage.harmless && (verdict.refused || verdict.cut))
     wrong("bytes that nobody reads were missed");
   if (verdict.refused && !verdict.found)

@@ -9,6 +9,8 @@
 #include "trust/damage/damage.hpp"
 #include "trust/damage/fixture.hpp"
 
+#include <weir/query_result.hpp>
+
 #include <string>
 #include <vector>
 
@@ -33,9 +35,12 @@ private:
   struct Answers;
   std::shared_ptr<io::MemoryFileSystem> damaged_disk(const Damage& damage) const;
   void verify(const Damage& damage, Answers& answers) const;
+  void read(const Damage& damage, Answers& answers) const;
+  void judge_fields(const Damage& damage, const Answers& answers, Verdict& verdict) const;
   Verdict compare(const Damage& damage, const Answers& answers) const;
 
   const Fixture& fixture_;
+  std::vector<std::vector<std::vector<Value>>> field_rows_; ///< What queries of fields give where nothing is damaged.
 };
 
 } // namespace weir::trust

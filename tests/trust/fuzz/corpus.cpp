@@ -131,14 +131,14 @@ struct Rows final : SortedEvents {
 };
 
 void add_segment(const Corpus& corpus, const std::string& name, std::size_t contexts, std::size_t per_context,
-                 bool rich) {
+                 bool rich, segments::SegmentOptions options = segment_options) {
   Rows rows;
   rows.events.reserve(contexts * per_context);
   for (std::size_t i = 0; i < contexts * per_context; ++i) {
     Event& event = rows.events.emplace_back();
     event.context_id = format("order-{}", 100 + i / per_context);
     event.event_type = format("type-{}", i % 3);
-    event.payload = format(R"({{"n":{},"id":"0123456789abcdef","price":{}.25,"deep":{{"flag":{}}},"note":{}}})", i, i,
+    event.payload = format(R"({{"n":{},"id":"{:016x}","price":{}.25,"deep":{{"flag":{}}},"note":{}}})", i, i, i,
                            i % 2 == 0, i % 3 == 0 ? "null" : "\"x\"");
     if (rich && i % 2 == 0)
       event.event_id = format("id-{}", i);
@@ -152,7 +152,7 @@ void add_segment(const Corpus& corpus, const std::string& name, std::size_t cont
   }
   io::MemoryFileSystem fs;
   segments::BlockCache cache(1 * MiB);
-  segments::SegmentFiles files(fs, cache, segment_options);
+  segments::SegmentFiles files(fs, cache, options);
   const auto meta = files.write(0, 1, rows);
   require(meta.ok(), "a segment is written");
   corpus.add("segment", name, fold_segment(read_file(fs, segments::segment_path(0, 1)), *meta));
@@ -243,7 +243,8 @@ void add_catalogs(const Corpus& corpus) {
   io::MemoryFileSystem fs;
   auto made = Catalog::create(fs, "catalog.db", 2, 7);
   require(made.ok() && (*made)->reserve_positions(200).ok() &&
-              (*made)->publish_segment(small_segment(1, 10), 5, 1).ok(),
+              (*made)->publish_segment(small_segment(1, 10), 5, 1).ok() &&
+              (*made)->add_view({"vv", "QUERY * COUNT BY payload.n"}).ok(),
           "a catalog is filled");
   const auto folded = [&](const std::vector<std::string>& files) { return '\0' + pack(files); };
   corpus.add("catalog", "left-open", folded({read_file(fs, "catalog.db"), read_file(fs, "catalog.db-wal")}));
@@ -253,6 +254,7 @@ void add_catalogs(const Corpus& corpus) {
   const std::string segment_1 = {0, 1, 100, 50, 9, 3, 2, 60, 10, 20, 1, 2, 1, 2};
   const std::string segment_2 = {0, 2, 100, 50, 9, 3, 2, 60, 30, 40, 1, 2, 1, 2};
   const std::string merged = {0, 5, 100, 50, 9, 6, 2, 120, 10, 40, 1, 2, 1, 2};
+  corpus.add("catalog", "views", '\1' + std::string{1, 7, 100, 0, 1, 0, 1, 5, 3, 0, 5, 2, 5, 3, 6, 2, 5, 2});
   corpus.add("catalog", "records",
              '\1' + std::string{2, 7, 100, 0, 2, 0, 1, 5, 3, 1, 1, 0, 1, 2} + segment_1 + segment_2 +
                  std::string{0, 120} + std::string{2, 0, 2} + merged + '\1' +
@@ -282,6 +284,9 @@ int main(int argc, char** argv) {
   add_segment(corpus, "one", 1, 1, false);
   add_segment(corpus, "several", 5, 4, true);
   add_segment(corpus, "zones", 3, 20, true);
+  segments::SegmentOptions wide = segment_options;
+  wide.zone_rows = 80; // of fewer ids a zone has a column, and no filter
+  add_segment(corpus, "filters", 2, 45, false, wide);
   add_documents(corpus);
   add_queries(corpus);
   add_language(corpus);

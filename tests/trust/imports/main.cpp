@@ -1,5 +1,5 @@
 // Stage "imports": events with ids are imported, and then again and again: through memory, segments, merges,
-// restarts and retention nothing is stored a second time, and each call gets the receipt of the first time.
+// restarts, retention and compact() nothing is stored a second time, and each call gets the receipt of the first time.
 //
 //   weir_trust_imports --full     1 M events
 //
@@ -77,6 +77,8 @@ public:
     import("after_restart", true);
     retain();
     import("after_retention", true);
+    compact();
+    import("after_compact", true);
     refuse_others();
     judge_memory();
     check(engine_->close(), "close");
@@ -212,6 +214,22 @@ private:
     check(engine_->flush(), "flush");
     merge("retained_");
     more_.emplace_back("removed_events", retained->events);
+  }
+
+  /// Somebody asks for all of it, while the background is paused.
+  void compact() {
+    const std::uint64_t before = count();
+    engine_->pause_compaction();
+    CompactOptions options;
+    options.all = true;
+    const auto report = engine_->compact(options);
+    engine_->resume_compaction();
+    if (!report)
+      return wrong("compact: " + to_string(report.error()));
+    if (const std::uint64_t now = count(); now != before)
+      wrong(format("compact() left {} events of {}", now, before));
+    more_.emplace_back("compact_merges", report->merges);
+    more_.emplace_back("compact_segments", report->segments_after);
   }
 
   [[nodiscard]] std::uint64_t stored() const {

@@ -1,5 +1,6 @@
 // The program that the stage kills: an engine under load which tells its parent what it does (speech.hpp), as long as
 // it lives (orders.hpp).
+#include "trust/kills/askers_host.hpp"
 #include "trust/kills/hit_board.hpp"
 #include "trust/kills/host_main.hpp"
 #include "trust/kills/orders.hpp"
@@ -8,6 +9,7 @@
 
 #include <weir/engine.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <deque>
 #include <functional>
@@ -88,13 +90,32 @@ struct Fold {
   }
 };
 
+/// Queries of fields give what the payloads say.
+void check_fields(const Engine& engine, std::uint64_t later, std::uint64_t calls) {
+  const auto found = engine.query("QUERY * WHERE payload.index >= 1 COUNT");
+  const auto summed = engine.query("QUERY * TOTAL payload.call");
+  if (!found || !summed)
+    give_up("a query of fields: " + to_string((found ? summed : found).error()));
+  const Value& count = found->rows.at(0).at(0);
+  const Value& sum = summed->rows.at(0).at(0);
+  if (count.as_uint64() != later || (calls != 0 && sum.as_uint64() != calls))
+    give_up(format("queries of fields give {} and {} where payloads say {} and {}", to_json(count), to_json(sum), later,
+                   calls));
+}
+
 void show(const Engine& engine, const std::vector<Sequence>& from) {
   std::string out;
+  std::uint64_t later = 0, calls = 0;
   for (std::uint32_t context = 0; context < from.size(); ++context)
-    replay(engine, kill_context_name(context), from[context], [&out](const EventView& event) {
+    replay(engine, kill_context_name(context), from[context], [&](const EventView& event) {
+      const EventOrigin origin = origin_of(event.payload);
+      later += origin.index >= 1 ? 1 : 0;
+      calls += origin.call.number;
       out += format("event {} {} {} {}\n", event.context_id, event.sequence, event.position,
                     caller_fields(event.event_type, event.timestamp, event.event_id, event.metadata, event.payload));
     });
+  if (*std::max_element(from.begin(), from.end()) == 1)
+    check_fields(engine, later, calls);
   const auto counted = engine.query("QUERY * COUNT");
   if (!counted)
     give_up("count: " + to_string(counted.error()));
@@ -349,6 +370,8 @@ void run() {
   for (std::uint32_t context = 0; context < kill_contexts; ++context)
     placed += format(" {}", engine->shard_of(kill_context_name(context)));
   say(placed);
+  Askers askers(*engine, orders, done_acks, stopping);
+  askers.check(!orders.show.empty());
   if (!orders.show.empty())
     show(*engine, orders.show);
   Readers readers(*engine, orders, done_acks, stopping);
@@ -366,9 +389,11 @@ void run() {
   for (std::uint32_t writer = 0; writer < orders.writers; ++writer)
     threads.emplace_back([&, writer] { write(*engine, writer); });
   threads.emplace_back([&] { read(*engine); });
+  askers.begin();
   for (std::thread& thread : threads)
     thread.join();
   readers.join();
+  askers.join();
   say("closing");
   if (const Status closed = engine->close(); !closed)
     give_up("close: " + to_string(closed.error()));

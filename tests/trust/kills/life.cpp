@@ -28,7 +28,8 @@ Life::End Life::run(const std::string& host_program, HostOrders orders, HitBoard
     orders.point = aim_.point;
     orders.hit = aim_.hit;
     // Segments must pile up before they are merged.
-    if (kill_point_names[aim_.point].starts_with("merge."))
+    const std::string_view point = kill_point_names[aim_.point];
+    if (point.starts_with("merge.") || point.starts_with("compact."))
       orders.calls_per_flush = 15;
   }
   orders.idle = aim_.at == Aim::At::shown;
@@ -98,7 +99,7 @@ void Life::take(std::string_view line) {
       kill_in(point_patience);
   } else if (word == "closed")
     closed_ = true;
-  else if (!oracle_.queue().take(word, line) && word != "closing")
+  else if (!oracle_.queue().take(word, line) && !oracle_.views().take(word, line) && word != "closing")
     oracle_.complain(format("life {}: {}", number_, whole));
 }
 

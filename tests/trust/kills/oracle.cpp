@@ -23,7 +23,8 @@ std::string name(const EventOrigin& origin) {
 
 KillOracle::KillOracle(std::uint64_t seed, KillTotals& totals)
     : seed_(seed), totals_(totals), contexts_(kill_contexts), next_(kill_contexts, 1),
-      queue_(totals.queue, [this](std::string what) { complain(std::move(what)); }) {
+      queue_(totals.queue, [this](std::string what) { complain(std::move(what)); }),
+      views_(totals.views, [this](std::string what) { complain(std::move(what)); }) {
   for (std::uint32_t context = 0; context < kill_contexts; ++context)
     context_numbers_[kill_context_name(context)] = context;
 }
@@ -87,6 +88,7 @@ void KillOracle::refused(const CallId& id) {
 void KillOracle::ended(bool closed) {
   storing();
   queue_.ended();
+  views_.ended();
   if (!closed)
     std::erase_if(unconfirmed_, [this](const CallId& id) {
       const Told& told = acknowledged_.at(id).front(); // of several, all are in one shard

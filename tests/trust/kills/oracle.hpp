@@ -8,6 +8,7 @@
 
 #include "trust/kills/log_dump.hpp"
 #include "trust/kills/queue_oracle.hpp"
+#include "trust/kills/view_oracle.hpp"
 #include "trust/kills/workload.hpp"
 
 #include <weir/event.hpp>
@@ -32,6 +33,7 @@ struct KillTotals {
   std::uint64_t duplicates = 0;
   std::uint64_t refused = 0; ///< Calls whose expectation or condition did not hold.
   QueueTotals queue;
+  ViewTotals views;
 };
 
 class KillOracle {
@@ -74,6 +76,8 @@ public:
 
   /// What those saw who read the event queue.
   [[nodiscard]] QueueOracle& queue() { return queue_; }
+  /// What is remembered.
+  [[nodiscard]] ViewOracle& views() { return views_; }
 
   void complain(std::string what);
   [[nodiscard]] const std::vector<std::string>& complaints() const { return complaints_; }
@@ -122,6 +126,7 @@ private:
   CallId cached_id_;
   Call cached_call_;
   QueueOracle queue_;
+  ViewOracle views_;
   std::vector<std::string> complaints_;
 };
 

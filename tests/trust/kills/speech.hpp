@@ -10,6 +10,11 @@
 //   writing                                               from here on stores run
 //   ack WRITER NUMBER (CONTEXT SEQUENCE EVENTS POSITION)...  after the receipt came, never before
 //   refused WRITER NUMBER                                 the call's expectation or condition did not hold
+//   view NAME TEXT                                        a query that is remembered; said before stores begin
+//   views                                                 these were all
+//   remembers NAME TEXT | forgets NAME                    it is about to ask for that
+//   remembered NAME | forgotten NAME                      and that was answered
+//   showed                                                a view's answer was that of its query
 //   closing | closed                                      ends the host
 //   failed TEXT                                           what must not happen
 //

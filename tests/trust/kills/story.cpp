@@ -182,6 +182,7 @@ void StoryCounts::add(const StoryCounts& other) {
   events.duplicates += other.events.duplicates;
   events.refused += other.events.refused;
   events.queue.add(other.events.queue);
+  events.views.add(other.events.views);
   for (std::size_t point = 0; point < kill_point_count; ++point) {
     killed_at[point] += other.killed_at[point];
     reached[point] = std::max(reached[point], other.reached[point]);

@@ -117,6 +117,22 @@ constexpr std::array table = {
     Directed{Sabotage::forget_retention_point, cases("api", "engine retention: a run that was cut short*")},
     Directed{Sabotage::forget_schema_versions, cases("engine", "schema registry: every event*")},
     Directed{Sabotage::trust_upcasters, cases("engine", "upcasting: an upcaster that fails*")},
+    Directed{Sabotage::null_is_absent, cases("segments", "field columns: of random documents*")},
+    Directed{Sabotage::stale_field_bounds, cases("segments", "field columns: a zone settles*")},
+    Directed{Sabotage::number_texts_as_they_came, cases("segments", "field columns: of random documents*")},
+    Directed{Sabotage::field_filter_forgets, cases("segments", "field columns: strings that are all different*")},
+    Directed{Sabotage::negated_unknown_is_true, cases("engine", "zone scan: conditions find*")},
+    Directed{Sabotage::prune_one_too_many, cases("engine", "zone scan: conditions find*")},
+    Directed{Sabotage::read_next_payload, cases("engine", "zone scan: conditions find*")},
+    Directed{Sabotage::top_rows_lose_ties, cases("engine", "query run: ORDER BY sorts*")},
+    Directed{Sabotage::gather_ahead_of_events, cases("engine", "view: an answer made in steps*")},
+    Directed{Sabotage::keep_gathered_removed, cases("engine", "view: what was gathered is not read again*")},
+    Directed{Sabotage::remember_in_memory_only, images("views")},
+    Directed{Sabotage::forget_in_memory_only, images("views")},
+    Directed{Sabotage::merge_keeps_removed, cases("api", "compact: removed events go*")},
+    Directed{Sabotage::compact_keeps_removed, cases("api", "compact: a single segment gives back*")},
+    Directed{Sabotage::ignore_pause, cases("actors", "compaction control: one turn at a time*")},
+    Directed{Sabotage::ignore_compaction_rate, cases("actors", "compaction control: what moves is counted*")},
 };
 static_assert(table.size() + 1 == static_cast<std::size_t>(Sabotage::count), "every mistake has its test");
 static_assert([] {

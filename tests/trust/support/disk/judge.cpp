@@ -6,6 +6,7 @@
 #include "engine/query/executor.hpp"
 #include "engine/stub.hpp"
 #include "segments/segment_files.hpp"
+#include "trust/support/disk/judge_queries.hpp"
 #include "wal/paths.hpp"
 #include "wal/reader.hpp"
 
@@ -392,6 +393,9 @@ CallSet judge(io::MemoryFileSystem& image, const EngineOptions& options, const L
   const Shown shown = read_all(*first, ledger);
   check_promises(shown.calls, ledger, judgement.process_only);
   check_queue(*first, ledger);
+  check_columns(*first);
+  check_definitions(*first, ledger);
+  check_all_views(*first);
   check_files(*first);
   const auto files = data_files(*first, image);
   // What readers saw must outlast the machine, too.
@@ -404,7 +408,10 @@ CallSet judge(io::MemoryFileSystem& image, const EngineOptions& options, const L
   const Shown again = read_all(*second, ledger);
   need(again.hash == shown.hash, "I7: opening again shows something else");
   check_same_files(files, data_files(*second, *after));
+  check_definitions(*second, ledger);
+  check_all_views(*second);
   check_goes_on(*second, ledger, again);
+  check_all_views(*second);
   check_retries(*second, ledger, again.calls);
   must(second->close(), "I9: closing");
   second.reset();

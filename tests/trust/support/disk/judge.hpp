@@ -5,7 +5,7 @@
 // given again (I5), a query finds what replays find (I6), opening again changes nothing (I7), nothing but right answers
 // (I8), stores go on (I9), no file and no descriptor is left over (I10), event ids are known for ever (I11), the event
 // queue holds everything in order, and nothing new behind what a subscriber has seen (I12), what was removed stays
-// removed (I13). Owner: a test. Threading: one thread.
+// removed (I13), what is remembered shows what its query gives (I14). Owner: a test. Threading: one thread.
 #pragma once
 
 #include "engine/io/memory_file_system.hpp"

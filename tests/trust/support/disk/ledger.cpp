@@ -119,6 +119,15 @@ StorePtr Ledger::removal(const std::string& context_id, const RemovalRequest& re
   return command;
 }
 
+std::function<void(const Status&)> Ledger::view(const std::string& name, const std::string& text) {
+  const std::size_t number = views_.size();
+  views_.push_back({name, text, std::nullopt});
+  return [this, number, life = std::weak_ptr<bool>(alive_)](const Status& answer) {
+    if (!life.expired())
+      views_[number].answer = answer;
+  };
+}
+
 void Ledger::end_life() {
   alive_ = std::make_shared<bool>(true);
   life_began_ = calls_.size();

@@ -12,6 +12,7 @@
 #include <bitset>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -44,6 +45,13 @@ struct AskedRemoval {
   std::optional<Result<Receipt>> answer; ///< `synced`, if it is ok: it holds for ever.
 };
 
+/// A query that is to be remembered, or forgotten, under a name; in the order in which the engine was asked.
+struct AskedView {
+  std::string name;
+  std::string text; ///< Empty: it is to be forgotten.
+  std::optional<Status> answer;
+};
+
 class Ledger {
 public:
   static constexpr const char* event_type = "stored"; ///< Of every event.
@@ -62,6 +70,8 @@ public:
   [[nodiscard]] StorePtr again(std::size_t number, Durability durability, Completion done) const;
   /// Notes a removal and returns the command to submit.
   StorePtr removal(const std::string& context_id, const RemovalRequest& request);
+  /// Notes what is asked for about a view and returns who is to be told the answer, which is durable if it is ok.
+  std::function<void(const Status&)> view(const std::string& name, const std::string& text);
   /// The same for a call that is not sent as a command: whoever sends these events tells answered(). The call's number
   /// is the length of calls() before.
   std::vector<Event> send(const std::string& context_id, ShardId shard, unsigned events, std::size_t bytes);
@@ -91,6 +101,7 @@ public:
   [[nodiscard]] CallSet must_be_there(bool process_only) const;
   [[nodiscard]] const std::deque<StoredCall>& calls() const noexcept { return calls_; }
   [[nodiscard]] const std::deque<AskedRemoval>& removals() const noexcept { return removals_; }
+  [[nodiscard]] const std::deque<AskedView>& views() const noexcept { return views_; }
 
 private:
   [[nodiscard]] std::vector<Event> events_of(std::size_t number) const;
@@ -98,6 +109,7 @@ private:
   std::string name_;
   std::deque<StoredCall> calls_;
   std::deque<AskedRemoval> removals_;
+  std::deque<AskedView> views_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::size_t life_began_ = 0;
   std::map<Position, std::string> seen_;

@@ -1,8 +1,12 @@
+#include "trust/support/disk/judge_queries.hpp"
 #include "trust/support/disk/workloads.hpp"
 
+#include <stdexcept>
 #include <utility>
 
 namespace weir::trust {
+
+using namespace std::chrono_literals;
 
 Life::Life(std::string name, EngineOptions options, std::uint64_t seed)
     : options_(std::move(options)), ledger_(std::move(name)), random_(io::make_seeded_random(seed)),
@@ -94,6 +98,38 @@ void Life::flush_now(ShardId shard) {
 void Life::merge_now(ShardId shard) {
   static_cast<void>(engine_->merge(shard));
   settle();
+}
+
+bool Life::compact(bool all, const std::function<void(unsigned step)>& meanwhile) {
+  constexpr unsigned steps_max = 500; // on a disk that does not get well it goes on for ever
+  CompactOptions options;
+  options.all = all;
+  options.cancel = std::make_shared<std::atomic<bool>>(false);
+  unsigned step = 0;
+  const auto report = engine_->compact(options, [&] {
+    meanwhile(step);
+    if (++step == steps_max)
+      options.cancel->store(true);
+    if (!engine_->step(*random_))
+      engine_->pass(100ms);
+    return true;
+  });
+  return report.ok();
+}
+
+void Life::remember(const std::string& name, const std::string& text) {
+  const auto query = parse_query(text);
+  if (!query)
+    throw std::runtime_error(to_string(query.error()));
+  engine_->remember(name, *query, ledger_.view(name, to_text(*query)));
+}
+
+void Life::forget(const std::string& name) {
+  engine_->forget(name, ledger_.view(name, ""));
+}
+
+void Life::show(const std::string& name) {
+  check_view(*engine_, name, MayFail::yes);
 }
 
 void Life::reserve_positions() {

@@ -1,6 +1,8 @@
 #include "trust/support/disk/plain_engine.hpp"
 
+#include "actors/engine_compact.hpp"
 #include "actors/engine_open.hpp"
+#include "actors/engine_views.hpp"
 #include "actors/merge.hpp"
 #include "engine/event_ids.hpp"
 #include "segments/compaction_plan.hpp"
@@ -61,6 +63,7 @@ void PlainEngine::start() {
   };
   parts.relieve = [this] { relieve(); };
   parts.segments_changed = [] {};
+  parts.look_for_merges = [] {};
   parts.queue = std::make_unique<SharedQueue>(
       *parts.watermark, [this]() -> Result<std::vector<ShardView>> { return views(); }, parts.pinned,
       parts.options.catch_up_bytes);
@@ -186,6 +189,26 @@ bool PlainEngine::merge(ShardId number) {
   if (merge)
     merge->start([this](const Status& ended) { merged = ended.ok(); });
   return merge != nullptr;
+}
+
+Result<CompactReport> PlainEngine::compact(const CompactOptions& options, const std::function<bool()>& go_on) {
+  return compact_segments(parts, Stepped{nullptr, go_on}, options);
+}
+
+void PlainEngine::remember(const std::string& name, const Query& query, std::function<void(const Status&)> done) {
+  parts.flush_lane->post([this, name, query, done = std::move(done)] { done(remember_view(parts, name, query)); });
+}
+
+void PlainEngine::forget(const std::string& name, std::function<void(const Status&)> done) {
+  parts.flush_lane->post([this, name, done = std::move(done)] { done(forget_view(parts, name)); });
+}
+
+Result<QueryResult> PlainEngine::show(const std::string& name) {
+  const auto view = parts.views.find(name);
+  if (!view)
+    return view.error();
+  const Querier alone(*parts.clock, parts.schemas, 0, [](const Job&) {});
+  return show_view(parts, name, *view, [this]() -> Result<std::vector<ShardView>> { return views(); }, alone, {});
 }
 
 Status PlainEngine::close() {

@@ -12,6 +12,10 @@
 #include "engine/io/memory_file_system.hpp"
 #include "engine/io/random.hpp"
 
+#include <weir/compact_options.hpp>
+#include <weir/query.hpp>
+#include <weir/query_result.hpp>
+
 #include <chrono>
 #include <deque>
 #include <functional>
@@ -43,6 +47,13 @@ public:
   std::shared_ptr<std::optional<Status>> flush(ShardId shard);
   /// Starts the next merge of the shard's segments. False if none is wanted.
   bool merge(ShardId shard);
+  /// As Engine::compact, with `go_on` (see Stepped) in the place of waiting.
+  Result<CompactReport> compact(const CompactOptions& options, const std::function<bool()>& go_on);
+  /// As Engine::remember and forget, for which the flush lane does all; `done` is told.
+  void remember(const std::string& name, const Query& query, std::function<void(const Status&)> done);
+  void forget(const std::string& name, std::function<void(const Status&)> done);
+  /// As Engine::show.
+  [[nodiscard]] Result<QueryResult> show(const std::string& name);
   /// Drains, syncs, seals and closes all, as Engine::close does.
   Status close();
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 namespace weir::trust {
 
@@ -374,7 +375,12 @@ constexpr std::array all_workloads{
 } // namespace
 
 std::span<const Workload> workloads() {
-  return all_workloads;
+  static const std::vector<Workload> all = [] {
+    std::vector<Workload> joined(all_workloads.begin(), all_workloads.end());
+    joined.insert(joined.end(), query_workloads().begin(), query_workloads().end());
+    return joined;
+  }();
+  return all;
 }
 
 void check_reached(const Workload& workload, Life& life) {

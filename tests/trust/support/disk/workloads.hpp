@@ -49,6 +49,12 @@ public:
   void flush(ShardId shard = 0);
   void flush_now(ShardId shard = 0);
   void merge_now(ShardId shard = 0);
+  /// compact(), during which `meanwhile` is called before each step with its number. False if it failed.
+  bool compact(bool all, const std::function<void(unsigned step)>& meanwhile);
+  void remember(const std::string& name, const std::string& text);
+  void forget(const std::string& name);
+  /// Shows a view, if it is there, and throws Broken if that is not what its query gives.
+  void show(const std::string& name);
   void reserve_positions();
   /// Up to `count` messages or jobs, in an order of chance.
   void steps(unsigned count);
@@ -98,5 +104,7 @@ struct Workload {
 void check_reached(const Workload& workload, Life& life);
 
 [[nodiscard]] std::span<const Workload> workloads();
+/// Those about queries: views, columns through compact(); part of the above.
+[[nodiscard]] std::span<const Workload> query_workloads();
 
 } // namespace weir::trust
