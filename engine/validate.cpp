@@ -112,7 +112,14 @@ std::size_t find_invalid_utf8(std::string_view text) noexcept {
   constexpr std::uint64_t high_bits = 0x8080808080808080ULL;
   std::size_t i = 0;
   while (i < text.size()) {
-    // Nearly all text is ASCII: eight bytes at a time.
+    // Nearly all text is ASCII: 32 bytes at a time, then eight.
+    if (std::uint64_t words[4]; i + sizeof words <= text.size()) {
+      std::memcpy(words, text.data() + i, sizeof words);
+      if (((words[0] | words[1] | words[2] | words[3]) & high_bits) == 0) {
+        i += sizeof words;
+        continue;
+      }
+    }
     if (std::uint64_t word; i + sizeof word <= text.size()) {
       std::memcpy(&word, text.data() + i, sizeof word);
       if ((word & high_bits) == 0) {

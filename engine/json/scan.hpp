@@ -1,7 +1,8 @@
 // Small steps through a JSON text that is followed by zeros.
 //
-// Purpose: what FieldReader reads with; no step needs to know where the text ends, since none goes on behind a zero.
-// Threading: pure functions. Invariants: at least 32 zeros follow the text, so whole words may be loaded at any byte.
+// Purpose: what FieldReader reads with, and the judging of stored documents; no step needs to know where the text ends,
+// since none goes on behind a zero. Threading: pure functions. Invariants: at least 32 zeros follow the text, so whole
+// words may be loaded at any byte.
 #pragma once
 
 #ifdef __SSE2__
@@ -19,6 +20,8 @@ inline bool is_digit(char c) noexcept {
 }
 
 inline const char* skip_space(const char* p) noexcept {
+  if (static_cast<unsigned char>(*p) > ' ') // as a rule documents have none
+    return p;
   while (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r')
     ++p;
   return p;

@@ -1,5 +1,6 @@
 #include "engine/validate.hpp"
 #include "engine/json/json.hpp"
+#include "engine/json/judge.hpp"
 #include "engine/json/sax.hpp"
 #include "engine/text.hpp"
 
@@ -194,24 +195,17 @@ std::string_view trim(std::string_view text) noexcept {
   return text.substr(first, text.find_last_not_of(white_space) - first + 1);
 }
 
-Status validate_object(std::string_view text, std::string_view name) {
-  // Encoding first and for the whole text: faster than checking string by string, and quotes and escapes are ASCII.
-  if (!valid_utf8(text))
-    return refused(Errc::invalid_argument, name, find_invalid_utf8(text), "not valid UTF-8");
-  if (const std::size_t at = detail::find_lone_surrogate(text); at != std::string_view::npos)
+namespace detail {
+
+Status judge_exactly(std::string_view text, std::string_view name) {
+  if (const std::size_t at = find_lone_surrogate(text); at != std::string_view::npos)
     return refused(Errc::invalid_argument, name, at, "half a surrogate pair");
   thread_local KeyStack keys;
   keys.clear();
   const ClearLarge afterwards{keys, text.size()};
-  Validator quick(keys, text);
-  if (detail::Input input(text);
-      detail::parse<detail::Descent::recursive>(input, text.size(), quick).end == Outcome::End::complete)
-    return {};
-  // What is wrong is told by the slower pass, which stands exactly on the place of every refusal.
-  keys.clear();
   Validator validator(keys, text);
-  detail::Input input(text);
-  const Outcome outcome = detail::parse(input, text.size(), validator);
+  Input input(text);
+  const Outcome outcome = parse(input, text.size(), validator);
   switch (outcome.end) {
   case Outcome::End::complete: return {};
   case Outcome::End::stopped_by_handler: return explain(validator.refusal(), name, outcome.offset, keys);
@@ -220,6 +214,17 @@ Status validate_object(std::string_view text, std::string_view name) {
   if (outcome.number_out_of_range && number_chars(text, outcome.offset) > limits::json_number_chars_max)
     return explain(Refusal::number_too_long, name, outcome.offset, keys);
   return refused(Errc::invalid_argument, name, outcome.offset, outcome.expected);
+}
+
+} // namespace detail
+
+Status validate_object(std::string_view text, std::string_view name) {
+  // Encoding first and for the whole text: faster than checking string by string, and quotes and escapes are ASCII.
+  if (!valid_utf8(text))
+    return refused(Errc::invalid_argument, name, find_invalid_utf8(text), "not valid UTF-8");
+  if (detail::surely_object(text))
+    return {};
+  return detail::judge_exactly(text, name);
 }
 
 } // namespace weir::json

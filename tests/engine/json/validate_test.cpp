@@ -1,4 +1,6 @@
 #include "engine/json/json.hpp"
+#include "engine/json/judge.hpp"
+#include "engine/validate.hpp"
 
 #include <weir/limits.hpp>
 
@@ -83,6 +85,54 @@ TEST_CASE("json: documents within the rules are accepted") {
     CAPTURE(text.substr(0, 80));
     const Status valid = json::validate_object(text, "payload");
     CHECK_MESSAGE(valid.ok(), to_string(valid.ok() ? Error{} : valid.error()));
+    CHECK(json::detail::judge_exactly(text, "payload").ok());
+  }
+}
+
+TEST_CASE("json: a document as services write it needs the quick pass alone") {
+  for (const std::string& text :
+       {std::string("{}"), std::string(" { } "), R"({"a":[1,-2.5e+3,"x",true,false,null],"b":{"a":{}}})"s,
+        R"({"text":"\"\\\/\b\f\n\r\t\u00e4\ud83d\ude00"})"s, number(repeat("9", 64)),
+        nested(limits::json_depth_max, true), nested(limits::json_depth_max, false),
+        with_members(limits::json_members_max, true), with_members(100, false)}) {
+    CAPTURE(text.substr(0, 80));
+    CHECK(json::detail::surely_object(text));
+  }
+}
+
+TEST_CASE("json: the quick pass accepts nothing that breaks a rule") {
+  for (const std::string& text : {std::string(),
+                                  "{"s,
+                                  "[]"s,
+                                  "{}\0"s,
+                                  "{}x"s,
+                                  R"({"a":1,})"s,
+                                  R"({"a":01})"s,
+                                  R"({"a":1.})"s,
+                                  R"({"a":1e})"s,
+                                  R"({"a":-})"s,
+                                  R"({"a":tru})"s,
+                                  R"({"a":fals})"s,
+                                  R"({"a":nul})"s,
+                                  R"({"a":"x)"s,
+                                  R"({"a":"\x"})"s,
+                                  R"({"a":"\u12g4"})"s,
+                                  R"({"a":"\ud800"})"s,
+                                  R"({"a":"\udc00"})"s,
+                                  R"({"a":"\ud800\u0041"})"s,
+                                  "{\"a\":\"\n\"}"s,
+                                  "{\"a\":\"\0\"}"s,
+                                  R"({"a":1,"a":2})"s,
+                                  R"({"abcdefghi":1,"b":2,"abcdefghi":3})"s,
+                                  R"({"":1,"":2})"s,
+                                  R"({"x":[{"a":1,"a":2}]})"s,
+                                  number("1e400"),
+                                  number(repeat("9", 65)),
+                                  nested(limits::json_depth_max + 1, true),
+                                  nested(limits::json_depth_max + 1, false),
+                                  with_members(limits::json_members_max + 1, true)}) {
+    CAPTURE(text.substr(0, 80));
+    CHECK(!json::detail::surely_object(text));
   }
 }
 
@@ -259,7 +309,7 @@ TEST_CASE("json: random damage to a document never crashes, and what is accepted
   const std::string alphabet = "{}[]\",:\\u0019deE+-.tfn \0\x80\xed\xff"s;
   const std::vector<json::Path> paths = {{"order", "lines"}, {"order", "total"}, {"e", "f", "g", "h"}, {"d"}};
   std::vector<json::Scalar> found;
-  std::size_t accepted = 0;
+  std::size_t accepted = 0, quickly = 0;
   for (int round = 0; round < 30'000; ++round) {
     std::string text = valid[random() % valid.size()];
     for (std::uint64_t edits = 1 + random() % 3; edits != 0; --edits) {
@@ -275,6 +325,13 @@ TEST_CASE("json: random damage to a document never crashes, and what is accepted
         text = "{";
     }
     const bool ok = json::validate_object(text, "payload").ok();
+    if (valid_utf8(text)) { // both passes of the judgement by themselves
+      const bool exact = json::detail::judge_exactly(text, "payload").ok();
+      const bool sure = json::detail::surely_object(text);
+      REQUIRE_MESSAGE(ok == exact, text);
+      REQUIRE_MESSAGE((exact || !sure), text);
+      quickly += sure;
+    }
     const Status read = json::find_paths(text, paths, found);
     accepted += ok;
     if (ok)
@@ -282,5 +339,6 @@ TEST_CASE("json: random damage to a document never crashes, and what is accepted
     (void)json::parse_event_line(text).ok();
   }
   CHECK(accepted > 500);
+  CHECK(quickly > accepted / 2); // or nothing was compared
   CHECK(accepted < 29'500);
 }
