@@ -2,6 +2,7 @@
 #include "bench/crew.hpp"
 #include "bench/histogram.hpp"
 #include "bench/meter.hpp"
+#include "bench/must.hpp"
 #include "bench/process.hpp"
 #include "bench/random.hpp"
 #include "bench/scenario.hpp"
@@ -56,17 +57,6 @@ const Line amplification = {
     "compaction", "write-amplification",
     "buffered",   "x payload",
     true,         "log, flushes and merges together, of buffered ingest until nothing runs any more"};
-
-template <class T> T must(Result<T> result) {
-  if (!result)
-    throw std::runtime_error("weir: " + to_string(result.error()));
-  if constexpr (!std::is_void_v<T>)
-    return std::move(result).value();
-}
-void must(const Status& status) {
-  if (!status)
-    throw std::runtime_error("weir: " + to_string(status.error()));
-}
 
 Event event_of(const Row& row) {
   return {.context_id = std::string(row.context_id),

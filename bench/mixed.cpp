@@ -7,6 +7,8 @@
 
 #include <atomic>
 #include <deque>
+#include <memory>
+#include <string>
 
 namespace weir::bench {
 
@@ -63,51 +65,65 @@ Clock::time_point in_seconds(double seconds) {
   return Clock::now() + std::chrono::microseconds(static_cast<std::int64_t>(seconds * 1e6));
 }
 
+/// Stores, and calls of another kind beside them, on one shard that holds the first rows. Each writer has rows of its
+/// own.
+struct MixedLoad {
+  MixedLoad(const Job& of, std::size_t writers)
+      : job(of), stores(of.workload), others(of.workload), adapter(of.peer.make()) {
+    adapter->open(settings_of(job, 1, 80'000));
+    acknowledged = preload(*adapter, job);
+    for (std::size_t writer = 0; writer < writers; ++writer)
+      feeds.emplace_back(job.workload, job.plan.mixed_events + writer, writers);
+  }
+  void start() {
+    deadline = in_seconds(job.plan.mixed_seconds);
+    stores.start();
+    others.start();
+  }
+  /// The figures of both, those of the others under `prefix`. Closes the store.
+  Figures stop(const std::string& prefix) {
+    stores.stop();
+    others.stop();
+    Figures figures;
+    set_all(figures, "store.", stores.figures(stored));
+    set_all(figures, prefix, others.figures(others_done));
+    acknowledged.add(tally_of(feeds));
+    figures.set("acknowledged", acknowledged);
+    adapter->close();
+    return figures;
+  }
+
+  const Job& job;
+  Meter stores, others;
+  std::atomic<std::size_t> stored{0}, others_done{0};
+  std::unique_ptr<Adapter> adapter;
+  Tally acknowledged;
+  std::deque<RowFeed> feeds;
+  Clock::time_point deadline;
+};
+
 /// 16 threads, each 7 stores to 3 replays of contexts chosen at random.
 Figures store_and_replay(const Job& job) {
   constexpr std::size_t threads = 16;
-  Meter stores(job.workload);
-  Meter replays(job.workload);
-  const auto adapter = job.peer.make();
-  adapter->open(settings_of(job, 1, 80'000));
-  Tally acknowledged = preload(*adapter, job);
-  Clock::time_point deadline;
-  std::atomic<std::size_t> stored{0};
-  std::atomic<std::size_t> replayed{0};
-  std::deque<RowFeed> feeds;
-  for (std::size_t thread = 0; thread < threads; ++thread)
-    feeds.emplace_back(job.workload, job.plan.mixed_events + thread, threads);
+  MixedLoad load(job, threads);
   run_crew(
-      threads,
-      [&] {
-        deadline = in_seconds(job.plan.mixed_seconds);
-        stores.start();
-        replays.start();
-      },
+      threads, [&] { load.start(); },
       [&](std::size_t thread) {
         Random random(job.workload.options().seed + 100 + thread);
         std::size_t visited = 0;
-        while (Clock::now() < deadline) {
+        while (Clock::now() < load.deadline) {
           const bool store = random.below(10) < 7;
           const auto before = Clock::now();
-          if (Row row; store && feeds[thread].next(row))
-            adapter->append(row);
+          if (Row row; store && load.feeds[thread].next(row))
+            load.adapter->append(row);
           else
-            adapter->replay(job.workload.context_id(random.below(job.workload.contexts())),
-                            [&visited](const Row&) { ++visited; });
-          (store ? stores : replays).latency(ns_since(before));
-          ++(store ? stored : replayed);
+            load.adapter->replay(job.workload.context_id(random.below(job.workload.contexts())),
+                                 [&visited](const Row&) { ++visited; });
+          (store ? load.stores : load.others).latency(ns_since(before));
+          ++(store ? load.stored : load.others_done);
         }
       });
-  stores.stop();
-  replays.stop();
-  Figures figures;
-  set_all(figures, "store.", stores.figures(stored));
-  set_all(figures, "replay.", replays.figures(replayed));
-  acknowledged.add(tally_of(feeds));
-  figures.set("acknowledged", acknowledged);
-  adapter->close();
-  return figures;
+  return load.stop("replay.");
 }
 
 /// Two threads on each of three shards wait for each of their events; the fourth has either two as well or a flood.
@@ -159,49 +175,26 @@ Figures cold_shards(const Job& job, bool overload) {
 /// again and again.
 Figures stores_and_queries(const Job& job, bool asked) {
   constexpr std::size_t writers = 4;
-  Meter meter(job.workload);
-  Meter questions(job.workload);
-  const auto adapter = job.peer.make();
-  adapter->open(settings_of(job, 1, 80'000));
-  Tally acknowledged = preload(*adapter, job);
-  Clock::time_point deadline;
-  std::atomic<std::size_t> stored{0};
-  std::size_t answered = 0;
-  std::deque<RowFeed> feeds;
-  for (std::size_t writer = 0; writer < writers; ++writer)
-    feeds.emplace_back(job.workload, job.plan.mixed_events + writer, writers);
+  MixedLoad load(job, writers);
   run_crew(
-      writers + (asked ? 1 : 0),
-      [&] {
-        deadline = in_seconds(job.plan.mixed_seconds);
-        meter.start();
-        questions.start();
-      },
+      writers + (asked ? 1 : 0), [&] { load.start(); },
       [&](std::size_t thread) {
         if (thread == writers) {
-          for (; Clock::now() < deadline; ++answered) {
+          for (; Clock::now() < load.deadline; ++load.others_done) {
             const auto before = Clock::now();
-            static_cast<void>(adapter->ask({.topic = Topic::top_sums, .event_type = "payment_captured"}));
-            questions.latency(ns_since(before));
+            static_cast<void>(load.adapter->ask({.topic = Topic::top_sums, .event_type = "payment_captured"}));
+            load.others.latency(ns_since(before));
           }
           return;
         }
-        for (Row row; Clock::now() < deadline && feeds[thread].next(row);) {
+        for (Row row; Clock::now() < load.deadline && load.feeds[thread].next(row);) {
           const auto before = Clock::now();
-          adapter->append(row);
-          meter.latency(ns_since(before));
-          ++stored;
+          load.adapter->append(row);
+          load.stores.latency(ns_since(before));
+          ++load.stored;
         }
       });
-  meter.stop();
-  questions.stop();
-  Figures figures;
-  set_all(figures, "store.", meter.figures(stored));
-  set_all(figures, "query.", questions.figures(answered));
-  acknowledged.add(tally_of(feeds));
-  figures.set("acknowledged", acknowledged);
-  adapter->close();
-  return figures;
+  return load.stop("query.");
 }
 
 Scenario mixed() {

@@ -2,6 +2,7 @@
 #include "bench/crew.hpp"
 #include "bench/histogram.hpp"
 #include "bench/meter.hpp"
+#include "bench/must.hpp"
 #include "bench/objects.hpp"
 #include "bench/process.hpp"
 #include "bench/random.hpp"
@@ -211,16 +212,6 @@ const Line& rebuild_line() {
   static const Line line =
       line_of("rebuild", "flushed", "events/s", "the first projection is made anew beside itself and swapped in");
   return line;
-}
-
-template <class T> T must(Result<T> result) {
-  if (!result)
-    throw std::runtime_error("weir: " + to_string(result.error()));
-  return *std::move(result);
-}
-void must(const Status& status) {
-  if (!status)
-    throw std::runtime_error("weir: " + to_string(status.error()));
 }
 
 struct Projected {

@@ -1,5 +1,6 @@
 // weir, through the interface that every embedding service has.
 #include "bench/adapter.hpp"
+#include "bench/must.hpp"
 
 #include <weir/engine.hpp>
 
@@ -18,13 +19,6 @@ namespace weir::bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-template <class T> T must(Result<T> result) {
-  if (!result)
-    throw std::runtime_error("weir: " + to_string(result.error()));
-  if constexpr (!std::is_void_v<T>)
-    return std::move(result).value();
-}
 
 Event event_of(const Row& row) {
   return {.context_id = std::string(row.context_id),

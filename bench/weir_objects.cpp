@@ -1,4 +1,5 @@
 // Objects in weir's models: an ESModel for what is written, a JsonModel for what is read.
+#include "bench/must.hpp"
 #include "bench/objects.hpp"
 
 #include <weir/engine.hpp>
@@ -14,16 +15,6 @@
 
 namespace weir::bench {
 namespace {
-
-template <class T> T must(Result<T> result) {
-  if (!result)
-    throw std::runtime_error("weir: " + to_string(result.error()));
-  return *std::move(result);
-}
-void must(const Status& status) {
-  if (!status)
-    throw std::runtime_error("weir: " + to_string(status.error()));
-}
 
 JsonModelOptions model_options() {
   JsonModelOptions options;

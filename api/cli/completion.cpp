@@ -1,5 +1,7 @@
 #include "api/cli/completion.hpp"
 
+#include "engine/query/column_names.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -88,14 +90,6 @@ std::string in_capitals(std::string_view text) {
   return capitals;
 }
 
-std::string in_small_letters(std::string_view text) {
-  std::string small(text);
-  for (char& c : small)
-    if (c >= 'A' && c <= 'Z')
-      c = static_cast<char>(c - 'A' + 'a');
-  return small;
-}
-
 bool breaks_word(char c) noexcept {
   return std::string_view(completion_breaks).find(c) != std::string_view::npos;
 }
@@ -172,7 +166,7 @@ public:
   void add_keywords(Words words) {
     for (const std::string_view word : words)
       if (in_capitals(word).starts_with(capitals_))
-        found_.push_back(small_ ? in_small_letters(word) : std::string(word));
+        found_.push_back(small_ ? query::lowered(word) : std::string(word));
   }
   void add_names(const std::vector<std::string>& names) {
     for (const std::string& name : names)

@@ -1,5 +1,6 @@
 // Payload fields as columns: what a flush pays for them an event, and how fast a query gets them as arrays.
 #include "bench/micro/orders.hpp"
+#include "bench/must.hpp"
 #include "engine/io/memory_file_system.hpp"
 #include "engine/json/field_reader.hpp"
 #include "segments/block_cache.hpp"
@@ -21,12 +22,6 @@ namespace weir::bench {
 namespace {
 
 constexpr std::uint32_t zone_rows = 4'096;
-
-template <class T> T must(Result<T> result) {
-  if (!result)
-    throw std::runtime_error(to_string(result.error()));
-  return std::move(result).value();
-}
 
 /// The scalars of a payload, by path; an item is an event.
 void fields_read(benchmark::State& state) {

@@ -1,5 +1,6 @@
 // A query's inner loops: conditions over the columns of a zone, and whole queries over one segment in memory.
 #include "bench/micro/orders.hpp"
+#include "bench/must.hpp"
 #include "engine/io/memory_file_system.hpp"
 #include "engine/query/column_loops.hpp"
 #include "engine/query/executor.hpp"
@@ -81,12 +82,6 @@ void column_steps(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(zone_rows));
 }
 BENCHMARK(column_steps)->Arg(1)->Arg(8)->Arg(100);
-
-template <class T> T must(Result<T> result) {
-  if (!result)
-    throw std::runtime_error(to_string(result.error()));
-  return std::move(result).value();
-}
 
 /// All of orders() in one segment, blocks cached.
 void run_query(benchmark::State& state, const std::string& text, bool columns) {

@@ -1,5 +1,6 @@
 // A segment in memory: contexts found, blocks decoded, events out; with blocks from the cache and without one.
 #include "bench/micro/orders.hpp"
+#include "bench/must.hpp"
 #include "engine/io/memory_file_system.hpp"
 #include "segments/block_cache.hpp"
 #include "segments/codec.hpp"
@@ -20,12 +21,6 @@ namespace weir::bench {
 namespace {
 
 constexpr std::uint64_t cache_bytes = 64U << 20U;
-
-template <class T> T must(Result<T> result) {
-  if (!result)
-    throw std::runtime_error(to_string(result.error()));
-  return std::move(result).value();
-}
 
 /// All of orders() in one segment.
 class OneSegment {

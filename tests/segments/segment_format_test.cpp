@@ -63,26 +63,33 @@ std::string from_hex(std::string_view hex) {
   return bytes;
 }
 
-} // namespace
+const SegmentOptions example_options = {.directory_seed = 7, .zone_rows = 4'096, .filter_bits_per_key = 10};
 
-TEST_CASE("segment format: the worked example of the document reads as the event it is made of") {
-  const std::string example = from_hex(example_hex);
-  const Rows rows = example_rows();
-  SegmentDirectory directory({.directory_seed = 7, .zone_rows = 4'096, .filter_bits_per_key = 10});
+/// The document's file in the place of what is written today; it must hold `rows`.
+std::shared_ptr<const SegmentReader> open_example(SegmentDirectory& directory, const Rows& rows,
+                                                  const std::string& example, std::uint64_t footer_offset) {
   SegmentMeta meta = directory.write(rows);
   meta.file_bytes = example.size();
-  meta.footer_offset = 429;
-  meta.footer_checksum = load<std::uint64_t>(example.data() + meta.footer_offset);
+  meta.footer_offset = footer_offset;
+  meta.footer_checksum = load<std::uint64_t>(example.data() + footer_offset);
   directory.overwrite(meta, example);
-  const auto reader = directory.open(meta);
+  auto reader = directory.open(meta);
   const Status verified = reader->verify();
   CHECK_MESSAGE(verified.ok(), to_string(verified.error()));
   CHECK(*scan(*reader) == rows);
+  return reader;
+}
+
+} // namespace
+
+TEST_CASE("segment format: the worked example of the document reads as the event it is made of") {
+  SegmentDirectory directory(example_options);
+  const auto reader = open_example(directory, example_rows(), from_hex(example_hex), 429);
   CHECK(reader->fields()->empty()); // as in format 3
 }
 
 TEST_CASE("segment format: the writer writes the example's header and first block as they are documented") {
-  SegmentDirectory directory({.directory_seed = 7, .zone_rows = 4'096, .filter_bits_per_key = 10});
+  SegmentDirectory directory(example_options);
   // Blocks after these two are compressed, and another release of LZ4 may do that in other bytes.
   const std::string file = directory.content(directory.write(example_rows()));
   std::string expected = from_hex(example_hex).substr(0, 80);
@@ -92,7 +99,6 @@ TEST_CASE("segment format: the writer writes the example's header and first bloc
 }
 
 TEST_CASE("segment format: the document's example of format 4 has its field as a column") {
-  const std::string example = from_hex(example_4_hex);
   Rows rows = example_rows();
   for (int more = 0; more < 3; ++more) {
     rows.push_back(rows.back());
@@ -100,16 +106,8 @@ TEST_CASE("segment format: the document's example of format 4 has its field as a
     ++rows.back().position;
     rows.back().payload = "{\"total\":" + std::to_string(100 + more) + "}";
   }
-  SegmentDirectory directory({.directory_seed = 7, .zone_rows = 4'096, .filter_bits_per_key = 10});
-  SegmentMeta meta = directory.write(rows);
-  meta.file_bytes = example.size();
-  meta.footer_offset = 645;
-  meta.footer_checksum = load<std::uint64_t>(example.data() + meta.footer_offset);
-  directory.overwrite(meta, example);
-  const auto reader = directory.open(meta);
-  const Status verified = reader->verify();
-  CHECK_MESSAGE(verified.ok(), to_string(verified.error()));
-  CHECK(*scan(*reader) == rows);
+  SegmentDirectory directory(example_options);
+  const auto reader = open_example(directory, rows, from_hex(example_4_hex), 645);
   REQUIRE(reader->fields()->size() == 1);
   CHECK((*reader->fields())[0].path == json::Path{"total"});
   CHECK((*reader->field_zones(0))[0].integer_max == 102);
