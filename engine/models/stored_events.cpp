@@ -59,26 +59,24 @@ Status StoredEvents::run(const EventView& event, Projection::Outcome* outcome) {
     return run_timed(*model_event, nullptr);
   WEIR_TRY(run_timed(*model_event, &outcome->applied));
   if (!object_wanted_ || object_wanted_(event.context_id))
-    WEIR_TRY(read_back(*outcome));
+    read_back(*outcome);
   for (const auto& [model, change] : outcome->applied.result.members())
     if (const std::string_view es_fail = change["es_fail"].string(); !es_fail.empty())
       outcome->es_fail.emplace(model, es_fail);
   return {};
 }
 
-/// Cheaper here, where the page is at hand, than for who waits, on another connection.
-Status StoredEvents::read_back(Projection::Outcome& outcome) const {
+/// Cheaper here, where the page is at hand, than for who waits, on another connection. Whether somebody waits must not
+/// decide what becomes of the event: an object that cannot be read (the service's `parse` refuses it) is left to them.
+void StoredEvents::read_back(Projection::Outcome& outcome) const {
   const ModelEvent& event = outcome.applied.event;
   for (const std::size_t index : models_.interested(event.type)) {
     const ModelEntry& entry = models_[index];
     if (!entry.rules || event.type != entry.rules->type())
       continue;
-    auto object = entry.model->get(event.data["id"]);
-    if (!object)
-      return std::move(object).error();
-    outcome.object = *std::move(object);
+    if (auto object = entry.model->get(event.data["id"]))
+      outcome.object = *std::move(object);
   }
-  return {};
 }
 
 Status StoredEvents::run_timed(ModelEvent& event, AppliedEvent* applied) const {

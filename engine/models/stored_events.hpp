@@ -35,7 +35,7 @@ public:
 
 private:
   [[nodiscard]] const Correction* correction_of(const EventView& event) const;
-  Status read_back(Projection::Outcome& outcome) const;
+  void read_back(Projection::Outcome& outcome) const;
   Status run_timed(ModelEvent& event, AppliedEvent* applied) const;
 
   const ModelSet& models_;

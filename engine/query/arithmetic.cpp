@@ -4,7 +4,6 @@
 #include <bit>
 #include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 
 namespace weir::query {
@@ -91,17 +90,20 @@ double round_to(double value, int digits) noexcept {
   constexpr double all_whole = 4503599627370496.0; // From here on doubles are integers.
   if (!(std::fabs(value) < all_whole))
     return value;
-  // printf rounds by the exact value, and only halves to even. A half is written whole: it ends in 25 or 75, so the
-  // digit before the 5 becomes one greater without a carry.
+  // to_chars rounds by the exact value, and only halves to even; no locale of the service has a say, as it has in
+  // printf. A half is written whole: it ends in 25 or 75, so the digit before the 5 becomes one greater without a
+  // carry.
   std::array<char, 64> text;
   const bool half = is_half(value, digits);
-  auto end = static_cast<std::size_t>(std::snprintf(text.data(), text.size(), "%.*f", digits + (half ? 1 : 0), value));
+  char* end =
+      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed, digits + (half ? 1 : 0))
+          .ptr;
   if (half) {
     --end;
-    ++text[end - 1];
+    ++end[-1];
   }
   double result = value;
-  std::from_chars(text.data(), text.data() + end, result);
+  std::from_chars(text.data(), end, result);
   return result;
 }
 

@@ -421,6 +421,28 @@ TEST_CASE("event_sourcing_db: what is not committed yet is seen inside alone") {
   CHECK(seen == std::vector<std::string>{"inside 1", "outside 0", "inside 2", "outside 1"});
 }
 
+TEST_CASE("projection: an event whose object cannot be read back is applied, whoever waits for it") {
+  ModelDefinition definition = notes();
+  Column column;
+  column.name = "n";
+  column.type = ColumnType::integer;
+  column.parse = [](const SqlValue& stored) -> Result<Json> {
+    const auto* const n = std::get_if<std::int64_t>(&stored);
+    if (n != nullptr && *n == 13)
+      return fail(Errc::invalid_argument, "it is 13");
+    return n != nullptr ? Json(*n) : Json();
+  };
+  definition.model.columns = {std::move(column)};
+  ProjectionRig rig({std::move(definition)});
+  const auto refused = rig.run(write("a", 13));
+  CHECK_FALSE(refused.error);
+  CHECK_FALSE(refused.object);
+  CHECK(rig.model("notes").get("a").code() == Errc::invalid_argument);
+  const auto fine = rig.run(write("b", 12));
+  REQUIRE(fine.object);
+  CHECK((*fine.object)["n"].integer() == 12);
+}
+
 TEST_CASE("event_sourcing_db: a file opened for reading alone shows rows and position, and applies nothing") {
   const TempDirectory directory(fast_parent());
   const std::string file = directory.path("models.db");
