@@ -115,10 +115,22 @@ public:
         WEIR_TRY(sink_.schema(schema));
     if (catalog_ && sink_.retention)
       WEIR_TRY(sink_.retention(catalog_->retention.rules));
+    if (catalog_ && sink_.view)
+      WEIR_TRY(keep_views());
     return sum_;
   }
 
 private:
+  Status keep_views() {
+    for (const ViewRecord& view : catalog_->views) {
+      if (const auto query = parse_query(view.query))
+        WEIR_TRY(sink_.view(view.name, *query));
+      else
+        damaged(query.error());
+    }
+    return {};
+  }
+
   void damaged(const Error& error) {
     ++sum_.damaged_places;
     sink_.damaged(error);

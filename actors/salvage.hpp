@@ -8,6 +8,7 @@
 #pragma once
 
 #include <weir/event.hpp>
+#include <weir/query.hpp>
 #include <weir/result.hpp>
 
 #include "engine/io/file_system.hpp"
@@ -15,6 +16,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -35,6 +37,8 @@ struct SalvageSink {
   std::function<Status(const SchemaRecord& schema)> schema;
   /// The rules of retention, after the events. May be empty.
   std::function<Status(const std::vector<RetentionRule>& rules)> retention{};
+  /// A remembered query, after the events. May be empty.
+  std::function<Status(const std::string& name, const Query& query)> view{};
   /// A place in a file that is not as it was written.
   std::function<void(const Error&)> damaged;
   /// Events that are known to have been there and are not whole anywhere.

@@ -71,6 +71,8 @@ public:
     return rules.empty() ? Status() : engine_->set_retention(rules);
   }
 
+  Status remember(const std::string& name, const Query& query) { return engine_->remember(name, query); }
+
   Status close_context(std::string_view context_id) {
     const auto removed = engine_->delete_context(context_id, Deletion::hard);
     return removed ? Status() : Status(removed.error());
@@ -134,6 +136,7 @@ Result<SalvageReport> salvage_directory(const std::string& source, const std::st
   };
   sink.schema = [&](const SchemaRecord& schema) { return copy.define(schema); };
   sink.retention = [&](const std::vector<RetentionRule>& rules) { return copy.retain(rules); };
+  sink.view = [&](const std::string& name, const Query& query) { return copy.remember(name, query); };
   sink.damaged = [&](const Error& error) {
     if (listener.damaged)
       listener.damaged(error);

@@ -39,10 +39,10 @@ struct SalvageListener {
 /// Kept are context, type, payload, metadata, event id and timestamp; not kept are sequences after a gap, positions,
 /// `recorded_at`, and the order between contexts. What was truncated or deleted is left out, as far as the damage lets
 /// that be seen, and its event ids are forgotten; contexts that were deleted for good are in the new directory, too.
-/// Nothing in `source` is changed but its lock file; its catalog may be
-/// damaged or missing. Errors: `locked`; `invalid_argument` if `destination` is not empty or lies in `source`;
-/// `not_found`, `corruption` if `source` holds nothing of weir's; those of storing, after which `destination` holds a
-/// part.
+/// Nothing in `source` is changed but its lock file; its catalog may be damaged or missing: if it is whole, schemas,
+/// rules of retention and remembered queries are kept as well. Errors: `locked`; `invalid_argument` if `destination` is
+/// not empty or lies in `source`; `not_found`, `corruption` if `source` holds nothing of weir's; those of storing,
+/// after which `destination` holds a part.
 Result<SalvageReport> salvage_directory(const std::string& source, const std::string& destination,
                                         const SalvageListener& listener = {});
 

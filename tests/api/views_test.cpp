@@ -1,5 +1,6 @@
 // Remembered queries through the public door: names, answers, and what becomes of them.
 #include <weir/engine.hpp>
+#include <weir/salvage.hpp>
 
 #include "engine/text.hpp"
 #include "tests/support/temp_directory.hpp"
@@ -117,6 +118,22 @@ TEST_CASE("view: a name is for one query, checked before it is kept, and can be 
   const auto answer = engine.show("a");
   REQUIRE(answer.ok());
   CHECK(answer->rows == std::vector<std::vector<Value>>{{Value(3)}});
+}
+
+TEST_CASE("view: salvage takes the remembered queries along") {
+  const test::TempDirectory dir;
+  const std::string from = dir.path("from"), to = dir.path("to");
+  const Query query = parsed(by_country);
+  {
+    Engine engine = open_at(from);
+    REQUIRE(engine.remember("by_country", query).ok());
+    store(engine, 0, 20);
+    REQUIRE(engine.close().ok());
+  }
+  REQUIRE(salvage_directory(from, to).ok());
+  const Engine engine = open_at(to);
+  CHECK(engine.remembered() == std::vector<RememberedQuery>{{"by_country", to_text(query)}});
+  CHECK(shown(engine, "by_country", query).rows.size() == 2);
 }
 
 TEST_CASE("view: an upcaster that comes in changes what was gathered before") {
