@@ -17,14 +17,16 @@ constexpr std::uint16_t same_offset = 0x8000;
 
 constexpr std::size_t literal_step = 32; // what a decoder copies at once
 constexpr std::size_t copy_step = 64;
+constexpr std::size_t history_margin = 8; // what is looked at before a place
 
 // A sequence takes two bytes, an offset two more, and all take time to decode: a copy from a new place is worth it from
 // six bytes on, of the eight that are loaded; one from where the last came from, four.
 constexpr unsigned hash_shift = 16;
 constexpr unsigned table_bits = 12;
 constexpr std::size_t table_places = std::size_t{1} << table_bits;
-// Matches are looked for at every second place: they are found one place later, and then followed back.
-constexpr std::size_t step_without_match = 2;
+// Matches are looked for at every fourth place: they are found a few places later, and then followed back. Every second
+// place would save 0.7 % of the bytes and take a sixth longer.
+constexpr std::size_t step_without_match = 4;
 
 template <std::size_t bytes> void copy(char* to, const char* from) noexcept {
   for (std::size_t i = 0; i < bytes; i += 16) { // in this order: `to` may lie 16 bytes behind `from`
@@ -50,6 +52,16 @@ std::size_t common(const char* a, const char* b, std::size_t max) noexcept {
   return i;
 }
 
+/// How many bytes are the same before `a` and `b`, `max` at most; history_margin bytes before either may be read.
+std::size_t common_before(const char* a, const char* b, std::size_t max) noexcept {
+  const std::uint64_t differ = load<std::uint64_t>(a - 8) ^ load<std::uint64_t>(b - 8);
+  std::size_t i = static_cast<std::size_t>(std::countl_zero(differ)) / 8;
+  if (i == 8)
+    while (i < max && a[-1 - static_cast<std::ptrdiff_t>(i)] == b[-1 - static_cast<std::ptrdiff_t>(i)])
+      ++i;
+  return std::min(i, max);
+}
+
 } // namespace
 
 TextDictionary::TextDictionary(std::string_view text) : padded_(text), size_(text.size()) {
@@ -70,20 +82,22 @@ void TextEncoder::begin(std::string_view raw) {
   const std::size_t history = dictionary_.size() + raw.size();
   if (!history_ || history_bytes_ < history) {
     history_bytes_ = history;
-    history_ = std::make_unique_for_overwrite<char[]>(history + literal_step);
+    history_ = std::make_unique_for_overwrite<char[]>(history_margin + history + literal_step);
+    std::fill_n(history_.get(), history_margin, '\0');
     literals_ = std::make_unique_for_overwrite<char[]>(history + literal_step);
     sequences_ = std::make_unique_for_overwrite<std::uint16_t[]>(history + 1); // a copy has a byte at least
     offsets_ = std::make_unique_for_overwrite<std::uint16_t[]>(history + 1);
   }
-  std::memcpy(history_.get(), dictionary_.data(), dictionary_.size());
-  std::memcpy(history_.get() + dictionary_.size(), raw.data(), raw.size());
+  char* const begin = history_.get() + history_margin;
+  std::memcpy(begin, dictionary_.data(), dictionary_.size());
+  std::memcpy(begin + dictionary_.size(), raw.data(), raw.size());
   places_ = dictionary_places_;
   lengths_.clear();
 }
 
 std::string_view TextEncoder::encode(std::string_view raw) {
   begin(raw);
-  const char* const history = history_.get();
+  const char* const history = history_.get() + history_margin;
   const char* const text = history + dictionary_.size();
   const char* const end = text + raw.size();
   char* literal = literals_.get();
@@ -128,12 +142,10 @@ std::string_view TextEncoder::encode(std::string_view raw) {
     misses = 0;
     const std::size_t offset = again ? last_offset : distance;
     const char* from = at - offset;
-    std::size_t back = 0;
-    const std::size_t back_max = std::min(static_cast<std::size_t>(at - anchor),
-                                          static_cast<std::size_t>(from < text ? from - history : from - text));
-    while (back < back_max &&
-           from[-1 - static_cast<std::ptrdiff_t>(back)] == at[-1 - static_cast<std::ptrdiff_t>(back)])
-      ++back;
+    const std::size_t back =
+        common_before(at, from,
+                      std::min(static_cast<std::size_t>(at - anchor),
+                               static_cast<std::size_t>(from < text ? from - history : from - text)));
     std::size_t max = static_cast<std::size_t>(end - at);
     if (from < text) // a copy does not go on from the dictionary into the text
       max = std::min(max, static_cast<std::size_t>(text - from));
