@@ -3,6 +3,7 @@
 #include "api/cli/plot_bar.hpp"
 #include "api/cli/printable.hpp"
 #include "api/cli/rows.hpp"
+#include "engine/query/column_names.hpp"
 #include "engine/text.hpp"
 
 #include <algorithm>
@@ -40,9 +41,9 @@ Result<Places> find_places(const Query& plan, const QueryResult& result) {
     return fail(Errc::invalid_argument,
                 "only the answer of a query with PER can be plotted, like QUERY * COUNT PER day");
   Places places;
-  const auto time = result.column(unit_name(*plan.per_unit));
+  const auto time = result.column(query::unit_name(*plan.per_unit));
   if (!time)
-    return fail(Errc::invalid_argument, format("the answer has no column {}", unit_name(*plan.per_unit)));
+    return fail(Errc::invalid_argument, format("the answer has no column {}", query::unit_name(*plan.per_unit)));
   places.time = *time;
   for (std::size_t i = 0; i < result.columns.size(); ++i) {
     if (i == places.time)
@@ -150,7 +151,7 @@ private:
   void add_gap(Timestamp before, Timestamp after) {
     const std::int64_t missing = units_between(before, after, *plan_.per_unit) - 1;
     if (missing > gap_lines_max) {
-      bars_.push_back({{}, std::nullopt, format("no rows for {} {}s", missing, unit_name(*plan_.per_unit))});
+      bars_.push_back({{}, std::nullopt, format("no rows for {} {}s", missing, query::unit_name(*plan_.per_unit))});
       return;
     }
     for (std::int64_t i = 1; i <= missing; ++i)
@@ -185,7 +186,7 @@ Result<std::string> plot(const Query& plan, const QueryResult& result, PlotStyle
   const Buckets buckets = by_time(result, places->time);
   std::string out;
   for (const std::size_t value : places->values) {
-    std::string heading = printable(result.columns[value]) + " per " + std::string(unit_name(*plan.per_unit));
+    std::string heading = printable(result.columns[value]) + " per " + query::unit_name(*plan.per_unit);
     cut_to_width(heading, style.width);
     out += (out.empty() ? "" : "\n") + heading + '\n';
     Panel panel(plan, *places, value, style);

@@ -96,18 +96,6 @@ std::string number_text(const Value& number) {
   return text;
 }
 
-std::string_view unit_name(TimeUnit unit) noexcept {
-  switch (unit) {
-  case TimeUnit::minute: return "minute";
-  case TimeUnit::hour: return "hour";
-  case TimeUnit::day: return "day";
-  case TimeUnit::week: return "week";
-  case TimeUnit::month: return "month";
-  case TimeUnit::year: break;
-  }
-  return "year";
-}
-
 std::string time_label(Timestamp time, TimeUnit unit) {
   std::string text = format_timestamp(time); // 2024-03-01T12:05:00.000000Z
   switch (unit) {

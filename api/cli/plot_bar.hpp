@@ -35,8 +35,6 @@ private:
 /// As short as a reader needs it: integers in full, others with few digits behind the point.
 [[nodiscard]] std::string number_text(const Value& number);
 
-/// "day": the name of the column that PER makes.
-[[nodiscard]] std::string_view unit_name(TimeUnit unit) noexcept;
 /// The beginning of a unit as far as it says something: "2024-03", "2024-03-01", "2024-03-01 12:05".
 [[nodiscard]] std::string time_label(Timestamp time, TimeUnit unit);
 /// From the beginning of one unit to that of another, in units.

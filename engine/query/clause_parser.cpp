@@ -24,19 +24,15 @@ Status QueryParser::parse_for() {
     return {};
   }
   std::vector<std::string> ids;
-  while (true) {
+  WEIR_TRY(in_.list([&]() -> Status {
     if (ids.size() == limits::query_names_max)
       return in_.at_token(format("a query has at most {} contexts", limits::query_names_max));
     auto id = in_.name("a context");
     if (!id)
       return std::move(id).error();
     ids.push_back(*std::move(id));
-    const auto another = more();
-    if (!another)
-      return another.error();
-    if (!*another)
-      break;
-  }
+    return {};
+  }));
   query_.for_contexts(std::move(ids));
   return {};
 }
@@ -107,7 +103,7 @@ Status QueryParser::parse_return() {
   if (!brackets)
     return brackets.error();
   std::vector<ReturnedField> columns;
-  while (true) {
+  WEIR_TRY(in_.list([&]() -> Status {
     if (columns.size() == limits::query_columns_max)
       return in_.at_token(format("a query returns at most {} columns", limits::query_columns_max));
     auto field = parse_query_field(in_, query_, true);
@@ -117,12 +113,8 @@ Status QueryParser::parse_return() {
     if (!name)
       return std::move(name).error();
     columns.push_back({*std::move(field), *std::move(name)});
-    const auto another = more();
-    if (!another)
-      return another.error();
-    if (!*another)
-      break;
-  }
+    return {};
+  }));
   query_.returning(std::move(columns));
   if (!*brackets)
     return {};
@@ -140,7 +132,7 @@ std::optional<Aggregate::Kind> QueryParser::aggregate_here() const {
 }
 
 Status QueryParser::parse_aggregates() {
-  while (true) {
+  return in_.list([&]() -> Status {
     if (query_.aggregates.size() == limits::query_columns_max)
       return in_.at_token(format("a query has at most {} aggregates", limits::query_columns_max));
     auto made = aggregate();
@@ -150,12 +142,8 @@ Status QueryParser::parse_aggregates() {
     if (!name)
       return std::move(name).error();
     query_.aggregate(made->kind, made->field, *name);
-    const auto another = more();
-    if (!another)
-      return another.error();
-    if (!*another)
-      return {};
-  }
+    return {};
+  });
 }
 
 Result<Aggregate> QueryParser::aggregate() {
@@ -191,26 +179,22 @@ Status QueryParser::parse_per() {
 
 Status QueryParser::parse_by() {
   std::vector<std::string> names;
-  while (true) {
+  WEIR_TRY(in_.list([&]() -> Status {
     if (names.size() == limits::query_columns_max)
       return in_.at_token(format("a query has at most {} fields of BY", limits::query_columns_max));
     auto field = parse_query_field(in_, query_, false);
     if (!field)
       return std::move(field).error();
     names.push_back(*std::move(field));
-    const auto another = more();
-    if (!another)
-      return another.error();
-    if (!*another)
-      break;
-  }
+    return {};
+  }));
   query_.by(names);
   return {};
 }
 
 Status QueryParser::parse_order() {
   WEIR_TRY(in_.keyword("BY"));
-  while (true) {
+  return in_.list([&]() -> Status {
     if (query_.order.size() == limits::query_columns_max)
       return in_.at_token(format("a query has at most {} terms of ORDER BY", limits::query_columns_max));
     auto use = parse_column(in_);
@@ -221,12 +205,8 @@ Status QueryParser::parse_order() {
       WEIR_TRY(in_.advance());
     query_.order_by(use->name, descending ? SortOrder::descending : SortOrder::ascending);
     order_uses_.push_back(*std::move(use));
-    const auto another = more();
-    if (!another)
-      return another.error();
-    if (!*another)
-      return {};
-  }
+    return {};
+  });
 }
 
 Status QueryParser::parse_within() {

@@ -64,19 +64,20 @@ Status QueryParser::parse_source() {
   if (!first->name.empty())
     return in_.expected("FOLLOWED BY or PRECEDED BY");
   query_.event_types.push_back(std::move(first->event_type));
-  while (true) {
-    const auto another = more();
-    if (!another)
-      return another.error();
-    if (!*another)
-      return {};
+  const auto more = in_.take_symbol(",");
+  if (!more)
+    return more.error();
+  if (!*more)
+    return {};
+  return in_.list([&]() -> Status {
+    if (query_.event_types.size() == limits::query_names_max)
+      return in_.at_token(format("a query has at most {} event types", limits::query_names_max));
     auto type = in_.name("an event type");
     if (!type)
       return std::move(type).error();
-    if (query_.event_types.size() == limits::query_names_max)
-      return in_.at_token(format("a query has at most {} event types", limits::query_names_max));
     query_.event_types.push_back(*std::move(type));
-  }
+    return {};
+  });
 }
 
 Result<SequenceStep> QueryParser::step(std::string_view what) {

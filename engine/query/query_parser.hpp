@@ -59,8 +59,6 @@ private:
   [[nodiscard]] std::size_t offset_of(std::string_view clause) const;
   /// The column that `use` means.
   Result<std::string> resolved(const ColumnUse& use, std::string_view clause) const;
-  /// True if a `,` was read.
-  Result<bool> more() { return in_.take_symbol(","); }
 
   TokenReader& in_;
   Query query_;

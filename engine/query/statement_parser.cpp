@@ -26,7 +26,6 @@ private:
   Result<Statement> parse_replay();
   Result<Statement> parse_show();
   Result<Statement> parse_remember();
-  Status parse_types(std::vector<std::string>& out);
   /// One clause: its keyword is the current token.
   Status store_clause(StoreStatement& out, std::string_view keyword);
   Status replay_clause(ReplayStatement& out, std::string_view keyword);
@@ -162,7 +161,7 @@ Status StatementParser::replay_clause(ReplayStatement& out, std::string_view key
     return {};
   }
   if (keyword == "TYPES")
-    return parse_types(out.event_types);
+    return in_.list([&] { return name(out.event_types.emplace_back(), "an event type"); });
   const auto number = in_.number(keyword == "LIMIT" ? "a number of events" : "a sequence number");
   if (!number)
     return number.error();
@@ -173,17 +172,6 @@ Status StatementParser::replay_clause(ReplayStatement& out, std::string_view key
   else
     out.events_max = *number;
   return {};
-}
-
-Status StatementParser::parse_types(std::vector<std::string>& out) {
-  while (true) {
-    WEIR_TRY(name(out.emplace_back(), "an event type"));
-    const auto more = in_.take_symbol(",");
-    if (!more)
-      return more.error();
-    if (!*more)
-      return {};
-  }
 }
 
 Result<Statement> StatementParser::parse_show() {

@@ -55,6 +55,17 @@ public:
   /// If the current token is `word`, reads it.
   Result<bool> take_keyword(std::string_view word);
   Result<bool> take_symbol(std::string_view symbol);
+  /// Reads a list: `item()` reads one, a Status, and is called again behind every comma.
+  template <class Item> Status list(Item item) {
+    while (true) {
+      WEIR_TRY(item());
+      const auto more = take_symbol(",");
+      if (!more)
+        return more.error();
+      if (!*more)
+        return {};
+    }
+  }
 
   /// `invalid_argument` if a value was given that no parameter took.
   [[nodiscard]] Status check_parameters() const;

@@ -73,14 +73,19 @@ void send_stores(caf::event_based_actor* self, const EngineActor& store, std::ui
                  Counts& counts) {
   for (std::uint64_t i = 1; i <= calls; ++i)
     self->request(store, caf::infinite, store_atom_v, numbered_event("c" + std::to_string(sender), sender, i))
-        .then([&counts](const Receipt&) { ++counts.stored; },
-              [&counts](const caf::error& error) {
-                switch (to_error(error).code) {
-                case Errc::overloaded: ++counts.refused; break;
-                case Errc::closing: ++counts.closing; break;
-                default: ++counts.other;
-                }
-              });
+        .then(
+            [&counts](const Receipt&) {
+              ++counts.stored;
+              tell_waiting();
+            },
+            [&counts](const caf::error& error) {
+              switch (to_error(error).code) {
+              case Errc::overloaded: ++counts.refused; break;
+              case Errc::closing: ++counts.closing; break;
+              default: ++counts.other;
+              }
+              tell_waiting();
+            });
 }
 
 } // namespace

@@ -157,13 +157,13 @@ TEST_CASE("backup: while others store, flush and merge, each holds at least what
         if (!engine.store(numbered_event("w" + std::to_string(w), 1, i)).ok())
           return;
         acknowledged[static_cast<std::size_t>(w)].store(i);
+        tell_waiting();
       }
     });
   threads.emplace_back([&] {
     for (std::uint64_t from = 0; !stop.load(); from = acknowledged[0].load()) {
       (void)engine.flush().ok();
-      while (!stop.load() && acknowledged[0].load() < from + 5)
-        std::this_thread::yield();
+      CHECK(eventually([&] { return stop.load() || acknowledged[0].load() >= from + 5; }));
     }
   });
   for (int round = 0; round < 6; ++round) {
@@ -354,7 +354,7 @@ TEST_CASE("backup: it is refused where it cannot be one, and ends when it is tol
   closing.progress = [&](const BackupProgress&) {
     if (!closer.joinable()) {
       closer = std::thread([&] { (void)engine.close().ok(); });
-      CHECK(eventually([&] { return engine.core()->closed(); }));
+      CHECK(wait_until_closing(engine));
     }
   };
   const auto interrupted = back_up(engine, other, closing);

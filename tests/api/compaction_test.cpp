@@ -1,6 +1,6 @@
 // Segments merged behind the back of stores, readers and crashes: nobody may notice but by speed.
-#include "tests/api/simulated_engine.hpp"
-#include "tests/api/stored.hpp"
+#include "tests/api/one_shard.hpp"
+#include "tests/api/opened.hpp"
 #include "tests/support/gate.hpp"
 #include "tests/support/why.hpp"
 
@@ -22,40 +22,15 @@ using namespace weir::test;
 
 namespace {
 
-using Content = std::map<std::string, std::vector<StoredEvent>>;
-using Names = std::set<std::string>;
-
-EngineOptions one_shard() {
-  EngineOptions options;
-  options.shards = 1;
-  options.zone_rows = 64;
-  options.wal_file_bytes = 64 * KiB; // crash images are copies
-  options.disk_reserve_bytes = 1 * MiB;
-  return options;
-}
-
-EngineOptions without_merges(EngineOptions options = one_shard()) {
-  options.segment_bytes_max = 0;
-  return options;
-}
-
 Engine open_merging(SimulatedDisk& disk, const EngineOptions& options = one_shard(),
                     std::unique_ptr<io::Clock> clock = nullptr) {
-  auto engine = disk.open(options, std::move(clock));
-  REQUIRE_MESSAGE(engine.ok(), why(engine));
-  return std::move(*engine);
-}
-
-constexpr int contexts = 12;
-
-std::string name(std::uint64_t context) {
-  return "context-" + std::to_string(context);
+  return opened(disk, options, std::move(clock));
 }
 
 /// A batch for every second context at random; the first one is in every flush.
 void store_some(Engine& engine, io::Random& random) {
   for (int i = 0; i < 40; ++i) {
-    const std::string context = name(i == 0 ? 0 : random.next() % contexts);
+    const std::string context = name(i == 0 ? 0 : static_cast<int>(random.next() % contexts));
     std::vector<Event> events(1 + random.next() % 3);
     for (Event& event : events) {
       event.event_type = "type-" + std::to_string(random.next() % 5);
@@ -81,28 +56,8 @@ void flush_some(Engine& engine, io::Random& random, int flushes) {
   }
 }
 
-Content content_of(const Engine& engine) {
-  Content content;
-  for (int context = 0; context < contexts; ++context)
-    content[name(static_cast<std::uint64_t>(context))] = read_dense(engine, name(static_cast<std::uint64_t>(context)));
-  std::uint64_t events = 0;
-  for (const auto& [id, list] : content)
-    events += list.size();
-  CHECK(count_of(engine.query("QUERY * COUNT")) == events);
-  return content;
-}
-
 bool merged(const Engine& engine, std::uint64_t times = 1) {
   return eventually([&] { return engine.stats().shards[0].compactions >= times; });
-}
-
-Names files(SimulatedDisk& disk, const std::string& directory) {
-  Names names;
-  const auto entries = disk.fs().list(directory);
-  if (entries.ok())
-    for (const io::DirectoryEntry& entry : *entries)
-      names.insert(entry.name);
-  return names;
 }
 
 /// Names of the live segments' files, as the catalog has them.
@@ -147,7 +102,7 @@ TEST_CASE("compaction: four flushes become one segment by themselves, and every 
   CHECK(engine.stats().shards[0].compacted_bytes == engine.stats().shards[0].segment_bytes);
   CHECK(eventually([&] { return engine.stats().compactions_pending == 0; }));
   CHECK(content_of(engine) == before);
-  REQUIRE(eventually([&] { return files(disk, "segments/000") == live_files(disk); }));
+  REQUIRE(eventually([&] { return files(disk) == live_files(disk); }));
   CHECK(live_files(disk).size() == 1);
   CHECK(inputs.count(*live_files(disk).begin()) == 0);
   CHECK(engine.health().ok);
@@ -212,7 +167,7 @@ TEST_CASE("compaction: a crash at any call leaves exactly the events there were,
       disk.catalog().before_replace = [&]() -> Status { return take("before the catalog"), Status{}; };
       Engine engine = open_merging(disk);
       REQUIRE(merged(engine));
-      REQUIRE(eventually([&] { return files(disk, "segments/000") == live_files(disk); }));
+      REQUIRE(eventually([&] { return files(disk) == live_files(disk); }));
       disk.fs().set_hook({});
       disk.catalog().before_replace = nullptr;
       take("after all");
@@ -261,8 +216,7 @@ TEST_CASE("compaction: a failure at any call is a warning and nothing more: no e
       const bool merged_at_once = engine.stats().shards[0].compactions == 1;
       if (!merged_at_once)
         CHECK(says(engine.health().warnings, "the disk says no"));
-      REQUIRE(eventually(
-          [&] { return !merged_at_once || files(disk, "segments/000") == live_files(disk) || !engine.health().ok; }));
+      REQUIRE(eventually([&] { return !merged_at_once || files(disk) == live_files(disk) || !engine.health().ok; }));
       failed = calls >= failing;
       disk.fs().set_hook({});
       store_some(engine, *random);
@@ -270,7 +224,7 @@ TEST_CASE("compaction: a failure at any call is a warning and nothing more: no e
     }
     Engine engine = open_merging(disk, without_merges());
     CHECK(content_of(engine) == content);
-    CHECK(files(disk, "segments/000") == live_files(disk));
+    CHECK(files(disk) == live_files(disk));
   }
   CHECK(failing > 15);
 }
@@ -306,7 +260,7 @@ TEST_CASE("compaction: a merge that failed is tried again, also at the catalog, 
   const Content content = content_of(engine);
   REQUIRE(merged(engine));
   CHECK(content_of(engine) == content);
-  REQUIRE(eventually([&] { return files(disk, "segments/000") == live_files(disk); }));
+  REQUIRE(eventually([&] { return files(disk) == live_files(disk); }));
 }
 
 TEST_CASE("compaction: without room for the output nothing is written, and it goes on when there is") {
@@ -319,7 +273,7 @@ TEST_CASE("compaction: without room for the output nothing is written, and it go
   disk.fs().set_free_bytes(one_shard().disk_reserve_bytes + 1 * MiB);
   Engine engine = open_merging(disk);
   REQUIRE(eventually([&] { return says(engine.health().warnings, "could not be merged"); }));
-  CHECK(files(disk, "segments/000") == live_files(disk));
+  CHECK(files(disk) == live_files(disk));
   CHECK(live_files(disk).size() == 4);
   disk.fs().set_free_bytes(100 * MiB);
   REQUIRE(merged(engine));
@@ -346,11 +300,12 @@ TEST_CASE("compaction: while a merge stands still, stores, flushes and reads go 
     content = content_of(engine);
     CHECK(engine.stats().shards[0].segments == 7);
     std::thread closer([&] { CHECK(engine.close().ok()); });
-    CHECK(eventually([&] { return engine.replay("any", {}).code() == Errc::closing; }));
+    CHECK(wait_until_closing(engine));
+    CHECK(engine.replay("any", {}).code() == Errc::closing);
     gate.open();
     closer.join();
   }
-  CHECK(files(disk, "segments/000") == live_files(disk)); // what the merge had written is gone
+  CHECK(files(disk) == live_files(disk)); // what the merge had written is gone
   CHECK(live_files(disk).size() == 7);
   CHECK(content_of(open_merging(disk)) == content);
 }
@@ -399,7 +354,7 @@ TEST_CASE("compaction: the files of inputs stay as long as a view of before may 
       return engine.stats().shards[0].compactions == 1;
     }));
     CHECK(engine.stats().shards[0].segments == 1);
-    const Names now = files(disk, "segments/000");
+    const Names now = files(disk);
     for (const std::string& input : inputs)
       CHECK(now.count(input) == 1);
   }
@@ -409,7 +364,7 @@ TEST_CASE("compaction: the files of inputs stay as long as a view of before may 
   for (const auto& [id, list] : content)
     events += list.size();
   CHECK(rows == events);
-  REQUIRE(eventually([&] { return files(disk, "segments/000") == live_files(disk); }));
+  REQUIRE(eventually([&] { return files(disk) == live_files(disk); }));
 }
 
 TEST_CASE("compaction: replays of any batch size cross a merge without a hole") {

@@ -178,7 +178,8 @@ TEST_CASE("close: a cold context whose look-up fails then does not make it wait 
   gate.wait_until_n_waiting(1);
   Status closed = fail(Errc::io_error, "not run");
   std::thread closer([&] { closed = engine.close(std::chrono::minutes(10)); });
-  REQUIRE(eventually([&] { return engine.replay("hot").code() == Errc::closing; }));
+  REQUIRE(wait_until_closing(engine));
+  CHECK(engine.replay("hot").code() == Errc::closing);
   gate.open();
   closer.join();
   CHECK_MESSAGE(closed.ok(), why(closed));

@@ -38,7 +38,10 @@ public:
     add(acknowledged_, context, writer, events);
   }
   /// Writers do not run ahead of the flushes: the readers' answers would grow out of all proportion.
-  void allow_calls(std::uint64_t more) { calls_allowed_.fetch_add(more); }
+  void allow_calls(std::uint64_t more) {
+    calls_allowed_.fetch_add(more);
+    tell_waiting();
+  }
   [[nodiscard]] std::uint64_t calls_allowed() const { return calls_allowed_.load(); }
   [[nodiscard]] Counts submitted() const { return copy(submitted_); }
   [[nodiscard]] Counts acknowledged() const { return copy(acknowledged_); }
@@ -77,6 +80,7 @@ public:
     if (text_.empty())
       text_ = what();
     bad_ = true;
+    tell_waiting();
   }
   [[nodiscard]] bool bad() const { return bad_; }
   [[nodiscard]] std::string text() const {
@@ -115,8 +119,8 @@ void write(Engine& engine, Progress& progress, Verdict& verdict, std::size_t wri
   std::array<std::uint64_t, contexts> next{};
   next.fill(1);
   for (std::uint64_t call = 0; !stop; ++call) {
-    while (call >= progress.calls_allowed() && !stop)
-      std::this_thread::yield();
+    verdict.check(eventually([&] { return call < progress.calls_allowed() || stop; }),
+                  [] { return std::string("no more calls are allowed"); });
     const std::size_t context = call % contexts;
     const std::uint64_t count = (call / contexts) % 2 == 0 ? 1 : batch;
     std::vector<Event> events;
@@ -130,13 +134,19 @@ void write(Engine& engine, Progress& progress, Verdict& verdict, std::size_t wri
     if (!receipt)
       return;
     progress.acknowledge(context, writer, count);
+    tell_waiting();
   }
+}
+
+void add_round(std::atomic<std::uint64_t>& rounds) {
+  ++rounds;
+  tell_waiting();
 }
 
 void replay(const Engine& engine, const Progress& progress, Verdict& verdict, const std::atomic<bool>& stop,
             std::atomic<std::uint64_t>& rounds) {
   std::array<std::size_t, contexts> seen_before{};
-  for (std::uint64_t round = 0; !stop && !verdict.bad(); ++round, ++rounds) {
+  for (std::uint64_t round = 0; !stop && !verdict.bad(); ++round, add_round(rounds)) {
     const std::size_t context = round % contexts;
     const auto before = progress.acknowledged();
     ReplayOptions options;
@@ -165,10 +175,10 @@ void replay(const Engine& engine, const Progress& progress, Verdict& verdict, co
   }
 }
 
-void query(const Engine& engine, const Progress& progress, Verdict& verdict, const std::atomic<bool>& stop,
-           std::atomic<std::uint64_t>& rounds) {
+void ask(const Engine& engine, const Progress& progress, Verdict& verdict, const std::atomic<bool>& stop,
+         std::atomic<std::uint64_t>& rounds) {
   std::uint64_t counted_before = 0;
-  for (std::uint64_t round = 0; !stop && !verdict.bad(); ++round, ++rounds) {
+  for (std::uint64_t round = 0; !stop && !verdict.bad(); ++round, add_round(rounds)) {
     auto before = progress.acknowledged();
     const auto counted = engine.query("QUERY sent COUNT");
     auto after = progress.submitted();
@@ -223,7 +233,7 @@ TEST_CASE("readers during flush: 100 flushes under two readers that never pause,
   for (std::size_t w = 0; w < writers; ++w)
     threads.emplace_back([&, w] { write(engine, progress, verdict, w, stop); });
   threads.emplace_back([&] { replay(engine, progress, verdict, stop, replays); });
-  threads.emplace_back([&] { query(engine, progress, verdict, stop, queries); });
+  threads.emplace_back([&] { ask(engine, progress, verdict, stop, queries); });
 
   constexpr std::uint64_t flushes = 100;
   std::uint64_t before = 0;
@@ -249,6 +259,7 @@ TEST_CASE("readers during flush: 100 flushes under two readers that never pause,
   };
   verdict.check(eventually([&] { return merged() || verdict.bad(); }), [] { return std::string("nothing is merged"); });
   stop = true;
+  tell_waiting();
   for (std::thread& thread : threads)
     thread.join();
   CHECK_MESSAGE(!verdict.bad(), verdict.text());

@@ -19,6 +19,7 @@ Result<Engine> open_on(const io::MemoryFileSystem& disk) {
   seams.clock = io::make_system_clock();
   seams.random = io::make_seeded_random(42);
   seams.open_catalog = open_sqlite_catalog;
+  seams.make_executor = make_watched_executor;
   EngineOptions options;
   options.shards = 1;
   auto core = EngineCore::open(std::move(seams), options);

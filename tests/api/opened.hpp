@@ -6,13 +6,15 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <utility>
 
 namespace weir::test {
 
-/// An engine on `disk`; a failed check if it does not open.
-[[nodiscard]] inline Engine opened(SimulatedDisk& disk, const EngineOptions& options = {}) {
-  auto engine = disk.open(options);
+/// An engine on `disk`; a failed check if it does not open. `clock`: the engine's; none: the system's.
+[[nodiscard]] inline Engine opened(SimulatedDisk& disk, const EngineOptions& options = {},
+                                   std::unique_ptr<io::Clock> clock = nullptr) {
+  auto engine = disk.open(options, std::move(clock));
   REQUIRE_MESSAGE(engine.ok(), why(engine));
   return std::move(*engine);
 }

@@ -9,6 +9,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <latch>
+#include <semaphore>
 #include <string>
 #include <thread>
 #include <utility>
@@ -22,13 +24,14 @@ TEST_CASE("projection: who waits for an event that a rebuild brings in is told w
   REQUIRE_MESSAGE(engine.ok(), why(engine));
   // The live models stand at an event, until a rebuild, in this thread, has everything.
   const std::thread::id rebuilding = std::this_thread::get_id();
-  std::atomic<bool> held{false}, holding{true};
+  std::counting_semaphore<> held(0);
+  std::atomic<bool> holding{true};
   EventSourcingOptions options;
   ModelDefinition& items = options.models.emplace_back();
   items.model.name = "items";
   items.derive = [&](const ModelEvent& event, DeriveContext&) -> Status {
     if (event.data["id"].string() == "held" && std::this_thread::get_id() != rebuilding) {
-      held.store(true);
+      held.release();
       holding.wait(true);
     }
     return {};
@@ -41,15 +44,16 @@ TEST_CASE("projection: who waits for an event that a rebuild brings in is told w
   ESModel& model = *db.model("items");
 
   constexpr int writes = 40;
-  std::atomic<int> answered{0}, right{0};
+  std::latch answered(writes + 1);
+  std::atomic<int> right{0};
   const auto write = [&](const std::string& id) {
     model.set_async(Json::object({{"id", id}}), [&, id](const Result<Json>& written) {
       right.fetch_add(written.ok() && written->string() == id ? 1 : 0);
-      answered.fetch_add(1);
+      answered.count_down();
     });
   };
   write("held");
-  CHECK(eventually([&] { return held.load(); }));
+  held.acquire();
   for (int i = 0; i < writes; ++i)
     write(std::to_string(i));
   CHECK(eventually([&] {
@@ -67,7 +71,7 @@ TEST_CASE("projection: who waits for an event that a rebuild brings in is told w
   const auto report = db.rebuild(rebuild);
   REQUIRE_MESSAGE(report.ok(), why(report));
   CHECK(report->events == writes + 1);
-  CHECK(eventually([&] { return answered.load() == writes + 1; }));
+  answered.wait();
   CHECK(right.load() == writes + 1);
   db.close();
 }

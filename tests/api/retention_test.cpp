@@ -10,6 +10,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <latch>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -271,13 +272,13 @@ TEST_CASE("engine retention: refused where it makes no sense, and once the engin
   std::optional<Errc> inside_set, inside_apply;
   Ticket ticket = kept.engine->store_async("a", {{.event_type = "t", .payload = "{}"}});
   CHECK(ticket.wait().ok());
-  std::atomic<bool> told{false};
+  std::latch told(1);
   kept.engine->store_async({.context_id = "a", .event_type = "t", .payload = "{}"}, [&](const Result<Receipt>&) {
     inside_set = kept.engine->set_retention({}).code();
     inside_apply = kept.engine->apply_retention().code();
-    told.store(true);
+    told.count_down();
   });
-  CHECK(eventually([&] { return told.load(); }));
+  told.wait();
   CHECK(inside_set == Errc::invalid_argument);
   CHECK(inside_apply == Errc::invalid_argument);
   REQUIRE(kept.engine->close().ok());

@@ -22,7 +22,7 @@ public:
   explicit SimulatedDisk(CatalogKind kind = CatalogKind::memory)
       : kind_(kind), fs_(std::make_shared<io::MemoryFileSystem>()), catalog_(std::make_shared<MemoryCatalogDisk>()) {}
 
-  /// `clock`: the engine's; none: the system's.
+  /// `clock`: the engine's; none: the system's. Its executor is watched: see eventually().
   Result<Engine> open(EngineOptions options = {}, std::unique_ptr<io::Clock> clock = nullptr);
   /// Drops or tears what was not synced, as a power cut now would; engines on the old disk must be gone.
   void crash(const io::CrashPolicy& policy) { fs_ = fs_->crash_image(policy); }
@@ -36,6 +36,9 @@ private:
   std::shared_ptr<io::MemoryFileSystem> fs_;
   std::shared_ptr<MemoryCatalogDisk> catalog_;
 };
+
+/// Engine::open with an executor that is watched: see eventually().
+[[nodiscard]] Result<Engine> open_watched(const std::string& directory, const EngineOptions& options = {});
 
 /// A small event of `context` whose payload says who sent it and as which of his.
 [[nodiscard]] Event numbered_event(const std::string& context, std::uint64_t sender, std::uint64_t number);

@@ -31,11 +31,11 @@ Result<std::vector<StoredEvent>> read_all(const Engine& engine, std::string_view
   }
 }
 
-std::vector<StoredEvent> read_dense(const Engine& engine, std::string_view context_id) {
+std::vector<StoredEvent> read_dense(const Engine& engine, std::string_view context_id, Sequence first) {
   auto events = read_all(engine, context_id);
   REQUIRE_MESSAGE(events.ok(), why(events));
   for (std::size_t i = 0; i < events->size(); ++i)
-    REQUIRE((*events)[i].sequence == i + 1);
+    REQUIRE((*events)[i].sequence == first + i);
   return std::move(*events);
 }
 
@@ -46,6 +46,18 @@ std::uint64_t count_of(const Result<QueryResult>& answer) {
   const auto count = answer->rows.front().front().as_uint64();
   REQUIRE(count.has_value());
   return *count;
+}
+
+bool wait_until_closing(const Engine& engine) {
+  SubscribeOptions options;
+  options.from = QueueStart::now();
+  auto events = engine.subscribe(std::move(options));
+  if (!events)
+    return events.code() == Errc::closing;
+  while (true) {
+    if (const auto batch = events->next(); !batch)
+      return batch.code() == Errc::closing;
+  }
 }
 
 std::string context_in_shard(const Engine& engine, ShardId shard, int salt) {

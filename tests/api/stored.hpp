@@ -1,12 +1,12 @@
 // What an engine holds, as values that tests compare.
 #pragma once
 
+#include "tests/support/happenings.hpp"
+
 #include <weir/engine.hpp>
 
-#include <chrono>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 namespace weir::test {
@@ -30,23 +30,15 @@ struct StoredEvent {
 /// Every event the replay gives, or its first error.
 [[nodiscard]] Result<std::vector<StoredEvent>> read_all(const Engine& engine, std::string_view context_id,
                                                         ReplayOptions options = {});
-/// The events of a context that must be readable and dense from 1; a failed check otherwise.
-[[nodiscard]] std::vector<StoredEvent> read_dense(const Engine& engine, std::string_view context_id);
+/// The events of a context that must be readable and dense from `first`; a failed check otherwise.
+[[nodiscard]] std::vector<StoredEvent> read_dense(const Engine& engine, std::string_view context_id,
+                                                  Sequence first = 1);
 /// The only number of a query's only row; a failed check if the answer looks otherwise.
 [[nodiscard]] std::uint64_t count_of(const Result<QueryResult>& answer);
 /// An id of a context that lives in `shard`; another one for each `salt`.
 [[nodiscard]] std::string context_in_shard(const Engine& engine, ShardId shard, int salt = 0);
 
-/// True as soon as `condition` holds, false if it does not for two minutes (a loaded machine is slow). For what the
-/// engine does by itself and tells nobody about.
-template <class Condition> [[nodiscard]] bool eventually(Condition condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(2);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline)
-      return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
+/// Waits until somebody begins to close the engine. False if its event queue ends for another reason.
+[[nodiscard]] bool wait_until_closing(const Engine& engine);
 
 } // namespace weir::test
