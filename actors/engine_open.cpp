@@ -234,7 +234,8 @@ Status open_directory(EngineParts& parts, EngineSeams seams) {
   parts.lookups = make_executor(lookup_threads);
   parts.flush_lane = parts.executor->make_lane(io::LaneKind::dedicated, "weir-flush");
   parts.files_lane = parts.executor->make_lane(io::LaneKind::dedicated, "weir-files");
-  parts.compaction_lane = parts.executor->make_lane(io::LaneKind::dedicated, "weir-compact");
+  parts.compaction_lane = parts.executor->make_lane(io::LaneKind::yielding, "weir-compact");
+  parts.catch_up_lane = parts.executor->make_lane(io::LaneKind::dedicated, "weir-catch-up");
   parts.guard->check();
   kill_point("open.before_reserve");
 

@@ -1,5 +1,6 @@
 #include "actors/engine_parts.hpp"
 
+#include "actors/merge.hpp"
 #include "engine/kill_point.hpp"
 #include "engine/sabotage.hpp"
 #include "engine/text.hpp"
@@ -111,6 +112,7 @@ Status write_segment(EngineParts& parts, ShardParts& shard, const std::shared_pt
   if (parts.options.segment_bytes_max != 0 && MemtableView(memtable).has_marks())
     shard.reclaim_due.store(true);
   shard.table->publish_segment(std::move(*reader));
+  look_for_backlog(parts, shard);
   kill_point("flush.before_cut");
   shard.log->cut(first_file);
   return {};

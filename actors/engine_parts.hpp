@@ -75,8 +75,9 @@ struct ShardParts {
   std::atomic<std::uint64_t> flushed_bytes{0};
   std::atomic<std::uint64_t> compactions{0}, compacted_bytes{0};
   std::atomic<std::uint64_t> merge_read_bytes{0}, merge_written_bytes{0};
-  std::atomic<bool> reclaim_due{false}; ///< Events were removed since segments were last looked through for them.
-  std::atomic<bool> reclaiming{false};  ///< Somebody is at it.
+  std::atomic<bool> merges_behind{false}; ///< See look_for_backlog().
+  std::atomic<bool> reclaim_due{false};   ///< Events were removed since segments were last looked through for them.
+  std::atomic<bool> reclaiming{false};    ///< Somebody is at it.
 
   std::shared_ptr<ShardTurns> turns; ///< Set while the actors live, as is
   std::function<void()> wake;        ///< which takes a turn.
@@ -135,8 +136,9 @@ struct EngineParts {
   std::unique_ptr<Snapshots> snapshots; ///< Has a lane of its own once it is used.
   std::shared_ptr<io::Lane> flush_lane;
   std::shared_ptr<io::Lane> files_lane;
-  std::shared_ptr<io::Lane> compaction_lane;
-  std::atomic<bool> closing{false}; ///< Merges end unfinished.
+  std::shared_ptr<io::Lane> compaction_lane; ///< Yields to everybody.
+  std::shared_ptr<io::Lane> catch_up_lane;   ///< For merges of a shard that has fallen behind: yields to nobody.
+  std::atomic<bool> closing{false};          ///< Merges end unfinished.
   /// The actors are being ended on purpose. One that ends before (its handler threw, somebody killed it) takes what
   /// depends on it along: stores are refused, never left waiting for a message that nobody gets.
   std::atomic<bool> stopping{false};

@@ -123,6 +123,11 @@ std::uint64_t compactions_pending(const EngineParts& parts) {
   return std::max(static_cast<std::uint64_t>(wanted), std::uint64_t{merging ? 1u : 0u});
 }
 
+void look_for_backlog(const EngineParts& parts, ShardParts& shard) {
+  shard.merges_behind.store(
+      segments::fallen_behind(metas_of(*shard.table->segments()), parts.options.segment_bytes_max));
+}
+
 std::shared_ptr<Merge> Merge::plan(EngineParts& parts, ShardParts& shard, std::size_t fan_in) {
   if (!shard.table)
     return nullptr;
@@ -145,7 +150,13 @@ Merge::~Merge() {
 
 void Merge::start(Done done) {
   done_ = std::move(done);
-  parts_.compaction_lane->post([self = shared_from_this()] { self->write(); });
+  look_for_backlog(parts_, shard_);
+  yields_ = !shard_.merges_behind.load();
+  post_write();
+}
+
+void Merge::post_write() {
+  (yields_ ? parts_.compaction_lane : parts_.catch_up_lane)->post([self = shared_from_this()] { self->write(); });
 }
 
 void Merge::write() {
@@ -154,6 +165,11 @@ void Merge::write() {
   {
     const MeteredWork metered(parts_, shard_, go_on);
     written = try_write(go_on);
+  }
+  if (!written && std::exchange(starved_, false)) {
+    yields_ = false;
+    post_write();
+    return;
   }
   publishing_.store(written.ok());
   if (!written)
@@ -192,6 +208,9 @@ Status Merge::try_write(const MayGoOn& go_on) {
 
 Status Merge::may_go_on() {
   WEIR_TRY(may_compact(parts_, cause_));
+  starved_ = yields_ && shard_.merges_behind.load();
+  if (starved_)
+    return weir::fail(Errc::cancelled, "the merge begins again in a lane that yields to nobody");
   // There was room at the beginning; stores and flushes have used the disk since. The reserve is theirs.
   if (parts_.guard->check())
     return weir::fail(Errc::disk_full, format("{} bytes are free, less than the reserve", parts_.guard->free_bytes()));

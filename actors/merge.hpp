@@ -1,10 +1,11 @@
 // One merge of neighbouring segments, from plan to view.
 //
-// Purpose: the steps of compaction, each in the lane it belongs to: read, write and compare in the compaction lane;
-// catalog and view in the flush lane, which owns the catalog; files of the inputs are removed in the compaction lane,
-// once nobody reads them any more. Owner: the jobs that carry it from lane to lane. Threading: one lane at a time.
-// Invariants: inputs stay live until the catalog says otherwise; whatever ends a merge early, the new file is removed,
-// unless the catalog may know it; what is written never grows far into the disk reserve.
+// Purpose: the steps of compaction, each in the lane it belongs to: read, write and compare in the compaction lane,
+// which yields to everybody, or, where a shard has fallen behind, in the catch-up lane; catalog and view in the flush
+// lane, which owns the catalog; files of the inputs are removed in the compaction lane, once nobody reads them any
+// more. Owner: the jobs that carry it from lane to lane. Threading: one lane at a time. Invariants: inputs stay live
+// until the catalog says otherwise; whatever ends a merge early, the new file is removed, unless the catalog may know
+// it; what is written never grows far into the disk reserve.
 #pragma once
 
 #include "actors/engine_parts.hpp"
@@ -29,7 +30,7 @@ struct MergeCause {
 /// Whether work on segments may go on: `cancelled` once the engine closes, compaction is paused, or the cause says so.
 [[nodiscard]] Status may_compact(const EngineParts& parts, const MergeCause& cause);
 
-/// While it lives, in the compaction lane, what is read and written is counted for the shard, and held back as long as
+/// While it lives, in the lane of a merge, what is read and written is counted for the shard, and held back as long as
 /// `may_go_on` agrees.
 class MeteredWork {
 public:
@@ -63,6 +64,7 @@ public:
   [[nodiscard]] bool publishing() const noexcept { return publishing_.load(); }
 
 private:
+  void post_write();
   void write();
   Status try_write(const MayGoOn& go_on);
   Status may_go_on();
@@ -77,6 +79,8 @@ private:
   std::optional<SegmentMeta> written_;
   Dropped dropped_;
   std::shared_ptr<const SegmentReader> reader_;
+  bool yields_ = true;         ///< It is written in the compaction lane,
+  bool starved_ = false;       ///< which took so long that the shard has fallen behind: written anew in the other.
   bool full_at_first_ = false; ///< health() says so; no need to warn.
   bool maybe_published_ = false;
   std::atomic<bool> publishing_{false};
@@ -85,6 +89,9 @@ private:
 
 /// The catalog's words on segments, in their order.
 [[nodiscard]] std::vector<SegmentMeta> metas_of(std::span<const std::shared_ptr<const SegmentReader>> segments);
+
+/// Judges anew whether the shard's merges have fallen behind. After every flush, and before every merge.
+void look_for_backlog(const EngineParts& parts, ShardParts& shard);
 
 /// What segments say is removed: what is only in a log may be lost with it, and so would be the reason why events are
 /// not there. Marks that cannot be read count for nothing now; what they removed is left out by a later merge. Empty if

@@ -43,6 +43,12 @@ const Line replays_beside = {
 const Line replays_bounded = {"compaction", "replays-beside-bounded",
                               "flushed",    "contexts/s",
                               false,        "the same while no more than 32 MiB/s move"};
+const Line merged_beside_stores = {"compaction", "merges-beside-stores",
+                                   "synced",     "MiB/s",
+                                   false,        "what merges read and write meanwhile, at their full speed"};
+const Line merged_beside_replays = {"compaction", "merges-beside-replays",
+                                    "flushed",    "MiB/s",
+                                    false,        "what merges read and write meanwhile, at their full speed"};
 const Line all_at_once = {"compaction", "compact-all", "flushed",
                           "events/s",   false,         "compact() of everything, in 48 segments at first"};
 const Line context_before = {"compaction", "segments-per-context-before",
@@ -180,6 +186,13 @@ void work(double seconds, std::size_t threads, const std::atomic<bool>* ended,
   side.seconds += std::chrono::duration<double>(Clock::now() - started).count();
 }
 
+double moved_mib(const Engine& engine) {
+  std::uint64_t bytes = 0;
+  for (const auto& shard : engine.stats().shards)
+    bytes += shard.merge_read_bytes + shard.merge_written_bytes;
+  return static_cast<double>(bytes) / static_cast<double>(MiB);
+}
+
 /// The same work with nothing beside it ("without."), beside merges that are held back ("bounded.") and beside merges
 /// at their full speed ("beside."), in short turns, so that a slow moment of the machine hits all. Each turn's merge is
 /// given up at its end: the store stays the same for all of them, as long as the first merge outlasts a turn.
@@ -188,20 +201,25 @@ Figures measured(const Job& job, Engine& engine, std::size_t threads,
   constexpr int turns = 5;
   const double seconds = job.plan.mixed_seconds / 2;
   Side warming_up, without, bounded, beside;
+  double merged_mib = 0;
   work(seconds, threads, nullptr, operation, warming_up);
   for (int turn = 0; turn < turns; ++turn) {
     work(seconds, threads, nullptr, operation, without);
     for (Side* const side : {&bounded, &beside}) {
       engine.set_compaction_rate(side == &bounded ? bound_bytes_per_second : 0);
+      const double before = moved_mib(engine);
       Merging merging(engine);
       work(seconds, threads, &merging.ended(), operation, *side);
       merging.stop();
+      if (side == &beside)
+        merged_mib += moved_mib(engine) - before;
     }
   }
   Figures figures;
   without.put(figures, "without.");
   bounded.put(figures, "bounded.");
   beside.put(figures, "beside.");
+  figures.set("merged", merged_mib / beside.seconds);
   return figures;
 }
 
@@ -299,13 +317,15 @@ void check(const Job& job, const Line& line, const Tally& acknowledged) {
 }
 
 /// A line without merges and two beside them, measured by `measure` on a store in many segments.
-Scenario beside_merges(const Line& without, const Line& bounded, const Line& beside, Figures (*measure)(const Job&)) {
-  return {{without, bounded, beside}, weir_alone, [=](const Job& job) {
+Scenario beside_merges(const Line& without, const Line& bounded, const Line& beside, const Line& merged,
+                       Figures (*measure)(const Job&)) {
+  return {{without, bounded, beside, merged}, weir_alone, [=](const Job& job) {
             Tally acknowledged = in_child([&] { return fill(job); }).tally("acknowledged");
             const Figures figures = in_child([&] { return measure(job); });
             add_metered(job, without, with_prefix(figures, "without."));
             add_metered(job, bounded, with_prefix(figures, "bounded."));
             add_metered(job, beside, with_prefix(figures, "beside."));
+            job.add(merged, figures.number("merged"));
             if (figures.has("acknowledged.events"))
               acknowledged.add(figures.tally("acknowledged"));
             check(job, beside, acknowledged);
@@ -335,8 +355,9 @@ Scenario life() {
 } // namespace
 
 std::vector<Scenario> compaction() {
-  return {beside_merges(stores_without, stores_bounded, stores_beside, store_beside),
-          beside_merges(replays_without, replays_bounded, replays_beside, replay_beside), everything(), life()};
+  return {beside_merges(stores_without, stores_bounded, stores_beside, merged_beside_stores, store_beside),
+          beside_merges(replays_without, replays_bounded, replays_beside, merged_beside_replays, replay_beside),
+          everything(), life()};
 }
 
 } // namespace weir::bench

@@ -38,11 +38,11 @@ struct EngineOptions {
   /// were before compression. Larger ones make replays touch fewer files, and cost more bytes written for each event; 0
   /// merges nothing.
   std::uint64_t segment_bytes_max = 512 * MiB;
-  /// Bytes that merges of segments may read and write in a second, together and over all shards; 0: as fast as they
-  /// can. Never more than that and one piece of a file, as a rule of at most 1 MiB. A merge reads its inputs, writes
-  /// about as much, and reads that again: some three times what is merged. With too little of it segments come faster
-  /// than they are merged, and replays look into more and more of them. set_compaction_rate() changes it while the
-  /// engine is open.
+  /// Bytes that merges of segments may read and write in a second, together and over all shards; 0: as fast as they can
+  /// with the processor time that others leave. Never more than that and one piece of a file, as a rule of at most 1
+  /// MiB. A merge reads its inputs, writes about as much, and reads that again: some three times what is merged. With
+  /// too little of it segments come faster than they are merged, and replays look into more and more of them.
+  /// set_compaction_rate() changes it while the engine is open.
   std::uint64_t compaction_bytes_per_second_max = 0;
   /// Decoded blocks of segments kept in memory, over all shards.
   std::uint64_t block_cache_bytes = 64 * MiB;

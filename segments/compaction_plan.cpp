@@ -38,6 +38,35 @@ std::optional<CompactionRun> plan_compaction(std::span<const SegmentMeta> segmen
 
 namespace {
 
+/// What the catalog would say after this run, if no event is left out; returns the merged one.
+const SegmentMeta& replace(std::vector<SegmentMeta>& segments, const CompactionRun& run) {
+  SegmentMeta& merged = segments[run.first];
+  const auto rest = segments.begin() + static_cast<std::ptrdiff_t>(run.first) + 1;
+  const auto end = rest + static_cast<std::ptrdiff_t>(run.count - 1);
+  for (auto input = rest; input != end; ++input) {
+    merged.file_bytes += input->file_bytes;
+    merged.payload_bytes += input->payload_bytes;
+    merged.event_count += input->event_count;
+  }
+  segments.erase(rest, end);
+  return merged;
+}
+
+} // namespace
+
+bool fallen_behind(std::vector<SegmentMeta> segments, std::uint64_t segment_bytes_max) {
+  for (std::size_t waiting = 0; waiting < CompactionPolicy::behind_at;) {
+    const auto run = plan_compaction(segments, {segment_bytes_max, CompactionPolicy::fan_in_busy});
+    if (!run)
+      return false;
+    waiting += run->count;
+    replace(segments, *run);
+  }
+  return true;
+}
+
+namespace {
+
 /// As `best`, of the run that begins at `first`, if it moves fewer bytes.
 void take_if_smaller(std::span<const SegmentMeta> segments, std::size_t first, std::size_t count,
                      std::optional<CompactionRun>& best) {
@@ -80,18 +109,8 @@ std::optional<CompactionRun> plan_fewest(std::span<const SegmentMeta> segments, 
 
 std::uint64_t bytes_to_move(std::vector<SegmentMeta> segments, const CompactionPolicy& policy, CompactionPlan plan) {
   std::uint64_t moved = 0;
-  while (const auto run = plan(segments, policy)) {
-    SegmentMeta& merged = segments[run->first];
-    const auto rest = segments.begin() + static_cast<std::ptrdiff_t>(run->first) + 1;
-    const auto end = rest + static_cast<std::ptrdiff_t>(run->count - 1);
-    for (auto input = rest; input != end; ++input) {
-      merged.file_bytes += input->file_bytes;
-      merged.payload_bytes += input->payload_bytes;
-      merged.event_count += input->event_count;
-    }
-    moved += 3 * merged.file_bytes;
-    segments.erase(rest, end);
-  }
+  while (const auto run = plan(segments, policy))
+    moved += 3 * replace(segments, *run).file_bytes;
   return moved;
 }
 

@@ -35,6 +35,8 @@ struct CompactionPolicy {
   static constexpr std::size_t fan_in_quiet = 2;
   /// Inputs of one merge at most: each keeps a file and the blocks of one place open.
   static constexpr std::size_t inputs_max = 32;
+  /// So many segments that busy merges would take, and they wait for nobody any longer: two merges of the largest kind.
+  static constexpr std::size_t behind_at = 4 * fan_in_busy;
   /// Events of one merge at most: what the writer keeps of each until the end is then 160 MiB, beside the contexts.
   static constexpr std::uint64_t events_max = 8 * 1024 * 1024;
 
@@ -56,6 +58,9 @@ struct CompactionRun {
 /// The next merge among `segments` (of one shard, oldest first), or nothing if they are well as they are.
 [[nodiscard]] std::optional<CompactionRun> plan_compaction(std::span<const SegmentMeta> segments,
                                                            const CompactionPolicy& policy);
+
+/// Whether merges have fallen behind flushes: `behind_at` inputs wait for merges with `fan_in_busy`, one after another.
+[[nodiscard]] bool fallen_behind(std::vector<SegmentMeta> segments, std::uint64_t segment_bytes_max);
 
 /// The next merge on the way to as few segments as segment_bytes_max and events_max allow, or nothing if there are no
 /// fewer to be had. `policy.fan_in` counts for nothing. Neighbours are put together from the oldest on, as many as fit;

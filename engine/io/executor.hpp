@@ -31,6 +31,7 @@ public:
 
 enum class LaneKind {
   dedicated, ///< A thread of its own (a shard's log).
+  yielding,  ///< A thread of its own that gets little of the processors while others want them (merges).
   pooled,    ///< Serial, but runs on the read threads (a projection, a cursor for an actor).
 };
 
@@ -45,7 +46,7 @@ public:
   virtual void shutdown() = 0;
 };
 
-/// Real threads: one per dedicated lane, `read_threads` (>= 1) shared by the rest.
+/// Real threads: one per dedicated or yielding lane, `read_threads` (>= 1) shared by the rest.
 [[nodiscard]] std::unique_ptr<IoExecutor> make_threaded_executor(std::size_t read_threads);
 
 } // namespace weir::io

@@ -4,16 +4,22 @@
 #include "engine/io/work_queue.hpp"
 #include "engine/text.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
 namespace weir::io {
 
 namespace {
+
+// A seventieth of the weight that threads have as a rule: who wakes goes first, and beside many it still moves on.
+constexpr int yielding_nice = 19;
 
 class DedicatedLane final : public Lane {
 public:
@@ -49,11 +55,21 @@ private:
   std::shared_ptr<WorkQueue::SerialJobs> serial_ = std::make_shared<WorkQueue::SerialJobs>();
 };
 
+/// From now on the calling thread runs where nobody else wants to. Needs no rights, and cannot be taken back without
+/// them, so it is for threads that stay that way. Should the system refuse, the thread works as any other.
+void yield_to_others() {
+  const auto self = static_cast<id_t>(::gettid());
+  const int now = ::getpriority(PRIO_PROCESS, self); // the service may run at a lower priority than that already
+  static_cast<void>(::setpriority(PRIO_PROCESS, self, std::max(now, yielding_nice)));
+}
+
 /// A thread that works a queue off.
 class Worker {
 public:
-  Worker(std::shared_ptr<WorkQueue> queue, std::string name)
-      : queue_(std::move(queue)), thread_([this, name = std::move(name)] {
+  Worker(std::shared_ptr<WorkQueue> queue, std::string name, bool yields = false)
+      : queue_(std::move(queue)), thread_([this, yields, name = std::move(name)] {
+          if (yields)
+            yield_to_others();
           ::pthread_setname_np(::pthread_self(), name.substr(0, 15).c_str());
           queue_->run();
           finished_.store(true);
@@ -109,7 +125,7 @@ std::shared_ptr<Lane> ThreadedExecutor::make_lane(LaneKind kind, std::string nam
   }
   // Threads of lanes dropped since: they are past their last job, so this waits for nothing.
   std::erase_if(workers_, [](const auto& worker) { return worker->finished(); });
-  workers_.push_back(std::make_unique<Worker>(std::move(queue), std::move(name)));
+  workers_.push_back(std::make_unique<Worker>(std::move(queue), std::move(name), kind == LaneKind::yielding));
   return lane;
 }
 

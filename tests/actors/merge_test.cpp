@@ -2,6 +2,7 @@
 #include "tests/actors/shard_rig.hpp"
 
 #include "actors/merge.hpp"
+#include "segments/compaction_plan.hpp"
 
 #include <doctest/doctest.h>
 
@@ -22,6 +23,7 @@ bool is_new_file(const io::Call& call) {
 struct TwoSegments {
   explicit TwoSegments(EngineOptions options = ShardRig::small_options()) : rig(std::move(options)) {
     rig.parts.compaction_lane = rig.parts.executor->make_lane(io::LaneKind::dedicated, "compact");
+    rig.parts.catch_up_lane = rig.parts.executor->make_lane(io::LaneKind::dedicated, "catch up");
     for (int i = 0; i < 2; ++i) {
       rig.store("context");
       rig.settle();
@@ -176,4 +178,58 @@ TEST_CASE("merge: one that was asked for goes on in a pause, ends when its calle
     CHECK(two.files() == 2);
   }
   CHECK(two.rig.parts.health.warnings().empty());
+}
+
+TEST_CASE("merge: it yields to everybody, begins anew where it cannot be starved once its shard falls behind") {
+  TwoSegments two;
+  const std::vector<std::string> content = two.rig.read("context");
+  const auto merge = Merge::plan(two.rig.parts, two.rig.shard(), 2);
+  REQUIRE(merge);
+  std::optional<Status> told;
+  merge->start([&](const Status& ended) { told = ended; });
+  REQUIRE_FALSE(two.rig.executor->run_lane("catch up"));
+  SUBCASE("at its beginning") {
+    two.rig.shard().merges_behind = true;
+    REQUIRE(two.rig.executor->run_lane("compact"));
+    CHECK(two.rig.executor->run_lane("catch up"));
+  }
+  SUBCASE("half way") {
+    two.rig.fs().set_hook([&](const io::Call& call) -> std::optional<Error> {
+      two.rig.shard().merges_behind = is_new_file(call) || two.rig.shard().merges_behind;
+      return std::nullopt;
+    });
+    REQUIRE(two.rig.executor->run_lane("compact"));
+    two.rig.fs().set_hook({});
+    CHECK(two.files() == 2);
+    CHECK(two.rig.executor->run_lane("catch up"));
+  }
+  SUBCASE("never, if it does not fall behind") {
+    REQUIRE(two.rig.executor->run_lane("compact"));
+    CHECK_FALSE(two.rig.executor->run_lane("catch up"));
+  }
+  two.rig.settle();
+  REQUIRE(told.has_value());
+  CHECK(told->ok());
+  CHECK(two.rig.parts.health.warnings().empty());
+  CHECK(two.files() == 1);
+  CHECK(two.rig.read("context") == content);
+}
+
+TEST_CASE("merge: a shard that has fallen behind already is merged where nothing starves it") {
+  TwoSegments two;
+  while (two.rig.catalog().state().segments.size() < segments::CompactionPolicy::behind_at) {
+    CHECK_FALSE(two.rig.shard().merges_behind);
+    two.rig.store("context");
+    two.rig.settle();
+    two.rig.flush();
+    two.rig.settle();
+  }
+  CHECK(two.rig.shard().merges_behind);
+  const auto merge = Merge::plan(two.rig.parts, two.rig.shard(), 2);
+  REQUIRE(merge);
+  merge->start([](const Status& ended) { CHECK(ended.ok()); });
+  REQUIRE_FALSE(two.rig.executor->run_lane("compact"));
+  CHECK(two.rig.executor->run_lane("catch up"));
+  two.rig.settle();
+  CHECK(two.rig.catalog().state().segments.size() < segments::CompactionPolicy::behind_at);
 }

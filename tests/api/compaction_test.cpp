@@ -11,10 +11,14 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <set>
+#include <string>
+#include <sys/resource.h>
 #include <thread>
 
 using namespace weir;
@@ -399,4 +403,29 @@ TEST_CASE("compaction: replays of any batch size cross a merge without a hole") 
     }
     CHECK(seen[i] == expected);
   }
+}
+
+TEST_CASE("compaction: merges have the lowest priority, and that of all others where a shard has fallen behind") {
+  const auto priority_of = [](const std::string& thread) -> std::optional<int> {
+    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+      std::ifstream comm(task.path() / "comm");
+      std::string found;
+      if (std::getline(comm, found) && found == thread)
+        return ::getpriority(PRIO_PROCESS, static_cast<id_t>(std::stoul(task.path().filename())));
+    }
+    return std::nullopt;
+  };
+  const auto when_begun = [&](const std::string& thread) { // threads take their names themselves, their priority first
+    std::optional<int> priority;
+    while (!(priority = priority_of(thread)))
+      std::this_thread::yield();
+    return *priority;
+  };
+  const int own = ::getpriority(PRIO_PROCESS, 0);
+  SimulatedDisk disk;
+  const Engine engine = open_merging(disk);
+  CHECK(when_begun("weir-compact") == 19);
+  CHECK(when_begun("weir-catch-up") == own);
+  CHECK(when_begun("weir-flush") == own);
+  CHECK(when_begun("weir-log-0") == own);
 }

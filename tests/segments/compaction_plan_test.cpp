@@ -287,3 +287,26 @@ TEST_CASE("plan: how much is to be moved is what the merges then move, until the
   CHECK(bytes_to_move(of_mib({400}), policy, plan_fewest) == 0);
   CHECK(bytes_to_move(segments, policy, plan_compaction) < 3 * files); // not of the large one
 }
+
+TEST_CASE("compaction plan: merges have fallen behind once sixty-four segments wait for them") {
+  constexpr std::uint64_t full = 512 * MiB;
+  Segments segments(CompactionPolicy::behind_at - 1, of_bytes(1 * MiB));
+  CHECK_FALSE(fallen_behind(segments, full));
+  segments.insert(segments.begin(), 100, of_bytes(200 * MiB)); // fewer than sixteen fit into one: left to quiet times
+  CHECK_FALSE(fallen_behind(segments, full));
+  segments.push_back(of_bytes(1 * MiB));
+  CHECK(fallen_behind(segments, full));
+  CHECK_FALSE(fallen_behind(segments, 0)); // nothing is ever merged
+}
+
+TEST_CASE("compaction plan: merges that keep up are never taken for ones that have fallen behind") {
+  for (const std::uint64_t flushed : {1 * MiB, 4 * MiB, 32 * MiB}) {
+    const CompactionPolicy policy{512 * MiB};
+    Segments segments;
+    for (int flush = 0; flush < 2'000; ++flush) {
+      segments.push_back(of_bytes(flushed));
+      REQUIRE_FALSE(fallen_behind(segments, policy.segment_bytes_max));
+      settle(segments, policy);
+    }
+  }
+}

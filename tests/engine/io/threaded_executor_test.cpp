@@ -11,7 +11,9 @@
 #include <latch>
 #include <memory>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 namespace weir::io {
@@ -42,7 +44,7 @@ void drain(Lane& lane) {
   done.get_future().wait();
 }
 
-constexpr std::array lane_kinds = {LaneKind::dedicated, LaneKind::pooled};
+constexpr std::array lane_kinds = {LaneKind::dedicated, LaneKind::yielding, LaneKind::pooled};
 
 } // namespace
 
@@ -102,6 +104,22 @@ TEST_CASE("threaded executor: a dedicated lane has a thread of its own, named as
   });
   CHECK(name.get_future().get() == "log-000-and-mor");
   release.set_value();
+}
+
+TEST_CASE("threaded executor: a yielding lane has a thread of the lowest priority, and others keep theirs") {
+  const auto priority = [] { return ::getpriority(PRIO_PROCESS, static_cast<id_t>(::gettid())); };
+  const int own = priority();
+  const auto executor = make_threaded_executor(1);
+  const auto priority_in = [&](LaneKind kind) {
+    std::promise<int> found;
+    const auto lane = executor->make_lane(kind, "lane");
+    lane->post([&] { found.set_value(priority()); });
+    return found.get_future().get();
+  };
+  CHECK(priority_in(LaneKind::yielding) == 19);
+  CHECK(priority_in(LaneKind::dedicated) == own);
+  CHECK(priority_in(LaneKind::pooled) == own);
+  CHECK(priority() == own);
 }
 
 TEST_CASE("threaded executor: read jobs run at the same time on different threads") {
