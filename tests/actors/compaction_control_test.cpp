@@ -9,7 +9,6 @@
 
 #include <atomic>
 #include <future>
-#include <thread>
 
 using namespace weir;
 using namespace std::chrono_literals;
@@ -83,13 +82,13 @@ TEST_CASE("compaction control: a merge that is held back ends once it is told so
   std::atomic<int> asked{0};
   const MayGoOn may_go_on = [&]() -> Status {
     ++asked;
+    asked.notify_all();
     return ended ? Status(fail(Errc::cancelled, "ended")) : Status();
   };
   const CompactionControl::Task task(control, may_go_on);
   REQUIRE(control.before_write(1'000'000).ok()); // paid for afterwards
   auto second = std::async(std::launch::async, [&] { return control.before_write(1'000'000).code(); });
-  while (asked == 0)
-    std::this_thread::yield();
+  asked.wait(0);
   SUBCASE("ended") {
     ended = true;
     control.wake();

@@ -108,11 +108,11 @@ TEST_CASE("event queue: subscribers before, during and after a run of writers se
         const std::lock_guard lock(mutex);
         stored.emplace(receipt->position, event.payload);
         ++done;
+        tell_waiting();
       }
     });
   threads.emplace_back([&] { // during
-    while (done.load() < total / 3)
-      std::this_thread::yield();
+    CHECK(eventually([&] { return done.load() >= total / 3; }));
     seen[1] = read({}, 0);
   });
   threads.emplace_back([&] {

@@ -1,5 +1,6 @@
 // The history of a real repository as events, against answers that were computed from the file without weir.
 #include "engine/json/json.hpp"
+#include "tests/api/simulated_engine.hpp"
 #include "tests/api/stored.hpp"
 #include "tests/support/shared_data.hpp"
 #include "tests/support/temp_directory.hpp"
@@ -264,7 +265,7 @@ EngineOptions with_shards(std::uint32_t shards) {
 }
 
 Engine open(const std::string& directory, const EngineOptions& options) {
-  auto engine = Engine::open(directory, options);
+  auto engine = open_watched(directory, options);
   REQUIRE_MESSAGE(engine.ok(), why(engine));
   return std::move(*engine);
 }

@@ -1,6 +1,7 @@
 // EventSourcingDB through the engine: dispatching, waiting, failing, repairing.
 #include "tests/api/models/model_rig.hpp"
 #include "tests/support/gate.hpp"
+#include "tests/support/happenings.hpp"
 
 #include <atomic>
 #include <future>
@@ -426,8 +427,7 @@ TEST_CASE("event_sourcing_db: a function that takes too long fails its event; wh
   CHECK(must(db->health()).state == ProjectionState::late);
   gate.open();
   const Position position = receipt_of(late.error()).position;
-  while (must(db->health()).state == ProjectionState::late) // until the function has come back
-    std::this_thread::yield();
+  REQUIRE(eventually([&] { return must(db->health()).state != ProjectionState::late; })); // the function has come back
   slow = false;
   CHECK(must(db->health()).position <= position);
   while (!db->retry().ok()) { // a busy machine may be late once more

@@ -1,6 +1,7 @@
 // What the tests of models through the engine's door share.
 #pragma once
 
+#include "tests/api/simulated_engine.hpp"
 #include "tests/support/temp_directory.hpp"
 #include "tests/support/why.hpp"
 
@@ -32,7 +33,7 @@ public:
 
   void reopen() {
     engine_.reset();
-    engine_ = std::make_unique<Engine>(must(Engine::open(directory_.path(), options)));
+    engine_ = std::make_unique<Engine>(must(open_watched(directory_.path(), options)));
   }
   [[nodiscard]] Engine& engine() { return *engine_; }
   [[nodiscard]] std::unique_ptr<EventSourcingDB> open(EventSourcingOptions models) {
