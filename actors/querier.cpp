@@ -2,6 +2,7 @@
 
 #include "engine/query/control.hpp"
 #include "engine/query/execution.hpp"
+#include "engine/query/executor.hpp"
 #include "engine/query/explain.hpp"
 
 #include <algorithm>
@@ -25,8 +26,6 @@ query::QueryControl Querier::control(const QueryRun& run) const {
   query::QueryControl control;
   control.clock = &clock_;
   control.deadline = run.deadline.value_or(clock_.steady_now() + run.timeout_ms);
-  if (run.result_bytes_max)
-    control.result_bytes_max = *run.result_bytes_max;
   control.cancel = run.cancel.get();
   control.upcasts = run.as_stored || !schemas_.upcasts() ? nullptr : &schemas_;
   return control;
@@ -64,6 +63,26 @@ Result<std::vector<query::ShardRows>> Querier::gather(const Query& query, std::v
                                                       const std::shared_ptr<std::atomic<bool>>& cancel) const {
   const auto execution = begin(query, std::move(views), control, cancel);
   return execution ? (*execution)->gather() : Result<std::vector<query::ShardRows>>(execution.error());
+}
+
+Result<query::RowStream::PassRows> Querier::pass(const Query& query, const std::vector<ShardView>& views,
+                                                 const QueryRun& run, const query::PositionWindow& positions,
+                                                 std::uint64_t bytes_max) const {
+  std::atomic<std::uint64_t> bytes{0};
+  query::QueryControl bounded = control(run);
+  bounded.positions = positions;
+  bounded.result_bytes_max = bytes_max;
+  bounded.result_bytes = &bytes;
+  auto parts = gather(query, views, bounded, run.cancel);
+  if (!parts)
+    return std::move(parts).error();
+  const auto compiled = query::CompiledQuery::make(query);
+  if (!compiled)
+    return compiled.error();
+  auto rows = query::rows_by_position(**compiled, *std::move(parts), bounded);
+  if (!rows)
+    return std::move(rows).error();
+  return query::RowStream::PassRows{*std::move(rows), bytes.load()};
 }
 
 Result<std::vector<std::string>> Querier::explain(const Query& query, const std::vector<ShardView>& views,

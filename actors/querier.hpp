@@ -6,6 +6,7 @@
 #pragma once
 
 #include "engine/io/clock.hpp"
+#include "engine/query/row_stream.hpp"
 #include "engine/schema/registry.hpp"
 #include "engine/shard_view.hpp"
 #include "engine/unique_function.hpp"
@@ -29,8 +30,6 @@ namespace weir {
 
 namespace query {
 class Execution;
-struct QueryControl;
-struct ShardRows;
 } // namespace query
 
 struct QueryRun {
@@ -39,7 +38,6 @@ struct QueryRun {
   bool allow_partial = false;
   bool as_stored = false;
   std::optional<std::chrono::steady_clock::time_point> deadline{}; ///< In the place of timeout_ms.
-  std::optional<std::uint64_t> result_bytes_max{};                 ///< None: the bound of any query.
 };
 
 class Querier {
@@ -52,6 +50,9 @@ public:
 
   /// Errors: as Query::validate(); `deadline_exceeded`, `cancelled`, `too_large`, `corruption`, `io_error`.
   Result<QueryResult> run(const Query& query, std::vector<ShardView> views, const QueryRun& run) const;
+  /// The rows of `query` at `positions`, for a stream. Errors: as run(); `too_large` beyond `bytes_max`.
+  Result<query::RowStream::PassRows> pass(const Query& query, const std::vector<ShardView>& views, const QueryRun& run,
+                                          const query::PositionWindow& positions, std::uint64_t bytes_max) const;
   /// What run() would do, a line each; no row is read.
   Result<std::vector<std::string>> explain(const Query& query, const std::vector<ShardView>& views,
                                            const QueryRun& run) const;

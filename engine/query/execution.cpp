@@ -20,7 +20,7 @@ QueryControl with_budget(QueryControl control, std::atomic<std::uint64_t>& resul
 
 Result<std::shared_ptr<Execution>> Execution::make(const Query& query, std::vector<ShardView> views,
                                                    const QueryControl& control) {
-  auto compiled = compile_scan(query);
+  auto compiled = compile_scan(query, control.positions);
   if (!compiled)
     return std::move(compiled).error();
   return std::shared_ptr<Execution>(new Execution(query, *std::move(compiled), std::move(views), control));

@@ -23,15 +23,20 @@ Status take_window(const CompiledQuery& query, std::vector<ResultRow>& ordered, 
   return {};
 }
 
-Status merge_rows(const CompiledQuery& query, std::vector<ShardRows>& parts, Rows& out, Pacer& pacer) {
-  std::vector<ResultRow> rows;
+Status order_rows(const CompiledQuery& query, std::vector<ShardRows>& parts, std::vector<ResultRow>& rows,
+                  Pacer& pacer) {
   for (ShardRows& part : parts) {
     WEIR_TRY(pacer.spend(part.rows.size() / 16));
     std::move(part.rows.begin(), part.rows.end(), std::back_inserter(rows));
     part.rows.clear();
   }
-  WEIR_TRY(sort_paced(
-      rows, [&](const ResultRow& a, const ResultRow& b) { return comes_before(query, a, b); }, pacer));
+  return sort_paced(
+      rows, [&](const ResultRow& a, const ResultRow& b) { return comes_before(query, a, b); }, pacer);
+}
+
+Status merge_rows(const CompiledQuery& query, std::vector<ShardRows>& parts, Rows& out, Pacer& pacer) {
+  std::vector<ResultRow> rows;
+  WEIR_TRY(order_rows(query, parts, rows, pacer));
   return take_window(query, rows, out, pacer);
 }
 
@@ -78,7 +83,7 @@ Status merge_groups(const CompiledQuery& query, std::vector<ShardRows>& parts, c
   }
   std::vector<ResultRow> rows;
   rows.reserve(groups.size());
-  Scratch scratch;
+  Scratch scratch(pacer);
   std::vector<ValueView> cells;
   for (Group& group : groups.take()) {
     WEIR_TRY(pacer.spend(1));
@@ -89,7 +94,9 @@ Status merge_groups(const CompiledQuery& query, std::vector<ShardRows>& parts, c
       cells.clear();
       for (const Value& cell : row->cells)
         cells.push_back(ValueView::of(cell));
-      if (!query.having->evaluate(cells, scratch).is_true())
+      const bool kept = query.having->evaluate(cells, scratch).is_true();
+      WEIR_TRY(scratch.watch().going());
+      if (!kept)
         continue;
     }
     rows.push_back(*std::move(row));
@@ -114,6 +121,16 @@ Result<QueryResult> merge(const CompiledQuery& query, std::vector<ShardRows> par
     WEIR_TRY(merge_rows(query, parts, result.rows, pacer));
   WEIR_TRY(check(control));
   return result;
+}
+
+Result<std::vector<ResultRow>> rows_by_position(const CompiledQuery& query, std::vector<ShardRows> parts,
+                                                const QueryControl& control) {
+  Pacer pacer(control);
+  std::vector<ResultRow> rows;
+  WEIR_TRY(order_rows(query, parts, rows, pacer));
+  if (rows.size() > query.rows_max)
+    rows.resize(query.rows_max);
+  return rows;
 }
 
 Result<QueryResult> run(const Query& query, std::span<const ShardView> views, const QueryControl& control) {

@@ -141,7 +141,7 @@ std::vector<std::string> explain_run(const Query& query, const QueryStats& stats
 
 Result<std::vector<std::string>> explain_plan(const Query& query, std::span<const ShardView> views,
                                               const QueryControl& control) {
-  const auto compiled = compile_scan(query);
+  const auto compiled = compile_scan(query, control.positions);
   if (!compiled)
     return compiled.error();
   const ScanTarget target = target_of(**compiled);

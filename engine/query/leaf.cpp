@@ -174,29 +174,32 @@ Outcomes Leaf::evaluate_list(const ValueView& value) const noexcept {
   return list_miss(of);
 }
 
-Outcomes Leaf::evaluate(const ValueView& value) const noexcept {
+Outcomes Leaf::evaluate(const ValueView& value, Watch* watch) const {
   const auto of_text = [&](bool holds) {
     return value.kind == Value::Kind::string ? Outcomes::of(holds) : Outcomes::unknown();
   };
   switch (kind_) {
   case Kind::comparison: return compared(value, comparison_, ValueView::of(literals_.front()));
   case Kind::one_of: return evaluate_list(value);
-  case Kind::like: return of_text(value.kind == Value::Kind::string && pattern_->matches(value.text));
+  case Kind::like: return of_text(value.kind == Value::Kind::string && pattern_->matches(value.text, watch));
   case Kind::prefix: return of_text(value.text.starts_with(prefix_));
   case Kind::is_null: return Outcomes::of(value.kind == Value::Kind::null);
   case Kind::exists: return Outcomes::of(value.present);
-  case Kind::contains: return contains(value, ValueView::of(literals_.front()));
+  case Kind::contains:
+    if (watch != nullptr && !watch->spend_bytes(value.text.size()))
+      break;
+    return contains(value, ValueView::of(literals_.front()));
   }
   return Outcomes::any();
 }
 
 Outcomes Leaf::evaluate(RowValues row, Scratch& scratch) const {
   if (simple_)
-    return evaluate(row[slot()]);
+    return evaluate(row[slot()], &scratch.watch());
   const ValueView left = operands_.front().evaluate(row, scratch);
   if (kind_ == Kind::comparison)
     return compared(left, comparison_, operands_.back().evaluate(row, scratch));
-  return evaluate(left);
+  return evaluate(left, &scratch.watch());
 }
 
 Outcomes Leaf::evaluate_text_range(const ValueView& low, const ValueView& high) const noexcept {

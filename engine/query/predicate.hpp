@@ -53,11 +53,11 @@ public:
   /// The texts one of which it demands the field to equal: of = and IN with texts only. Empty otherwise.
   [[nodiscard]] std::vector<std::string_view> required_texts() const;
 
-  /// For the value of the one field. Precondition: is_simple().
-  [[nodiscard]] Outcomes evaluate(const ValueView& value) const noexcept;
+  /// For the value of the one field. Precondition: is_simple(). With a `watch` that is over it means nothing.
+  [[nodiscard]] Outcomes evaluate(const ValueView& value, Watch* watch = nullptr) const;
   /// For any value from `low` to `high`, of one type that is neither null nor JSON. Precondition: is_simple().
   [[nodiscard]] Outcomes evaluate_range(const ValueView& low, const ValueView& high) const noexcept;
-  /// For a row.
+  /// For a row. Means nothing if the watch of `scratch` is over.
   [[nodiscard]] Outcomes evaluate(RowValues row, Scratch& scratch) const;
 
 private:
@@ -103,7 +103,8 @@ public:
   template <class LeafOutcomes> [[nodiscard]] Outcomes evaluate(const LeafOutcomes& of) const {
     return evaluate(root_, of);
   }
-  /// For one row. Without `documents` what looks into them counts as open. Clears `scratch`.
+  /// For one row. Without `documents` what looks into them counts as open. Clears `scratch`,
+  /// whose watch says whether the outcome means anything.
   [[nodiscard]] Outcomes evaluate(RowValues row, Scratch& scratch, bool documents = true) const;
 
   [[nodiscard]] const std::vector<Leaf>& leaves() const noexcept { return leaves_; }

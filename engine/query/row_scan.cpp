@@ -17,7 +17,7 @@ std::uint64_t extraction_work(const EventView& event) {
 RowScan::RowScan(const ScanTarget& target, const QueryControl& control, RowSink& sink, Pacer& pacer, QueryStats& stats)
     : target_(target), control_(control), sink_(sink), pacer_(pacer), stats_(stats),
       upcasts_(control.upcasts != nullptr && (target.columns & column_payload) != 0), row_(target.fields, target.step),
-      row_work_(1 + target.predicate.leaves().size() / 16) {
+      scratch_(pacer), row_work_(1 + target.predicate.leaves().size() / 16) {
 }
 
 Status RowScan::judge(const EventView& event, Outcomes known, RemovedRows* removed) {
@@ -26,8 +26,10 @@ Status RowScan::judge(const EventView& event, Outcomes known, RemovedRows* remov
   if (control_.prune) {
     if (event.position >= sink_.end())
       return {};
-    if (!known.is_true())
+    if (!known.is_true()) {
       known = target_.predicate.evaluate(row_.values(), scratch_, false);
+      WEIR_TRY(scratch_.watch().going());
+    }
     if (!known.may_be_true())
       return {};
   }
@@ -53,8 +55,12 @@ Status RowScan::judge(const EventView& event, Outcomes known, RemovedRows* remov
     WEIR_TRY(pacer_.spend(extraction_work(event)));
     WEIR_TRY(row_.extract());
   }
-  if (!known.is_true() && !target_.predicate.evaluate(row_.values(), scratch_).is_true())
-    return {};
+  if (!known.is_true()) {
+    const bool found = target_.predicate.evaluate(row_.values(), scratch_).is_true();
+    WEIR_TRY(scratch_.watch().going());
+    if (!found)
+      return {};
+  }
   ++stats_.rows_matched;
   return sink_.add(event.position, row_.values());
 }
