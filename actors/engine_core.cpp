@@ -171,7 +171,7 @@ std::shared_ptr<io::Lane> EngineCore::make_read_lane() {
 Querier EngineCore::querier() {
   return {*parts_.clock, parts_.schemas,
           query_helpers_max(parts_.options.query_threads_max, parts_.options.read_threads),
-          [this](Job job) { post_read(std::move(job)); }};
+          [this](Job job) { post_read(std::move(job)); }, freeing_};
 }
 
 Result<QueryResult> EngineCore::query(const Query& plan, const QueryRun& run) {

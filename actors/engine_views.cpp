@@ -61,15 +61,26 @@ Result<QueryResult> EngineCore::show(const std::string& name, const QueryRun& ru
     return std::move(shards).error();
   moment.shards = *shards;
   const Querier asked = querier();
+  const auto leftovers = std::make_shared<query::Leftovers>();
+  query::QueryControl control = asked.control(run);
+  control.leftovers = leftovers.get();
   auto answer = ViewState::answer(
       view->query, view->state, moment,
-      [&](const Query& plan, std::span<const ShardView> all, const query::QueryControl& control) {
-        return asked.gather(plan, {all.begin(), all.end()}, control, run.cancel);
+      [&](const Query& plan, std::span<const ShardView> all, const query::QueryControl& bounded) {
+        return asked.gather(plan, {all.begin(), all.end()}, bounded, run.cancel);
       },
-      asked.control(run));
-  if (!answer)
+      control);
+  // What the view kept before goes along: nobody may need it any more.
+  leftovers->add(view->state);
+  if (!answer) {
+    asked.free_later(leftovers, UINT64_MAX); // who knows how much was gathered
     return std::move(answer).error();
+  }
+  leftovers->add(answer->state);
+  const std::uint64_t bytes = answer->state->bytes();
   parts_.views.keep(name, view->text, std::move(answer->state));
+  view->state.reset();
+  asked.free_later(leftovers, bytes);
   return std::move(answer->result);
 }
 

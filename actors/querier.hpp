@@ -6,6 +6,7 @@
 #pragma once
 
 #include "engine/io/clock.hpp"
+#include "engine/query/leftovers.hpp"
 #include "engine/query/row_stream.hpp"
 #include "engine/schema/registry.hpp"
 #include "engine/shard_view.hpp"
@@ -42,11 +43,15 @@ struct QueryRun {
 
 class Querier {
 public:
+  /// How many runs wait for what they left over to be freed, over all queries of an engine.
+  using Freeing = std::shared_ptr<std::atomic<std::size_t>>;
+
   /// `helpers_max`: read threads that one query may take beside its caller. `post_read` runs a job in one of them, now,
   /// later or never. `clock` and `schemas` must outlive all jobs.
   Querier(const io::Clock& clock, const schema::Registry& schemas, std::size_t helpers_max,
-          std::function<void(Job)> post_read)
-      : clock_(clock), schemas_(schemas), helpers_max_(helpers_max), post_read_(std::move(post_read)) {}
+          std::function<void(Job)> post_read, Freeing freeing)
+      : clock_(clock), schemas_(schemas), helpers_max_(helpers_max), post_read_(std::move(post_read)),
+        freeing_(std::move(freeing)) {}
 
   /// Errors: as Query::validate(); `deadline_exceeded`, `cancelled`, `too_large`, `corruption`, `io_error`.
   Result<QueryResult> run(const Query& query, std::vector<ShardView> views, const QueryRun& run) const;
@@ -64,6 +69,9 @@ public:
                                                const query::QueryControl& control,
                                                const std::shared_ptr<std::atomic<bool>>& cancel) const;
 
+  /// Has them freed in a read thread, unless enough others wait for that. `bytes`: about so much memory.
+  void free_later(std::shared_ptr<query::Leftovers> leftovers, std::uint64_t bytes) const;
+
 private:
   Result<std::shared_ptr<query::Execution>> begin(const Query& query, std::vector<ShardView> views,
                                                   const query::QueryControl& control,
@@ -74,6 +82,7 @@ private:
   const schema::Registry& schemas_;
   std::size_t helpers_max_;
   std::function<void(Job)> post_read_;
+  Freeing freeing_;
 };
 
 /// Read threads that one query may take beside its caller, as EngineOptions::query_threads_max says.

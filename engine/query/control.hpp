@@ -24,6 +24,8 @@ namespace weir::query {
 
 inline constexpr std::uint64_t result_bytes_default_max = 256 * MiB;
 
+class Leftovers;
+
 /// Positions from `from` to below `below`.
 struct PositionWindow {
   Position from = 0;
@@ -49,6 +51,9 @@ struct QueryControl {
   std::atomic<std::uint64_t>* result_bytes = nullptr;
   /// Events elsewhere are none, as if WHERE said so too. Not of a sequence.
   PositionWindow positions{};
+  /// Takes what would keep the answer waiting for its freeing; whoever runs the query frees it afterwards. Null: it is
+  /// freed on the spot.
+  Leftovers* leftovers = nullptr;
 };
 
 /// `cancelled`, `deadline_exceeded` or success.
@@ -67,6 +72,7 @@ public:
     spent_ = 0;
     return check(control_);
   }
+  [[nodiscard]] Leftovers* leftovers() const noexcept { return control_.leftovers; }
 
 private:
   static constexpr std::uint64_t work_between_checks = 4'096;
@@ -111,7 +117,7 @@ public:
   ResultBudget(const ResultBudget&) = delete;
   ResultBudget& operator=(const ResultBudget&) = delete;
 
-  /// `too_large` if the bound is passed.
+  /// `too_large` if the bound is passed; nothing is taken then.
   Status take(std::uint64_t bytes);
   void give_back(std::uint64_t bytes) noexcept { bytes_.fetch_sub(bytes, std::memory_order_relaxed); }
 

@@ -127,6 +127,10 @@ void Leaf::compile(const Expr& expression, NameSlots& names) {
 }
 
 void Leaf::finish(const FieldTable* table) {
+  const bool equality = kind_ == Kind::one_of || (kind_ == Kind::comparison && comparison_ == Comparison::equal);
+  demands_texts_ = simple_ && equality && std::all_of(literals_.begin(), literals_.end(), [](const Value& literal) {
+                     return literal.kind() == Value::Kind::string;
+                   });
   if (table == nullptr)
     return;
   in_document_ = std::any_of(slots_.begin(), slots_.end(), [&](std::size_t slot) { return (*table)[slot].has_path; });
@@ -142,12 +146,10 @@ std::optional<std::string_view> Leaf::required_text() const noexcept {
 
 std::vector<std::string_view> Leaf::required_texts() const {
   std::vector<std::string_view> texts;
-  if (!simple_ || !(kind_ == Kind::one_of || (kind_ == Kind::comparison && comparison_ == Comparison::equal)))
+  if (!demands_texts_)
     return texts;
   for (const Value& literal : literals_) {
     const auto text = literal.as_string();
-    if (!text)
-      return {};
     if (texts.empty() || texts.back() != *text)
       texts.push_back(*text);
   }

@@ -50,6 +50,8 @@ public:
   [[nodiscard]] std::span<const Value> literals() const noexcept { return literals_; }
   /// The text it demands the field to equal, if it is such a comparison. Nothing if it is not simple.
   [[nodiscard]] std::optional<std::string_view> required_text() const noexcept;
+  /// It demands the field to equal one of its literals, all of which are texts.
+  [[nodiscard]] bool demands_texts() const noexcept { return demands_texts_; }
   /// The texts one of which it demands the field to equal: of = and IN with texts only. Empty otherwise.
   [[nodiscard]] std::vector<std::string_view> required_texts() const;
 
@@ -75,7 +77,8 @@ private:
   std::optional<Core> core_;
   Comparison comparison_ = Comparison::equal;
   std::vector<std::size_t> slots_;
-  std::vector<Value> literals_;           ///< Of a simple comparison, IN (sorted by total_order), CONTAINS.
+  std::vector<Value> literals_; ///< Of a simple comparison, IN (sorted by total_order), CONTAINS.
+  bool demands_texts_ = false;
   unsigned ranks_ = 0;                    ///< Of a list: bit per Rank that occurs.
   std::string prefix_;                    ///< Of prefix and like: what a text that fits begins with.
   std::optional<LikePattern> pattern_;    ///< Of like.

@@ -12,6 +12,11 @@ std::uint64_t extraction_work(const EventView& event) {
   return (event.payload.size() + event.metadata.size()) / 1024;
 }
 
+/// What a service's upcasters do with a payload is parsed, changed and written again, a version after the other.
+std::uint64_t upcast_work(std::string_view before, std::string_view after) {
+  return 32 + (before.size() + after.size()) / 64;
+}
+
 } // namespace
 
 RowScan::RowScan(const ScanTarget& target, const QueryControl& control, RowSink& sink, Pacer& pacer, QueryStats& stats)
@@ -34,6 +39,7 @@ Status RowScan::judge(const EventView& event, Outcomes known, RemovedRows* remov
       return {};
   }
   if (removed != nullptr && removed->any()) {
+    WEIR_TRY(pacer_.spend(removed->work(event.context_id)));
     const auto gone = removed->holds(event);
     if (!gone)
       return gone.error();
@@ -46,6 +52,7 @@ Status RowScan::judge(const EventView& event, Outcomes known, RemovedRows* remov
       return std::move(payload).error();
     if (*payload) {
       upcast_payload_ = *std::move(*payload);
+      WEIR_TRY(pacer_.spend(upcast_work(event.payload, upcast_payload_)));
       EventView upcast = event;
       upcast.payload = upcast_payload_;
       row_.bind(upcast);
@@ -53,7 +60,7 @@ Status RowScan::judge(const EventView& event, Outcomes known, RemovedRows* remov
   }
   if (target_.fields.has_paths(target_.step)) {
     WEIR_TRY(pacer_.spend(extraction_work(event)));
-    WEIR_TRY(row_.extract());
+    WEIR_TRY(row_.extract(&pacer_));
   }
   if (!known.is_true()) {
     const bool found = target_.predicate.evaluate(row_.values(), scratch_).is_true();

@@ -3,10 +3,9 @@
 // Purpose: an answer may be larger than memory. Rows in position order come in passes: each runs the query for so many
 // rows behind the last one, so that what is held is one pass. As rows of a segment are not in that order, each pass
 // looks at all zones that hold positions of its own; so passes ask for as many rows as their memory takes. Answers that
-// must be known as a whole (ORDER BY, groups, sequences) are made by one run, bounded as any query is, and handed out in
-// batches.
-// Owner: whoever reads it. Threading: one thread at a time; its pin any.
-// Invariants: all passes see the same views, which are dropped with the end, an error, the stream, or by the pin.
+// must be known as a whole (ORDER BY, groups, sequences) are made by one run, bounded as any query is, and handed out
+// in batches. Owner: whoever reads it. Threading: one thread at a time; its pin any. Invariants: all passes see the
+// same views, which are dropped with the end, an error, the stream, or by the pin.
 #pragma once
 
 #include <weir/event.hpp>
@@ -82,8 +81,8 @@ private:
   Source source_;
   std::vector<std::string> columns_;
   bool in_passes_ = false;
-  std::uint64_t pass_rows_; ///< That the next pass asks for.
-  Position next_ = 0;       ///< Behind the last row found.
+  std::uint64_t pass_rows_;  ///< That the next pass asks for.
+  Position next_ = 0;        ///< Behind the last row found.
   std::uint64_t skip_ = 0;   ///< Rows still to be left out.
   std::uint64_t wanted_ = 0; ///< Rows still to be handed out.
   Rows rows_;                ///< Of the pass.

@@ -192,8 +192,7 @@ TEST_CASE("row stream: a large segment is not read again for every few rows of i
   RowStreamBounds bounds;
   bounds.first_pass_rows = 16;
   Runs runs;
-  auto stream =
-      stream_of(parsed("QUERY * RETURN [payload.n]"), {test::make_view({segment}, {})}, bounds, runs);
+  auto stream = stream_of(parsed("QUERY * RETURN [payload.n]"), {test::make_view({segment}, {})}, bounds, runs);
   REQUIRE(stream.ok());
   CHECK(read_all(*stream, bounds.batch_rows_max).size() == 8'000);
   CHECK(runs.count < 12); // each pass asks for twice as many as the one before
