@@ -52,6 +52,7 @@ Status EngineCore::close(std::chrono::milliseconds timeout_ms) {
   } else {
     stop_threads();
   }
+  stream_pins_.release_all();
   if (parts_.snapshots)
     parts_.snapshots->close();
   if (consumers_)

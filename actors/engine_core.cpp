@@ -171,7 +171,7 @@ std::shared_ptr<io::Lane> EngineCore::make_read_lane() {
 Querier EngineCore::querier() {
   return {*parts_.clock, parts_.schemas,
           query_helpers_max(parts_.options.query_threads_max, parts_.options.read_threads),
-          [this](Job job) { post_read(std::move(job)); }};
+          [this](Job job) { post_read(std::move(job)); }, freeing_};
 }
 
 Result<QueryResult> EngineCore::query(const Query& plan, const QueryRun& run) {
@@ -189,13 +189,16 @@ Result<query::RowStream> EngineCore::query_stream(const Query& plan, QueryRun ru
   if (!all)
     return std::move(all).error();
   run.deadline = parts_.clock->steady_now() + run.timeout_ms;
-  auto pass = [self = shared_from_this(), run](const Query& query, const std::vector<ShardView>& views,
-                                               std::optional<std::uint64_t> result_bytes_max) {
-    QueryRun bounded = run;
-    bounded.result_bytes_max = result_bytes_max;
-    return self->querier().run(query, views, bounded);
+  const auto self = shared_from_this();
+  query::RowStream::Source source;
+  source.run = [self, run](const Query& query, const std::vector<ShardView>& views) {
+    return self->querier().run(query, views, run);
   };
-  auto may_go_on = [self = shared_from_this(), run]() -> Status {
+  source.pass = [self, run](const Query& query, const std::vector<ShardView>& views,
+                            const query::PositionWindow& positions, std::uint64_t bytes_max) {
+    return self->querier().pass(query, views, run, positions, bytes_max);
+  };
+  source.may_go_on = [self, run]() -> Status {
     if (self->closing_.load())
       return closing_error();
     if (run.cancel->load())
@@ -204,7 +207,17 @@ Result<query::RowStream> EngineCore::query_stream(const Query& plan, QueryRun ru
       return fail(Errc::deadline_exceeded, "the stream did not end before its deadline");
     return {};
   };
-  return query::RowStream::make(plan, *std::move(all), bounds, std::move(pass), std::move(may_go_on));
+  auto stream = query::RowStream::make(plan, *std::move(all), bounds, std::move(source));
+  if (const Door::Inside inside(door_); inside && stream && stream_pins_.add(stream->pin(), *run.deadline))
+    watch_stream_pins();
+  return stream;
+}
+
+void EngineCore::watch_stream_pins() {
+  parts_.flush_lane->post_after(stream_pins_.wait(parts_.clock->steady_now()), [this] {
+    if (stream_pins_.release_expired(parts_.clock->steady_now()))
+      watch_stream_pins();
+  });
 }
 
 Result<std::vector<std::string>> EngineCore::explain(const Query& plan, const QueryRun& run) {

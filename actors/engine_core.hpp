@@ -12,6 +12,7 @@
 #include "engine/door.hpp"
 #include "engine/event_queue/queue_cursor.hpp"
 #include "engine/query/row_stream.hpp"
+#include "engine/query/view_pin.hpp"
 
 #include <weir/backup_options.hpp>
 #include <weir/compact_options.hpp>
@@ -155,6 +156,8 @@ private:
   [[nodiscard]] Result<ShardView> view(ShardId shard) const;
   Result<std::vector<ShardView>> views(bool allow_partial) const;
   [[nodiscard]] Querier querier();
+  /// Looks after the deadlines of streams that nobody reads, until none is open.
+  void watch_stream_pins();
   void make_snapshots();
   Status in_flush_lane(UniqueFunction<Status()> work) const;
   Result<RetentionReport> begin_retention(RetentionRecord& judged);
@@ -172,6 +175,8 @@ private:
   std::unique_ptr<ConsumerService> consumers_;
   std::unique_ptr<ActorSide> actors_;
   std::atomic<bool> closing_{false};
+  query::ViewPins stream_pins_;
+  const Querier::Freeing freeing_ = std::make_shared<std::atomic<std::size_t>>(0);
   Door door_; ///< Calls that use actors or the executor are inside; close() shuts it before it ends them.
   std::mutex projections_mutex_;
   std::set<std::string> projections_;

@@ -42,8 +42,8 @@ Status forget_view(EngineParts& parts, const std::string& name) {
   return {};
 }
 
-Result<QueryResult> show_view(EngineParts& parts, const std::string& name, const ViewBook::View& view,
-                              const TakeViews& take, const Querier& querier, const QueryRun& run) {
+Result<QueryResult> show_view(EngineParts& parts, const std::string& name, ViewBook::View view, const TakeViews& take,
+                              const Querier& querier, const QueryRun& run) {
   ViewMoment moment;
   moment.schema_changes = parts.schemas.changes();
   moment.synced_below = parts.queue->watermark();
@@ -51,15 +51,25 @@ Result<QueryResult> show_view(EngineParts& parts, const std::string& name, const
   if (!shards)
     return std::move(shards).error();
   moment.shards = *shards;
+  const auto leftovers = std::make_shared<query::Leftovers>();
+  query::QueryControl control = querier.control(run);
+  control.leftovers = leftovers.get();
   auto answer = ViewState::answer(
       view.query, view.state, moment,
-      [&](const Query& plan, std::span<const ShardView> all, const query::QueryControl& control) {
-        return querier.gather(plan, {all.begin(), all.end()}, control, run.cancel);
+      [&](const Query& plan, std::span<const ShardView> all, const query::QueryControl& bounded) {
+        return querier.gather(plan, {all.begin(), all.end()}, bounded, run.cancel);
       },
-      querier.control(run));
-  if (!answer)
+      control);
+  // What the view kept before goes along: nobody may need it any more.
+  leftovers->add(std::move(view.state));
+  if (!answer) {
+    querier.free_later(leftovers, UINT64_MAX); // who knows how much was gathered
     return std::move(answer).error();
+  }
+  leftovers->add(answer->state);
+  const std::uint64_t bytes = answer->state->bytes();
   parts.views.keep(name, view.text, std::move(answer->state));
+  querier.free_later(leftovers, bytes);
   return std::move(answer->result);
 }
 
@@ -89,7 +99,7 @@ Result<QueryResult> EngineCore::show(const std::string& name, const QueryRun& ru
   if (run.as_stored || run.allow_partial) // such answers are none to go on from
     return query(view->query, run);
   return show_view(
-      parts_, name, *view, [this] { return views(false); }, querier(), run);
+      parts_, name, *std::move(view), [this] { return views(false); }, querier(), run);
 }
 
 } // namespace weir

@@ -26,7 +26,7 @@ Status forget_view(EngineParts& parts, const std::string& name);
 /// Takes the views of all shards; called after the watermark was read.
 using TakeViews = std::function<Result<std::vector<ShardView>>()>;
 /// Answers the view, going on from its state, and keeps what was gathered. Errors: those of `take` and of the query.
-Result<QueryResult> show_view(EngineParts& parts, const std::string& name, const ViewBook::View& view,
-                              const TakeViews& take, const Querier& querier, const QueryRun& run);
+Result<QueryResult> show_view(EngineParts& parts, const std::string& name, ViewBook::View view, const TakeViews& take,
+                              const Querier& querier, const QueryRun& run);
 
 } // namespace weir

@@ -2,6 +2,7 @@
 
 #include "engine/query/control.hpp"
 #include "engine/query/execution.hpp"
+#include "engine/query/executor.hpp"
 #include "engine/query/explain.hpp"
 
 #include <algorithm>
@@ -12,6 +13,10 @@ namespace {
 
 /// Waking a thread costs about as much as scanning this many rows by columns.
 constexpr std::uint64_t rows_per_thread = 32'768;
+/// Less is freed sooner than handed over.
+constexpr std::uint64_t bytes_freed_later_min = 4 * MiB;
+/// What waits to be freed is memory that no limit of a query counts.
+constexpr std::size_t freeing_max = 2;
 
 } // namespace
 
@@ -25,8 +30,6 @@ query::QueryControl Querier::control(const QueryRun& run) const {
   query::QueryControl control;
   control.clock = &clock_;
   control.deadline = run.deadline.value_or(clock_.steady_now() + run.timeout_ms);
-  if (run.result_bytes_max)
-    control.result_bytes_max = *run.result_bytes_max;
   control.cancel = run.cancel.get();
   control.upcasts = run.as_stored || !schemas_.upcasts() ? nullptr : &schemas_;
   return control;
@@ -55,8 +58,30 @@ Result<std::shared_ptr<query::Execution>> Querier::begin(const Query& query, std
 }
 
 Result<QueryResult> Querier::run(const Query& query, std::vector<ShardView> views, const QueryRun& run) const {
-  const auto execution = begin(query, std::move(views), control(run), run.cancel);
-  return execution ? (*execution)->run() : Result<QueryResult>(execution.error());
+  const auto leftovers = std::make_shared<query::Leftovers>();
+  std::atomic<std::uint64_t> bytes{0};
+  query::QueryControl bounded = control(run);
+  bounded.leftovers = leftovers.get();
+  bounded.result_bytes = &bytes;
+  const auto execution = begin(query, std::move(views), bounded, run.cancel);
+  if (!execution)
+    return execution.error();
+  auto result = (*execution)->run();
+  free_later(leftovers, bytes.load());
+  return result;
+}
+
+void Querier::free_later(std::shared_ptr<query::Leftovers> leftovers, std::uint64_t bytes) const {
+  if (bytes < bytes_freed_later_min || leftovers->empty())
+    return;
+  if (freeing_->fetch_add(1) >= freeing_max) {
+    freeing_->fetch_sub(1);
+    return;
+  }
+  const auto freed = [freeing = freeing_](query::Leftovers*) { freeing->fetch_sub(1); };
+  // Counted down when the job is gone, whether it ran or not; what it holds is freed before.
+  std::shared_ptr<query::Leftovers> counted(leftovers.get(), freed);
+  post_read_([counted = std::move(counted), leftovers = std::move(leftovers)]() mutable { leftovers.reset(); });
 }
 
 Result<std::vector<query::ShardRows>> Querier::gather(const Query& query, std::vector<ShardView> views,
@@ -64,6 +89,26 @@ Result<std::vector<query::ShardRows>> Querier::gather(const Query& query, std::v
                                                       const std::shared_ptr<std::atomic<bool>>& cancel) const {
   const auto execution = begin(query, std::move(views), control, cancel);
   return execution ? (*execution)->gather() : Result<std::vector<query::ShardRows>>(execution.error());
+}
+
+Result<query::RowStream::PassRows> Querier::pass(const Query& query, const std::vector<ShardView>& views,
+                                                 const QueryRun& run, const query::PositionWindow& positions,
+                                                 std::uint64_t bytes_max) const {
+  std::atomic<std::uint64_t> bytes{0};
+  query::QueryControl bounded = control(run);
+  bounded.positions = positions;
+  bounded.result_bytes_max = bytes_max;
+  bounded.result_bytes = &bytes;
+  auto parts = gather(query, views, bounded, run.cancel);
+  if (!parts)
+    return std::move(parts).error();
+  const auto compiled = query::CompiledQuery::make(query);
+  if (!compiled)
+    return compiled.error();
+  auto rows = query::rows_by_position(**compiled, *std::move(parts), bounded);
+  if (!rows)
+    return std::move(rows).error();
+  return query::RowStream::PassRows{*std::move(rows), bytes.load()};
 }
 
 Result<std::vector<std::string>> Querier::explain(const Query& query, const std::vector<ShardView>& views,

@@ -6,6 +6,8 @@
 #pragma once
 
 #include "engine/io/clock.hpp"
+#include "engine/query/leftovers.hpp"
+#include "engine/query/row_stream.hpp"
 #include "engine/schema/registry.hpp"
 #include "engine/shard_view.hpp"
 #include "engine/unique_function.hpp"
@@ -29,8 +31,6 @@ namespace weir {
 
 namespace query {
 class Execution;
-struct QueryControl;
-struct ShardRows;
 } // namespace query
 
 struct QueryRun {
@@ -39,19 +39,25 @@ struct QueryRun {
   bool allow_partial = false;
   bool as_stored = false;
   std::optional<std::chrono::steady_clock::time_point> deadline{}; ///< In the place of timeout_ms.
-  std::optional<std::uint64_t> result_bytes_max{};                 ///< None: the bound of any query.
 };
 
 class Querier {
 public:
+  /// How many runs wait for what they left over to be freed, over all queries of an engine.
+  using Freeing = std::shared_ptr<std::atomic<std::size_t>>;
+
   /// `helpers_max`: read threads that one query may take beside its caller. `post_read` runs a job in one of them, now,
   /// later or never. `clock` and `schemas` must outlive all jobs.
   Querier(const io::Clock& clock, const schema::Registry& schemas, std::size_t helpers_max,
-          std::function<void(Job)> post_read)
-      : clock_(clock), schemas_(schemas), helpers_max_(helpers_max), post_read_(std::move(post_read)) {}
+          std::function<void(Job)> post_read, Freeing freeing)
+      : clock_(clock), schemas_(schemas), helpers_max_(helpers_max), post_read_(std::move(post_read)),
+        freeing_(std::move(freeing)) {}
 
   /// Errors: as Query::validate(); `deadline_exceeded`, `cancelled`, `too_large`, `corruption`, `io_error`.
   Result<QueryResult> run(const Query& query, std::vector<ShardView> views, const QueryRun& run) const;
+  /// The rows of `query` at `positions`, for a stream. Errors: as run(); `too_large` beyond `bytes_max`.
+  Result<query::RowStream::PassRows> pass(const Query& query, const std::vector<ShardView>& views, const QueryRun& run,
+                                          const query::PositionWindow& positions, std::uint64_t bytes_max) const;
   /// What run() would do, a line each; no row is read.
   Result<std::vector<std::string>> explain(const Query& query, const std::vector<ShardView>& views,
                                            const QueryRun& run) const;
@@ -63,6 +69,9 @@ public:
                                                const query::QueryControl& control,
                                                const std::shared_ptr<std::atomic<bool>>& cancel) const;
 
+  /// Has them freed in a read thread, unless enough others wait for that. `bytes`: about so much memory.
+  void free_later(std::shared_ptr<query::Leftovers> leftovers, std::uint64_t bytes) const;
+
 private:
   Result<std::shared_ptr<query::Execution>> begin(const Query& query, std::vector<ShardView> views,
                                                   const query::QueryControl& control,
@@ -73,6 +82,7 @@ private:
   const schema::Registry& schemas_;
   std::size_t helpers_max_;
   std::function<void(Job)> post_read_;
+  Freeing freeing_;
 };
 
 /// Read threads that one query may take beside its caller, as EngineOptions::query_threads_max says.

@@ -39,8 +39,9 @@ public:
   /// Names of the columns, as QueryResult has them.
   [[nodiscard]] const std::vector<std::string>& columns() const noexcept;
   /// The next rows, in the order of Engine::query(); empty at the end. All are of one moment, that of query_stream(),
-  /// whose segments and memory are kept until the end of the stream, its first error, or its destruction. Errors, for
-  /// good: those of Engine::query(), whose timeout is that of the whole stream.
+  /// whose segments and memory are kept until the end of the stream, its first error, its destruction, or at the latest
+  /// a second after its deadline, even if nobody reads. Errors, for good: those of Engine::query(), whose timeout is
+  /// that of the whole stream.
   Result<std::vector<std::vector<Value>>> next();
   /// next() answers `cancelled` from now on, also one that is running.
   void cancel() noexcept;

@@ -186,7 +186,10 @@ struct QueryParameters {
 /// builder makes, and valid.
 Result<Query> parse_query(std::string_view text, const QueryParameters& parameters = {});
 
-/// The canonical text of a valid plan: parse_query(to_text(q)) gives q again.
+/// The canonical text of a valid plan: parse_query(to_text(q)) gives q again, unless it has more than
+/// limits::query_text_bytes_max bytes. The builder makes such plans (of thousands of terms, or of long literals), and
+/// they run like any other; but their text is none that can be parsed (`parse_error`) or remembered (`too_large`), and
+/// EXPLAIN shows its beginning.
 [[nodiscard]] std::string to_text(const Query& query);
 
 /// A query that is kept up to date under a name: see Engine::remember.

@@ -1,9 +1,7 @@
 #include "engine/query/aggregate.hpp"
 
-#include "engine/query/order.hpp"
-
 #include <algorithm>
-#include <functional>
+#include <utility>
 
 namespace weir::query {
 namespace {
@@ -73,13 +71,7 @@ std::uint64_t AggregateState::add_integers(std::span<const std::int64_t> values)
   case Kind::sum: std::get<ExactSum>(state_).add_integers(values); return 0;
   case Kind::minimum: return choose(ValueView::of_integer(*std::min_element(values.begin(), values.end())), 0);
   case Kind::maximum: return choose(ValueView::of_integer(*std::max_element(values.begin(), values.end())), 0);
-  case Kind::numbers: {
-    Numbers& numbers = std::get<Numbers>(state_);
-    const std::size_t before = numbers.integers.capacity();
-    numbers.integers.insert(numbers.integers.end(), values.begin(), values.end());
-    numbers.sorted = false;
-    return growth(before, numbers.integers.capacity()) * sizeof(std::int64_t);
-  }
+  case Kind::numbers: return std::get<Numbers>(state_).integers.append(values);
   default: break;
   }
   std::uint64_t bytes = 0;
@@ -112,12 +104,16 @@ std::uint64_t AggregateState::add_reals(std::span<const double> values) {
 std::uint64_t AggregateState::add_unique(const ValueView& value) {
   Unique& unique = std::get<Unique>(state_);
   const ValueView key = normalized(value);
-  if (key.kind == Value::Kind::int64)
-    return unique.integers.insert(key.integer).second ? entry_bytes : 0;
+  if (key.kind == Value::Kind::int64) {
+    unique.integers.make_room();
+    return unique.integers.part_of(key.integer).insert(key.integer).second ? entry_bytes : 0;
+  }
   std::string bytes;
   append_key(bytes, key);
   const std::size_t size = bytes.size();
-  return unique.others.insert(std::move(bytes)).second ? entry_bytes + sizeof(std::string) + size : 0;
+  unique.others.make_room();
+  auto& part = unique.others.part_of(bytes);
+  return part.insert(std::move(bytes)).second ? entry_bytes + sizeof(std::string) + size : 0;
 }
 
 std::uint64_t AggregateState::choose(const ValueView& value, Position position) {
@@ -151,28 +147,16 @@ std::uint64_t AggregateState::add_number(const ValueView& value) {
     return growth(before, sum->bytes());
   }
   Numbers& numbers = std::get<Numbers>(state_);
-  numbers.sorted = false;
-  const auto push = [](auto& list, auto number) {
-    const std::size_t before = list.capacity();
-    list.push_back(number);
-    return growth(before, list.capacity()) * sizeof number;
-  };
   const ValueView number = normalized(value);
   switch (number.kind) {
-  case Value::Kind::int64: return push(numbers.integers, number.integer);
-  case Value::Kind::uint64: return push(numbers.naturals, number.natural);
-  default: return push(numbers.reals, number.real);
+  case Value::Kind::int64: return numbers.integers.push(number.integer);
+  case Value::Kind::uint64: return numbers.naturals.push(number.natural);
+  default: return numbers.reals.push(number.real);
   }
 }
 
 Status AggregateState::merge(AggregateState&& other, Pacer& pacer) {
-  const auto move_entries = [&](auto& from, auto& into) -> Status {
-    while (!from.empty()) {
-      into.insert(from.extract(from.begin()));
-      WEIR_TRY(pacer.spend(1));
-    }
-    return {};
-  };
+  const auto both_have = [](const auto&, const auto&) { return Status{}; };
   switch (kind_) {
   case Kind::count: add_count(std::get<Count>(other.state_).events); return {};
   case Kind::unique: {
@@ -182,18 +166,16 @@ Status AggregateState::merge(AggregateState&& other, Pacer& pacer) {
       into.integers.swap(from.integers);
     if (into.others.size() < from.others.size())
       into.others.swap(from.others);
-    WEIR_TRY(move_entries(from.integers, into.integers));
-    return move_entries(from.others, into.others);
+    WEIR_TRY(into.integers.take(from.integers, pacer, both_have));
+    return into.others.take(from.others, pacer, both_have);
   }
   case Kind::sum: std::get<ExactSum>(state_).add(std::get<ExactSum>(other.state_)); return pacer.spend(1);
   case Kind::numbers: {
     Numbers& into = std::get<Numbers>(state_);
-    const Numbers& from = std::get<Numbers>(other.state_);
-    into.integers.insert(into.integers.end(), from.integers.begin(), from.integers.end());
-    into.naturals.insert(into.naturals.end(), from.naturals.begin(), from.naturals.end());
-    into.reals.insert(into.reals.end(), from.reals.begin(), from.reals.end());
-    into.sorted = false;
-    return pacer.spend((from.integers.size() + from.naturals.size() + from.reals.size()) / 64);
+    Numbers& from = std::get<Numbers>(other.state_);
+    WEIR_TRY(into.integers.take(std::move(from.integers), pacer));
+    WEIR_TRY(into.naturals.take(std::move(from.naturals), pacer));
+    return into.reals.take(std::move(from.reals), pacer);
   }
   default: break;
   }
@@ -203,14 +185,44 @@ Status AggregateState::merge(AggregateState&& other, Pacer& pacer) {
   return {};
 }
 
-Result<Value> AggregateState::percentile(unsigned percent, Pacer& pacer) {
-  Numbers& numbers = std::get<Numbers>(state_);
-  if (!numbers.sorted) {
-    WEIR_TRY(sort_paced(numbers.integers, std::less<>(), pacer));
-    WEIR_TRY(sort_paced(numbers.naturals, std::less<>(), pacer));
-    WEIR_TRY(sort_paced(numbers.reals, std::less<>(), pacer));
-    numbers.sorted = true;
+Result<AggregateState> AggregateState::copy(Pacer& pacer) const {
+  WEIR_TRY(pacer.spend(1));
+  AggregateState made(kind_);
+  if (const auto* const unique = std::get_if<Unique>(&state_)) {
+    Unique& into = std::get<Unique>(made.state_);
+    WEIR_TRY(into.integers.copy(unique->integers, pacer));
+    WEIR_TRY(into.others.copy(unique->others, pacer));
+  } else if (const auto* const numbers = std::get_if<Numbers>(&state_)) {
+    Numbers& into = std::get<Numbers>(made.state_);
+    WEIR_TRY(into.integers.copy(numbers->integers, pacer));
+    WEIR_TRY(into.naturals.copy(numbers->naturals, pacer));
+    WEIR_TRY(into.reals.copy(numbers->reals, pacer));
+  } else if (const auto* const count = std::get_if<Count>(&state_)) {
+    made.state_ = *count;
+  } else if (const auto* const sum = std::get_if<ExactSum>(&state_)) {
+    made.state_ = *sum;
+  } else if (const auto* const chosen = std::get_if<Chosen>(&state_)) {
+    made.state_ = *chosen;
+  } else if (const auto* const sorted = std::get_if<SortedNumbers>(&state_)) {
+    made.state_ = *sorted;
   }
+  return made;
+}
+
+Result<Value> AggregateState::percentile(unsigned percent, Pacer& pacer) {
+  if (auto* const unsorted = std::get_if<Numbers>(&state_)) {
+    auto integers = std::move(unsorted->integers).sorted(pacer);
+    if (!integers)
+      return std::move(integers).error();
+    auto naturals = std::move(unsorted->naturals).sorted(pacer);
+    if (!naturals)
+      return std::move(naturals).error();
+    auto reals = std::move(unsorted->reals).sorted(pacer);
+    if (!reals)
+      return std::move(reals).error();
+    state_ = SortedNumbers{*std::move(integers), *std::move(naturals), *std::move(reals)};
+  }
+  const SortedNumbers& numbers = std::get<SortedNumbers>(state_);
   const std::uint64_t count = numbers.integers.size() + numbers.naturals.size() + numbers.reals.size();
   if (count == 0)
     return Value{};

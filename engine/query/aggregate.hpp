@@ -8,10 +8,13 @@
 #include <weir/query_result.hpp>
 #include <weir/result.hpp>
 
+#include "engine/hash.hpp"
 #include "engine/query/compare.hpp"
 #include "engine/query/compiled_query.hpp"
 #include "engine/query/control.hpp"
 #include "engine/query/exact_sum.hpp"
+#include "engine/query/number_list.hpp"
+#include "engine/query/split_table.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -45,6 +48,8 @@ public:
 
   /// Takes over what `other`, of the same kind, has gathered. `cancelled` or `deadline_exceeded` as `pacer` says.
   Status merge(AggregateState&& other, Pacer& pacer);
+  /// A copy. `cancelled` or `deadline_exceeded` as `pacer` says.
+  Result<AggregateState> copy(Pacer& pacer) const;
   /// The column of `kind`, which is made of this state. Sorts, so it may take long.
   Result<Value> result(Aggregate::Kind kind, Pacer& pacer);
 
@@ -52,9 +57,17 @@ private:
   struct Count {
     std::uint64_t events = 0;
   };
+  struct IntegerHash {
+    std::uint64_t operator()(std::int64_t integer) const noexcept {
+      return static_cast<std::uint64_t>(integer) * 0x9E3779B97F4A7C15ULL;
+    }
+  };
+  struct TextHash {
+    std::uint64_t operator()(const std::string& text) const noexcept { return hash64(text, 0); }
+  };
   struct Unique {
-    std::unordered_set<std::int64_t> integers;
-    std::unordered_set<std::string> others; ///< By append_key().
+    SplitTable<std::unordered_set<std::int64_t>, IntegerHash> integers;
+    SplitTable<std::unordered_set<std::string>, TextHash> others; ///< By append_key().
   };
   /// The least or greatest so far, or the one at the lowest or highest position.
   struct Chosen {
@@ -63,13 +76,18 @@ private:
     std::uint64_t counted = 0; ///< Bytes of the longest text so far.
   };
   struct Numbers {
+    NumberList<std::int64_t> integers;
+    NumberList<std::uint64_t> naturals; ///< Beyond int64.
+    NumberList<double> reals;           ///< No integers of 64 bits among them.
+  };
+  /// The same, in order. Nothing can be added any more.
+  struct SortedNumbers {
     std::vector<std::int64_t> integers;
-    std::vector<std::uint64_t> naturals; ///< Beyond int64.
-    std::vector<double> reals;           ///< No integers of 64 bits among them.
-    bool sorted = false;
+    std::vector<std::uint64_t> naturals;
+    std::vector<double> reals;
   };
 
-  using State = std::variant<Count, Unique, ExactSum, Chosen, Numbers>;
+  using State = std::variant<Count, Unique, ExactSum, Chosen, Numbers, SortedNumbers>;
 
   static State initial(Kind kind);
   std::uint64_t add_unique(const ValueView& value);

@@ -58,7 +58,7 @@ public:
   Evaluation(const ColumnPredicate& predicate, const SegmentPlan& plan, std::span<const Outcomes> by_leaf,
              ZoneValues& values, Pacer& pacer)
       : predicate_(predicate), leaves_(predicate.target_.predicate.leaves()), plan_(plan), by_leaf_(by_leaf),
-        values_(values), pacer_(pacer) {}
+        values_(values), pacer_(pacer), scratch_(pacer) {}
 
   /// What `node` is for the rows of `open`; for others the outcome means nothing. Where it only counts whether the
   /// condition can be true (`positive`), rows for which it cannot are not looked at further.
@@ -148,7 +148,8 @@ private:
                         OutcomeBits& out) {
     CodeTable table(texts.size());
     for (std::size_t i = 0; i < texts.size(); ++i)
-      table.set(i, leaf.evaluate(ValueView::of(texts[i])));
+      table.set(i, leaf.evaluate(ValueView::of(texts[i]), &scratch_.watch()));
+    WEIR_TRY(scratch_.watch().going());
     table.evaluate(codes, out);
     return pacer_.spend(texts.size());
   }
@@ -192,6 +193,8 @@ private:
       scratch_.clear();
       out.set(row, leaf.evaluate(row_, scratch_));
       going = pacer_.spend(1);
+      if (going)
+        going = scratch_.watch().going();
     });
     return going;
   }

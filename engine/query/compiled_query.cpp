@@ -128,7 +128,7 @@ bool needs_position(const CompiledQuery& query) {
 
 } // namespace
 
-Result<std::shared_ptr<const CompiledQuery>> CompiledQuery::make(const Query& query) {
+Result<std::shared_ptr<const CompiledQuery>> CompiledQuery::make(const Query& query, const PositionWindow& positions) {
   WEIR_TRY(query.validate());
   auto compiled = std::make_shared<CompiledQuery>();
   compiled->shape = query.is_grouped() ? Shape::groups : Shape::rows;
@@ -140,6 +140,10 @@ Result<std::shared_ptr<const CompiledQuery>> CompiledQuery::make(const Query& qu
     compiled->predicate = Predicate::of_events(query, compiled->fields);
   else if (query.condition)
     compiled->predicate.require(*query.condition, names, &compiled->fields);
+  if (positions.from != 0)
+    compiled->predicate.require(field("position") >= positions.from, names, &compiled->fields);
+  if (positions.below != PositionWindow{}.below)
+    compiled->predicate.require(field("position") < positions.below, names, &compiled->fields);
   if (query.is_grouped())
     compile_groups(query, names, *compiled);
   else

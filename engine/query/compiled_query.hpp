@@ -6,6 +6,7 @@
 #include <weir/query.hpp>
 #include <weir/result.hpp>
 
+#include "engine/query/control.hpp"
 #include "engine/query/predicate.hpp"
 #include "engine/query/row.hpp"
 
@@ -21,8 +22,9 @@ namespace weir::query {
 struct CompiledSequence;
 
 struct CompiledQuery {
-  /// Errors: as Query::validate().
-  static Result<std::shared_ptr<const CompiledQuery>> make(const Query& query);
+  /// `positions`: of the events that count; no part of the plan, whose depth and columns have bounds of their own.
+  /// Errors: as Query::validate(). Precondition: all positions, or no sequence.
+  static Result<std::shared_ptr<const CompiledQuery>> make(const Query& query, const PositionWindow& positions = {});
 
   enum class Shape : std::uint8_t { rows, groups };
 

@@ -15,6 +15,7 @@ Status check(const QueryControl& control) {
 Status ResultBudget::take(std::uint64_t bytes) {
   if (bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes <= max_)
     return {};
+  give_back(bytes);
   return fail(Errc::too_large,
               format("the answer needs more than {} bytes of memory; narrow the query, return fewer fields or set a "
                      "LIMIT",

@@ -100,6 +100,8 @@ ValueView ValueExpression::evaluate(RowValues row, Scratch& scratch) const {
 
 ValueView ValueExpression::call(RowValues row, Scratch& scratch) const {
   const ValueView value = terms_[0].evaluate(row, scratch);
+  if (!scratch.watch().spend_bytes(value.text.size()))
+    return {};
   switch (function_) {
   case Function::lower: return value.kind == Kind::string ? lower(value.text, scratch) : ValueView{};
   case Function::length: return length(value);

@@ -10,6 +10,7 @@
 #include <weir/query.hpp>
 
 #include "engine/query/compare.hpp"
+#include "engine/query/control.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -20,9 +21,16 @@
 
 namespace weir::query {
 
-/// Memory for texts that are made while one row is evaluated. It is kept for the next row.
+/// Memory for texts that are made while one row is evaluated, which is kept for the next row, and the watch over what
+/// evaluating takes.
 class Scratch {
 public:
+  /// Nobody watches.
+  Scratch() = default;
+  /// `pacer` must outlive this. Whoever evaluates asks watch().going() afterwards.
+  explicit Scratch(Pacer& pacer) : watch_(pacer) {}
+
+  [[nodiscard]] Watch& watch() noexcept { return watch_; }
   /// What take() gave before is given again.
   void clear() noexcept { block_ = used_ = 0; }
   /// Room for `bytes` characters until clear().
@@ -36,6 +44,7 @@ private:
   std::vector<Block> blocks_;
   std::size_t block_ = 0; ///< The one that is being filled.
   std::size_t used_ = 0;  ///< Of it.
+  Watch watch_;
 };
 
 /// What the names in an expression stand for.

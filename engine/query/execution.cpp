@@ -3,8 +3,10 @@
 #include "engine/query/collector_sink.hpp"
 #include "engine/query/executor.hpp"
 #include "engine/query/explain.hpp"
+#include "engine/query/leftovers.hpp"
 #include "engine/query/sequence_merge.hpp"
 
+#include <memory>
 #include <utility>
 
 namespace weir::query {
@@ -20,7 +22,7 @@ QueryControl with_budget(QueryControl control, std::atomic<std::uint64_t>& resul
 
 Result<std::shared_ptr<Execution>> Execution::make(const Query& query, std::vector<ShardView> views,
                                                    const QueryControl& control) {
-  auto compiled = compile_scan(query);
+  auto compiled = compile_scan(query, control.positions);
   if (!compiled)
     return std::move(compiled).error();
   return std::shared_ptr<Execution>(new Execution(query, *std::move(compiled), std::move(views), control));
@@ -29,7 +31,8 @@ Result<std::shared_ptr<Execution>> Execution::make(const Query& query, std::vect
 Execution::Execution(const Query& query, std::shared_ptr<const CompiledQuery> compiled, std::vector<ShardView> views,
                      const QueryControl& control)
     : query_(query), compiled_(std::move(compiled)), control_(with_budget(control, result_bytes_)),
-      scan_(target_of(*compiled_), std::move(views), control_) {
+      bytes_before_(control_.result_bytes->load()) {
+  scan_.emplace(target_of(*compiled_), std::move(views), control_);
 }
 
 std::int64_t Execution::now_us() const {
@@ -53,14 +56,19 @@ void Execution::help() {
 }
 
 void Execution::take_part() {
-  if (!scan_.has_work())
+  if (!scan_->has_work())
     return;
-  CollectorSink sink(*compiled_, control_);
+  auto sink = std::make_unique<CollectorSink>(*compiled_, control_);
+  const HandOver rest(sink, control_.leftovers);
+  {
+    const std::lock_guard lock(mutex_);
+    ++gatherers_;
+  }
   QueryStats stats;
   const std::int64_t begin = now_us();
-  if (!scan_.work(sink, stats))
+  if (!scan_->work(*sink, stats))
     return; // run() asks for the error
-  ShardRows part = std::move(sink).finish();
+  ShardRows part = std::move(*sink).finish();
   stats.scan_us = static_cast<std::uint64_t>(now_us() - begin);
   stats.threads = 1;
   part.stats = stats;
@@ -73,26 +81,55 @@ Status Execution::finish() {
   std::unique_lock lock(mutex_);
   over_ = true;
   left_.wait(lock, [this] { return inside_ == 0; });
-  return scan_.status();
+  alone_ = gatherers_ <= 1;
+  lock.unlock();
+  Status status = scan_->status();
+  if (!alone_ && status.code() == Errc::too_large)
+    status = gather_alone();
+  if (!status && control_.leftovers != nullptr)
+    control_.leftovers->add(std::move(parts_));
+  return status;
+}
+
+Status Execution::gather_alone() {
+  alone_ = true;
+  if (control_.leftovers != nullptr)
+    control_.leftovers->add(std::move(parts_));
+  parts_.clear();
+  control_.result_bytes->store(bytes_before_);
+  std::vector<ShardView> views(scan_->views().begin(), scan_->views().end());
+  scan_.emplace(target_of(*compiled_), std::move(views), control_);
+  take_part();
+  return scan_->status();
 }
 
 Result<std::vector<ShardRows>> Execution::gather() {
   const Status scanned = finish();
-  scan_.release_views();
+  scan_->release_views();
   WEIR_TRY(scanned);
   return std::move(parts_);
 }
 
+Result<QueryResult> Execution::merged() {
+  if (compiled_->gathers != nullptr)
+    return merge_sequence(*compiled_->gathers, std::move(parts_), scan_->views(), control_);
+  return merge(*compiled_, std::move(parts_), control_);
+}
+
 Result<QueryResult> Execution::run() {
   const Status scanned = finish();
-  std::vector<ShardView> views; // Of a sequence with documents, which are read once its matches are known.
-  if (const CompiledSequence* sequence = compiled_->gathers; sequence != nullptr && !sequence->documents.empty())
-    views.assign(scan_.views().begin(), scan_.views().end());
-  scan_.release_views();
+  const bool sequence = compiled_->gathers != nullptr;
+  if (!sequence || !scanned) // Documents of a sequence are read once its matches are known.
+    scan_->release_views();
   WEIR_TRY(scanned);
   const std::int64_t begin = now_us();
-  auto result = compiled_->gathers != nullptr ? merge_sequence(*compiled_->gathers, std::move(parts_), views, control_)
-                                              : merge(*compiled_, std::move(parts_), control_);
+  auto result = merged();
+  // Link values that several threads met were counted for each of them.
+  if (sequence && !alone_ && result.code() == Errc::too_large) {
+    const Status again = gather_alone();
+    result = again ? merged() : Result<QueryResult>(again.error());
+  }
+  scan_->release_views();
   if (!result)
     return result;
   result->stats.merge_us = static_cast<std::uint64_t>(now_us() - begin);

@@ -1,7 +1,9 @@
 // One run of a query, by as many threads as come to help.
 //
 // Purpose: the thread that asks can do everything alone; others that have nothing else to do take pieces of the scan.
-// Each gathers into a part of its own, and parts merge to the same answer whoever made them.
+// Each gathers into a part of its own, and parts merge to the same answer whoever made them. Where the parts of several
+// threads take more memory than there may be, the caller gathers all of it alone: the memory that one thread needs
+// decides, and an answer never depends on how many came.
 // Owner: shared by the caller and the jobs that help. Threading: help() from any thread, run() or gather() from one,
 // once. Invariants: what comes to help too late touches nothing but this object; views are dropped when that returns.
 #pragma once
@@ -22,6 +24,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 namespace weir::query {
@@ -47,16 +50,23 @@ private:
   void take_part();
   /// Takes part, then waits for those who do. What went wrong with any of them.
   Status finish();
+  /// The answer of all parts, which are gone then.
+  Result<QueryResult> merged();
+  /// Drops all parts and begins again. Precondition: finish() was done.
+  Status gather_alone();
 
   const Query query_;
   const std::shared_ptr<const CompiledQuery> compiled_;
   QueryControl control_;
   std::atomic<std::uint64_t> result_bytes_{0};
-  ShardScan scan_;
+  const std::uint64_t bytes_before_; ///< Of control_.result_bytes: not of this run.
+  std::optional<ShardScan> scan_;    ///< Always there.
   std::mutex mutex_;
   std::condition_variable left_;
   std::size_t inside_ = 0;
   bool over_ = false;
+  std::size_t gatherers_ = 0; ///< That had a share in the scan.
+  bool alone_ = false;        ///< All parts are of one thread.
   std::vector<ShardRows> parts_;
 };
 

@@ -23,15 +23,21 @@ Status take_window(const CompiledQuery& query, std::vector<ResultRow>& ordered, 
   return {};
 }
 
-Status merge_rows(const CompiledQuery& query, std::vector<ShardRows>& parts, Rows& out, Pacer& pacer) {
-  std::vector<ResultRow> rows;
+Status order_rows(const CompiledQuery& query, std::vector<ShardRows>& parts, std::vector<ResultRow>& rows,
+                  Pacer& pacer) {
   for (ShardRows& part : parts) {
     WEIR_TRY(pacer.spend(part.rows.size() / 16));
     std::move(part.rows.begin(), part.rows.end(), std::back_inserter(rows));
     part.rows.clear();
   }
-  WEIR_TRY(sort_paced(
-      rows, [&](const ResultRow& a, const ResultRow& b) { return comes_before(query, a, b); }, pacer));
+  return sort_paced(
+      rows, [&](const ResultRow& a, const ResultRow& b) { return comes_before(query, a, b); }, pacer);
+}
+
+Status merge_rows(const CompiledQuery& query, std::vector<ShardRows>& parts, Rows& out, Pacer& pacer) {
+  std::vector<ResultRow> rows;
+  const HandOver rest(rows, pacer.leftovers());
+  WEIR_TRY(order_rows(query, parts, rows, pacer));
   return take_window(query, rows, out, pacer);
 }
 
@@ -51,7 +57,7 @@ bool group_before(const CompiledQuery& query, const ResultRow& a, const ResultRo
 }
 
 /// The columns of a group.
-Result<ResultRow> group_row(const CompiledQuery& query, Group&& group, Pacer& pacer) {
+Result<ResultRow> group_row(const CompiledQuery& query, Group& group, Pacer& pacer) {
   ResultRow row;
   row.cells = std::move(group.keys);
   row.cells.reserve(query.columns.size());
@@ -67,6 +73,7 @@ Result<ResultRow> group_row(const CompiledQuery& query, Group&& group, Pacer& pa
 Status merge_groups(const CompiledQuery& query, std::vector<ShardRows>& parts, const QueryControl& control, Rows& out,
                     Pacer& pacer) {
   GroupTable groups(query);
+  const HandOver rest_of_groups(groups, pacer.leftovers());
   for (ShardRows& part : parts) {
     if (part.groups)
       WEIR_TRY(groups.merge(*std::move(part.groups), pacer));
@@ -77,23 +84,28 @@ Status merge_groups(const CompiledQuery& query, std::vector<ShardRows>& parts, c
       return all.error();
   }
   std::vector<ResultRow> rows;
+  const HandOver rest_of_rows(rows, pacer.leftovers());
   rows.reserve(groups.size());
-  Scratch scratch;
+  Scratch scratch(pacer);
   std::vector<ValueView> cells;
-  for (Group& group : groups.take()) {
+  const auto add_row = [&](Group& group) -> Status {
     WEIR_TRY(pacer.spend(1));
-    auto row = group_row(query, std::move(group), pacer);
+    auto row = group_row(query, group, pacer);
     if (!row)
       return std::move(row).error();
     if (query.having) {
       cells.clear();
       for (const Value& cell : row->cells)
         cells.push_back(ValueView::of(cell));
-      if (!query.having->evaluate(cells, scratch).is_true())
-        continue;
+      const bool kept = query.having->evaluate(cells, scratch).is_true();
+      WEIR_TRY(scratch.watch().going());
+      if (!kept)
+        return {};
     }
     rows.push_back(*std::move(row));
-  }
+    return {};
+  };
+  WEIR_TRY(groups.each(add_row));
   WEIR_TRY(sort_paced(
       rows, [&](const ResultRow& a, const ResultRow& b) { return group_before(query, a, b); }, pacer));
   return take_window(query, rows, out, pacer);
@@ -102,9 +114,11 @@ Status merge_groups(const CompiledQuery& query, std::vector<ShardRows>& parts, c
 } // namespace
 
 Result<QueryResult> merge(const CompiledQuery& query, std::vector<ShardRows> parts, const QueryControl& control) {
+  const HandOver rest(parts, control.leftovers);
   WEIR_TRY(check(control));
   Pacer pacer(control);
   QueryResult result;
+  const HandOver rest_of_rows(result.rows, control.leftovers); // unless they are the answer
   result.columns = query.columns;
   for (const ShardRows& part : parts)
     result.stats.add(part.stats);
@@ -114,6 +128,18 @@ Result<QueryResult> merge(const CompiledQuery& query, std::vector<ShardRows> par
     WEIR_TRY(merge_rows(query, parts, result.rows, pacer));
   WEIR_TRY(check(control));
   return result;
+}
+
+Result<std::vector<ResultRow>> rows_by_position(const CompiledQuery& query, std::vector<ShardRows> parts,
+                                                const QueryControl& control) {
+  const HandOver rest(parts, control.leftovers);
+  Pacer pacer(control);
+  std::vector<ResultRow> rows;
+  const HandOver rest_of_rows(rows, control.leftovers);
+  WEIR_TRY(order_rows(query, parts, rows, pacer));
+  if (rows.size() > query.rows_max)
+    rows.resize(query.rows_max);
+  return rows;
 }
 
 Result<QueryResult> run(const Query& query, std::span<const ShardView> views, const QueryControl& control) {

@@ -4,7 +4,10 @@
 #include "engine/query/compiled_query.hpp"
 #include "engine/query/scan_plan.hpp"
 #include "engine/query/sequence_plan.hpp"
+#include "engine/query/text_pieces.hpp"
 #include "engine/text.hpp"
+#include "engine/validate.hpp"
+#include <weir/limits.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -56,8 +59,8 @@ Status look_at(const ScanTarget& target, const SegmentReader& segment, const Que
   for (std::size_t zone = 0; zone < (*plan)->zones().size(); ++zone) {
     WEIR_TRY(pacer.spend(64));
     ++out.zones;
-    const auto by_core = (*core)->evaluate(zone, by_leaf);
-    const auto by_all = (*plan)->evaluate(zone, by_leaf);
+    const auto by_core = (*core)->evaluate(zone, by_leaf, pacer);
+    const auto by_all = (*plan)->evaluate(zone, by_leaf, pacer);
     if (!by_core)
       return by_core.error();
     if (!by_all)
@@ -118,12 +121,24 @@ void explain_columns(const CompiledQuery& query, const ScanTarget& target, const
   }
 }
 
+std::string plan_line(const Query& query) {
+  constexpr std::size_t shown_bytes = 1'024;
+  std::string text = text_of(query, limits::query_text_bytes_max);
+  if (text.size() <= limits::query_text_bytes_max)
+    return "plan: " + text;
+  text.resize(std::min(text.size(), shown_bytes));
+  while (!valid_utf8(text)) // a character of several bytes was cut
+    text.pop_back();
+  return format("plan: {} ... (longer than {} bytes, so it cannot be written as a query)", text,
+                limits::query_text_bytes_max);
+}
+
 } // namespace
 
 std::vector<std::string> explain_run(const Query& query, const QueryStats& stats) {
   const std::uint64_t segments_read = stats.segments_total - stats.segments_pruned;
   std::vector<std::string> lines{
-      format("plan: {}", to_text(query)),
+      plan_line(query),
       format("shards: {}", stats.shards),
       format("segments: {}, {} pruned, {} read", stats.segments_total, stats.segments_pruned, segments_read),
       format("zones of those read: {}, {} pruned, {} counted from metadata, {} scanned, payloads read in {}",
@@ -141,7 +156,7 @@ std::vector<std::string> explain_run(const Query& query, const QueryStats& stats
 
 Result<std::vector<std::string>> explain_plan(const Query& query, std::span<const ShardView> views,
                                               const QueryControl& control) {
-  const auto compiled = compile_scan(query);
+  const auto compiled = compile_scan(query, control.positions);
   if (!compiled)
     return compiled.error();
   const ScanTarget target = target_of(**compiled);
@@ -160,7 +175,7 @@ Result<std::vector<std::string>> explain_plan(const Query& query, std::span<cons
     }
   }
   std::vector<std::string> lines{
-      format("plan: {}", to_text(query)),
+      plan_line(query),
       format("shards: {}", views.size()),
       format("segments: {}", out.segments),
       format("  pruned by positions and times in the catalog: {}", out.out_of_range),

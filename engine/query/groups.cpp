@@ -1,5 +1,7 @@
 #include "engine/query/groups.hpp"
 
+#include "engine/query/leftovers.hpp"
+
 namespace weir::query {
 namespace {
 
@@ -12,8 +14,9 @@ Result<Group*> GroupTable::at(std::span<const ValueView> keys, ResultBudget& bud
   key_.clear();
   for (const ValueView& key : keys)
     append_key(key_, key);
-  const auto found = groups_.find(std::string_view(key_));
-  if (found != groups_.end())
+  Table& known = groups_.part_of(std::string_view(key_));
+  const auto found = known.find(std::string_view(key_));
+  if (found != known.end())
     return &found->second;
   WEIR_TRY(budget.take(entry_bytes + sizeof(Group) + 2 * key_.size() + keys.size() * sizeof(Value) +
                        query_->states.size() * sizeof(AggregateState)));
@@ -24,31 +27,48 @@ Result<Group*> GroupTable::at(std::span<const ValueView> keys, ResultBudget& bud
   group.states.reserve(query_->states.size());
   for (const CompiledQuery::StateSpec& state : query_->states)
     group.states.emplace_back(state.kind);
-  return &groups_.emplace(key_, std::move(group)).first->second;
+  groups_.make_room();
+  return &groups_.part_of(std::string_view(key_)).emplace(key_, std::move(group)).first->second;
 }
 
 Status GroupTable::merge(GroupTable&& other, Pacer& pacer) {
   if (groups_.size() < other.groups_.size())
     groups_.swap(other.groups_);
-  while (!other.groups_.empty()) {
-    WEIR_TRY(pacer.spend(1));
-    const auto moved = groups_.insert(other.groups_.extract(other.groups_.begin()));
-    if (moved.inserted)
-      continue;
-    Group& into = moved.position->second;
+  return groups_.take(other.groups_, pacer, [&pacer](auto& ours, auto& node) -> Status {
+    Group& into = ours.second;
     for (std::size_t i = 0; i < into.states.size(); ++i)
-      WEIR_TRY(into.states[i].merge(std::move(moved.node.mapped().states[i]), pacer));
-  }
+      WEIR_TRY(into.states[i].merge(std::move(node.mapped().states[i]), pacer));
+    return {};
+  });
+}
+
+Status GroupTable::each(const std::function<Status(Group& group)>& visit) {
+  for (Table& part : groups_.parts())
+    for (auto& [key, group] : part)
+      WEIR_TRY(visit(group));
   return {};
 }
 
-std::vector<Group> GroupTable::take() {
-  std::vector<Group> all;
-  all.reserve(groups_.size());
-  for (auto& [key, group] : groups_)
-    all.push_back(std::move(group));
-  groups_.clear();
-  return all;
+Result<GroupTable> GroupTable::copy(Pacer& pacer) const {
+  GroupTable made(query_);
+  const HandOver rest(made, pacer.leftovers()); // of a copy that was not made to its end
+  for (const Table& part : groups_.parts()) {
+    for (const auto& [key, group] : part) {
+      WEIR_TRY(pacer.spend(1));
+      Group copied;
+      copied.keys = group.keys;
+      copied.states.reserve(group.states.size());
+      for (const AggregateState& state : group.states) {
+        auto same = state.copy(pacer);
+        if (!same)
+          return std::move(same).error();
+        copied.states.push_back(*std::move(same));
+      }
+      made.groups_.make_room();
+      made.groups_.part_of(std::string_view(key)).emplace(key, std::move(copied));
+    }
+  }
+  return made;
 }
 
 ValueView bucket_of(const CompiledQuery::Per& per, const ValueView& value) noexcept {

@@ -11,6 +11,7 @@
 #include "engine/query/compare.hpp"
 #include "engine/query/compiled_query.hpp"
 #include "engine/query/control.hpp"
+#include "engine/query/split_table.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -39,17 +40,23 @@ public:
   Status merge(GroupTable&& other, Pacer& pacer);
 
   [[nodiscard]] std::size_t size() const noexcept { return groups_.size(); }
-  /// The groups in no order; the table is empty then. Needs no query any more, nor does merge().
-  [[nodiscard]] std::vector<Group> take();
+  /// Calls `visit` with each group, in no order, until that fails; it may take what is in it. Needs no query any more,
+  /// nor does merge().
+  Status each(const std::function<Status(Group& group)>& visit);
+  /// A copy. `cancelled` or `deadline_exceeded` as `pacer` says.
+  Result<GroupTable> copy(Pacer& pacer) const;
 
 private:
+  explicit GroupTable(const CompiledQuery* query) : query_(query) {} // which may be gone by now
+
   struct KeyHash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view key) const noexcept { return hash64(key, 0); }
+    std::uint64_t operator()(std::string_view key) const noexcept { return hash64(key, 0); }
   };
   const CompiledQuery* query_;
-  std::unordered_map<std::string, Group, KeyHash, std::equal_to<>> groups_; ///< By the bytes of their keys.
-  std::string key_;                                                         ///< Scratch of at().
+  using Table = std::unordered_map<std::string, Group, KeyHash, std::equal_to<>>;
+  SplitTable<Table, KeyHash> groups_; ///< By the bytes of their keys.
+  std::string key_;                   ///< Scratch of at().
 };
 
 /// The beginning of the unit of PER that the time in `value` falls in; null if it is none.

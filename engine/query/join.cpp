@@ -1,5 +1,7 @@
 #include "engine/query/join.hpp"
 
+#include "engine/query/leftovers.hpp"
+
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -22,11 +24,14 @@ Result<ShardRows> join(const Query& query, std::vector<ShardRows> parts, const Q
   const auto compiled = CompiledQuery::make(query);
   if (!compiled)
     return compiled.error();
+  const HandOver rest_of_parts(parts, control.leftovers);
   Pacer pacer(control);
   ShardRows joined;
+  const HandOver rest(joined, control.leftovers); // unless it is the answer
   for (ShardRows& part : parts) {
     WEIR_TRY(pacer.pause());
     joined.stats.add(part.stats);
+    WEIR_TRY(pacer.spend(part.rows.size() / 16));
     std::move(part.rows.begin(), part.rows.end(), std::back_inserter(joined.rows));
     keep_first(**compiled, joined.rows);
     if (!joined.groups)

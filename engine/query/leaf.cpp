@@ -127,6 +127,10 @@ void Leaf::compile(const Expr& expression, NameSlots& names) {
 }
 
 void Leaf::finish(const FieldTable* table) {
+  const bool equality = kind_ == Kind::one_of || (kind_ == Kind::comparison && comparison_ == Comparison::equal);
+  demands_texts_ = simple_ && equality && std::all_of(literals_.begin(), literals_.end(), [](const Value& literal) {
+                     return literal.kind() == Value::Kind::string;
+                   });
   if (table == nullptr)
     return;
   in_document_ = std::any_of(slots_.begin(), slots_.end(), [&](std::size_t slot) { return (*table)[slot].has_path; });
@@ -142,12 +146,10 @@ std::optional<std::string_view> Leaf::required_text() const noexcept {
 
 std::vector<std::string_view> Leaf::required_texts() const {
   std::vector<std::string_view> texts;
-  if (!simple_ || !(kind_ == Kind::one_of || (kind_ == Kind::comparison && comparison_ == Comparison::equal)))
+  if (!demands_texts_)
     return texts;
   for (const Value& literal : literals_) {
     const auto text = literal.as_string();
-    if (!text)
-      return {};
     if (texts.empty() || texts.back() != *text)
       texts.push_back(*text);
   }
@@ -174,29 +176,32 @@ Outcomes Leaf::evaluate_list(const ValueView& value) const noexcept {
   return list_miss(of);
 }
 
-Outcomes Leaf::evaluate(const ValueView& value) const noexcept {
+Outcomes Leaf::evaluate(const ValueView& value, Watch* watch) const {
   const auto of_text = [&](bool holds) {
     return value.kind == Value::Kind::string ? Outcomes::of(holds) : Outcomes::unknown();
   };
   switch (kind_) {
   case Kind::comparison: return compared(value, comparison_, ValueView::of(literals_.front()));
   case Kind::one_of: return evaluate_list(value);
-  case Kind::like: return of_text(value.kind == Value::Kind::string && pattern_->matches(value.text));
+  case Kind::like: return of_text(value.kind == Value::Kind::string && pattern_->matches(value.text, watch));
   case Kind::prefix: return of_text(value.text.starts_with(prefix_));
   case Kind::is_null: return Outcomes::of(value.kind == Value::Kind::null);
   case Kind::exists: return Outcomes::of(value.present);
-  case Kind::contains: return contains(value, ValueView::of(literals_.front()));
+  case Kind::contains:
+    if (watch != nullptr && !watch->spend_bytes(value.text.size()))
+      break;
+    return contains(value, ValueView::of(literals_.front()));
   }
   return Outcomes::any();
 }
 
 Outcomes Leaf::evaluate(RowValues row, Scratch& scratch) const {
   if (simple_)
-    return evaluate(row[slot()]);
+    return evaluate(row[slot()], &scratch.watch());
   const ValueView left = operands_.front().evaluate(row, scratch);
   if (kind_ == Kind::comparison)
     return compared(left, comparison_, operands_.back().evaluate(row, scratch));
-  return evaluate(left);
+  return evaluate(left, &scratch.watch());
 }
 
 Outcomes Leaf::evaluate_text_range(const ValueView& low, const ValueView& high) const noexcept {

@@ -1,9 +1,15 @@
 // Patterns of LIKE.
 //
 // Threading: a LikePattern is immutable.
-// Invariants: a match takes at most pattern length times text length steps, whatever the pattern.
+// Invariants: a match takes about as many steps as the text has bytes, except that a run of more than 64 bytes with `_`
+// between two `%` may take its length times as many; a Watch ends those.
 #pragma once
 
+#include "engine/query/control.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,24 +18,23 @@ namespace weir::query {
 
 class LikePattern {
 public:
-  /// `pattern`: % stands for any characters, _ for one, \ takes the next as it is.
+  /// `pattern`, valid UTF-8: % stands for any characters, _ for one, \ takes the next as it is.
   explicit LikePattern(std::string_view pattern);
 
-  /// Bytes compare; a character of `text` is one of UTF-8.
-  [[nodiscard]] bool matches(std::string_view text) const noexcept;
+  /// Bytes compare; a character of `text`, which is valid UTF-8, is one of Unicode. `watch`, if there is one, is told
+  /// how many steps it took; once that is over the outcome means nothing.
+  [[nodiscard]] bool matches(std::string_view text, Watch* watch = nullptr) const;
   /// What every text that matches begins with.
   [[nodiscard]] std::string_view prefix() const noexcept { return prefix_; }
 
 private:
-  struct Token {
-    enum class Kind : unsigned char { byte, one, any } kind;
-    char byte = 0;
+  /// What stands before, between and behind the `%`.
+  struct Run {
+    std::string bytes;      ///< One for each token; of `_` any.
+    std::vector<bool> ones; ///< Which of them are `_`; empty: none.
   };
-  [[nodiscard]] bool has_runs(std::string_view text) const noexcept;
 
-  std::vector<Token> tokens_;
-  bool bytes_only_ = false;       ///< No `_`.
-  std::vector<std::string> runs_; ///< Then: what stands before, between and behind the `%`.
+  std::vector<Run> runs_; ///< At least one.
   std::string prefix_;
 };
 

@@ -7,6 +7,7 @@
 #include <weir/result.hpp>
 
 #include "engine/query/control.hpp"
+#include "engine/query/leftovers.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -28,6 +29,7 @@ template <class T, class Before> Status sort_paced(std::vector<T>& items, const 
   if (size <= run)
     return {};
   std::vector<T> merged;
+  const HandOver rest(merged, pacer.leftovers());
   merged.reserve(size);
   for (std::size_t width = run; width < size; width *= 2) {
     merged.clear();

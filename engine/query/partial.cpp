@@ -1,9 +1,11 @@
 #include "engine/query/partial.hpp"
 
+#include "engine/query/leftovers.hpp"
 #include "engine/sabotage.hpp"
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace weir::query {
 namespace {
@@ -21,6 +23,24 @@ std::uint64_t bytes_of(const ResultRow& row) noexcept {
 
 } // namespace
 
+Result<ShardRows> copy(const ShardRows& rows, Pacer& pacer) {
+  ShardRows made;
+  const HandOver rest(made, pacer.leftovers()); // of a copy that was not made to its end
+  made.stats = rows.stats;
+  made.rows.reserve(rows.rows.size());
+  for (const ResultRow& row : rows.rows) {
+    WEIR_TRY(pacer.spend(1));
+    made.rows.push_back(row);
+  }
+  if (rows.groups) {
+    auto groups = rows.groups->copy(pacer);
+    if (!groups)
+      return std::move(groups).error();
+    made.groups = *std::move(groups);
+  }
+  return made;
+}
+
 bool comes_before(const CompiledQuery& query, const ResultRow& a, const ResultRow& b) noexcept {
   for (std::size_t i = 0; i < query.order.size(); ++i) {
     const auto order = total_order(a.keys[i], b.keys[i]);
@@ -34,7 +54,7 @@ Collector::Collector(const CompiledQuery& query, const QueryControl& control) : 
   if (query.grouped())
     part_.groups.emplace(query);
   if (query.gathers != nullptr)
-    candidates_.emplace(*query.gathers, control.result_bytes_max);
+    candidates_.emplace(*query.gathers, control);
   keys_.resize(query.key_count());
 }
 

@@ -31,6 +31,9 @@ struct ShardRows {
   QueryStats stats;
 };
 
+/// A copy of rows and groups. `cancelled` or `deadline_exceeded` as `pacer` says. Precondition: no sequence.
+Result<ShardRows> copy(const ShardRows& rows, Pacer& pacer);
+
 /// True if `a` comes before `b` in the answer; positions decide ties, so no two rows are equal.
 [[nodiscard]] bool comes_before(const CompiledQuery& query, const ResultRow& a, const ResultRow& b) noexcept;
 

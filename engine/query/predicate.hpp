@@ -50,14 +50,16 @@ public:
   [[nodiscard]] std::span<const Value> literals() const noexcept { return literals_; }
   /// The text it demands the field to equal, if it is such a comparison. Nothing if it is not simple.
   [[nodiscard]] std::optional<std::string_view> required_text() const noexcept;
+  /// It demands the field to equal one of its literals, all of which are texts.
+  [[nodiscard]] bool demands_texts() const noexcept { return demands_texts_; }
   /// The texts one of which it demands the field to equal: of = and IN with texts only. Empty otherwise.
   [[nodiscard]] std::vector<std::string_view> required_texts() const;
 
-  /// For the value of the one field. Precondition: is_simple().
-  [[nodiscard]] Outcomes evaluate(const ValueView& value) const noexcept;
+  /// For the value of the one field. Precondition: is_simple(). With a `watch` that is over it means nothing.
+  [[nodiscard]] Outcomes evaluate(const ValueView& value, Watch* watch = nullptr) const;
   /// For any value from `low` to `high`, of one type that is neither null nor JSON. Precondition: is_simple().
   [[nodiscard]] Outcomes evaluate_range(const ValueView& low, const ValueView& high) const noexcept;
-  /// For a row.
+  /// For a row. Means nothing if the watch of `scratch` is over.
   [[nodiscard]] Outcomes evaluate(RowValues row, Scratch& scratch) const;
 
 private:
@@ -75,7 +77,8 @@ private:
   std::optional<Core> core_;
   Comparison comparison_ = Comparison::equal;
   std::vector<std::size_t> slots_;
-  std::vector<Value> literals_;           ///< Of a simple comparison, IN (sorted by total_order), CONTAINS.
+  std::vector<Value> literals_; ///< Of a simple comparison, IN (sorted by total_order), CONTAINS.
+  bool demands_texts_ = false;
   unsigned ranks_ = 0;                    ///< Of a list: bit per Rank that occurs.
   std::string prefix_;                    ///< Of prefix and like: what a text that fits begins with.
   std::optional<LikePattern> pattern_;    ///< Of like.
@@ -103,7 +106,8 @@ public:
   template <class LeafOutcomes> [[nodiscard]] Outcomes evaluate(const LeafOutcomes& of) const {
     return evaluate(root_, of);
   }
-  /// For one row. Without `documents` what looks into them counts as open. Clears `scratch`.
+  /// For one row. Without `documents` what looks into them counts as open. Clears `scratch`,
+  /// whose watch says whether the outcome means anything.
   [[nodiscard]] Outcomes evaluate(RowValues row, Scratch& scratch, bool documents = true) const;
 
   [[nodiscard]] const std::vector<Leaf>& leaves() const noexcept { return leaves_; }

@@ -88,7 +88,7 @@ void append_range(std::string& out, const Query& query) {
     out += " USING TIME " + query.time_field;
 }
 
-void append_groups(std::string& out, const Query& query) {
+void append_groups(std::string& out, const Query& query, std::size_t bytes_max) {
   if (!query.aggregates.empty()) {
     out += ' ';
     append_list(out, query.aggregates, append_aggregate);
@@ -103,36 +103,41 @@ void append_groups(std::string& out, const Query& query) {
   }
   if (query.group_condition) {
     out += " HAVING ";
-    append_expression(out, *query.group_condition);
+    append_expression(out, *query.group_condition, bytes_max);
   }
 }
 
 } // namespace
-} // namespace query
 
-std::string to_text(const Query& query) {
+std::string text_of(const Query& query, std::size_t bytes_max) {
   std::string out = "QUERY ";
-  query::append_source(out, query);
-  query::append_range(out, query);
+  append_source(out, query);
+  append_range(out, query);
   if (query.condition) {
     out += " WHERE ";
-    query::append_expression(out, *query.condition);
+    append_expression(out, *query.condition, bytes_max);
   }
   if (!query.fields.empty()) {
     out += " RETURN [";
-    query::append_list(out, query.fields, query::append_column);
+    append_list(out, query.fields, append_column);
     out += ']';
   }
-  query::append_groups(out, query);
+  append_groups(out, query, bytes_max);
   if (!query.order.empty()) {
     out += " ORDER BY ";
-    query::append_list(out, query.order, query::append_order);
+    append_list(out, query.order, append_order);
   }
   if (query.rows_max)
     out += " LIMIT " + std::to_string(*query.rows_max);
   if (query.rows_skipped != 0)
     out += " OFFSET " + std::to_string(query.rows_skipped);
   return out;
+}
+
+} // namespace query
+
+std::string to_text(const Query& query) {
+  return query::text_of(query, SIZE_MAX);
 }
 
 } // namespace weir

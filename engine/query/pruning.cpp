@@ -5,6 +5,12 @@
 #include <algorithm>
 
 namespace weir::query {
+namespace {
+
+/// Types that cost as much to look at as a plain row of a scan.
+constexpr std::size_t types_per_work = 64;
+
+} // namespace
 
 Bounds Bounds::of(const SegmentMeta& meta) noexcept {
   Bounds bounds;
@@ -23,15 +29,18 @@ Bounds Bounds::of(const ZoneMeta& zone) noexcept {
 }
 
 SegmentPruner::SegmentPruner(const Predicate& predicate, std::span<const std::string> types,
-                             std::optional<std::string_view> context)
+                             std::optional<std::string_view> context, Watch* watch)
     : predicate_(predicate), context_(context), type_outcomes_(predicate.leaves().size()) {
   // Each type is judged once per segment; a zone then only asks which types it has.
   for (std::size_t i = 0; i < type_outcomes_.size(); ++i) {
     const Leaf& leaf = predicate.leaves()[i];
     if (leaf.core() != Core::event_type)
       continue;
-    for (const std::string& type : types)
-      type_outcomes_[i].push_back(leaf.evaluate(ValueView::of(std::string_view(type))));
+    for (const std::string& type : types) {
+      if (watch != nullptr && !watch->spend(1))
+        return;
+      type_outcomes_[i].push_back(leaf.evaluate(ValueView::of(std::string_view(type)), watch));
+    }
   }
 }
 
@@ -41,12 +50,15 @@ Outcomes SegmentPruner::evaluate(const Bounds& bounds) const {
 }
 
 Outcomes SegmentPruner::evaluate(const ZoneMeta& zone, const Bounds& sequences, const OfField& of_field,
-                                 std::vector<Outcomes>& by_leaf) const {
+                                 std::vector<Outcomes>& by_leaf, Watch* watch) const {
   Bounds bounds = Bounds::of(zone);
   bounds.sequence_min = std::max(bounds.sequence_min, sequences.sequence_min);
   bounds.sequence_max = std::min(bounds.sequence_max, sequences.sequence_max);
   by_leaf.assign(predicate_.leaves().size(), Outcomes::any());
   return predicate_.evaluate([&](std::size_t number, const Leaf& leaf) {
+    // A condition may have thousands of leaves, and a segment as many types.
+    if (watch != nullptr && !watch->spend(1 + type_outcomes_[number].size() / types_per_work))
+      return Outcomes::any();
     by_leaf[number] = evaluate(number, leaf, bounds, &zone, &of_field);
     return by_leaf[number];
   });
@@ -85,6 +97,25 @@ Outcomes SegmentPruner::evaluate(std::size_t number, const Leaf& leaf, const Bou
 
 namespace {
 
+/// No text that the leaf demands is between the two, as far as `may_hold` knows.
+bool excludes(const Leaf& leaf, std::string_view low, std::optional<std::string_view> high,
+              const std::function<bool(std::string_view)>& may_hold) {
+  if (!leaf.demands_texts())
+    return false;
+  const auto texts = leaf.literals(); // in order
+  const auto text_of = [](const Value& literal) { return *literal.as_string(); };
+  const auto first =
+      std::lower_bound(texts.begin(), texts.end(), low,
+                       [&](const Value& literal, std::string_view text) { return text_of(literal) < text; });
+  const auto last =
+      !high ? texts.end()
+            : std::upper_bound(first, texts.end(), *high,
+                               [&](std::string_view text, const Value& literal) { return text < text_of(literal); });
+  if (static_cast<std::size_t>(last - first) > texts_asked_max)
+    return false;
+  return std::none_of(first, last, [&](const Value& literal) { return may_hold(text_of(literal)); });
+}
+
 /// For the values alone; there is one.
 Outcomes of_values(const Leaf& leaf, const FieldZone& zone, const std::function<bool(std::string_view)>& may_hold) {
   switch (zone.type) {
@@ -98,14 +129,13 @@ Outcomes of_values(const Leaf& leaf, const FieldZone& zone, const std::function<
   case FieldForm::float64:
     return leaf.evaluate_range(ValueView::of_real(zone.real_min), ValueView::of_real(zone.real_max));
   case FieldForm::string: {
-    const auto wanted = leaf.required_texts();
-    if (!wanted.empty() && std::none_of(wanted.begin(), wanted.end(), may_hold))
-      return Outcomes::never() | Outcomes::unknown();
     // No valid text has the byte 0xFF, so this is behind all that begin with what was kept of the largest.
     std::string high(zone.text_max);
     if (zone.text_max_open)
       high += '\xFF';
-    return leaf.evaluate_range(ValueView::of(zone.text_min), ValueView::of(std::string_view(high)));
+    const Outcomes in_range = leaf.evaluate_range(ValueView::of(zone.text_min), ValueView::of(std::string_view(high)));
+    const bool none = in_range.may_be_true() && excludes(leaf, zone.text_min, high, may_hold);
+    return none ? Outcomes::never() | Outcomes::unknown() : in_range;
   }
   case FieldForm::none:
   case FieldForm::mixed: break;
@@ -118,8 +148,7 @@ Outcomes of_values(const Leaf& leaf, const FieldZone& zone, const std::function<
 Outcomes evaluate(const Leaf& leaf, const FieldZone& zone, std::uint32_t rows,
                   const std::function<bool(std::string_view text)>& may_hold) {
   if (zone.type == FieldForm::mixed) {
-    const auto wanted = leaf.required_texts();
-    const bool none = zone.text_filter && !wanted.empty() && std::none_of(wanted.begin(), wanted.end(), may_hold);
+    const bool none = zone.text_filter && excludes(leaf, {}, std::nullopt, may_hold);
     return none ? Outcomes::never() | Outcomes::unknown() : Outcomes::any();
   }
   if (std::uint64_t{zone.values} + zone.nulls > rows)

@@ -31,9 +31,10 @@ struct Bounds {
 
 class SegmentPruner {
 public:
-  /// `context`: all rows looked at belong to it; nothing: they may belong to any.
-  SegmentPruner(const Predicate& predicate, std::span<const std::string> types,
-                std::optional<std::string_view> context);
+  /// `context`: all rows looked at belong to it; nothing: they may belong to any. Here and below nothing that is said
+  /// means anything once the `watch` is over; null: none.
+  SegmentPruner(const Predicate& predicate, std::span<const std::string> types, std::optional<std::string_view> context,
+                Watch* watch = nullptr);
 
   /// For rows within `bounds` and of any type of the segment.
   [[nodiscard]] Outcomes evaluate(const Bounds& bounds) const;
@@ -42,7 +43,7 @@ public:
   /// For the rows of one zone, whose sequences are also known to be within `sequences`. `by_leaf` becomes what is known
   /// of each leaf.
   [[nodiscard]] Outcomes evaluate(const ZoneMeta& zone, const Bounds& sequences, const OfField& of_field,
-                                  std::vector<Outcomes>& by_leaf) const;
+                                  std::vector<Outcomes>& by_leaf, Watch* watch = nullptr) const;
   /// What the leaf is for each type; empty if it is not on types.
   [[nodiscard]] std::span<const Outcomes> of_types(std::size_t leaf) const noexcept { return type_outcomes_[leaf]; }
 
@@ -56,8 +57,12 @@ private:
   std::vector<std::vector<Outcomes>> type_outcomes_; ///< By leaf, then by number of the type; empty: not on types.
 };
 
-/// For the values of a payload field in one zone. `may_hold` is asked for a text that the condition demands: false
-/// means that no row has it.
+/// A filter is not asked for more texts: beyond them it would seldom exclude the zone, and each costs a look at a
+/// block.
+inline constexpr std::size_t texts_asked_max = 32;
+
+/// For the values of a payload field in one zone. `may_hold` is asked for a text that the condition demands and that
+/// the bounds of the zone leave possible, at most `texts_asked_max` times: false means that no row has it.
 [[nodiscard]] Outcomes evaluate(const Leaf& leaf, const FieldZone& zone, std::uint32_t rows,
                                 const std::function<bool(std::string_view text)>& may_hold);
 

@@ -4,9 +4,11 @@
 
 namespace weir::query {
 
-Result<RemovedRows> RemovedRows::of(const ShardView& view) {
+Result<RemovedRows> RemovedRows::of(const ShardView& view, Pacer* pacer) {
   RemovedRows removed;
   for (const auto& segment : *view.segments) {
+    if (pacer != nullptr)
+      WEIR_TRY(pacer->pause());
     const auto has_marks = segment->has_marks();
     if (!has_marks)
       return has_marks.error();

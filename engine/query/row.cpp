@@ -3,6 +3,8 @@
 #include "engine/text.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace weir::query {
 namespace {
@@ -22,15 +24,31 @@ ValueView text_or_absent(Value::Kind kind, std::string_view text) noexcept {
   return text.empty() ? ValueView::absent() : ValueView{kind, text};
 }
 
+constexpr std::size_t paths_at_once = 128;
+
 Status find(std::string_view document, const std::vector<json::Path>& paths, std::vector<json::Scalar>& out,
-            const EventView& event, std::string_view what) {
+            const EventView& event, std::string_view what, Pacer* pacer) {
   if (paths.empty())
     return {};
   if (document.empty()) {
     out.assign(paths.size(), json::Absent{});
     return {};
   }
-  auto status = json::find_paths(document, paths, out);
+  Status status;
+  if (paths.size() <= paths_at_once) {
+    status = json::find_paths(document, paths, out);
+  } else {
+    // Each member of the document is compared with every path, and there may be thousands of both.
+    out.clear();
+    std::vector<json::Scalar> some;
+    for (std::size_t at = 0; at < paths.size() && status; at += paths_at_once) {
+      const auto part = std::span(paths).subspan(at, std::min(paths_at_once, paths.size() - at));
+      if (pacer != nullptr)
+        WEIR_TRY(pacer->spend(part.size() + document.size() / 64));
+      status = json::find_paths(document, part, some);
+      std::move(some.begin(), some.end(), std::back_inserter(out));
+    }
+  }
   if (status)
     return {};
   return fail(status.code(), format("{} of a stored event: {}", what, status.error().message),
@@ -40,10 +58,9 @@ Status find(std::string_view document, const std::vector<json::Path>& paths, std
 } // namespace
 
 std::size_t FieldTable::add(const FieldRef& field, std::size_t step) {
-  for (std::size_t slot = 0; slot < fields_.size(); ++slot) {
-    if (fields_[slot].step == step && refs_[slot] == field)
-      return slot;
-  }
+  const auto [known, added] = slots_.try_emplace(std::to_string(step) + ' ' + to_text(field), fields_.size());
+  if (!added)
+    return known->second;
   if (steps_.size() <= step)
     steps_.resize(step + 1);
   Documents& documents = steps_[step];
@@ -98,11 +115,11 @@ void RowReader::bind(const EventView& event) {
   }
 }
 
-Status RowReader::extract() {
+Status RowReader::extract(Pacer* pacer) {
   if (extracted_)
     return {};
-  WEIR_TRY(find(event_.payload, table_.payload_paths(step_), payload_, event_, "payload"));
-  WEIR_TRY(find(event_.metadata, table_.metadata_paths(step_), metadata_, event_, "metadata"));
+  WEIR_TRY(find(event_.payload, table_.payload_paths(step_), payload_, event_, "payload", pacer));
+  WEIR_TRY(find(event_.metadata, table_.metadata_paths(step_), metadata_, event_, "metadata", pacer));
   for (std::size_t slot = 0; slot < values_.size(); ++slot) {
     const FieldTable::Field& field = table_[slot];
     if (field.has_path && field.step == step_)

@@ -16,6 +16,8 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace weir::query {
@@ -51,6 +53,7 @@ private:
 
   std::vector<FieldRef> refs_;
   std::vector<Field> fields_;
+  std::unordered_map<std::string, std::size_t> slots_; ///< By step and canonical name: conditions may have thousands.
   std::vector<Documents> steps_;
 };
 
@@ -73,7 +76,8 @@ public:
   void bind(const EventView& event);
   [[nodiscard]] const EventView& event() const noexcept { return event_; }
   /// Finds the paths in the event's documents, if that was not done yet. `corruption` if one is no JSON.
-  Status extract();
+  /// `pacer`, if there is one, looks at the deadline where there are very many paths.
+  Status extract(Pacer* pacer = nullptr);
   /// By slot, valid until bind(). Paths are absent before extract().
   [[nodiscard]] RowValues values() const noexcept { return values_; }
 

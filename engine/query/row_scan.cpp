@@ -12,12 +12,17 @@ std::uint64_t extraction_work(const EventView& event) {
   return (event.payload.size() + event.metadata.size()) / 1024;
 }
 
+/// What a service's upcasters do with a payload is parsed, changed and written again, a version after the other.
+std::uint64_t upcast_work(std::string_view before, std::string_view after) {
+  return 32 + (before.size() + after.size()) / 64;
+}
+
 } // namespace
 
 RowScan::RowScan(const ScanTarget& target, const QueryControl& control, RowSink& sink, Pacer& pacer, QueryStats& stats)
     : target_(target), control_(control), sink_(sink), pacer_(pacer), stats_(stats),
       upcasts_(control.upcasts != nullptr && (target.columns & column_payload) != 0), row_(target.fields, target.step),
-      row_work_(1 + target.predicate.leaves().size() / 16) {
+      scratch_(pacer), row_work_(1 + target.predicate.leaves().size() / 16) {
 }
 
 Status RowScan::judge(const EventView& event, Outcomes known, RemovedRows* removed) {
@@ -26,12 +31,15 @@ Status RowScan::judge(const EventView& event, Outcomes known, RemovedRows* remov
   if (control_.prune) {
     if (event.position >= sink_.end())
       return {};
-    if (!known.is_true())
+    if (!known.is_true()) {
       known = target_.predicate.evaluate(row_.values(), scratch_, false);
+      WEIR_TRY(scratch_.watch().going());
+    }
     if (!known.may_be_true())
       return {};
   }
   if (removed != nullptr && removed->any()) {
+    WEIR_TRY(pacer_.spend(removed->work(event.context_id)));
     const auto gone = removed->holds(event);
     if (!gone)
       return gone.error();
@@ -44,6 +52,7 @@ Status RowScan::judge(const EventView& event, Outcomes known, RemovedRows* remov
       return std::move(payload).error();
     if (*payload) {
       upcast_payload_ = *std::move(*payload);
+      WEIR_TRY(pacer_.spend(upcast_work(event.payload, upcast_payload_)));
       EventView upcast = event;
       upcast.payload = upcast_payload_;
       row_.bind(upcast);
@@ -51,10 +60,14 @@ Status RowScan::judge(const EventView& event, Outcomes known, RemovedRows* remov
   }
   if (target_.fields.has_paths(target_.step)) {
     WEIR_TRY(pacer_.spend(extraction_work(event)));
-    WEIR_TRY(row_.extract());
+    WEIR_TRY(row_.extract(&pacer_));
   }
-  if (!known.is_true() && !target_.predicate.evaluate(row_.values(), scratch_).is_true())
-    return {};
+  if (!known.is_true()) {
+    const bool found = target_.predicate.evaluate(row_.values(), scratch_).is_true();
+    WEIR_TRY(scratch_.watch().going());
+    if (!found)
+      return {};
+  }
   ++stats_.rows_matched;
   return sink_.add(event.position, row_.values());
 }

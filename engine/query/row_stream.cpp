@@ -10,49 +10,34 @@
 namespace weir::query {
 namespace {
 
-constexpr std::string_view position_name = "position";
+constexpr std::uint64_t unbounded = std::numeric_limits<std::uint64_t>::max();
 
 } // namespace
 
-Result<RowStream> RowStream::make(Query query, std::vector<ShardView> views, const RowStreamBounds& bounds, Run run,
-                                  MayGoOn may_go_on) {
+Result<RowStream> RowStream::make(Query query, Views views, const RowStreamBounds& bounds, Source source) {
   const auto compiled = CompiledQuery::make(query);
   if (!compiled)
     return compiled.error();
-  RowStream stream(std::move(query), std::move(views), bounds, std::move(run), std::move(may_go_on));
+  RowStream stream(std::move(query), std::move(views), bounds, std::move(source));
   stream.columns_ = (*compiled)->columns;
   stream.in_passes_ = !stream.query_.is_grouped() && !stream.query_.is_sequence() && stream.query_.order.empty();
-  stream.wanted_ = stream.query_.rows_max.value_or(std::numeric_limits<std::uint64_t>::max());
+  stream.wanted_ = stream.query_.rows_max.value_or(unbounded);
   stream.skip_ = stream.query_.rows_skipped;
-  stream.columns_kept_ = stream.columns_.size();
   if (stream.in_passes_)
-    stream.find_position();
+    stream.query_.rows_skipped = 0;
   return stream;
-}
-
-/// Passes go on behind the last position, so each row must come with its own.
-void RowStream::find_position() {
-  if (query_.fields.empty())
-    for (const std::string& name : columns_)
-      query_.fields.push_back({name, {}});
-  const auto found = std::find_if(query_.fields.begin(), query_.fields.end(),
-                                  [](const ReturnedField& field) { return field.field == position_name; });
-  position_ = static_cast<std::size_t>(found - query_.fields.begin());
-  if (found != query_.fields.end())
-    return;
-  query_.fields.push_back({std::string(position_name), {}}); // no other column may have this name
 }
 
 Result<RowStream::Rows> RowStream::next() {
   if (!error_) {
-    Status going = may_go_on_();
+    Status going = source_.may_go_on();
     if (going && given_ == rows_.size() && !at_end_)
       going = fill();
     if (!going)
       error_ = going.error();
   }
   if (at_end_ || error_)
-    views_.clear();
+    pin_->release();
   if (error_) {
     rows_.clear();
     return *error_;
@@ -70,8 +55,11 @@ RowStream::Rows RowStream::take_batch() {
 }
 
 Status RowStream::fill() {
+  const auto views = pin_->views();
+  if (!views)
+    return fail(Errc::deadline_exceeded, "the stream did not end before its deadline");
   if (!in_passes_) {
-    auto all = run_(query_, views_, std::nullopt);
+    auto all = source_.run(query_, *views);
     if (!all)
       return std::move(all).error();
     rows_ = std::move(all->rows);
@@ -79,46 +67,47 @@ Status RowStream::fill() {
     return {};
   }
   do {
-    WEIR_TRY(run_pass());
+    WEIR_TRY(run_pass(*views));
   } while (rows_.empty() && !at_end_);
   return {};
 }
 
-Status RowStream::run_pass() {
+Status RowStream::run_pass(const Views& views) {
   rows_.clear();
   given_ = 0;
-  const std::uint64_t needed = wanted_ < std::numeric_limits<std::uint64_t>::max() - skip_
-                                   ? wanted_ + skip_
-                                   : std::numeric_limits<std::uint64_t>::max();
   if (wanted_ == 0) {
     at_end_ = true;
     return {};
   }
-  const std::uint64_t asked = std::min(needed, bounds_.pass_rows_max);
-  Query pass = query_;
-  pass.rows_skipped = 0;
-  pass.limit(asked);
-  if (last_ != 0)
-    pass.where(field(position_name) > Value(last_));
-  auto found = run_(pass, views_, bounds_.pass_bytes_max);
+  const std::uint64_t needed = wanted_ < unbounded - skip_ ? wanted_ + skip_ : unbounded;
+  const std::uint64_t asked = std::min({needed, pass_rows_, bounds_.pass_rows_max});
+  query_.limit(asked);
+  auto found = source_.pass(query_, views, PositionWindow{next_}, bounds_.pass_bytes_max);
   if (!found) {
-    if (found.code() != Errc::too_large || bounds_.pass_rows_max == 1)
+    if (found.code() != Errc::too_large || asked == 1)
       return std::move(found).error();
-    bounds_.pass_rows_max = std::max<std::uint64_t>(1, asked / 2); // wide rows: fewer of them
+    pass_rows_ = std::max<std::uint64_t>(1, asked / 2); // wide rows: fewer of them
     return {};
   }
-  at_end_ = found->rows.size() < asked || asked == needed;
-  rows_ = std::move(found->rows);
-  if (rows_.empty())
+  std::vector<ResultRow>& rows = found->rows;
+  at_end_ = rows.size() < asked || asked == needed;
+  if (rows.empty())
     return {};
-  last_ = rows_.back()[position_].as_uint64().value_or(0);
-  const std::uint64_t skipped = std::min<std::uint64_t>(skip_, rows_.size());
+  fit_passes(asked, found->bytes);
+  next_ = rows.back().position + 1;
+  const std::uint64_t skipped = std::min<std::uint64_t>(skip_, rows.size());
   skip_ -= skipped;
-  rows_.erase(rows_.begin(), rows_.begin() + static_cast<std::ptrdiff_t>(skipped));
-  wanted_ -= std::min<std::uint64_t>(wanted_, rows_.size());
-  for (std::vector<Value>& row : rows_)
-    row.resize(columns_kept_);
+  wanted_ -= std::min<std::uint64_t>(wanted_, rows.size() - skipped);
+  rows_.reserve(rows.size() - static_cast<std::size_t>(skipped));
+  for (auto row = rows.begin() + static_cast<std::ptrdiff_t>(skipped); row != rows.end(); ++row)
+    rows_.push_back(std::move(row->cells));
   return {};
+}
+
+/// A pass over few rows reads as many zones as one over many.
+void RowStream::fit_passes(std::uint64_t asked, std::uint64_t bytes) {
+  if (asked == pass_rows_ && bytes < bounds_.pass_bytes_max / 2)
+    pass_rows_ = std::min(2 * std::min(pass_rows_, unbounded / 2), bounds_.pass_rows_max);
 }
 
 } // namespace weir::query

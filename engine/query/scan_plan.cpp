@@ -39,8 +39,11 @@ Result<std::shared_ptr<const SegmentPlan>> SegmentPlan::make(const ScanTarget& t
   const auto types = segment.types();
   if (!types)
     return types.error();
-  const std::shared_ptr<SegmentPlan> plan(
-      new SegmentPlan(target, segment, *types, contexts.size() == 1 ? std::optional(contexts.front()) : std::nullopt));
+  Pacer pacer(control);
+  Watch watch(pacer);
+  const std::shared_ptr<SegmentPlan> plan(new SegmentPlan(
+      target, segment, *types, contexts.size() == 1 ? std::optional(contexts.front()) : std::nullopt, watch));
+  WEIR_TRY(watch.going());
   plan->bounds_ = bounds;
   plan->rows_ = std::move(rows);
   plan->some_rows_ = looked_up;
@@ -122,14 +125,17 @@ bool SegmentPlan::payloads_change(std::size_t zone) const noexcept {
   return false;
 }
 
-Result<Outcomes> SegmentPlan::evaluate(std::size_t zone, std::vector<Outcomes>& by_leaf) const {
+Result<Outcomes> SegmentPlan::evaluate(std::size_t zone, std::vector<Outcomes>& by_leaf, Pacer& pacer) const {
   Status status;
+  Watch watch(pacer);
   const bool change = payloads_change(zone);
   const auto of_field = [&](const Leaf& leaf) {
     const std::size_t slot = leaf.slot();
     if (!fields_[slot] || change)
       return Outcomes::any();
     const auto may_hold = [&](std::string_view text) {
+      if (!watch.spend(1))
+        return true;
       const auto answer = segment_.may_hold(zone, *fields_[slot], text);
       if (!answer)
         status = answer.error();
@@ -137,9 +143,10 @@ Result<Outcomes> SegmentPlan::evaluate(std::size_t zone, std::vector<Outcomes>& 
     };
     return query::evaluate(leaf, field_zones_[slot][zone], zones_[zone].rows, may_hold);
   };
-  const Outcomes outcomes = pruner_.evaluate(zones_[zone], bounds_, of_field, by_leaf);
+  const Outcomes outcomes = pruner_.evaluate(zones_[zone], bounds_, of_field, by_leaf, &watch);
   if (!status)
     return status.error();
+  WEIR_TRY(watch.going());
   return outcomes;
 }
 

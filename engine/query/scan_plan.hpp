@@ -55,7 +55,8 @@ public:
   void add_rows(std::size_t zone, RowBits& rows) const noexcept;
 
   /// What the condition can turn out to be for the rows of a zone; `by_leaf` becomes what each leaf can. May do I/O.
-  [[nodiscard]] Result<Outcomes> evaluate(std::size_t zone, std::vector<Outcomes>& by_leaf) const;
+  /// Fails as `pacer` says, too.
+  [[nodiscard]] Result<Outcomes> evaluate(std::size_t zone, std::vector<Outcomes>& by_leaf, Pacer& pacer) const;
   /// The segment's number of the payload field in `slot`, if it is a column in this zone that holds what the payload
   /// does now.
   [[nodiscard]] std::optional<std::size_t> column(std::size_t slot, std::size_t zone) const noexcept;
@@ -64,8 +65,8 @@ public:
 
 private:
   SegmentPlan(const ScanTarget& target, const SegmentReader& segment, std::span<const std::string> types,
-              std::optional<std::string_view> context)
-      : target_(target), segment_(segment), types_(types), pruner_(target.predicate, types, context) {}
+              std::optional<std::string_view> context, Watch& watch)
+      : target_(target), segment_(segment), types_(types), pruner_(target.predicate, types, context, &watch) {}
   template <class Visit> void each_range(std::size_t zone, const Visit& visit) const;
   Status find_fields(const QueryControl& control);
   [[nodiscard]] bool payloads_change(std::size_t zone) const noexcept;

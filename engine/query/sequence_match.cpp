@@ -24,9 +24,8 @@ SequenceMatcher::SequenceMatcher(std::size_t steps, std::optional<std::int64_t> 
 }
 
 Status SequenceMatcher::match(std::span<const SequenceEvent> events, const Found& found) {
-  WEIR_TRY(pacer_.spend(events.size()));
   events_ = events;
-  list_steps(events);
+  WEIR_TRY(list_steps(events));
   const std::vector<std::uint32_t>& beginnings = steps_.front().places;
   for (std::size_t i = 0; i < beginnings.size();) {
     chosen_[0] = beginnings[i];
@@ -46,16 +45,17 @@ Status SequenceMatcher::match(std::span<const SequenceEvent> events, const Found
   return {};
 }
 
-void SequenceMatcher::list_steps(std::span<const SequenceEvent> events) {
+Status SequenceMatcher::list_steps(std::span<const SequenceEvent> events) {
   forget();
   for (Step& step : steps_)
     step.places.clear();
   for (std::size_t i = 0; i < events.size(); ++i) {
+    WEIR_TRY(pacer_.spend(1));
     for (std::uint32_t left = events[i].steps; left != 0; left &= left - 1)
       steps_[static_cast<std::size_t>(std::countr_zero(left))].places.push_back(static_cast<std::uint32_t>(i));
   }
   if (!within_us_)
-    return;
+    return {};
   for (Step& step : steps_) {
     step.least_times.resize(step.places.size());
     std::int64_t least = SequenceEvent::no_time;
@@ -63,7 +63,9 @@ void SequenceMatcher::list_steps(std::span<const SequenceEvent> events) {
       least = std::min(least, events[step.places[i]].time_us);
       step.least_times[i] = least;
     }
+    WEIR_TRY(pacer_.spend(step.places.size() / 8));
   }
+  return {};
 }
 
 Status SequenceMatcher::complete(std::optional<std::size_t>& failed) {

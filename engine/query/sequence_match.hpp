@@ -88,7 +88,7 @@ private:
     std::unordered_map<std::string, Barren> barren;
   };
 
-  void list_steps(std::span<const SequenceEvent> events);
+  Status list_steps(std::span<const SequenceEvent> events);
   /// Completes the match that begins at chosen_[0]. `failed`: the step that found nothing; none if all did.
   Status complete(std::optional<std::size_t>& failed);
   /// The first event behind `place` that fits `step`.

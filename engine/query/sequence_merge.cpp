@@ -1,8 +1,11 @@
 #include "engine/query/sequence_merge.hpp"
 
 #include "engine/check.hpp"
+#include "engine/hash.hpp"
 #include "engine/query/executor.hpp"
+#include "engine/query/leftovers.hpp"
 #include "engine/query/sequence_match.hpp"
+#include "engine/query/split_table.hpp"
 #include "engine/text.hpp"
 
 #include <algorithm>
@@ -19,27 +22,44 @@ constexpr unsigned offset_bits = 40;
 constexpr std::uint64_t offset_max = (std::uint64_t{1} << offset_bits) - 1;
 
 /// Sorting this many events is no longer than other work between two looks at the deadline.
-constexpr std::ptrdiff_t sorted_at_once = 16'384;
+constexpr std::size_t sorted_at_once = 16'384;
 
 bool by_position(const SequenceEvent& a, const SequenceEvent& b) noexcept {
   return a.position < b.position;
 }
 
-Status sort_by_position(std::span<SequenceEvent> events, Pacer& pacer) {
+/// Merges two stretches side by side that are in order, from `begin` and from `middle` to before `end`. `buffer` gets
+/// a copy of the first.
+Status merge_by_position(std::span<SequenceEvent> events, std::size_t begin, std::size_t middle, std::size_t end,
+                         std::vector<SequenceEvent>& buffer, Pacer& pacer) {
+  buffer.clear();
+  buffer.reserve(middle - begin);
+  for (std::size_t i = begin; i < middle; ++i) {
+    buffer.push_back(events[i]);
+    WEIR_TRY(pacer.spend(1));
+  }
+  std::size_t out = begin;
+  std::size_t right = middle;
+  for (std::size_t left = 0; left < buffer.size(); ++out) {
+    const bool take_right = right < end && by_position(events[right], buffer[left]);
+    events[out] = take_right ? events[right++] : buffer[left++];
+    WEIR_TRY(pacer.spend(1));
+  }
+  return {};
+}
+
+Status sort_by_position(std::span<SequenceEvent> events, std::vector<SequenceEvent>& buffer, Pacer& pacer) {
   if (std::is_sorted(events.begin(), events.end(), by_position))
     return {};
-  const auto size = static_cast<std::ptrdiff_t>(events.size());
-  const auto at = [&](std::ptrdiff_t i) { return events.begin() + std::min(i, size); };
-  for (std::ptrdiff_t i = 0; i < size; i += sorted_at_once) {
-    std::sort(at(i), at(i + sorted_at_once), by_position);
-    WEIR_TRY(pacer.spend(static_cast<std::uint64_t>(at(i + sorted_at_once) - at(i))));
+  const std::size_t size = events.size();
+  for (std::size_t i = 0; i < size; i += sorted_at_once) {
+    const auto run = events.subspan(i, std::min(sorted_at_once, size - i));
+    std::sort(run.begin(), run.end(), by_position);
+    WEIR_TRY(pacer.spend(run.size()));
   }
-  for (std::ptrdiff_t width = sorted_at_once; width < size; width *= 2) {
-    for (std::ptrdiff_t i = 0; i + width < size; i += 2 * width) {
-      std::inplace_merge(at(i), at(i + width), at(i + 2 * width), by_position);
-      WEIR_TRY(pacer.spend(static_cast<std::uint64_t>(width)));
-    }
-  }
+  for (std::size_t width = sorted_at_once; width < size; width *= 2)
+    for (std::size_t i = 0; i + width < size; i += 2 * width)
+      WEIR_TRY(merge_by_position(events, i, i + width, std::min(i + 2 * width, size), buffer, pacer));
   return {};
 }
 
@@ -48,23 +68,30 @@ class JoinedEvents {
 public:
   /// Moves events out of `parts`; their packed values stay there.
   Status join(std::vector<SequencePart>& parts, Pacer& pacer) {
-    number_links(parts);
+    WEIR_TRY(number_links(parts, pacer));
     std::vector<std::uint64_t> next(ends_.size() + 1);
     for (std::size_t part = 0; part < parts.size(); ++part) {
-      for (const SequenceEvent& event : parts[part].events)
+      for (const SequenceEvent& event : parts[part].events) {
+        WEIR_TRY(pacer.spend(1));
         ++next[links_[part][event.link] + 1];
-      WEIR_TRY(pacer.spend(parts[part].events.size()));
+      }
     }
+    WEIR_TRY(pacer.spend(ends_.size() / 16));
     for (std::size_t link = 0; link < ends_.size(); ++link)
       ends_[link] = next[link + 1] += next[link];
-    events_.resize(ends_.empty() ? 0 : ends_.back());
+    const std::size_t size = ends_.empty() ? 0 : ends_.back();
+    events_.reserve(size);
+    while (events_.size() < size) { // memory of this size is touched for the first time
+      WEIR_TRY(pacer.spend(made_at_once / 16));
+      events_.resize(std::min(size, events_.size() + made_at_once));
+    }
     for (std::size_t part = 0; part < parts.size(); ++part) {
       for (const SequenceEvent& event : parts[part].events) {
+        WEIR_TRY(pacer.spend(1));
         SequenceEvent& joined = events_[next[links_[part][event.link]]++];
         joined = event;
         joined.values |= std::uint64_t{part} << offset_bits;
       }
-      WEIR_TRY(pacer.spend(parts[part].events.size()));
       parts[part].events = {};
     }
     return {};
@@ -78,16 +105,31 @@ public:
 
 private:
   /// Numbers a link value the same in all parts.
-  void number_links(const std::vector<SequencePart>& parts) {
-    std::unordered_map<std::string_view, std::uint32_t> numbers;
+  Status number_links(const std::vector<SequencePart>& parts, Pacer& pacer) {
+    using Numbers = std::unordered_map<std::string_view, std::uint32_t, LinkHash>;
+    SplitTable<Numbers, LinkHash> numbers;
+    const HandOver rest(numbers, pacer.leftovers());
+    std::uint32_t links = 0;
     links_.resize(parts.size());
     for (std::size_t part = 0; part < parts.size(); ++part) {
       links_[part].reserve(parts[part].links.size());
-      for (const std::string& link : parts[part].links)
-        links_[part].push_back(numbers.try_emplace(link, static_cast<std::uint32_t>(numbers.size())).first->second);
+      for (const std::string& link : parts[part].links) {
+        WEIR_TRY(pacer.spend(1));
+        numbers.make_room();
+        const auto [entry, added] = numbers.part_of(std::string_view(link)).try_emplace(link, links);
+        links += added ? 1 : 0;
+        links_[part].push_back(entry->second);
+      }
     }
-    ends_.resize(numbers.size());
+    ends_.resize(links);
+    return {};
   }
+
+  struct LinkHash {
+    std::uint64_t operator()(std::string_view link) const noexcept { return hash64(link, 0); }
+  };
+
+  static constexpr std::size_t made_at_once = 16'384;
 
   std::vector<std::vector<std::uint32_t>> links_; ///< By part, then by the part's number of the link.
   std::vector<std::uint64_t> ends_;               ///< By link.
@@ -97,8 +139,8 @@ private:
 /// The values of the match that is being looked at, by slots of CompiledSequence::match.
 class MatchRow final : public SequenceConditions {
 public:
-  MatchRow(const CompiledSequence& query, const std::vector<SequencePart>& parts)
-      : query_(query), parts_(parts), row_(query.match->fields.size(), ValueView::absent()) {}
+  MatchRow(const CompiledSequence& query, const std::vector<SequencePart>& parts, Pacer& pacer)
+      : query_(query), parts_(parts), row_(query.match->fields.size(), ValueView::absent()), scratch_(pacer) {}
 
   [[nodiscard]] bool any_at(std::size_t step) const noexcept override { return query_.steps[step].joint.has_value(); }
   void bind(std::size_t step, const SequenceEvent& event) override { take(step, event, query_.kept_judged); }
@@ -108,6 +150,8 @@ public:
       pack(out, row_[slot]);
   }
 
+  /// Whether judging came to its end.
+  [[nodiscard]] Status going() { return scratch_.watch().going(); }
   /// All values of a match.
   RowValues of(std::span<const SequenceEvent> events, std::span<const std::uint32_t> match) {
     for (std::size_t step = 0; step < match.size(); ++step)
@@ -149,16 +193,18 @@ Result<ShardRows> match_sequences(const CompiledSequence& query, std::vector<Seq
   if (events > std::numeric_limits<std::uint32_t>::max())
     return fail(Errc::too_large, format("{} events may take part in the sequence, at most {} can", events,
                                         std::numeric_limits<std::uint32_t>::max()));
+  const HandOver rest_of_parts(parts, control.leftovers);
   Collector collector(*query.match, control);
   Pacer pacer(control);
   const std::uint64_t joined_bytes = events * sizeof(SequenceEvent);
   WEIR_TRY(take_for_sequence(collector.budget(), joined_bytes, control.result_bytes_max));
   JoinedEvents joined;
   WEIR_TRY(joined.join(parts, pacer));
-  MatchRow row(query, parts);
+  MatchRow row(query, parts, pacer);
   SequenceMatcher matcher(query.steps.size(), query.within_us, row, pacer);
   std::uint64_t matches = 0;
   std::span<SequenceEvent> looked_at;
+  std::vector<SequenceEvent> buffer; // Takes less than the events of the parts did, which are gone by now.
   const bool counts_only = query.match->counts_only();
   const SequenceMatcher::Found found = [&](std::span<const std::uint32_t> match) -> Status {
     ++matches;
@@ -168,11 +214,13 @@ Result<ShardRows> match_sequences(const CompiledSequence& query, std::vector<Seq
     return collector.add(position, row.of(looked_at, match));
   };
   for (std::size_t link = 0; link < joined.links(); ++link) {
+    WEIR_TRY(pacer.spend(1));
     looked_at = joined.of_link(link);
     if (looked_at.size() < query.steps.size())
       continue;
-    WEIR_TRY(sort_by_position(looked_at, pacer));
+    WEIR_TRY(sort_by_position(looked_at, buffer, pacer));
     WEIR_TRY(matcher.match(looked_at, found));
+    WEIR_TRY(row.going());
   }
   if (counts_only)
     WEIR_TRY(collector.add_count(matches));

@@ -73,10 +73,7 @@ ValueView unpack(const char*& at) noexcept {
 }
 
 std::uint64_t bytes_of(const SequencePart& part) noexcept {
-  std::uint64_t bytes = part.events.size() * sizeof(SequenceEvent) + part.values.size();
-  for (const std::string& link : part.links)
-    bytes += bytes_of_link(link);
-  return bytes;
+  return part.events.size() * sizeof(SequenceEvent) + part.values.size() + part.link_bytes;
 }
 
 Status take_for_sequence(ResultBudget& budget, std::uint64_t bytes, std::uint64_t bytes_max) {
@@ -96,6 +93,7 @@ Status SequenceGatherer::add(Position position, RowValues row, ResultBudget& bud
     return {};
   SequenceEvent event;
   event.steps = steps_of(row);
+  WEIR_TRY(scratch_.watch().going());
   if (event.steps == 0)
     return {};
   WEIR_TRY(link_of(link_value, budget, event.link));
@@ -136,27 +134,24 @@ Status SequenceGatherer::link_of(const ValueView& value, ResultBudget& budget, s
   key_.clear();
   pack(key_, normalized(value));
   if (key_ != last_key_) {
-    auto known = links_.find(key_);
-    if (known == links_.end()) {
-      if (links_.size() == std::numeric_limits<std::uint32_t>::max())
+    const Links& of_hash = links_.part_of(std::string_view(key_));
+    auto known = of_hash.find(std::string_view(key_));
+    if (known != of_hash.end()) {
+      last_link_ = known->second;
+    } else {
+      if (part_.links.size() == std::numeric_limits<std::uint32_t>::max())
         return fail(Errc::too_large, "the sequence has more than 4294967295 different values of its link");
       WEIR_TRY(take_for_sequence(budget, bytes_of_link(key_), bytes_max_));
-      known = links_.emplace(key_, static_cast<std::uint32_t>(links_.size())).first;
+      part_.link_bytes += bytes_of_link(key_);
+      last_link_ = static_cast<std::uint32_t>(part_.links.size());
+      part_.links.push_back(key_);
+      links_.make_room();
+      links_.part_of(std::string_view(key_)).emplace(part_.links.back(), last_link_);
     }
     last_key_.swap(key_);
-    last_link_ = known->second;
   }
   link = last_link_;
   return {};
-}
-
-SequencePart SequenceGatherer::finish() && {
-  part_.links.resize(links_.size());
-  while (!links_.empty()) {
-    auto node = links_.extract(links_.begin());
-    part_.links[node.mapped()] = std::move(node.key());
-  }
-  return std::move(part_);
 }
 
 } // namespace weir::query

@@ -13,8 +13,10 @@
 #include "engine/query/evaluate.hpp"
 #include "engine/query/sequence_match.hpp"
 #include "engine/query/sequence_plan.hpp"
+#include "engine/query/split_table.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -31,8 +33,9 @@ void pack(std::string& out, const ValueView& value);
 /// Events that may take part, in any order. SequenceEvent::link is a place in `links`, `values` one in `values`.
 struct SequencePart {
   std::vector<SequenceEvent> events;
-  std::string values;             ///< Packed, of an event those of CompiledSequence::kept that its steps need.
-  std::vector<std::string> links; ///< Packed and normalized, each once.
+  std::string values;            ///< Packed, of an event those of CompiledSequence::kept that its steps need.
+  std::deque<std::string> links; ///< Packed and normalized, each once.
+  std::uint64_t link_bytes = 0;  ///< What was taken of the budget for them.
 };
 
 /// What SequenceGatherer took of the budget for a part.
@@ -43,17 +46,20 @@ struct SequencePart {
 class SequenceGatherer {
 public:
   /// Both must outlive this.
-  SequenceGatherer(const CompiledSequence& query, std::uint64_t bytes_max) : query_(query), bytes_max_(bytes_max) {}
+  SequenceGatherer(const CompiledSequence& query, const QueryControl& control)
+      : query_(query), bytes_max_(control.result_bytes_max), pacer_(control), scratch_(pacer_) {}
+  SequenceGatherer(const SequenceGatherer&) = delete;
+  SequenceGatherer& operator=(const SequenceGatherer&) = delete;
 
   /// Adds the event if it has a link value and fits a step. `row`: by slots of CompiledSequence::scan, whose condition
   /// holds. `too_large` beyond the memory bound.
   Status add(Position position, RowValues row, ResultBudget& budget);
-  [[nodiscard]] SequencePart finish() &&;
+  [[nodiscard]] SequencePart finish() && { return std::move(part_); }
 
 private:
   struct LinkHash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view key) const noexcept { return hash64(key, 0); }
+    std::uint64_t operator()(std::string_view key) const noexcept { return hash64(key, 0); }
   };
 
   [[nodiscard]] std::uint32_t steps_of(RowValues row);
@@ -62,10 +68,12 @@ private:
   const CompiledSequence& query_;
   std::uint64_t bytes_max_;
   SequencePart part_;
-  std::unordered_map<std::string, std::uint32_t, LinkHash, std::equal_to<>> links_;
-  std::string key_;      ///< Packed link of the row looked at.
-  std::string last_key_; ///< ... of the one before: rows of a context often follow one another.
+  using Links = std::unordered_map<std::string_view, std::uint32_t, LinkHash, std::equal_to<>>;
+  SplitTable<Links, LinkHash> links_; ///< Of the texts in part_.
+  std::string key_;                   ///< Packed link of the row looked at.
+  std::string last_key_;              ///< ... of the one before: rows of a context often follow one another.
   std::uint32_t last_link_ = 0;
+  Pacer pacer_; ///< Of what steps are judged by.
   Scratch scratch_;
 };
 

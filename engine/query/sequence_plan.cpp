@@ -231,9 +231,9 @@ Result<std::shared_ptr<const CompiledSequence>> CompiledSequence::make(const Que
   return Compiler(query, *std::move(match)).run();
 }
 
-Result<std::shared_ptr<const CompiledQuery>> compile_scan(const Query& query) {
+Result<std::shared_ptr<const CompiledQuery>> compile_scan(const Query& query, const PositionWindow& positions) {
   if (!query.is_sequence())
-    return CompiledQuery::make(query);
+    return CompiledQuery::make(query, positions);
   auto sequence = CompiledSequence::make(query);
   if (!sequence)
     return std::move(sequence).error();

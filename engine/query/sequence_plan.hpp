@@ -58,7 +58,7 @@ struct CompiledSequence {
 };
 
 /// What a scan for `query` looks for: itself, or the events that may take part in a sequence (CompiledSequence::scan).
-/// Errors: as Query::validate().
-Result<std::shared_ptr<const CompiledQuery>> compile_scan(const Query& query);
+/// `positions`: see QueryControl. Errors: as Query::validate().
+Result<std::shared_ptr<const CompiledQuery>> compile_scan(const Query& query, const PositionWindow& positions = {});
 
 } // namespace weir::query

@@ -71,7 +71,7 @@ private:
     WEIR_TRY(pacer_.pause());
     ++stats_.shards;
     const ShardView& view = scan_.views_[piece.shard];
-    auto removed = RemovedRows::of(view);
+    auto removed = RemovedRows::of(view, &pacer_);
     if (!removed)
       return std::move(removed).error();
     {

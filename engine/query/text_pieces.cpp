@@ -37,10 +37,11 @@ Binding binding(const Expr& expression) {
 
 class Printer {
 public:
-  explicit Printer(std::string& out) : out_(out) {}
+  Printer(std::string& out, std::size_t bytes_max) : out_(out), bytes_max_(bytes_max) {}
   void print(const Expr& expression, bool beside_time = false);
 
 private:
+  void literal(const Value& value, bool beside_time);
   void within(const Expr& term, Binding least, bool beside_time = false);
   void values(const Expr& one_of);
   void call(const Expr& expression);
@@ -48,7 +49,16 @@ private:
   void condition(const Expr& expression, std::string_view negation);
 
   std::string& out_;
+  std::size_t bytes_max_;
 };
+
+void Printer::literal(const Value& value, bool beside_time) {
+  const auto text = value.as_string();
+  if (text && text->size() > bytes_max_)
+    append_quoted(out_, text->substr(0, bytes_max_), '\'');
+  else
+    append_literal(out_, value, beside_time);
+}
 
 void Printer::within(const Expr& term, Binding least, bool beside_time) {
   const bool parentheses = binding(term) < least;
@@ -61,9 +71,9 @@ void Printer::within(const Expr& term, Binding least, bool beside_time) {
 
 void Printer::values(const Expr& one_of) {
   const bool time = is_time(one_of.terms().front());
-  for (std::size_t i = 1; i < one_of.terms().size(); ++i) {
+  for (std::size_t i = 1; i < one_of.terms().size() && out_.size() <= bytes_max_; ++i) {
     out_ += i == 1 ? "" : ", ";
-    append_literal(out_, one_of.terms()[i].value(), time);
+    literal(one_of.terms()[i].value(), time);
   }
 }
 
@@ -77,6 +87,8 @@ void Printer::call(const Expr& expression) {
 void Printer::chain(const Expr& expression, std::string_view word) {
   bool first = true;
   for (const Expr& term : expression.terms()) {
+    if (out_.size() > bytes_max_)
+      return;
     if (!first)
       out_ += word;
     first = false;
@@ -95,7 +107,7 @@ void Printer::condition(const Expr& expression, std::string_view negation) {
   case Kind::is_null: out_ += "NULL"; break;
   case Kind::like:
     out_ += "LIKE ";
-    append_literal(out_, expression.value(), false);
+    literal(expression.value(), false);
     break;
   case Kind::one_of:
     out_ += "IN (";
@@ -112,9 +124,11 @@ void Printer::condition(const Expr& expression, std::string_view negation) {
 }
 
 void Printer::print(const Expr& expression, bool beside_time) {
+  if (out_.size() > bytes_max_)
+    return;
   const auto& terms = expression.terms();
   switch (expression.kind()) {
-  case Kind::literal: append_literal(out_, expression.value(), beside_time); break;
+  case Kind::literal: literal(expression.value(), beside_time); break;
   case Kind::field: out_ += expression.name(); break;
   case Kind::arithmetic:
     within(terms[0], binding(expression));
@@ -141,7 +155,7 @@ void Printer::print(const Expr& expression, bool beside_time) {
   case Kind::contains:
     within(terms[0], added);
     out_ += " CONTAINS ";
-    append_literal(out_, expression.value(), false);
+    literal(expression.value(), false);
     break;
   case Kind::conjunction: chain(expression, " AND "); break;
   case Kind::disjunction: chain(expression, " OR "); break;
@@ -196,8 +210,8 @@ void append_duration(std::string& out, std::chrono::microseconds duration) {
   out += format("{} {}", count, count == 1 ? unit->singular() : unit->plural);
 }
 
-void append_expression(std::string& out, const Expr& expression) {
-  Printer(out).print(expression);
+void append_expression(std::string& out, const Expr& expression, std::size_t bytes_max) {
+  Printer(out, bytes_max).print(expression);
 }
 
 } // namespace weir::query

@@ -52,7 +52,7 @@ Status ZoneScan::scan(const SegmentPlan& plan, std::size_t zone, RemovedRows& re
   WEIR_TRY(pacer_.pause());
   const ZoneMeta& meta = plan.zones()[zone];
   const std::uint64_t asked = plan.rows_in(zone);
-  const auto known = plan.evaluate(zone, by_leaf_);
+  const auto known = plan.evaluate(zone, by_leaf_, pacer_);
   if (!known)
     return known.error();
   if (asked == 0 || !known->may_be_true() || meta.position_min >= sink_.end()) {
@@ -102,8 +102,9 @@ Status ZoneScan::remove_rows(ZoneValues& values, RowBits& rows, RemovedRows& rem
       return;
     if (values.contexts()[row] != context) {
       context = values.contexts()[row];
+      const std::uint64_t work = 1 + removed.work(values.context_texts()[context]);
       const auto first = removed.first_live(values.context_texts()[context]);
-      going = first ? pacer_.spend(1) : Status(first.error());
+      going = first ? pacer_.spend(work) : Status(first.error());
       first_live = first ? *first : 0;
     }
     if (values.sequences()[row] < first_live)

@@ -1,5 +1,6 @@
 #include "engine/views/view_book.hpp"
 
+#include "engine/query/text_pieces.hpp"
 #include "engine/text.hpp"
 #include "engine/validate.hpp"
 
@@ -28,12 +29,10 @@ Status ViewBook::check(std::string_view name, const Query& query, bool& known) c
   if (query.is_sequence())
     return fail(Errc::unsupported,
                 "a sequence cannot be remembered: what comes may be part of a match that began earlier");
-  // What ViewState adds must fit, too.
-  WEIR_TRY(Query(query).where(field("position") >= 1u && field("position") < 2u).validate());
-  const std::string text = to_text(query);
+  const std::string text = query::text_of(query, limits::query_text_bytes_max);
   if (text.size() > limits::query_text_bytes_max)
-    return fail(Errc::too_large,
-                format("the query has {} bytes, at most {} are remembered", text.size(), limits::query_text_bytes_max));
+    return fail(Errc::too_large, format("as text the query has more than {} bytes, and as text it is remembered",
+                                        limits::query_text_bytes_max));
   const std::lock_guard lock(mutex_);
   const auto found = views_.find(name);
   known = found != views_.end() && found->second.text == text;

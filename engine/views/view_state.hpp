@@ -31,7 +31,7 @@ struct ViewMoment {
   std::uint64_t schema_changes = 0; ///< See schema::Registry::changes(). Read before, too.
 };
 
-/// Runs a query over shards, into any number of parts.
+/// Runs a query over shards, at the positions that `control` says, into any number of parts.
 using ViewScan = std::function<Result<std::vector<query::ShardRows>>(
     const Query& query, std::span<const ShardView> shards, const query::QueryControl& control)>;
 
@@ -49,6 +49,8 @@ public:
 
   /// Everything below was gathered.
   [[nodiscard]] Position gathered_below() const noexcept { return below_; }
+  /// What it takes of memory, about.
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
   /// Whether `other` knows of something that this does not.
   [[nodiscard]] bool older_than(const ViewState& other) const noexcept {
     return removals_ < other.removals_ || schema_changes_ < other.schema_changes_ || below_ < other.below_;
@@ -60,6 +62,10 @@ private:
                                                          const std::shared_ptr<const ViewState>& before,
                                                          const ViewMoment& moment, const ViewScan& scan,
                                                          const query::QueryControl& control, QueryStats& stats);
+  /// A copy of what `state` gathered, and what the shards have behind it.
+  static Result<std::vector<query::ShardRows>> add_the_rest(const Query& query, const ViewState& state,
+                                                            const ViewMoment& moment, const ViewScan& scan,
+                                                            const query::QueryControl& control);
 
   query::ShardRows gathered_;
   std::uint64_t bytes_ = 0; ///< At most so much memory: what was counted when it was gathered.

@@ -3,9 +3,12 @@
 #include "tests/api/stored.hpp"
 #include "tests/support/why.hpp"
 
+#include "engine/io/manual_clock.hpp"
+
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -71,6 +74,30 @@ TEST_CASE("query stream: it ends when it is cancelled, at its deadline and with 
   REQUIRE(left.ok());
   engine.reset();
   CHECK(left->next().code() == Errc::closing);
+}
+
+TEST_CASE("query stream: one that nobody reads keeps no segment behind its deadline") {
+  SimulatedDisk disk;
+  EngineOptions options;
+  options.shards = 1;
+  options.disk_reserve_bytes = 1 * MiB;
+  // Its clock stands still, so the background leaves segments alone.
+  auto opened = disk.open(options, std::make_unique<io::ManualClock>());
+  REQUIRE_MESSAGE(opened.ok(), why(opened));
+  Engine engine = std::move(*opened);
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    REQUIRE(engine.store(numbered_event("c", 1, i)).ok());
+    REQUIRE(engine.flush().ok());
+  }
+  const auto files = [&] { return disk.fs().list("segments/000")->size(); };
+  REQUIRE(files() == 3);
+  QueryOptions late;
+  late.timeout_ms = std::chrono::milliseconds(0);
+  auto stream = engine.query_stream(Query::all_types(), late);
+  REQUIRE(stream.ok());
+  REQUIRE(engine.compact().ok());
+  CHECK(eventually([&] { return files() == 1; })); // what was merged is removed once no view holds it
+  CHECK(stream->next().code() == Errc::deadline_exceeded);
 }
 
 TEST_CASE("query stream: what cannot be is refused") {

@@ -9,7 +9,10 @@
 #include <doctest/doctest.h>
 
 #include <limits>
+#include <random>
 #include <string>
+#include <string_view>
+#include <vector>
 
 using namespace weir;
 using namespace weir::query;
@@ -164,6 +167,118 @@ TEST_CASE("query like: many % cost no exponential time") {
     pattern += "%a";
   pattern += "b";
   CHECK_FALSE(LikePattern(pattern).matches(std::string(20'000, 'a'))); // It would not end.
+}
+
+namespace {
+
+/// The rule itself, without a thought of what it costs.
+bool fits(std::u32string_view text, std::u32string_view pattern) {
+  if (pattern.empty())
+    return text.empty();
+  if (pattern.front() == U'%')
+    return fits(text, pattern.substr(1)) || (!text.empty() && fits(text.substr(1), pattern));
+  return !text.empty() && (pattern.front() == U'_' || pattern.front() == text.front()) &&
+         fits(text.substr(1), pattern.substr(1));
+}
+
+std::string utf8_of(std::u32string_view text) {
+  std::string out;
+  for (const char32_t c : text) {
+    if (c < 0x80)
+      out += static_cast<char>(c);
+    else if (c < 0x800)
+      out += {static_cast<char>(0xC0 | (c >> 6)), static_cast<char>(0x80 | (c & 0x3F))};
+    else
+      out += {static_cast<char>(0xE0 | (c >> 12)), static_cast<char>(0x80 | ((c >> 6) & 0x3F)),
+              static_cast<char>(0x80 | (c & 0x3F))};
+  }
+  return out;
+}
+
+/// Later by a second each time it is asked, so that looks can be counted and bounded.
+class SteppingClock final : public io::Clock {
+public:
+  [[nodiscard]] Timestamp now() const override { return {}; }
+  [[nodiscard]] std::chrono::steady_clock::time_point steady_now() const override {
+    return std::chrono::steady_clock::time_point(std::chrono::seconds(++looks));
+  }
+  mutable std::uint64_t looks = 0;
+};
+
+QueryControl control_of(const SteppingClock& clock, int looks) {
+  QueryControl control;
+  control.clock = &clock;
+  control.deadline = std::chrono::steady_clock::time_point(std::chrono::seconds(looks));
+  return control;
+}
+
+} // namespace
+
+TEST_CASE("query like: any pattern says of any text what the rule says") {
+  std::mt19937_64 random(7);
+  const auto made = [&](std::u32string_view alphabet, std::size_t size_max) {
+    std::u32string text;
+    for (std::size_t left = random() % (size_max + 1); left > 0; --left)
+      text += alphabet[random() % alphabet.size()];
+    return text;
+  };
+  std::size_t matches = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    const std::u32string text = made(U"ab\u00fc\u65e5", 10);
+    std::u32string pattern = made(U"ab\u00fc\u65e5__%%", 7);
+    const bool expected = fits(text, pattern);
+    matches += expected ? 1 : 0;
+    if (LikePattern(utf8_of(pattern)).matches(utf8_of(text)) != expected)
+      FAIL("text: ", utf8_of(text), ", pattern: ", utf8_of(pattern));
+    // A run that is too long for a word, with as much in front of the text.
+    const std::u32string long_run(70, U'b');
+    pattern = U"%_" + long_run + pattern + U"%";
+    const std::u32string longer = U"ab" + long_run + text;
+    if (i % 20 == 0 && LikePattern(utf8_of(pattern)).matches(utf8_of(longer)) != fits(longer, pattern))
+      FAIL("text: ", utf8_of(longer), ", pattern: ", utf8_of(pattern));
+  }
+  CHECK(matches > 1'000);
+}
+
+TEST_CASE("query like: a run with _ between % costs a step for each byte, or is watched") {
+  const std::string text(1u << 20, 'a');
+  std::string run;
+  while (run.size() < 62)
+    run += "_a";
+  const SteppingClock clock;
+  const QueryControl control = control_of(clock, 1'000);
+  Pacer pacer(control);
+  Watch watch(pacer);
+  CHECK_FALSE(LikePattern("%" + run + "b%").matches(text, &watch));
+  CHECK(watch.going().ok());
+  CHECK(clock.looks == 1); // 2^20 bytes, 2^8 a piece of work, 2^12 pieces a look.
+  for (int i = 0; i < 2'000; ++i)
+    run += "_a";
+  CHECK_FALSE(LikePattern("%" + run + "b%").matches(text, &watch));
+  CHECK(watch.going().code() == Errc::deadline_exceeded);
+  CHECK_FALSE(watch.spend(0));
+}
+
+TEST_CASE("query leaves: what texts cost is watched, and a watch that is over ends the evaluation") {
+  FieldTable table;
+  EventSlots names(table);
+  Predicate predicate;
+  const std::string text = R"([")" + std::string(1u << 20, 'a') + R"("])";
+  // Each reads a megabyte; without a look in between a thousand of them would take a second and more.
+  Expr all = field("payload.a").contains("b") || call(Function::lower, {field("payload.b")}) == "b";
+  for (int i = 0; i < 500; ++i)
+    all = std::move(all) || field("payload.a").contains("b") || call(Function::lower, {field("payload.b")}) == "b";
+  predicate.require(all, names, &table);
+  std::vector<ValueView> row(2);
+  row[names.slot("payload.a")] = {Value::Kind::json, text};
+  row[names.slot("payload.b")] = ValueView::of(std::string_view(text));
+  const SteppingClock clock;
+  const QueryControl control = control_of(clock, 20);
+  Pacer pacer(control);
+  Scratch scratch(pacer);
+  (void)predicate.evaluate(row, scratch);
+  CHECK(scratch.watch().going().code() == Errc::deadline_exceeded);
+  CHECK(clock.looks == 20);
 }
 
 TEST_CASE("query leaves: a range says of a prefix and of LIKE what all values in it do") {

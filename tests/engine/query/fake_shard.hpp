@@ -71,6 +71,11 @@ public:
   Result<std::shared_ptr<const ZoneColumns>> read_columns(std::size_t zone, ColumnSet core,
                                                           std::span<const std::size_t> fields) const override;
   Status verify() const override { return {}; }
+  Result<bool> has_marks() const override { return marked; }
+  Result<std::optional<ContextMark>> find_mark(std::string_view) const override {
+    ++mark_looks;
+    return std::optional<ContextMark>();
+  }
 
   /// Lies about the highest position.
   void promise_up_to(Position position) { meta_.position_max = position; }
@@ -88,6 +93,8 @@ public:
     friend bool operator==(const ColumnRead&, const ColumnRead&) = default;
   };
   mutable std::vector<ColumnRead> column_reads;
+  bool marked = false; ///< Says so, though it has a mark for nobody.
+  mutable std::size_t mark_looks = 0;
   /// Called before each read of a zone or of its columns; what it returns, if an error, is what the read returns.
   std::function<Status()> on_read;
 

@@ -1,9 +1,11 @@
+#include "engine/query/execution.hpp"
 #include "engine/query/executor.hpp"
 #include "engine/query/row_stream.hpp"
 #include "tests/engine/query/fake_shard.hpp"
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <string>
 
 using namespace weir;
@@ -52,18 +54,30 @@ struct Runs {
 
 Result<RowStream> stream_of(const Query& plan, std::vector<ShardView> views, const RowStreamBounds& bounds,
                             Runs& runs) {
-  const auto run = [&runs](const Query& query, const std::vector<ShardView>& seen,
-                           std::optional<std::uint64_t> result_bytes_max) {
-    query::QueryControl control;
-    if (result_bytes_max)
-      control.result_bytes_max = *result_bytes_max;
-    auto result = query::run(query, seen, control);
+  RowStream::Source source;
+  source.run = [&runs](const Query& query, const std::vector<ShardView>& seen) {
     ++runs.count;
-    if (result)
-      runs.rows_max = std::max(runs.rows_max, result->rows.size());
-    return result;
+    return query::run(query, seen, {});
   };
-  return RowStream::make(plan, std::move(views), bounds, run, [&runs] { return runs.next; });
+  source.pass = [&runs](const Query& query, const std::vector<ShardView>& seen, const query::PositionWindow& positions,
+                        std::uint64_t bytes_max) -> Result<RowStream::PassRows> {
+    ++runs.count;
+    std::atomic<std::uint64_t> bytes{0};
+    query::QueryControl control;
+    control.positions = positions;
+    control.result_bytes_max = bytes_max;
+    control.result_bytes = &bytes;
+    auto parts = (*query::Execution::make(query, seen, control))->gather();
+    if (!parts)
+      return parts.error();
+    const auto compiled = query::CompiledQuery::make(query);
+    auto rows = query::rows_by_position(**compiled, *std::move(parts), control);
+    REQUIRE(rows.ok());
+    runs.rows_max = std::max(runs.rows_max, rows->size());
+    return RowStream::PassRows{*std::move(rows), bytes.load()};
+  };
+  source.may_go_on = [&runs] { return runs.next; };
+  return RowStream::make(plan, std::move(views), bounds, std::move(source));
 }
 
 RowStream::Rows read_all(RowStream& stream, std::uint64_t batch_rows_max) {
@@ -146,4 +160,69 @@ TEST_CASE("row stream: it keeps its view until its end or its first error, which
     }
     CHECK(segments.expired());
   }
+}
+
+TEST_CASE("row stream: any query that can be asked can be streamed, as wide and as deep as plans may be") {
+  Query wide = Query::all_types();
+  std::vector<ReturnedField> fields;
+  for (std::size_t i = 0; i < limits::query_columns_max; ++i)
+    fields.push_back({i == 0 ? "payload.n" : "payload.f" + std::to_string(i), {}});
+  wide.returning(fields);
+  Expr deep = field("payload.n") > 3;
+  while (deep.depth() < limits::query_depth_max)
+    deep = deep.depth() % 2 == 0 ? (std::move(deep) && field("payload.n") != 7)
+                                 : (std::move(deep) || field("payload.n") == 7);
+  Query nested = Query::all_types();
+  nested.where(std::move(deep));
+  for (const Query& plan : {wide, nested}) {
+    const auto expected = query::run(plan, shards(), {});
+    REQUIRE_MESSAGE(expected.ok(), to_string(expected.error()));
+    RowStreamBounds bounds;
+    bounds.pass_rows_max = 20;
+    Runs runs;
+    auto stream = stream_of(plan, shards(), bounds, runs);
+    REQUIRE(stream.ok());
+    CHECK(read_all(*stream, bounds.batch_rows_max) == expected->rows);
+    CHECK(runs.count > 5);
+  }
+}
+
+TEST_CASE("row stream: a large segment is not read again for every few rows of it") {
+  const auto segment = std::make_shared<test::FakeSegment>(events(0, 8'000), 100, std::vector<json::Path>{{"n"}});
+  RowStreamBounds bounds;
+  bounds.first_pass_rows = 16;
+  Runs runs;
+  auto stream = stream_of(parsed("QUERY * RETURN [payload.n]"), {test::make_view({segment}, {})}, bounds, runs);
+  REQUIRE(stream.ok());
+  CHECK(read_all(*stream, bounds.batch_rows_max).size() == 8'000);
+  CHECK(runs.count < 12); // each pass asks for twice as many as the one before
+  CHECK(segment->reads.size() + segment->column_reads.size() < 12 * 2 * 80);
+}
+
+TEST_CASE("row stream: whoever releases its pin frees its views, and then it is over") {
+  auto views = shards();
+  const std::weak_ptr<const SegmentList> segments = views.front().segments;
+  RowStreamBounds bounds;
+  bounds.first_pass_rows = bounds.batch_rows_max = 10;
+  Runs runs;
+  auto stream = stream_of(parsed("QUERY *"), std::move(views), bounds, runs);
+  REQUIRE(stream.ok());
+  REQUIRE(stream->next().ok());
+  query::ViewPins pins;
+  using Time = query::ViewPins::Time;
+  const Time opened(100s);
+  CHECK(pins.add(stream->pin(), opened + 60s)); // the first one wants a timer
+  auto other = stream_of(parsed("QUERY *"), shards(), bounds, runs);
+  CHECK_FALSE(pins.add(other->pin(), opened + 500ms));
+  CHECK(pins.wait(opened) == 500ms);
+  CHECK(pins.release_expired(opened + 500ms));
+  CHECK(other->next().code() == Errc::deadline_exceeded);
+  CHECK(pins.wait(opened + 500ms) == query::ViewPins::lateness_max);
+  CHECK_FALSE(segments.expired());
+  CHECK_FALSE(pins.release_expired(opened + 60s)); // no stream, no timer
+  CHECK(segments.expired());
+  CHECK(stream->next().code() == Errc::deadline_exceeded);
+  CHECK(pins.add(other->pin(), opened));
+  other = stream_of(parsed("QUERY *"), shards(), bounds, runs);
+  CHECK_FALSE(pins.release_expired(opened)); // a stream that is gone needs none
 }

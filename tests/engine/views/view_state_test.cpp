@@ -2,6 +2,7 @@
 #include "engine/query/execution.hpp"
 #include "engine/query/executor.hpp"
 #include "engine/text.hpp"
+#include "engine/views/view_book.hpp"
 #include "engine/views/view_state.hpp"
 #include "tests/engine/query/fake_shard.hpp"
 
@@ -214,4 +215,70 @@ TEST_CASE("view: an answer that fails leaves what was gathered as it was, and me
   const auto expected = query::run(*query, later, {});
   REQUIRE(expected.ok());
   CHECK(again->result.rows == expected->rows);
+}
+
+TEST_CASE("view: what an answer copies of what was gathered counts for its memory") {
+  const auto query = parse_query("QUERY * COUNT BY payload.n, payload.share");
+  REQUIRE(query.ok());
+  Log log(3);
+  log.store(300);
+  Scans scans;
+  const auto shards = log.views();
+  const ViewMoment moment{shards, log.next_position(), 0};
+  const auto first = ViewState::answer(*query, nullptr, moment, scans.scan(), {});
+  REQUIRE(first.ok());
+  REQUIRE(first->state->bytes() > 10'000);
+  std::vector<std::uint64_t> counted;
+  const ViewScan scan = [&](const Query& asked, std::span<const ShardView> over, const query::QueryControl& control) {
+    REQUIRE(control.result_bytes != nullptr);
+    counted.push_back(control.result_bytes->load());
+    return scans.scan()(asked, over, control);
+  };
+  // Nothing came since, so all that is looked for is what lies behind what was gathered.
+  REQUIRE(ViewState::answer(*query, first->state, moment, scan, {}).ok());
+  CHECK(counted == std::vector<std::uint64_t>{first->state->bytes()});
+  // Where the copy is too much, the query itself is asked instead, and that says whether there is an answer.
+  query::QueryControl small;
+  small.result_bytes_max = first->state->bytes() - 1;
+  counted.clear();
+  CHECK(ViewState::answer(*query, first->state, moment, scan, small).code() == Errc::too_large);
+  CHECK(counted == std::vector<std::uint64_t>{0});
+  small.result_bytes_max = first->state->bytes();
+  CHECK(ViewState::answer(*query, first->state, moment, scan, small).ok());
+}
+
+TEST_CASE("view: a copy of what was gathered looks at the deadline") {
+  const auto query = parse_query("QUERY * COUNT BY payload.n, position");
+  REQUIRE(query.ok());
+  Log log(4);
+  log.store(20'000);
+  const auto shards = log.views();
+  auto execution = query::Execution::make(*query, shards, {});
+  auto parts = (*execution)->gather();
+  REQUIRE(parts.ok());
+  std::atomic<bool> cancel{true};
+  query::QueryControl control;
+  control.cancel = &cancel;
+  query::Pacer pacer(control);
+  CHECK(query::copy(parts->front(), pacer).code() == Errc::cancelled);
+}
+
+TEST_CASE("view: any query that can be asked can be remembered, as deep as plans may be") {
+  Expr deep = field("payload.n") > 3;
+  while (deep.depth() < limits::query_depth_max)
+    deep = deep.depth() % 2 == 0 ? (std::move(deep) && field("payload.n") != 7)
+                                 : (std::move(deep) || field("payload.n") == 7);
+  Query query = Query::all_types();
+  query.where(std::move(deep)).count();
+  REQUIRE(query.validate().ok());
+  bool known = false;
+  const ViewBook book;
+  CHECK(book.check("deep", query, known).ok());
+  Log log(5);
+  log.store(200);
+  Scans scans;
+  const auto shards = log.views();
+  const auto answer = ViewState::answer(query, nullptr, {shards, log.next_position(), 0}, scans.scan(), {});
+  REQUIRE(answer.ok());
+  CHECK(answer->result.rows == query::run(query, shards, {})->rows);
 }
