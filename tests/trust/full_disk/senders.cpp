@@ -1,5 +1,7 @@
 #include "trust/full_disk/senders.hpp"
 
+#include "tests/support/happenings.hpp"
+
 #include <deque>
 #include <random>
 
@@ -37,6 +39,7 @@ void Senders::until_refused() {
 void Senders::moved() {
   { const std::scoped_lock lock(mutex_); }
   moved_.notify_all();
+  test::tell_waiting();
 }
 
 void Senders::join() {

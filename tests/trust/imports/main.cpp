@@ -175,22 +175,10 @@ private:
     return counted->rows.at(0).at(0).as_uint64().value_or(UINT64_MAX);
   }
 
-  /// Until the background has nothing left to do.
+  /// All that the background would do, done when this returns.
   void merge(const std::string& prefix) {
-    // Nobody is told of the end of a merge, which no caller has asked for: it shows in the statistics alone. So this
-    // looks at them again each time a reader has waited in vain for an event; the last merge may wait for quiet, too.
-    SubscribeOptions from_now;
-    from_now.from = QueueStart::now();
-    auto stored = engine_->subscribe(from_now);
-    while (stored) {
-      const EngineStats stats = engine_->stats();
-      if (stats.compactions_pending == 0 && stats.compactions_running == 0)
-        break;
-      if (const auto batch = stored->next(std::chrono::milliseconds(10)); !batch)
-        return wrong("next: " + to_string(batch.error()));
-    }
-    if (!stored)
-      return wrong("subscribe: " + to_string(stored.error()));
+    if (const auto report = engine_->compact(); !report)
+      return wrong("compact: " + to_string(report.error()));
     std::uint64_t merges = 0, segments = 0, bytes = 0;
     for (const ShardStats& shard : engine_->stats().shards) {
       merges += shard.compactions;
