@@ -207,7 +207,8 @@ Result<QueryResult> PlainEngine::show(const std::string& name) {
   const auto view = parts.views.find(name);
   if (!view)
     return view.error();
-  const Querier alone(*parts.clock, parts.schemas, 0, [](const Job&) {});
+  const Querier alone(
+      *parts.clock, parts.schemas, 0, [](const Job&) {}, std::make_shared<std::atomic<std::size_t>>(0));
   return show_view(parts, name, *view, [this]() -> Result<std::vector<ShardView>> { return views(); }, alone, {});
 }
 
