@@ -4,7 +4,6 @@
 #include "actors/backup_manifest.hpp"
 #include "actors/consumer_service.hpp"
 #include "actors/engine_core.hpp"
-#include "engine/event_codec.hpp"
 #include "engine/io/posix_file_system.hpp"
 #include "engine/io/quarantine.hpp"
 #include "engine/kill_point.hpp"
@@ -108,21 +107,10 @@ Status open_shard(EngineParts& parts, const CatalogState& state, const ShardReco
   const std::size_t spares_max = std::max<std::size_t>(4, memtable_bytes_max / options.wal_file_bytes + 3);
   shard.next_segment = record.next_segment;
   shard.table = std::make_unique<ShardTable>(record.shard, parts.directory_seed, *parts.unsealed, std::move(readers));
-  shard.recorded_at_max = shard.table->recorded_at_max();
 
   const auto visit = [&](std::uint64_t first_record, std::span<const std::string_view> records,
                          std::shared_ptr<const void> owner, std::uint64_t owner_bytes) -> Status {
     WEIR_TRY(shard.table->recover(std::move(owner), records, first_record, owner_bytes));
-    std::vector<std::string_view> calls;
-    for (const std::string_view body : records) {
-      calls.clear();
-      WEIR_TRY(split_record(body, calls));
-      for (const std::string_view call : calls) {
-        const CallHeader header = CallReader::open(call)->header();
-        shard.recorded_at_max = std::max(shard.recorded_at_max, header.recorded_at);
-        parts.recovered_events += header.events;
-      }
-    }
     if (shard.table->active_bytes() >= memtable_bytes_max)
       shard.table->freeze();
     return {};
@@ -137,6 +125,8 @@ Status open_shard(EngineParts& parts, const CatalogState& state, const ShardReco
                           visit);
   if (!end)
     return std::move(end).error();
+  shard.recorded_at_max = shard.table->recorded_at_max();
+  parts.recovered_events += shard.table->recovered_events();
   for (const std::string& unknown : end->unknown)
     WEIR_TRY(io::move_to_quarantine(*parts.fs, unknown));
   auto writer = std::make_unique<wal::Writer>(*parts.fs,

@@ -56,7 +56,10 @@ std::span<const Memtable::Row* const> MemtableView::rows_of(const Memtable::Cont
   const Memtable::Rows* rows = context.rows.load(std::memory_order_acquire);
   if (rows == nullptr)
     return {};
-  // Rows of a context come in row order, so what this view does not cover yet is at the end.
+  // Rows of a context come in row order, so what this view does not cover yet is at the end. Mostly that is nothing,
+  // and a search among rows that lie about would cost a look into memory for each of its steps.
+  if (count != 0 && rows->items[count - 1]->number < rows_)
+    return {rows->items, count};
   const auto* end = std::partition_point(rows->items, rows->items + count,
                                          [this](const Memtable::Row* row) { return row->number < rows_; });
   return {rows->items, static_cast<std::size_t>(end - rows->items)};

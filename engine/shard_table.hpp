@@ -49,6 +49,8 @@ public:
   /// opening reads none. After an error the table is good for nothing.
   Status recover(std::shared_ptr<const void> owner, std::span<const std::string_view> records,
                  std::uint64_t first_record, std::uint64_t owner_bytes);
+  /// Events of all records recovered. For the thread that recovers.
+  [[nodiscard]] std::uint64_t recovered_events() const noexcept { return recovered_events_; }
   /// See Memtable::set_last_record; for the active one.
   void set_last_record(std::uint64_t record) noexcept { active_->set_last_record(record); }
   /// Bytes of the active memtable. Any thread.
@@ -77,11 +79,12 @@ public:
   /// The first event in the memtables behind `after` that the condition speaks of.
   [[nodiscard]] std::optional<Match> first_match_in_memtables(const FailIf& condition, Position after) const;
   [[nodiscard]] std::shared_ptr<const SegmentList> segments() const;
-  /// Largest `recorded_at` among the segments.
+  /// Largest `recorded_at` among the segments and the records recovered. For the thread that recovers.
   [[nodiscard]] Timestamp recorded_at_max() const;
 
 private:
   void show_applied();
+  Status check_recovered(std::string_view record, std::vector<std::string_view>& calls);
   [[nodiscard]] std::optional<ContextHead> head_in_memtables(std::string_view context_id) const;
 
   const ShardId shard_;
@@ -94,6 +97,8 @@ private:
   std::shared_ptr<const SegmentList> segments_;
   std::uint64_t removals_ = 0; // in memtables that were frozen
   std::atomic<std::uint64_t> active_bytes_{0};
+  std::uint64_t recovered_events_ = 0;
+  Timestamp recovered_at_max_{};
 };
 
 } // namespace weir

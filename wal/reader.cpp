@@ -238,7 +238,9 @@ Result<std::uint64_t> FileReader::synced_offset_claimed_behind(std::uint64_t fro
 
   std::uint64_t claimed = 0;
   std::uint64_t offset = std::max(from, data_offset);
-  const auto buffer_bytes = static_cast<std::size_t>(std::min(piece_bytes, size_ - std::min(size_, offset)));
+  // Mostly these are zeros: little memory, so that it stays at hand.
+  constexpr std::uint64_t scan_bytes = 256 * KiB;
+  const auto buffer_bytes = static_cast<std::size_t>(std::min(scan_bytes, size_ - std::min(size_, offset)));
   const auto buffer = std::make_unique_for_overwrite<char[]>(buffer_bytes);
   while (offset + structure_bytes <= size_) {
     const auto got = file_->pread(std::as_writable_bytes(std::span(buffer.get(), buffer_bytes)), offset);

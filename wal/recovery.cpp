@@ -3,6 +3,7 @@
 #include "wal/format.hpp"
 #include "wal/paths.hpp"
 #include "wal/spare_pool.hpp"
+#include "wal/visit_behind.hpp"
 
 #include "engine/kill_point.hpp"
 #include "engine/sabotage.hpp"
@@ -68,7 +69,22 @@ public:
   ChainReader(io::FileSystem& fs, const RecoverOptions& options, const Listing& listing)
       : fs_(fs), options_(options), listing_(listing) {}
 
+  /// The visitor is through when this returns.
   Result<Chain> read(const RecordVisitor& visitor) {
+    if (!visitor)
+      return read_files({});
+    VisitBehind behind(visitor);
+    auto chain = read_files([&behind](std::uint64_t first_record, std::span<const std::string_view> bodies,
+                                      std::shared_ptr<const void> owner, std::uint64_t owner_bytes) {
+      return behind.visit(first_record, bodies, std::move(owner), owner_bytes);
+    });
+    // What it has to say of records comes before what was found behind them meanwhile.
+    WEIR_TRY(behind.finish());
+    return chain;
+  }
+
+private:
+  Result<Chain> read_files(const RecordVisitor& visitor) {
     if (!listing_.has_file(options_.first_file)) {
       if (options_.first_file == 1 && !listing_.has_file_after(0))
         return std::move(chain_);
@@ -99,7 +115,6 @@ public:
     }
   }
 
-private:
   Error corrupt(std::uint64_t number, std::uint64_t offset, std::string message) const {
     return fail(Errc::corruption, std::move(message), place(file_path(options_.shard, number), offset));
   }

@@ -23,7 +23,7 @@ public:
   BuffersAhead& operator=(const BuffersAhead&) = delete;
 
   [[nodiscard]] std::size_t buffer_bytes() const noexcept { return buffer_bytes_; }
-  /// A buffer of buffer_bytes(), its content undefined; touched if one is ready. Never waits for one.
+  /// A buffer of buffer_bytes(), its content undefined, every page of it touched. Never waits for one.
   [[nodiscard]] std::shared_ptr<char[]> take();
 
 private:

@@ -179,7 +179,7 @@ TEST_CASE("shard table: recovered calls go on where their contexts end, in this 
   UnsealedBudget budget(1u << 20);
   ShardTable table(3, 1, budget, {});
   std::vector<std::string> kept;
-  for (Sequence sequence = 1; sequence <= 40; ++sequence) // more than are looked up at once
+  for (Sequence sequence = 1; sequence <= 400; ++sequence) // more than are checked or looked up at once
     for (const char* context : {"a", "b"})
       kept.push_back(test::encoded_call(context, sequence));
   const auto recover = [&table](const std::vector<std::string>& calls, std::uint64_t first_record) {
@@ -188,16 +188,19 @@ TEST_CASE("shard table: recovered calls go on where their contexts end, in this 
     return table.recover(owner, views, first_record, 1);
   };
   REQUIRE(recover(kept, 1).ok());
-  CHECK(table.view().memtables.back().rows() == 80);
+  CHECK(table.view().memtables.back().rows() == 800);
+  CHECK(table.recovered_events() == 800);
   REQUIRE(table.freeze());
-  REQUIRE(recover({test::encoded_call("a", 41, 2), test::encoded_call("c", 5), test::encoded_call("a", 43)}, 81).ok());
-  CHECK(table.last_sequence_in_memtables("a") == 43);
+  REQUIRE(
+      recover({test::encoded_call("a", 401, 2), test::encoded_call("c", 5), test::encoded_call("a", 403)}, 801).ok());
+  CHECK(table.last_sequence_in_memtables("a") == 403);
+  CHECK(table.recovered_events() == 804);
 
   const Status gap =
-      recover({test::encoded_call("c", 6), test::encoded_call("b", 42), test::encoded_call("b", 43)}, 84);
+      recover({test::encoded_call("c", 6), test::encoded_call("b", 402), test::encoded_call("b", 403)}, 804);
   CHECK(gap.code() == Errc::corruption);
-  CHECK(gap.error().message == "context b goes on with sequence 42 after 40");
-  CHECK(gap.error().where == "shard 3 log record 85");
+  CHECK(gap.error().message == "context b goes on with sequence 402 after 400");
+  CHECK(gap.error().where == "shard 3 log record 805");
 }
 
 TEST_CASE("shard table: a recovered call that is malformed is corruption, whatever stands around it") {
@@ -209,6 +212,25 @@ TEST_CASE("shard table: a recovered call that is malformed is corruption, whatev
   const Status status = table.recover(nullptr, calls, 7, 1);
   CHECK(status.code() == Errc::corruption);
   CHECK(status.error().where == "shard 0 log record 8");
+}
+
+TEST_CASE("shard table: recovered records say what they hold, and their bytes count once") {
+  UnsealedBudget budget(1u << 20);
+  ShardTable table(0, 1, budget, {});
+  std::vector<std::string> kept;
+  for (Sequence sequence = 1; sequence <= 1'000; ++sequence) // more than are checked at once
+    kept.push_back(test::encoded_call("a", sequence, 1, sequence, test::at_us(static_cast<std::int64_t>(sequence))));
+  const auto owner = std::make_shared<const std::vector<std::string>>(kept);
+  const std::vector<std::string_view> views(owner->begin(), owner->end());
+  CHECK(table.recorded_at_max() == Timestamp{});
+  REQUIRE(table.recover(owner, views, 1, 400'000).ok());
+  CHECK(table.recovered_events() == 1'000);
+  CHECK(table.recorded_at_max() == test::at_us(1'000));
+  CHECK(table.active_bytes() >= 400'000);
+  CHECK(table.active_bytes() < 800'000);
+  REQUIRE(table.freeze());
+  CHECK(table.flush_queue().front()->first_record() == 1);
+  CHECK(table.flush_queue().front()->last_record() == 1'000);
 }
 
 } // namespace weir
