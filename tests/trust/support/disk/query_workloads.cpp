@@ -86,7 +86,7 @@ void paused_merges(Life& life) {
   life.settle();
   life.merge_now();
   life.flush_now();
-  control.set_rate(64 * MiB);
+  control.set_rate(64 * KiB);
   life.compact(false, [](unsigned) {});
   life.remove(life.context(0, 0), 5);
   control.resume();
