@@ -47,7 +47,7 @@ bool comes_before(const CompiledQuery& query, const ResultRow& a, const ResultRo
     if (order != 0)
       return query.order[i].descending ? order > 0 : order < 0;
   }
-  return a.position < b.position && !sabotaged(Sabotage::top_rows_lose_ties);
+  return sabotaged(Sabotage::top_rows_lose_ties) ? a.position > b.position : a.position < b.position;
 }
 
 Collector::Collector(const CompiledQuery& query, const QueryControl& control) : query_(query), budget_(control) {

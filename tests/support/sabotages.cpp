@@ -181,7 +181,7 @@ constexpr std::array texts = {
     SabotageText{Sabotage::read_next_payload, "read_next_payload",
                  "a payload that is read late is that of the next row"},
     SabotageText{Sabotage::top_rows_lose_ties, "top_rows_lose_ties",
-                 "of rows that tie for the last place of a bounded answer any may be in it"},
+                 "of rows that tie the later one comes first, and takes the last place of a bounded answer"},
     SabotageText{Sabotage::gather_ahead_of_events, "gather_ahead_of_events",
                  "a view counts as gathered what is not there yet"},
     SabotageText{Sabotage::keep_gathered_removed, "keep_gathered_removed",

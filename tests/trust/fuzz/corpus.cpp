@@ -1,5 +1,6 @@
 // Writes the seeds of all fuzz targets: weir_fuzz_corpus DIRECTORY. Made from real encodings, so run it again when a
 // format changes; `make fuzz` then finds what lies beyond.
+// Files named *-older are of earlier formats, which are still read: they cannot be made again, and stay.
 #include "trust/fuzz/segment_files.hpp"
 #include "trust/fuzz/wal_files.hpp"
 

@@ -44,6 +44,7 @@ Result<std::unique_ptr<PlainEngine>> PlainEngine::open(const io::MemoryFileSyste
   seams.clock = std::move(clock);
   seams.random = io::make_seeded_random(42);
   seams.open_catalog = open_sqlite_catalog;
+  seams.pass_time = [time](std::chrono::nanoseconds by) { time->advance(by); };
   seams.make_executor = [engine = engine.get(), time](std::size_t) -> std::unique_ptr<io::IoExecutor> {
     const bool first = engine->executor_ == nullptr;
     auto executor = std::make_unique<io::ManualExecutor>(first ? time : nullptr);

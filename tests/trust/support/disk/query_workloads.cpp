@@ -86,7 +86,7 @@ void paused_merges(Life& life) {
   life.settle();
   life.merge_now();
   life.flush_now();
-  control.set_rate(64 * MiB);
+  control.set_rate(64 * KiB);
   life.compact(false, [](unsigned) {});
   life.remove(life.context(0, 0), 5);
   control.resume();
@@ -152,9 +152,14 @@ constexpr std::array all_workloads{
              .prepare = three_segments,
              .run = compact_beside_others,
              .reached = compacted,
-             .by_chance = true},
-    Workload{
-        .name = "paused_merges", .prepare = three_segments, .run = paused_merges, .reached = merged, .by_chance = true},
+             .by_chance = true,
+             .crash_in_recovery = false},
+    Workload{.name = "paused_merges",
+             .prepare = three_segments,
+             .run = paused_merges,
+             .reached = merged,
+             .by_chance = true,
+             .crash_in_recovery = false},
     Workload{.name = "views", .prepare = remembered, .run = views, .reached = defined, .by_chance = true},
 };
 
