@@ -11,8 +11,10 @@
 #include "engine/query/compare.hpp"
 #include "engine/query/control.hpp"
 #include "engine/query/evaluate.hpp"
+#include "engine/query/outcome_bits.hpp"
 #include "engine/query/sequence_match.hpp"
 #include "engine/query/sequence_plan.hpp"
+#include "engine/query/zone_values.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -48,6 +50,8 @@ public:
   /// Adds the event if it has a link value and fits a step. `row`: by slots of CompiledSequence::scan, whose condition
   /// holds. `too_large` beyond the memory bound.
   Status add(Position position, RowValues row, ResultBudget& budget);
+  /// The same for rows of a zone at once. False: here only row by row, and nothing was done.
+  Result<bool> add_zone(const ZoneValues& values, const RowBits& rows, ResultBudget& budget, Pacer& pacer);
   [[nodiscard]] SequencePart finish() &&;
 
 private:
@@ -57,6 +61,7 @@ private:
   };
 
   [[nodiscard]] std::uint32_t steps_of(RowValues row);
+  [[nodiscard]] std::uint32_t steps_of_type(std::string_view type) const noexcept;
   Status link_of(const ValueView& value, ResultBudget& budget, std::uint32_t& link);
 
   const CompiledSequence& query_;
@@ -67,6 +72,8 @@ private:
   std::string last_key_; ///< ... of the one before: rows of a context often follow one another.
   std::uint32_t last_link_ = 0;
   Scratch scratch_;
+  std::vector<std::uint32_t> type_steps_; ///< Of a zone, by code of the type.
+  std::vector<std::uint32_t> code_links_; ///< Of a zone, by code of the link value; no_link: not asked for yet.
 };
 
 } // namespace weir::query
