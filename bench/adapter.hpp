@@ -81,6 +81,10 @@ public:
   /// Bytes that hold the events in the directory of a closed store, without space kept for later; as a rule all there
   /// are.
   [[nodiscard]] virtual std::uint64_t bytes_at_rest(const std::string& directory) const;
+  /// What the tables call a second way of answering that the store has; empty: there is none.
+  [[nodiscard]] virtual std::string second_way() const { return {}; }
+  /// From now on ask() answers in the second way. Precondition: there is one.
+  virtual void take_second_way() {}
 };
 
 /// One way of running a peer: `name` is what the tables print ("weir", "sqlite-rowid").

@@ -108,6 +108,8 @@ std::vector<Goal> judge(const Results& results, const Plan& plan, double payload
   judge.ratio("replay/cold/flushed", "rocksdb", at_least, 1.3);
   judge.ratio("query/whole-time/flushed", Judge::best, at_most, 0.1);
   judge.ratio("query/tenth-of-time/flushed", Judge::best, at_most, 0.2);
+  judge.ratio("query/whole-time/flushed", "sqlite-by-field", at_most, 0.1);
+  judge.ratio("query/tenth-of-time/flushed", "sqlite-by-field", at_most, 0.2);
   judge.absolute("query/whole-time/flushed", at_most, 8, "ms per 1 M events", "", events_m);
   judge.absolute("query/tenth-of-time/flushed", at_most, 1.5, "ms per 1 M events", "", events_m);
   // Five threads want two processors, one of them for queries.

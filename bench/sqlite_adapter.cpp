@@ -157,8 +157,13 @@ public:
   /// without it. See SqliteQueries.
   Answer ask(const Question& question) {
     if (!queries_)
-      queries_.emplace(connection_);
+      queries_.emplace(connection_, indexes_);
     return queries_->ask(question);
+  }
+
+  void index_by_field() {
+    forget_queries();
+    indexes_ = SqliteQueries::Indexes::by_field;
   }
 
   void forget_queries() {
@@ -222,6 +227,7 @@ private:
   Connection connection_;
   bool prepared_; // Settings and schema come before the statements.
   Statement begin_, commit_, find_context_, add_context_, last_sequence_, add_type_, add_event_;
+  SqliteQueries::Indexes indexes_ = SqliteQueries::Indexes::covering;
   std::optional<SqliteQueries> queries_;
   ContextTable contexts_;
   TextMap<std::int64_t> types_;
@@ -285,6 +291,12 @@ public:
     const std::lock_guard lock(writer_mutex_);
     return writer_->ask(question);
   }
+
+  /// The layout makes no difference to it, so one shows it.
+  [[nodiscard]] std::string second_way() const override {
+    return layout_.name == std::string_view(rowid.name) ? "sqlite-by-field" : "";
+  }
+  void take_second_way() override { writer_->index_by_field(); }
 
   void close() override {
     writer_->forget_queries();

@@ -1,8 +1,10 @@
-// How SQLite answers the questions: from a table of what they ask about, with an index that covers each.
+// How SQLite answers the questions: from a table of what they ask about, and nothing else, with indexes.
 //
-// Purpose: the best that is known of SQLite for this work: fields extracted once, no look-up of a row behind an index,
-// sums of integers; sequences are counted in the program over rows in index order, which is faster than any one
-// statement tried. The table is built by the constructor, which is not measured. Threading: as the connection.
+// Purpose: the best that is known of SQLite for this work: fields extracted once, sums of integers; sequences are
+// counted in the program over ordered rows, which is faster than any one statement tried. Either each question has an
+// index that covers it, so that no row behind it is looked up: who makes these knows the questions beforehand. Or there
+// are the indexes of who does not: by type and time, and by each field that was extracted.
+// The table is built by the constructor, which is not measured. Threading: as the connection.
 #pragma once
 
 #include "bench/question.hpp"
@@ -16,9 +18,10 @@ namespace weir::bench {
 class SqliteQueries {
 public:
   static constexpr const char* drop = "DROP TABLE facts";
+  enum class Indexes : std::uint8_t { covering, by_field };
 
   /// `connection` has tables events, contexts and types; it outlives this.
-  explicit SqliteQueries(SqliteConnection& connection);
+  SqliteQueries(SqliteConnection& connection, Indexes indexes);
   [[nodiscard]] Answer ask(const Question& question);
 
 private:

@@ -3,7 +3,8 @@
 // Purpose: engine/query evaluates conditions and aggregates over arrays; segments/ fills them. Core columns and the
 // payload fields that a segment keeps as columns (docs/formats/segment.md) look the same here.
 // Owner: whoever read a zone's columns; the arrays live as long as the ZoneColumns. Threading: immutable.
-// Invariants: every array has ZoneColumns::rows() elements, or is empty where it was not asked for. A column only
+// Invariants: every array has ZoneColumns::rows() elements, or is empty where it was not asked for; who asked for some
+// rows finds anything in the elements of the others. A column only
 // speeds things up: the payload has the same values, and a field without a column is read there. A column has exactly
 // what json::find_paths finds for its path in each row's payload: the same integers, doubles to the bit, strings to the
 // byte.
@@ -19,6 +20,14 @@
 #include <vector>
 
 namespace weir {
+
+/// Rows of a zone, a bit each, low bits of the first word first; bits behind the last row are 0. Empty: all of them.
+using RowWords = std::span<const std::uint64_t>;
+
+/// Numbers from `low` to `high`, both inclusive. Times are these words by their bits.
+struct NumberRange {
+  std::uint64_t low = 0, high = 0;
+};
 
 /// What the values of a payload field are in one zone.
 enum class FieldForm : std::uint8_t {

@@ -203,13 +203,21 @@ public:
     return true;
   }
   /// Columns of a zone as arrays: of `core` those of context, sequence, position, recorded_at, timestamp and type, and
-  /// the fields with these numbers. `unsupported` by readers that know no arrays: read_zone() then.
+  /// the fields with these numbers. Elements of rows that are not `wanted` may hold anything. `unsupported` by readers
+  /// that know no arrays: read_zone() then.
   virtual Result<std::shared_ptr<const ZoneColumns>> read_columns(std::size_t /*zone*/, ColumnSet /*core*/,
-                                                                  std::span<const std::size_t> /*fields*/) const {
+                                                                  std::span<const std::size_t> /*fields*/,
+                                                                  RowWords /*wanted*/ = {}) const {
     return fail(Errc::unsupported, "this segment reader has no columns");
   }
   /// Reads every byte and checks every checksum, count, order and index entry.
   virtual Status verify() const = 0;
+  /// Adds to `out` those of `rows` whose number in a core column lies in one of `ranges`: what an array of the column
+  /// would tell, without one. Types are their places in types(). False: this reader cannot, and nothing was done.
+  virtual Result<bool> mark_rows(std::size_t /*zone*/, ColumnBit /*column*/, std::span<const NumberRange> /*ranges*/,
+                                 RowWords /*rows*/, std::span<std::uint64_t> /*out*/) const {
+    return false;
+  }
 };
 
 /// Yields the rows of a new segment sorted by context (bytes), then sequence, and after them its marks.

@@ -182,17 +182,10 @@ bool take_doubles(ByteSource& source, std::uint8_t decimals, std::size_t count, 
   return true;
 }
 
-bool take_strings(ByteSource& source, const FieldZone& zone, std::span<std::uint32_t> codes,
-                  std::span<std::string_view> texts) {
-  const auto code_column = IntegerColumn::open(source.take_bytes(source.take<std::uint32_t>()), zone.values);
+/// What `source` has of a column of strings behind its codes.
+bool take_texts(ByteSource& source, const FieldZone& zone, std::span<std::string_view> texts) {
   const auto length_column = IntegerColumn::open(source.take_bytes(source.take<std::uint32_t>()), zone.distinct);
-  if (!source.ok() || !code_column || !length_column)
-    return false;
-  code_column->decode(0, codes.first(zone.values));
-  std::uint32_t largest = 0;
-  for (const std::uint32_t code : codes.first(zone.values))
-    largest = std::max(largest, code);
-  if (largest >= zone.distinct)
+  if (!source.ok() || !length_column)
     return false;
   std::array<std::uint64_t, integer_group_rows> lengths;
   for (std::uint32_t first = 0; first < zone.distinct; first += integer_group_rows) {
@@ -202,6 +195,84 @@ bool take_strings(ByteSource& source, const FieldZone& zone, std::span<std::uint
       texts[first + i] = source.take_bytes(lengths[i]);
   }
   return source.ok() && source.left() == 0;
+}
+
+bool take_codes(ByteSource& source, const FieldZone& zone, std::span<std::uint32_t> codes) {
+  const auto column = IntegerColumn::open(source.take_bytes(source.take<std::uint32_t>()), zone.values);
+  if (!source.ok() || !column)
+    return false;
+  column->decode(0, codes);
+  std::uint32_t largest = 0;
+  for (const std::uint32_t code : codes)
+    largest = std::max(largest, code);
+  return largest < zone.distinct;
+}
+
+/// Calls `visit(row, place)` for those of `wanted` that have a value, `place` that among all values. False if a visit
+/// is.
+template <class Visit> bool each_value(const Rows& rows, RowWords wanted, const Visit& visit) {
+  std::size_t before = 0;
+  for (std::size_t w = 0; w < wanted.size(); ++w) {
+    for (std::uint64_t word = wanted[w] & rows.present[w]; word != 0; word &= word - 1) {
+      const auto bit = static_cast<unsigned>(std::countr_zero(word));
+      const std::uint64_t below = rows.present[w] & ((std::uint64_t{1} << bit) - 1);
+      if (!visit(w * 64 + bit, before + static_cast<std::size_t>(std::popcount(below))))
+        return false;
+    }
+    before += static_cast<std::size_t>(std::popcount(rows.present[w]));
+  }
+  return true;
+}
+
+/// The elements of `wanted` alone. False where the bytes contradict `zone`.
+bool take_wanted(ByteSource& source, const FieldZone& zone, std::uint8_t decimals, const Rows& rows, RowWords wanted,
+                 FieldColumn& column, std::uint32_t count, ZoneArrays& memory) {
+  if (zone.type == FieldForm::none)
+    return source.left() == 0;
+  if (zone.type == FieldForm::float64 && decimals == field_decimals_none) {
+    const std::string_view bytes = source.take_bytes(std::size_t{zone.values} * sizeof(double));
+    if (!source.ok() || source.left() != 0)
+      return false;
+    const auto reals = memory.room<double>(count);
+    column.reals = reals;
+    return each_value(rows, wanted, [&](std::size_t row, std::size_t place) {
+      std::memcpy(&reals[row], bytes.data() + place * sizeof(double), sizeof(double));
+      return std::isfinite(reals[row]);
+    });
+  }
+  const bool texts = zone.type == FieldForm::string;
+  const auto base = texts ? 0 : source.take<std::uint64_t>();
+  const auto packed =
+      IntegerColumn::open(source.take_bytes(texts ? source.take<std::uint32_t>() : source.left()), zone.values);
+  if (!source.ok() || !packed || decimals > field_decimals_max)
+    return false;
+  IntegerColumn::Cursor values(*packed);
+  if (texts) {
+    const auto codes = memory.room<std::uint32_t>(count);
+    const auto strings = memory.room<std::string_view>(zone.distinct);
+    column.codes = codes;
+    column.texts = strings;
+    return take_texts(source, zone, strings) && each_value(rows, wanted, [&](std::size_t row, std::size_t place) {
+             codes[row] = static_cast<std::uint32_t>(values.at(place));
+             return codes[row] < zone.distinct;
+           });
+  }
+  if (zone.type == FieldForm::float64) {
+    const auto reals = memory.room<double>(count);
+    column.reals = reals;
+    const double divisor = powers_of_ten[decimals];
+    return each_value(rows, wanted, [&](std::size_t row, std::size_t place) {
+      reals[row] = static_cast<double>(static_cast<std::int64_t>(base + values.at(place))) / divisor;
+      return true;
+    });
+  }
+  const auto integers = memory.room<std::int64_t>(count);
+  column.integers = integers;
+  const bool boolean = zone.type == FieldForm::boolean;
+  return each_value(rows, wanted, [&](std::size_t row, std::size_t place) {
+    integers[row] = static_cast<std::int64_t>(base + values.at(place));
+    return !boolean || integers[row] == 0 || integers[row] == 1;
+  });
 }
 
 } // namespace
@@ -246,7 +317,7 @@ std::string encode_field_column(const FieldValues& column) {
 }
 
 std::optional<FieldColumn> decode_field_column(std::string_view bytes, const FieldZone& zone, std::uint32_t rows,
-                                               ZoneArrays& memory) {
+                                               ZoneArrays& memory, RowWords wanted) {
   ByteSource source(bytes);
   const auto follow = source.take<std::uint8_t>();
   const auto decimals = source.take<std::uint8_t>();
@@ -258,6 +329,15 @@ std::optional<FieldColumn> decode_field_column(std::string_view bytes, const Fie
   FieldColumn column;
   column.type = zone.type;
   bool good = false;
+  // A value by itself costs as much as some of all of them; more where these are doubles, or have to be spread.
+  const std::uint64_t single_cost = which.all_present && zone.type != FieldForm::float64 ? 16 : 4;
+  if (!wanted.empty() && count_rows(wanted) * single_cost < rows) {
+    if (!take_wanted(source, zone, decimals, which, wanted, column, rows, memory))
+      return std::nullopt;
+    if (!which.all_present)
+      column.presence = presence_of(which, rows, memory);
+    return column;
+  }
   switch (zone.type) {
   case FieldForm::boolean:
   case FieldForm::int64: {
@@ -282,7 +362,7 @@ std::optional<FieldColumn> decode_field_column(std::string_view bytes, const Fie
   case FieldForm::string: {
     const auto codes = memory.room<std::uint32_t>(rows);
     const auto texts = memory.room<std::string_view>(zone.distinct);
-    good = take_strings(source, zone, codes, texts);
+    good = take_codes(source, zone, codes.first(zone.values)) && take_texts(source, zone, texts);
     if (good)
       spread(codes, zone.values, which);
     column.codes = codes;

@@ -55,9 +55,10 @@ private:
 };
 
 /// The arrays of the column `bytes` of a zone with `rows` rows, of which the directory says `zone`; strings stay in
-/// `bytes`. Nothing if these contradict each other.
+/// `bytes`. Nothing if these contradict each other. Only the elements of `wanted` are set, and only these are checked.
 [[nodiscard]] std::optional<FieldColumn> decode_field_column(std::string_view bytes, const FieldZone& zone,
-                                                             std::uint32_t rows, ZoneArrays& memory);
+                                                             std::uint32_t rows, ZoneArrays& memory,
+                                                             RowWords wanted = {});
 
 /// How many rows are set.
 [[nodiscard]] std::uint64_t count_rows(std::span<const std::uint64_t> bits) noexcept;

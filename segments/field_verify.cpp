@@ -56,7 +56,7 @@ Status FieldVerifier::begin_zone(std::size_t zone) {
   all_mixed_ = std::all_of(zones_.begin(), zones_.end(), [zone](const FieldZones* field) {
     return field->zones[zone].type == FieldForm::mixed && !field->zones[zone].text_filter;
   });
-  auto columns = read_zone_columns(source_, footer_, zone, 0, zones_);
+  auto columns = read_zone_columns(source_, footer_, zone, 0, zones_, {});
   if (!columns)
     return std::move(columns).error();
   columns_ = *std::move(columns);

@@ -89,23 +89,51 @@ void IntegerColumn::prefetch_values(std::uint32_t first) const noexcept {
   __builtin_prefetch(at + 64);
 }
 
+std::uint64_t IntegerColumn::base(std::size_t group) const noexcept {
+  return load<std::uint64_t>(bytes_.data() + group * sizeof(std::uint64_t));
+}
+
 template <class Out> void IntegerColumn::decode_to(std::uint32_t first, std::span<Out> out) const noexcept {
+  const char* const end = bytes_.data() + bytes_.size();
   std::size_t group = first / integer_group_rows;
   const char* bits = values_of(group);
   std::size_t in_group = first % integer_group_rows;
   for (std::size_t done = 0; done < out.size(); ++group, in_group = 0) {
-    const auto base = load<std::uint64_t>(bytes_.data() + group * sizeof(std::uint64_t));
     const unsigned bits_each = width(group);
     const std::size_t count = std::min(integer_group_rows - in_group, out.size() - done);
-    if (bits_each <= 56) { // one word holds any value, whatever bit it begins with
-      const std::uint64_t mask = (std::uint64_t{1} << bits_each) - 1;
-      for (std::size_t i = 0, bit = in_group * bits_each; i < count; ++i, bit += bits_each)
-        out[done + i] = static_cast<Out>(base + (load<std::uint64_t>(bits + bit / 8) >> (bit % 8) & mask));
+    if (in_group % 8 == 0) {
+      unpack_values({bits + in_group / 8 * bits_each, end, bits_each}, base(group), out.subspan(done, count));
     } else {
       for (std::size_t i = 0; i < count; ++i)
-        out[done + i] = static_cast<Out>(base + unpack(bits, in_group + i, bits_each));
+        out[done + i] = static_cast<Out>(base(group) + unpack(bits, in_group + i, bits_each));
     }
     done += count;
+    bits += packed_bytes(integer_group_rows, bits_each);
+  }
+}
+
+template <class Out> void IntegerColumn::decode_rows_to(RowWords rows, std::span<Out> out) const noexcept {
+  constexpr std::size_t words = integer_group_rows / 64;
+  constexpr int few = 8; // as dear as a whole group
+  const char* const end = bytes_.data() + bytes_.size();
+  const char* bits = values_of(0);
+  for (std::size_t group = 0; group < groups(); ++group) {
+    const std::size_t first = group * integer_group_rows;
+    const unsigned bits_each = width(group);
+    const auto wanted = rows.subspan(group * words, std::min(words, rows.size() - group * words));
+    int count = 0;
+    for (const std::uint64_t word : wanted)
+      count += std::popcount(word);
+    if (count > few) {
+      unpack_values({bits, end, bits_each}, base(group),
+                    out.subspan(first, std::min(integer_group_rows, out.size() - first)));
+    } else {
+      for (std::size_t w = 0; w < wanted.size(); ++w)
+        for (std::uint64_t word = wanted[w]; word != 0; word &= word - 1) {
+          const std::size_t i = w * 64 + static_cast<std::size_t>(std::countr_zero(word));
+          out[first + i] = static_cast<Out>(base(group) + unpack(bits, i, bits_each));
+        }
+    }
     bits += packed_bytes(integer_group_rows, bits_each);
   }
 }
@@ -116,6 +144,61 @@ void IntegerColumn::decode(std::uint32_t first, std::span<std::uint64_t> out) co
 
 void IntegerColumn::decode(std::uint32_t first, std::span<std::uint32_t> out) const noexcept {
   decode_to(first, out);
+}
+
+void IntegerColumn::decode_rows(RowWords rows, std::span<std::uint64_t> out) const noexcept {
+  decode_rows_to(rows, out);
+}
+
+void IntegerColumn::decode_rows(RowWords rows, std::span<std::uint32_t> out) const noexcept {
+  decode_rows_to(rows, out);
+}
+
+bool IntegerColumn::mark(std::span<const NumberRange> ranges, RowWords rows, std::uint64_t limit,
+                         std::span<std::uint64_t> out) const noexcept {
+  constexpr std::size_t words = integer_group_rows / 64;
+  const char* const end = bytes_.data() + bytes_.size();
+  const char* bits = values_of(0);
+  bool over = false;
+  for (std::size_t group = 0; group < groups(); ++group) {
+    const unsigned bits_each = width(group);
+    const char* const begin = bits;
+    bits += packed_bytes(integer_group_rows, bits_each);
+    const auto wanted = rows.subspan(group * words, std::min(words, rows.size() - group * words));
+    if (std::all_of(wanted.begin(), wanted.end(), [](std::uint64_t word) { return word == 0; }))
+      continue;
+    const std::uint64_t least = base(group);
+    const std::uint64_t span = bits_each == 0 ? 0 : ~std::uint64_t{0} >> (64 - bits_each);
+    const std::uint64_t most = least > ~std::uint64_t{0} - span ? ~std::uint64_t{0} : least + span;
+    for (const NumberRange& range : ranges) {
+      if (range.high < least || range.low > most)
+        continue;
+      if (range.low <= least && range.high >= most) {
+        for (std::size_t w = 0; w < wanted.size(); ++w)
+          out[group * words + w] |= wanted[w];
+        break;
+      }
+      const std::size_t count = std::min<std::size_t>(integer_group_rows, rows_ - group * integer_group_rows);
+      const auto found = values_between({begin, end, bits_each}, count, std::max(range.low, least) - least,
+                                        range.high - least, limit < least ? 0 : limit - least, over);
+      over = over || limit < least;
+      for (std::size_t w = 0; w < wanted.size(); ++w)
+        out[group * words + w] |= wanted[w] & found[w];
+    }
+  }
+  return !over;
+}
+
+IntegerColumn::Cursor::Cursor(const IntegerColumn& column) noexcept
+    : bases_(column.bytes_.data()), widths_(bases_ + column.groups() * sizeof(std::uint64_t)),
+      bits_(column.values_of(0)) {
+}
+
+std::uint64_t IntegerColumn::Cursor::at(std::size_t index) noexcept {
+  for (const std::size_t group = index / integer_group_rows; group_ < group; ++group_)
+    bits_ += packed_bytes(integer_group_rows, static_cast<unsigned char>(widths_[group_]));
+  return load<std::uint64_t>(bases_ + group_ * sizeof(std::uint64_t)) +
+         unpack(bits_, index % integer_group_rows, static_cast<unsigned char>(widths_[group_]));
 }
 
 } // namespace weir::segments

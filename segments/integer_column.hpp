@@ -4,6 +4,9 @@
 // Threading: plain values; a view borrows its block.
 #pragma once
 
+#include "engine/columns.hpp"
+#include "segments/unpack.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -28,13 +31,37 @@ public:
   void decode(std::uint32_t first, std::span<std::uint64_t> out) const noexcept;
   /// The same, cut to 32 bits.
   void decode(std::uint32_t first, std::span<std::uint32_t> out) const noexcept;
+  /// Those of `rows` to their places in `out`, which has one for each value; others become anything.
+  void decode_rows(RowWords rows, std::span<std::uint64_t> out) const noexcept;
+  void decode_rows(RowWords rows, std::span<std::uint32_t> out) const noexcept;
+  /// Adds those of `rows` whose value lies in one of `ranges` to `out`. Groups that hold none of `rows`, or whose
+  /// bounds tell, are not unpacked. False if one that was unpacked is above `limit`.
+  [[nodiscard]] bool mark(std::span<const NumberRange> ranges, RowWords rows, std::uint64_t limit,
+                          std::span<std::uint64_t> out) const noexcept;
+
+  /// Single values, at places that ascend.
+  class Cursor {
+  public:
+    /// Borrows the bytes of `column`.
+    explicit Cursor(const IntegerColumn& column) noexcept;
+    /// Precondition: there is such a value, and none behind it was asked for.
+    [[nodiscard]] std::uint64_t at(std::size_t index) noexcept;
+
+  private:
+    const char* bases_;
+    const char* widths_;
+    const char* bits_; ///< Of the group.
+    std::size_t group_ = 0;
+  };
 
 private:
   IntegerColumn(std::string_view bytes, std::uint32_t rows) noexcept : bytes_(bytes), rows_(rows) {}
   [[nodiscard]] std::size_t groups() const noexcept;
   [[nodiscard]] unsigned width(std::size_t group) const noexcept;
   [[nodiscard]] const char* values_of(std::size_t group) const noexcept;
+  [[nodiscard]] std::uint64_t base(std::size_t group) const noexcept;
   template <class Out> void decode_to(std::uint32_t first, std::span<Out> out) const noexcept;
+  template <class Out> void decode_rows_to(RowWords rows, std::span<Out> out) const noexcept;
 
   std::string_view bytes_;
   std::uint32_t rows_;

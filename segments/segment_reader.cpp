@@ -348,7 +348,8 @@ Result<bool> SegmentFileReader::may_hold(std::size_t zone, std::size_t field, st
 }
 
 Result<std::shared_ptr<const ZoneColumns>> SegmentFileReader::read_columns(std::size_t zone, ColumnSet core,
-                                                                           std::span<const std::size_t> fields) const {
+                                                                           std::span<const std::size_t> fields,
+                                                                           RowWords wanted_rows) const {
   auto footer = this->footer();
   if (!footer)
     return std::move(footer).error();
@@ -361,7 +362,17 @@ Result<std::shared_ptr<const ZoneColumns>> SegmentFileReader::read_columns(std::
       return std::move(zones).error();
     wanted[i] = *zones;
   }
-  return read_zone_columns(source_, **footer, zone, core, wanted);
+  return read_zone_columns(source_, **footer, zone, core, wanted, wanted_rows);
+}
+
+Result<bool> SegmentFileReader::mark_rows(std::size_t zone, ColumnBit column, std::span<const NumberRange> ranges,
+                                          RowWords rows, std::span<std::uint64_t> out) const {
+  auto footer = this->footer();
+  if (!footer)
+    return std::move(footer).error();
+  if (zone >= (**footer)->zones.size())
+    return fail(Errc::invalid_argument, format("zone {} of {}", zone, (**footer)->zones.size()), source_.path());
+  return mark_zone_rows(source_, ***footer, zone, column, ranges, rows, out);
 }
 
 Status SegmentFileReader::verify() const {

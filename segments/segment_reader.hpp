@@ -48,7 +48,10 @@ public:
   Result<std::span<const FieldZone>> field_zones(std::size_t field) const override;
   Result<bool> may_hold(std::size_t zone, std::size_t field, std::string_view text) const override;
   Result<std::shared_ptr<const ZoneColumns>> read_columns(std::size_t zone, ColumnSet core,
-                                                          std::span<const std::size_t> fields) const override;
+                                                          std::span<const std::size_t> fields,
+                                                          RowWords wanted = {}) const override;
+  Result<bool> mark_rows(std::size_t zone, ColumnBit column, std::span<const NumberRange> ranges, RowWords rows,
+                         std::span<std::uint64_t> out) const override;
   Status verify() const override;
 
   /// Whether an event of the context may have this id; false is certain.

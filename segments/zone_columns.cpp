@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <limits>
 #include <numeric>
 #include <optional>
 #include <string>
@@ -15,6 +17,8 @@
 
 namespace weir::segments {
 namespace {
+
+constexpr std::string_view unknown_type = "a type is not in the dictionary";
 
 /// A block that is wanted, and whose it is.
 struct Wanted {
@@ -26,8 +30,8 @@ struct Wanted {
 
 class SegmentZoneColumns final : public ZoneColumns {
 public:
-  SegmentZoneColumns(std::shared_ptr<const Footer> footer, std::size_t zone)
-      : footer_(std::move(footer)), meta_(footer_->zones[zone]) {
+  SegmentZoneColumns(std::shared_ptr<const Footer> footer, std::size_t zone, RowWords wanted)
+      : footer_(std::move(footer)), meta_(footer_->zones[zone]), wanted_(wanted) {
     rows_ = meta_.rows;
   }
 
@@ -55,6 +59,7 @@ public:
       recorded_at_ = recorded_;
     if ((core & (column_context | column_sequence)) != 0)
       WEIR_TRY(read_contexts(source, core));
+    wanted_ = {}; // the caller's
     return {};
   }
 
@@ -113,7 +118,11 @@ private:
       return source.damaged("a column does not have the zone's rows", want.ref.offset);
     using Word = std::conditional_t<sizeof(Out) == 4, std::uint32_t, std::uint64_t>;
     const auto room = memory_.room<Out>(rows_);
-    column->decode(0, std::span(reinterpret_cast<Word*>(room.data()), rows_)); // times are these words, signed
+    const std::span words(reinterpret_cast<Word*>(room.data()), rows_); // times are these words, signed
+    if (wanted_.empty())
+      column->decode(0, words);
+    else
+      column->decode_rows(wanted_, words);
     out = room;
     return {};
   }
@@ -126,14 +135,21 @@ private:
     default: break;
     }
     WEIR_TRY(decode(source, want, types_));
-    for (const std::uint32_t type : types_)
-      if (type >= footer_->types.size())
-        return source.damaged("a type is not in the dictionary", want.ref.offset);
+    std::uint32_t largest = 0;
+    if (wanted_.empty()) {
+      for (const std::uint32_t type : types_)
+        largest = std::max(largest, type);
+    }
+    for (std::size_t w = 0; w < wanted_.size(); ++w)
+      for (std::uint64_t word = wanted_[w]; word != 0; word &= word - 1)
+        largest = std::max(largest, types_[w * 64 + static_cast<std::size_t>(std::countr_zero(word))]);
+    if (largest >= footer_->types.size())
+      return source.damaged(unknown_type, want.ref.offset);
     return {};
   }
 
   Status decode_field(const BlockSource& source, const Wanted& want, const FieldZone& zone) {
-    const auto column = decode_field_column(want.block->text(), zone, rows_, memory_);
+    const auto column = decode_field_column(want.block->text(), zone, rows_, memory_, wanted_);
     if (!column)
       return source.damaged("the column of a field and what is known of it differ", want.ref.offset);
     fields_[want.field] = *column;
@@ -189,6 +205,7 @@ private:
 
   std::shared_ptr<const Footer> footer_;
   const ZoneMeta& meta_;
+  RowWords wanted_; ///< While it is read. Empty: all rows.
   ZoneArrays memory_;
   std::vector<BlockPtr> pins_;
   std::string context_bytes_;
@@ -197,13 +214,47 @@ private:
 
 } // namespace
 
-Result<std::shared_ptr<const ZoneColumns>> read_zone_columns(const BlockSource& source,
-                                                             const std::shared_ptr<const Footer>& footer,
-                                                             std::size_t zone, ColumnSet core,
-                                                             std::span<const FieldZones* const> fields) {
-  auto columns = std::make_shared<SegmentZoneColumns>(footer, zone);
+Result<std::shared_ptr<const ZoneColumns>>
+read_zone_columns(const BlockSource& source, const std::shared_ptr<const Footer>& footer, std::size_t zone,
+                  ColumnSet core, std::span<const FieldZones* const> fields, RowWords wanted) {
+  auto columns = std::make_shared<SegmentZoneColumns>(footer, zone, wanted);
   WEIR_TRY(columns->read(source, zone, core, fields));
   return std::shared_ptr<const ZoneColumns>(std::move(columns));
+}
+
+Result<bool> mark_zone_rows(const BlockSource& source, const Footer& footer, std::size_t zone, ColumnBit column,
+                            std::span<const NumberRange> ranges, RowWords rows, std::span<std::uint64_t> out) {
+  std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
+  BlockKind kind{};
+  switch (column) {
+  case column_position: kind = BlockKind::position; break;
+  case column_recorded_at: kind = BlockKind::recorded_at; break;
+  case column_timestamp: kind = BlockKind::timestamp; break;
+  case column_type:
+    kind = BlockKind::type;
+    limit = footer.types.size() - 1; // a zone has rows, so there are types
+    break;
+  default: return false;
+  }
+  const BlockRef& place = footer.places[zone].directory;
+  auto directory_block = source.read(place);
+  if (!directory_block)
+    return std::move(directory_block).error();
+  const auto directory = ZoneDirectory::open(source, place, *std::move(directory_block), footer.zones[zone].rows);
+  if (!directory)
+    return directory.error();
+  if (kind == BlockKind::timestamp && directory->count(kind) == 0)
+    kind = BlockKind::recorded_at; // equal to these everywhere
+  const BlockRef ref = directory->at(kind, 0).ref;
+  const auto block = source.read(ref);
+  if (!block)
+    return block.error();
+  const auto packed = IntegerColumn::open((*block)->text(), footer.zones[zone].rows);
+  if (!packed)
+    return source.damaged("a column does not have the zone's rows", ref.offset);
+  if (!packed->mark(ranges, rows, limit, out))
+    return source.damaged(unknown_type, ref.offset);
+  return true;
 }
 
 Result<bool> field_may_hold(const BlockSource& source, const FieldZones& field, std::size_t zone,

@@ -15,10 +15,13 @@
 namespace weir::segments {
 
 /// See SegmentReader::read_columns. Precondition: there is such a zone.
-Result<std::shared_ptr<const ZoneColumns>> read_zone_columns(const BlockSource& source,
-                                                             const std::shared_ptr<const Footer>& footer,
-                                                             std::size_t zone, ColumnSet core,
-                                                             std::span<const FieldZones* const> fields);
+Result<std::shared_ptr<const ZoneColumns>>
+read_zone_columns(const BlockSource& source, const std::shared_ptr<const Footer>& footer, std::size_t zone,
+                  ColumnSet core, std::span<const FieldZones* const> fields, RowWords wanted);
+
+/// See SegmentReader::mark_rows. Precondition: there is such a zone, `rows` and `out` have a word for each 64 rows.
+Result<bool> mark_zone_rows(const BlockSource& source, const Footer& footer, std::size_t zone, ColumnBit column,
+                            std::span<const NumberRange> ranges, RowWords rows, std::span<std::uint64_t> out);
 
 /// See SegmentReader::may_hold.
 Result<bool> field_may_hold(const BlockSource& source, const FieldZones& field, std::size_t zone,

@@ -23,7 +23,10 @@ public:
   Status add(Position position, RowValues row) override { return collector_.add(position, row); }
   Status add_count(std::uint64_t matches) override { return collector_.add_count(matches); }
   Result<bool> add_zone(const ZoneValues& values, const RowBits& rows, Pacer& pacer) override {
-    return query_.grouped() && control_.columns ? groups_.add(values, rows, collector_, pacer) : false;
+    if (!control_.columns)
+      return false;
+    return query_.grouped() ? groups_.add(values, rows, collector_, pacer)
+                            : collector_.add_candidates(values, rows, pacer);
   }
   [[nodiscard]] ShardRows finish() && { return std::move(collector_).finish(); }
 

@@ -3,6 +3,7 @@
 #include "engine/query/column_loops.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace weir::query {
@@ -11,11 +12,46 @@ namespace {
 /// Rows of a column that cost as much as a plain row of a scan.
 constexpr std::uint64_t rows_per_work = 32;
 
-unsigned cost_of(const Leaf& leaf) {
-  if (!leaf.is_simple())
-    return 1'000;
-  const unsigned text = leaf.kind() == Leaf::Kind::like ? 10 : 0;
-  return text + (leaf.in_document() ? 100 : 1);
+/// Reading single rows of a field costs as much as so many of all of them.
+constexpr std::size_t single_row_cost = 8;
+/// A pass over a packed column for each range; beyond it the array is cheaper.
+constexpr std::size_t ranges_max = 4;
+
+std::optional<ColumnBit> core_column(Core core) noexcept {
+  switch (core) {
+  case Core::event_type: return column_type;
+  case Core::position: return column_position;
+  case Core::timestamp: return column_timestamp;
+  case Core::recorded_at: return column_recorded_at;
+  default: return std::nullopt;
+  }
+}
+
+/// Adds low ... high to `ranges`, which end before `low`.
+void add_range(std::vector<NumberRange>& ranges, std::uint64_t low, std::uint64_t high) {
+  if (!ranges.empty() && ranges.back().high + 1 == low)
+    ranges.back().high = high;
+  else
+    ranges.push_back({low, high});
+}
+
+/// Where `steps` are true; nothing if they may be unknown, or that takes too many ranges.
+template <class Domain> std::optional<std::vector<NumberRange>> true_ranges(const ValueSteps<Domain>& steps) {
+  std::vector<NumberRange> ranges;
+  for (const auto& step : steps.steps()) {
+    if (!step.outcomes.is_one() || step.outcomes.may_be_unknown())
+      return std::nullopt;
+    if (!step.outcomes.is_true())
+      continue;
+    const auto low = static_cast<std::uint64_t>(step.low), high = static_cast<std::uint64_t>(step.high);
+    if (low <= high) {
+      ranges.push_back({low, high});
+    } else { // from below zero to above: by their bits these are two
+      ranges.push_back({0, high});
+      ranges.push_back({low, std::numeric_limits<std::uint64_t>::max()});
+    }
+  }
+  return ranges.size() <= ranges_max ? std::optional(std::move(ranges)) : std::nullopt;
 }
 
 void add_slot(std::vector<std::size_t>& slots, std::size_t slot) {
@@ -111,15 +147,89 @@ private:
       out.fill(Outcomes::any());
       return {};
     }
-    // Those of one sort are read together: a read of several columns costs little more than one of a single one.
     const bool core = leaf.is_simple() && leaf.core();
-    WEIR_TRY(values_.read(core ? predicate_.core_slots_ : predicate_.field_slots_));
+    if (core) {
+      WEIR_TRY(pacer_.spend(values_.rows() / rows_per_work));
+      const auto marked = mark_core(number, leaf, open, out);
+      if (!marked || *marked)
+        return marked ? Status{} : Status(marked.error());
+    }
+    const bool few = !core && open.count() * single_row_cost < values_.rows();
+    // Those of one sort are read together: a read of several columns costs little more than one of a single one.
+    WEIR_TRY(values_.read(core ? predicate_.core_slots_ : predicate_.field_slots_, 0, few ? &open : nullptr));
     if (!leaf.is_simple())
       return evaluate_rows(leaf, open, out);
-    WEIR_TRY(pacer_.spend(values_.rows() / rows_per_work));
     if (core)
       return evaluate_core(number, leaf, out);
-    return evaluate_field(number, leaf, out);
+    WEIR_TRY(pacer_.spend(values_.rows() / rows_per_work));
+    return few ? evaluate_some(number, leaf, open, out) : evaluate_field(number, leaf, out);
+  }
+
+  /// Without reading the column. False: that cannot be done.
+  Result<bool> mark_core(std::size_t number, const Leaf& leaf, const RowBits& open, OutcomeBits& out) {
+    const auto column = core_column(*leaf.core());
+    if (!column)
+      return false;
+    const auto ranges = *column == column_type ? type_ranges(number) : predicate_.steps_[number].ranges;
+    if (!ranges)
+      return false;
+    out.fill(Outcomes());
+    const auto done = values_.mark(*column, *ranges, open, out.may_be_true());
+    if (!done || !*done)
+      return done;
+    for (std::size_t w = 0; w < out.words(); ++w)
+      out.may_be_false()[w] = ~out.may_be_true()[w];
+    return true;
+  }
+
+  /// The types for which the leaf is true, if it is true or false for each that the zone has.
+  [[nodiscard]] std::optional<std::vector<NumberRange>> type_ranges(std::size_t number) const {
+    const auto types = plan_.of_types(number);
+    std::vector<NumberRange> ranges;
+    for (std::size_t type = 0; type < types.size(); ++type) {
+      if (!plan_.zones()[values_.zone()].has_type(type))
+        continue;
+      if (types[type].may_be_unknown())
+        return std::nullopt;
+      if (types[type].is_true())
+        add_range(ranges, type, type);
+    }
+    return ranges.size() <= ranges_max ? std::optional(std::move(ranges)) : std::nullopt;
+  }
+
+  /// Of a field whose rows in `open` alone were read.
+  Status evaluate_some(std::size_t number, const Leaf& leaf, const RowBits& open, OutcomeBits& out) {
+    const Steps& steps = predicate_.steps_[number];
+    const FieldColumn& column = values_.field(leaf.slot());
+    const Outcomes absent = leaf.evaluate(ValueView::absent()), null = leaf.evaluate(ValueView{});
+    const auto set = [&](const auto& of) {
+      open.each([&](std::size_t row) {
+        const Presence presence = column.presence.empty() ? Presence::value : column.presence[row];
+        out.set(row, presence == Presence::value ? of(row) : presence == Presence::null ? null : absent);
+      });
+    };
+    out.fill(Outcomes());
+    switch (column.type) {
+    case FieldForm::boolean: set([&](std::size_t row) { return steps.booleans.at(column.integers[row]); }); break;
+    case FieldForm::int64: set([&](std::size_t row) { return steps.integers.at(column.integers[row]); }); break;
+    case FieldForm::float64: set([&](std::size_t row) { return steps.reals.at(column.reals[row]); }); break;
+    case FieldForm::string: {
+      std::vector<Outcomes> known(column.texts.size()); // Empty: not asked for yet.
+      std::uint64_t judged = 0;
+      set([&](std::size_t row) {
+        Outcomes& outcomes = known[column.codes[row]];
+        if (outcomes.empty()) {
+          outcomes = leaf.evaluate(ValueView::of(column.texts[column.codes[row]]));
+          ++judged;
+        }
+        return outcomes;
+      });
+      return pacer_.spend(judged);
+    }
+    case FieldForm::none:
+    case FieldForm::mixed: set([&](std::size_t) { return absent; }); break;
+    }
+    return {};
   }
 
   Status evaluate_core(std::size_t number, const Leaf& leaf, OutcomeBits& out) {
@@ -218,14 +328,25 @@ ColumnPredicate::ColumnPredicate(const ScanTarget& target) : target_(target) {
   root_ = prepare(target.predicate.root());
 }
 
+unsigned ColumnPredicate::cost_of(const Leaf& leaf) noexcept {
+  if (!leaf.is_simple())
+    return 1'000;
+  const unsigned text = leaf.kind() == Leaf::Kind::like ? 10 : 0;
+  // Numbers first: bounds of groups of rows often tell, and what they rule out needs no further look.
+  const bool number = leaf.core() && *leaf.core() != Core::event_type && *leaf.core() != Core::context_id;
+  return text + (leaf.in_document() ? 100 : number ? 1 : 2);
+}
+
 ColumnPredicate::Steps ColumnPredicate::steps_of(const Leaf& leaf) {
   const auto literals = leaf.literals();
   const auto of = [&leaf](const ValueView& value) { return leaf.evaluate(value); };
   Steps steps;
   if (leaf.core() == Core::timestamp || leaf.core() == Core::recorded_at) {
     steps.times = {literals, of};
+    steps.ranges = true_ranges(steps.times);
   } else if (leaf.core() == Core::sequence || leaf.core() == Core::position) {
     steps.naturals = {literals, of};
+    steps.ranges = true_ranges(steps.naturals);
   } else if (!leaf.core()) {
     steps.booleans = {literals, of};
     steps.integers = {literals, of};

@@ -1,9 +1,10 @@
 // A condition over the columns of a whole zone.
 //
 // Purpose: a leaf on one field costs a pass over an array: numbers and times by ranges (value_steps.hpp), texts once
-// for each different one. Leaves on several fields are evaluated row by row, for the rows that are still open. What has
-// no column stays open and is left to who reads payloads.
-// Threading: a ColumnPredicate is immutable; an evaluation has one owner.
+// for each different one. Core numbers are compared where they lie, if the segment can; of a payload field only the
+// rows that are still open are read where these are few. Leaves on several fields are evaluated row by row, for the
+// rows that are still open. What has no column stays open and is left to who reads payloads. Threading: a
+// ColumnPredicate is immutable; an evaluation has one owner.
 #pragma once
 
 #include <weir/result.hpp>
@@ -18,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -48,11 +50,14 @@ private:
     ValueSteps<RealDomain> reals;
     ValueSteps<TimeDomain> times;
     ValueSteps<NaturalDomain> naturals;
+    /// Of a core number, if it is either true or false: where it is true.
+    std::optional<std::vector<NumberRange>> ranges;
   };
   class Evaluation;
 
   Node prepare(const Predicate::Node& node) const;
   static Steps steps_of(const Leaf& leaf);
+  [[nodiscard]] static unsigned cost_of(const Leaf& leaf) noexcept;
 
   const ScanTarget& target_;
   std::vector<Steps> steps_;             ///< By leaf; empty where it is not simple.

@@ -16,6 +16,25 @@ Uint128 absolute(Int128 value) noexcept {
   return value < 0 ? -static_cast<Uint128>(value) : static_cast<Uint128>(value);
 }
 
+/// `value` times 2^-fixed_places, to the nearest double, ties to even.
+double rounded_fixed(Int128 value) noexcept {
+  constexpr int precision = std::numeric_limits<double>::digits;
+  const Uint128 magnitude = absolute(value);
+  const auto high = static_cast<std::uint64_t>(magnitude >> 64U);
+  const int width = high != 0 ? 64 + static_cast<int>(std::bit_width(high))
+                              : static_cast<int>(std::bit_width(static_cast<std::uint64_t>(magnitude)));
+  const int dropped = std::max(0, width - precision);
+  auto kept = static_cast<std::uint64_t>(magnitude >> static_cast<unsigned>(dropped));
+  if (dropped > 0) {
+    const Uint128 half = Uint128{1} << static_cast<unsigned>(dropped - 1);
+    const Uint128 rest = magnitude & (2 * half - 1);
+    if (rest > half || (rest == half && (kept & 1U) != 0))
+      ++kept;
+  }
+  const double rounded = std::ldexp(static_cast<double>(kept), dropped - static_cast<int>(fixed_places));
+  return value < 0 ? -rounded : rounded;
+}
+
 /// An unsigned number in digits of 32 bits, the lowest first.
 class Digits {
 public:
@@ -87,6 +106,17 @@ void RealSum::add(const RealSum& other) noexcept {
   ++additions_;
 }
 
+void RealSum::add_fixed(Int128 value) noexcept {
+  constexpr unsigned lowest = static_cast<unsigned>(-lowest_exponent) - fixed_places;
+  carry();
+  for (std::size_t i = 0; i < 4; ++i) {
+    const auto piece = static_cast<std::int64_t>(absolute(value) >> (chunk_bits * i) & 0xFFFF'FFFFu)
+                       << lowest % chunk_bits;
+    chunks_[lowest / chunk_bits + i] += value < 0 ? -piece : piece;
+  }
+  additions_ = 2; // each piece is below 2^53
+}
+
 /// Afterwards every chunk but the highest, which has the sign, is from 0 to 2^32 - 1: a sum has one such form.
 void RealSum::carry() noexcept {
   for (std::size_t i = 0; i + 1 < chunk_count; ++i) {
@@ -135,11 +165,38 @@ double RealSum::rounded(Int128 integers, std::uint64_t divisor) const {
   return negative ? -magnitude : magnitude;
 }
 
-void ExactSum::add_real(double value) {
+RealSum& ExactSum::reals() {
   if (reals_ == nullptr)
     reals_ = std::make_unique<RealSum>();
-  reals_->add(value);
+  return *reals_;
+}
+
+void ExactSum::add_fixed(Int128 value) {
+  Int128 sum = 0;
+  if (__builtin_add_overflow(fixed_, value, &sum)) {
+    reals().add_fixed(fixed_);
+    sum = value;
+  }
+  fixed_ = sum;
+}
+
+void ExactSum::add_real(double value) {
+  constexpr unsigned mantissa_bits = 52;
+  // The exponent of a double whose lowest bit is that of fixed_; from there on the value may be shifted up.
+  constexpr unsigned exponent_min = 1'075 - fixed_places;
+  constexpr unsigned shift_max = 126 - 53;
+  any_real_ = true;
   ++numbers_;
+  const auto bits = std::bit_cast<std::uint64_t>(value);
+  const unsigned shift = static_cast<unsigned>(bits >> mantissa_bits & 0x7FFu) - exponent_min;
+  if (shift > shift_max) { // also below exponent_min, which wraps
+    if (value != 0)
+      reals().add(value);
+    return;
+  }
+  const std::uint64_t mantissa = (bits & ((std::uint64_t{1} << mantissa_bits) - 1)) | std::uint64_t{1} << mantissa_bits;
+  const Int128 fixed = static_cast<Int128>(mantissa) << shift;
+  add_fixed(bits >> 63U != 0 ? -fixed : fixed);
 }
 
 void ExactSum::add_integers(std::span<const std::int64_t> values) noexcept {
@@ -156,18 +213,28 @@ void ExactSum::add_reals(std::span<const double> values) {
 void ExactSum::add(const ExactSum& other) {
   integers_ += other.integers_;
   numbers_ += other.numbers_;
-  if (other.reals_ == nullptr)
-    return;
-  if (reals_ == nullptr)
-    reals_ = std::make_unique<RealSum>();
-  reals_->add(*other.reals_);
+  any_real_ = any_real_ || other.any_real_;
+  add_fixed(other.fixed_);
+  if (other.reals_ != nullptr)
+    reals().add(*other.reals_);
+}
+
+RealSum ExactSum::all_reals() const noexcept {
+  RealSum sum = reals_ != nullptr ? *reals_ : RealSum();
+  sum.add_fixed(fixed_);
+  return sum;
 }
 
 Value ExactSum::total() const {
   if (numbers_ == 0)
     return {};
-  if (reals_ != nullptr) {
-    const double sum = reals_->rounded(integers_, 1);
+  if (any_real_) {
+    constexpr Int128 whole_max = Int128{1} << (126 - fixed_places);
+    Int128 fixed = 0;
+    if (reals_ == nullptr && integers_ <= whole_max && integers_ >= -whole_max &&
+        !__builtin_add_overflow(fixed_, integers_ * (Int128{1} << fixed_places), &fixed))
+      return Value(rounded_fixed(fixed));
+    const double sum = all_reals().rounded(integers_, 1);
     return std::isfinite(sum) ? Value(sum) : Value{};
   }
   if (integers_ >= 0 && integers_ <= std::numeric_limits<std::uint64_t>::max())
@@ -180,8 +247,7 @@ Value ExactSum::total() const {
 Value ExactSum::average() const {
   if (numbers_ == 0)
     return {};
-  static const RealSum none;
-  return Value((reals_ != nullptr ? *reals_ : none).rounded(integers_, numbers_)); // Never above the greatest number.
+  return Value(all_reals().rounded(integers_, numbers_)); // Never above the greatest number.
 }
 
 } // namespace weir::query

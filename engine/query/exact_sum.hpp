@@ -3,7 +3,8 @@
 // Purpose: TOTAL and AVG of parts that are added in any order, and merged in any grouping, come out the same to the
 // bit: every addition is exact, and the result is rounded once. Doubles go into a fixed-point number as wide as all
 // doubles, cut into chunks whose carries are put off: the small superaccumulator of R. M. Neal, "Fast exact summation
-// using small and large superaccumulators", 2015 (arXiv:1505.05571). Integers are added as integers.
+// using small and large superaccumulators", 2015 (arXiv:1505.05571). Integers are added as integers, and doubles of
+// everyday size as integers of so many binary places, which takes neither memory nor a long way to the result.
 // Threading: one owner.
 #pragma once
 
@@ -19,11 +20,16 @@
 
 namespace weir::query {
 
+/// Doubles that are multiples of 2^-fixed_places and below 2^54 are added as integers.
+inline constexpr unsigned fixed_places = 72;
+
 /// The exact sum of up to 2^63 doubles, all finite.
 class RealSum {
 public:
   void add(double value) noexcept;
   void add(const RealSum& other) noexcept;
+  /// Adds `value` times 2^-fixed_places.
+  void add_fixed(Int128 value) noexcept;
   /// (sum + `integers`) / `divisor`, to the nearest double, ties to even; infinite beyond the largest one.
   [[nodiscard]] double rounded(Int128 integers, std::uint64_t divisor) const;
 
@@ -42,7 +48,7 @@ class ExactSum {
 public:
   ExactSum() = default;
   ExactSum(const ExactSum& other)
-      : integers_(other.integers_), numbers_(other.numbers_),
+      : integers_(other.integers_), fixed_(other.fixed_), numbers_(other.numbers_), any_real_(other.any_real_),
         reals_(other.reals_ != nullptr ? std::make_unique<RealSum>(*other.reals_) : nullptr) {}
   ExactSum& operator=(const ExactSum& other) { return *this = ExactSum(other); }
   ExactSum(ExactSum&&) noexcept = default;
@@ -67,13 +73,20 @@ public:
   [[nodiscard]] std::uint64_t bytes() const noexcept { return reals_ != nullptr ? sizeof(RealSum) : 0; }
 
 private:
+  /// Adds to fixed_; what was there goes to reals_ if that is too much.
+  void add_fixed(Int128 value);
+  RealSum& reals();
+  /// What doubles there were: fixed_ and reals_ together.
+  [[nodiscard]] RealSum all_reals() const noexcept;
   void add_wide(Int128 value) noexcept {
     integers_ += value;
     ++numbers_;
   }
   Int128 integers_ = 0; ///< Fits: 2^63 numbers of 64 bits.
+  Int128 fixed_ = 0;    ///< Doubles, times 2^fixed_places.
   std::uint64_t numbers_ = 0;
-  std::unique_ptr<RealSum> reals_; ///< Once there was one.
+  bool any_real_ = false;
+  std::unique_ptr<RealSum> reals_; ///< Once there was one that does not fit fixed_.
 };
 
 } // namespace weir::query

@@ -41,6 +41,25 @@ Status merge_rows(const CompiledQuery& query, std::vector<ShardRows>& parts, Row
   return take_window(query, rows, out, pacer);
 }
 
+/// Drops all but the first `count` of `rows` by `before`, if that is much less work than sorting them all.
+template <class Before>
+Status keep_first(std::vector<ResultRow>& rows, std::uint64_t count, const Before& before, Pacer& pacer) {
+  if (count == 0 || count >= rows.size() / 8)
+    return {};
+  const auto end = rows.begin() + static_cast<std::ptrdiff_t>(count); // of a heap with the last of them in front
+  std::make_heap(rows.begin(), end, before);
+  for (auto row = end; row != rows.end(); ++row) {
+    WEIR_TRY(pacer.spend(1));
+    if (!before(*row, rows.front()))
+      continue;
+    std::pop_heap(rows.begin(), end, before);
+    std::swap(*std::prev(end), *row);
+    std::push_heap(rows.begin(), end, before);
+  }
+  rows.erase(end, rows.end());
+  return {};
+}
+
 /// By ORDER BY, then by their keys: no two groups have the same.
 bool group_before(const CompiledQuery& query, const ResultRow& a, const ResultRow& b) {
   for (const CompiledQuery::OrderKey& key : query.order) {
@@ -106,8 +125,11 @@ Status merge_groups(const CompiledQuery& query, std::vector<ShardRows>& parts, c
     return {};
   };
   WEIR_TRY(groups.each(add_row));
-  WEIR_TRY(sort_paced(
-      rows, [&](const ResultRow& a, const ResultRow& b) { return group_before(query, a, b); }, pacer));
+  const auto before = [&](const ResultRow& a, const ResultRow& b) { return group_before(query, a, b); };
+  const bool window = query.rows_max < rows.size() && query.rows_skipped < rows.size();
+  if (window)
+    WEIR_TRY(keep_first(rows, query.rows_skipped + query.rows_max, before, pacer));
+  WEIR_TRY(sort_paced(rows, before, pacer));
   return take_window(query, rows, out, pacer);
 }
 

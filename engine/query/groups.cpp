@@ -18,10 +18,10 @@ Result<Group*> GroupTable::at(std::span<const ValueView> keys, ResultBudget& bud
   const auto found = known.find(std::string_view(key_));
   if (found != known.end())
     return &found->second;
-  WEIR_TRY(budget.take(entry_bytes + sizeof(Group) + 2 * key_.size() + keys.size() * sizeof(Value) +
+  WEIR_TRY(budget.take(entry_bytes + sizeof(Group) + 2 * key_.size() + query_->columns.size() * sizeof(Value) +
                        query_->states.size() * sizeof(AggregateState)));
   Group group;
-  group.keys.reserve(keys.size());
+  group.keys.reserve(query_->columns.size()); // they become the row of the answer
   for (const ValueView& key : keys)
     group.keys.push_back(to_value(normalized(key)));
   group.states.reserve(query_->states.size());

@@ -33,6 +33,13 @@ void RowBits::keep(std::span<const std::uint64_t> others) noexcept {
     words_[w] &= others[w];
 }
 
+bool RowBits::contains(const RowBits& others) const noexcept {
+  for (std::size_t w = 0; w < words_.size(); ++w)
+    if ((others.words_[w] & ~words_[w]) != 0)
+      return false;
+  return true;
+}
+
 bool RowBits::any() const noexcept {
   return std::any_of(words_.begin(), words_.end(), [](std::uint64_t word) { return word != 0; });
 }

@@ -33,6 +33,8 @@ public:
   void remove(std::size_t begin, std::size_t end) noexcept;
   void keep(std::span<const std::uint64_t> others) noexcept;
 
+  /// All of `others` are among these.
+  [[nodiscard]] bool contains(const RowBits& others) const noexcept;
   [[nodiscard]] bool any() const noexcept;
   [[nodiscard]] std::size_t count() const noexcept;
 

@@ -49,6 +49,10 @@ public:
   /// Adds a match by the values of its slots: of the outputs, order, keys and states. `position` is its own alone.
   /// `too_large` beyond the memory bound.
   Status add(Position position, RowValues row);
+  /// Adds the rows of a zone to what a sequence is made of. False: nothing was done, each is to be added by itself.
+  Result<bool> add_candidates(const ZoneValues& values, const RowBits& rows, Pacer& pacer) {
+    return candidates_ ? candidates_->add_zone(values, rows, budget_, pacer) : false;
+  }
   /// Adds `matches` that need not be looked at. Precondition: CompiledQuery::counts_only().
   Status add_count(std::uint64_t matches);
   /// For those who add many values to one group at once: they take() what AggregateState says it took. Precondition: a

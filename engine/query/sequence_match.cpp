@@ -24,6 +24,9 @@ SequenceMatcher::SequenceMatcher(std::size_t steps, std::optional<std::int64_t> 
 }
 
 Status SequenceMatcher::match(std::span<const SequenceEvent> events, const Found& found) {
+  WEIR_TRY(pacer_.spend(events.size()));
+  if (!within_us_ && first_judged_ == steps_.size())
+    return match_in_order(events, found);
   events_ = events;
   WEIR_TRY(list_steps(events));
   const std::vector<std::uint32_t>& beginnings = steps_.front().places;
@@ -41,6 +44,21 @@ Status SequenceMatcher::match(std::span<const SequenceEvent> events, const Found
     } else {
       ++i;
     }
+  }
+  return {};
+}
+
+Status SequenceMatcher::match_in_order(std::span<const SequenceEvent> events, const Found& found) {
+  std::size_t step = 0;
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    if ((events[i].steps >> step & 1U) == 0)
+      continue;
+    chosen_[step] = static_cast<std::uint32_t>(i);
+    if (++step < chosen_.size())
+      continue;
+    WEIR_TRY(pacer_.spend(chosen_.size()));
+    WEIR_TRY(found(chosen_));
+    step = 0;
   }
   return {};
 }

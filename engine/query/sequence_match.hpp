@@ -88,6 +88,8 @@ private:
     std::unordered_map<std::string, Barren> barren;
   };
 
+  /// Where the order alone decides.
+  Status match_in_order(std::span<const SequenceEvent> events, const Found& found);
   Status list_steps(std::span<const SequenceEvent> events);
   /// Completes the match that begins at chosen_[0]. `failed`: the step that found nothing; none if all did.
   Status complete(std::optional<std::size_t>& failed);

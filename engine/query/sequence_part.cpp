@@ -113,12 +113,71 @@ Status SequenceGatherer::add(Position position, RowValues row, ResultBudget& bud
   return {};
 }
 
-/// Steps whose conditions on their event alone are true.
-std::uint32_t SequenceGatherer::steps_of(RowValues row) {
-  const std::string_view type = row[query_.event_type].text;
+/// Types and links by their codes, so that neither is compared for a row.
+Result<bool> SequenceGatherer::add_zone(const ZoneValues& values, const RowBits& rows, ResultBudget& budget,
+                                        Pacer& pacer) {
+  constexpr std::uint32_t no_link = std::numeric_limits<std::uint32_t>::max();
+  const ZoneValues::Codes types = values.codes(query_.event_type);
+  const ZoneValues::Codes links = values.codes(query_.link);
+  if (!query_.scan_is_exact || types.codes.empty() || links.codes.empty() || values.positions().empty())
+    return false;
+  type_steps_.resize(types.count);
+  for (std::size_t type = 0; type < types.count; ++type) {
+    const std::uint32_t steps = steps_of_type(values.type_text(static_cast<std::uint32_t>(type)));
+    if ((steps & (steps - 1)) != 0)
+      return false; // which of them a row fits is judged by its values
+    type_steps_[type] = steps;
+  }
+  code_links_.assign(links.count, no_link);
+  const std::size_t events_before = part_.events.size(), values_before = part_.values.size();
+  Status going = pacer.spend(rows.count() / 8);
+  rows.each([&](std::size_t row) {
+    if (!going || (!links.presence.empty() && links.presence[row] != Presence::value))
+      return;
+    SequenceEvent event;
+    event.steps = type_steps_[types.codes[row]];
+    if (event.steps == 0)
+      return;
+    std::uint32_t& link = code_links_[links.codes[row]];
+    if (link == no_link) {
+      going = link_of(values.value(query_.link, row), budget, event.link);
+      if (going)
+        going = pacer.spend(1);
+      if (!going)
+        return;
+      link = event.link;
+    }
+    event.link = link;
+    event.position = values.positions()[row];
+    if (query_.within_us) {
+      const ValueView time = as_time(values.value(query_.time, row));
+      if (time.kind == Value::Kind::timestamp)
+        event.time_us = time.integer;
+    }
+    event.values = part_.values.size();
+    for (const CompiledSequence::Kept& kept : query_.kept) {
+      if ((kept.steps & event.steps) != 0 && !kept.is_position)
+        pack(part_.values, values.value(kept.source, row));
+    }
+    part_.events.push_back(event);
+  });
+  WEIR_TRY(going);
+  const std::uint64_t bytes =
+      (part_.events.size() - events_before) * sizeof(SequenceEvent) + (part_.values.size() - values_before);
+  WEIR_TRY(take_for_sequence(budget, bytes, bytes_max_));
+  return true;
+}
+
+std::uint32_t SequenceGatherer::steps_of_type(std::string_view type) const noexcept {
   std::uint32_t of_type = 0;
   for (std::size_t i = 0; i < query_.steps.size(); ++i)
     of_type |= query_.steps[i].event_type == type ? std::uint32_t{1} << i : 0;
+  return of_type;
+}
+
+/// Steps whose conditions on their event alone are true.
+std::uint32_t SequenceGatherer::steps_of(RowValues row) {
+  const std::uint32_t of_type = steps_of_type(row[query_.event_type].text);
   if (query_.scan_is_exact && (of_type & (of_type - 1)) == 0)
     return of_type; // The scan has found one of the steps true, and it can only be this one.
   std::uint32_t fits = 0;

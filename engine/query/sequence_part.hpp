@@ -11,9 +11,11 @@
 #include "engine/query/compare.hpp"
 #include "engine/query/control.hpp"
 #include "engine/query/evaluate.hpp"
+#include "engine/query/outcome_bits.hpp"
 #include "engine/query/sequence_match.hpp"
 #include "engine/query/sequence_plan.hpp"
 #include "engine/query/split_table.hpp"
+#include "engine/query/zone_values.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -55,6 +57,8 @@ public:
   /// holds. `too_large` beyond the memory bound.
   Status add(Position position, RowValues row, ResultBudget& budget);
   [[nodiscard]] SequencePart finish() && { return std::move(part_); }
+  /// The same for rows of a zone at once. False: here only row by row, and nothing was done.
+  Result<bool> add_zone(const ZoneValues& values, const RowBits& rows, ResultBudget& budget, Pacer& pacer);
 
 private:
   struct LinkHash {
@@ -63,6 +67,7 @@ private:
   };
 
   [[nodiscard]] std::uint32_t steps_of(RowValues row);
+  [[nodiscard]] std::uint32_t steps_of_type(std::string_view type) const noexcept;
   Status link_of(const ValueView& value, ResultBudget& budget, std::uint32_t& link);
 
   const CompiledSequence& query_;
@@ -75,6 +80,8 @@ private:
   std::uint32_t last_link_ = 0;
   Pacer pacer_; ///< Of what steps are judged by.
   Scratch scratch_;
+  std::vector<std::uint32_t> type_steps_; ///< Of a zone, by code of the type.
+  std::vector<std::uint32_t> code_links_; ///< Of a zone, by code of the link value; no_link: not asked for yet.
 };
 
 } // namespace weir::query

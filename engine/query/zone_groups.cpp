@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 namespace weir::query {
@@ -45,8 +46,16 @@ void list_units(TimeUnit unit, std::int64_t first, std::int64_t last, std::vecto
 template <class CodeOf> bool ZoneGroups::add_key(std::size_t count, const CodeOf& code_of) {
   if (count == 0 || code_count_ * count > codes_max)
     return false;
-  for (std::size_t i = 0; i < rows_.size(); ++i)
-    codes_[i] = static_cast<std::uint32_t>(codes_[i] * count + code_of(rows_[i]));
+  std::uint32_t* const codes = codes_.data();
+  const std::uint32_t* const rows = rows_.data();
+  const std::size_t size = rows_.size();
+  if (code_count_ == 1) { // the first key: all codes are 0 so far
+    for (std::size_t i = 0; i < size; ++i)
+      codes[i] = static_cast<std::uint32_t>(code_of(rows[i]));
+  } else {
+    for (std::size_t i = 0; i < size; ++i)
+      codes[i] = static_cast<std::uint32_t>(codes[i] * count + code_of(rows[i]));
+  }
   code_count_ *= count;
   return true;
 }
@@ -68,8 +77,13 @@ bool ZoneGroups::add_times(std::span<const std::int64_t> times) {
 }
 
 bool ZoneGroups::code_rows(const ZoneValues& values, const RowBits& rows) {
-  rows_.clear();
-  rows.each([this](std::size_t row) { rows_.push_back(static_cast<std::uint32_t>(row)); });
+  rows_.resize(rows.count());
+  if (rows_.size() == rows.rows()) {
+    std::iota(rows_.begin(), rows_.end(), std::uint32_t{0});
+  } else {
+    std::uint32_t* next = rows_.data();
+    rows.each([&next](std::size_t row) { *next++ = static_cast<std::uint32_t>(row); });
+  }
   codes_.assign(rows_.size(), 0);
   code_count_ = 1;
   if (rows_.empty())
@@ -83,10 +97,12 @@ bool ZoneGroups::code_rows(const ZoneValues& values, const RowBits& rows) {
     const ZoneValues::Codes codes = values.codes(slot);
     if (!codes.codes.empty()) {
       // What has no value shares a code of its own: null and absent are one group.
-      const bool all = codes.presence.empty();
-      const bool added = add_key(codes.count + (all ? 0 : 1), [&](std::uint32_t row) {
-        return all || codes.presence[row] == Presence::value ? codes.codes[row] : codes.count;
-      });
+      const std::uint32_t* const of_row = codes.codes.data();
+      const bool added = codes.presence.empty()
+                             ? add_key(codes.count, [=](std::uint32_t row) { return of_row[row]; })
+                             : add_key(codes.count + 1, [&](std::uint32_t row) {
+                                 return codes.presence[row] == Presence::value ? std::size_t{of_row[row]} : codes.count;
+                               });
       if (!added)
         return false;
       continue;
@@ -108,18 +124,25 @@ bool ZoneGroups::code_rows(const ZoneValues& values, const RowBits& rows) {
   return true;
 }
 
-/// By counting: the groups get numbers as they turn up, then every row its place.
-void ZoneGroups::sort_rows() {
+/// In the order in which they turn up.
+void ZoneGroups::number_groups() {
   groups_.assign(code_count_, none);
   begins_.clear();
-  for (std::uint32_t& code : codes_) {
-    if (groups_[code] == none) {
-      groups_[code] = static_cast<std::uint32_t>(begins_.size());
+  first_rows_.clear();
+  std::uint32_t* const groups = groups_.data();
+  for (std::size_t i = 0; i < codes_.size(); ++i) {
+    std::uint32_t& code = codes_[i];
+    if (groups[code] == none) {
+      groups[code] = static_cast<std::uint32_t>(begins_.size());
       begins_.push_back(0);
+      first_rows_.push_back(rows_[i]);
     }
-    code = groups_[code];
+    code = groups[code];
     ++begins_[code];
   }
+}
+
+void ZoneGroups::sort_rows() {
   std::uint32_t total = 0;
   for (std::uint32_t& begin : begins_)
     total += std::exchange(begin, total);
@@ -136,11 +159,11 @@ Result<bool> ZoneGroups::add(const ZoneValues& values, const RowBits& rows, Coll
   if (rows_.empty())
     return true;
   WEIR_TRY(pacer.spend(rows_.size() / 8));
-  sort_rows();
+  number_groups();
   std::vector<Group*> groups;
+  groups.reserve(first_rows_.size());
   std::vector<ValueView> keys(query_.key_count());
-  for (std::size_t group = 0; group + 1 < begins_.size(); ++group) {
-    const std::size_t row = rows_of(group).front();
+  for (const std::size_t row : first_rows_) {
     std::size_t key = 0;
     if (query_.per)
       keys[key++] = bucket_of(*query_.per, values.value(query_.per->slot, row));
@@ -152,8 +175,19 @@ Result<bool> ZoneGroups::add(const ZoneValues& values, const RowBits& rows, Coll
     groups.push_back(*found);
     WEIR_TRY(pacer.spend(1));
   }
+  using Kind = CompiledQuery::StateSpec::Kind;
+  bool sorts = false;
+  for (std::size_t state = 0; state < query_.states.size(); ++state) {
+    sorts = sorts || query_.states[state].kind != Kind::count;
+    for (std::size_t group = 0; query_.states[state].kind == Kind::count && group < groups.size(); ++group)
+      groups[group]->states[state].add_count(begins_[group]);
+  }
+  if (!sorts)
+    return true;
+  sort_rows();
   for (std::size_t state = 0; state < query_.states.size(); ++state)
-    WEIR_TRY(add_state(values, state, groups, collector, pacer));
+    if (query_.states[state].kind != Kind::count)
+      WEIR_TRY(add_state(values, state, groups, collector, pacer));
   return true;
 }
 
@@ -163,18 +197,15 @@ Status ZoneGroups::add_state(const ZoneValues& values, std::size_t state, std::s
   const CompiledQuery::StateSpec& spec = query_.states[state];
   const bool by_position = spec.kind == Kind::first || spec.kind == Kind::last;
   const bool numbers =
-      !by_position && spec.kind != Kind::count && values.is_field(spec.slot) &&
+      !by_position && values.is_field(spec.slot) &&
       (values.field(spec.slot).type == FieldForm::int64 || values.field(spec.slot).type == FieldForm::float64);
-  const ZoneValues::Codes texts =
-      by_position || spec.kind == Kind::count ? ZoneValues::Codes{} : values.codes(spec.slot);
+  const ZoneValues::Codes texts = by_position ? ZoneValues::Codes{} : values.codes(spec.slot);
   seen_by_.assign(texts.count, none);
   std::uint64_t bytes = 0;
   for (std::uint32_t group = 0; group < groups.size(); ++group) {
     const auto rows = rows_of(group);
     AggregateState& to = groups[group]->states[state];
-    if (spec.kind == Kind::count) {
-      to.add_count(rows.size());
-    } else if (numbers) {
+    if (numbers) {
       bytes += add_numbers(values.field(spec.slot), rows, to);
       WEIR_TRY(pacer.spend(rows.size() / 8 + 1));
     } else if (!texts.codes.empty()) {

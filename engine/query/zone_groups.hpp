@@ -36,6 +36,9 @@ private:
   /// Makes the codes of one more key part of codes_; false if there would be too many.
   template <class CodeOf> bool add_key(std::size_t count, const CodeOf& code_of);
   bool add_times(std::span<const std::int64_t> times);
+  /// Gives groups numbers and finds out how many rows each has.
+  void number_groups();
+  /// Puts the rows of each group side by side.
   void sort_rows();
   Status add_state(const ZoneValues& values, std::size_t state, std::span<Group* const> groups, Collector& collector,
                    Pacer& pacer);
@@ -51,8 +54,10 @@ private:
   std::vector<std::uint32_t> codes_;  ///< Of their keys together, then the number of their group.
   std::size_t code_count_ = 1;        ///< Codes are below this.
   std::vector<std::uint32_t> groups_; ///< By code: the number of its group.
-  std::vector<std::uint32_t> begins_; ///< By group: where its rows begin in sorted_; and the end.
-  std::vector<std::uint32_t> sorted_; ///< Rows by group.
+  std::vector<std::uint32_t>
+      begins_; ///< By group: how many rows; once sorted where they begin in sorted_, and the end.
+  std::vector<std::uint32_t> first_rows_; ///< By group.
+  std::vector<std::uint32_t> sorted_;     ///< Rows by group.
   std::vector<std::int64_t> integers_;
   std::vector<double> reals_;
   std::vector<std::int64_t> bounds_;   ///< Beginnings of the units of PER.

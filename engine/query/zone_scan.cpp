@@ -14,9 +14,8 @@ Timestamp time_of(std::int64_t us) {
   return Timestamp(std::chrono::microseconds(us));
 }
 
-/// Puts the core columns that were read into `event`.
-void fill_core(const ZoneValues& values, std::uint32_t row, EventView& event) {
-  const ColumnSet read = values.core_read();
+/// Puts the core columns `read` into `event`.
+void fill_core(const ZoneValues& values, ColumnSet read, std::uint32_t row, EventView& event) {
   if ((read & column_context) != 0)
     event.context_id = values.context_texts()[values.contexts()[row]];
   if ((read & column_sequence) != 0)
@@ -118,7 +117,7 @@ Status ZoneScan::keep_wanted(ZoneValues& values, RowBits& rows) {
   const Position end = sink_.end();
   if (end == std::numeric_limits<Position>::max())
     return {};
-  WEIR_TRY(values.read({}, column_position));
+  WEIR_TRY(values.read({}, column_position, &rows));
   RowBits left = rows;
   rows.each([&](std::size_t row) {
     if (values.positions()[row] >= end)
@@ -134,7 +133,7 @@ Status ZoneScan::hand_on(ZoneValues& values, const RowBits& rows) {
   if (target_.counts_only)
     return sink_.add_count(count);
   const std::size_t before = values.fields_read();
-  WEIR_TRY(values.read(target_.slots, target_.columns & column_position));
+  WEIR_TRY(values.read(target_.slots, target_.columns & column_position, &rows));
   stats_.field_columns += values.fields_read() - before;
   const auto done = sink_.add_zone(values, rows, pacer_);
   if (!done)
@@ -159,7 +158,8 @@ Status ZoneScan::read_documents(const SegmentPlan& plan, ZoneValues& values, con
                                 const RowBits& certain) {
   // Removed rows are out already; what upcasts want to know, and their version, comes with the type.
   const ColumnSet upcast = row_scan_.upcasts() ? RowScan::upcast_columns : ColumnSet{0};
-  WEIR_TRY(values.read({}, (target_.columns | upcast) & ~document_columns));
+  const ColumnSet core = (target_.columns | upcast) & ~document_columns;
+  WEIR_TRY(values.read({}, core, &rows));
   const ColumnSet documents = (target_.columns & document_columns) | (upcast & column_type);
   stats_.payload_zones += (documents & column_payload) != 0 ? 1 : 0;
   WEIR_TRY(pacer_.pause());
@@ -176,7 +176,7 @@ Status ZoneScan::read_documents(const SegmentPlan& plan, ZoneValues& values, con
       return;
     const auto number = static_cast<std::uint32_t>(row);
     EventView event = (*read)->row(number + (sabotaged(Sabotage::read_next_payload) && number + 1 < values.rows()));
-    fill_core(values, number, event);
+    fill_core(values, core, number, event);
     going = row_scan_.judge(event, certain.has(row) ? Outcomes::always() : Outcomes::any(), nullptr);
   });
   return going;

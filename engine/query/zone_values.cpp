@@ -38,13 +38,16 @@ ZoneValues::ZoneValues(const ScanTarget& target, const SegmentPlan& plan, std::s
   }
 }
 
-Status ZoneValues::read(std::span<const std::size_t> slots, ColumnSet core) {
+Status ZoneValues::read(std::span<const std::size_t> slots, ColumnSet core, const RowBits* wanted) {
+  if (!arrays_)
+    wanted = nullptr;
   std::vector<std::size_t> fields;
   std::vector<std::size_t> field_slots;
   for (const std::size_t i : slots) {
     const Slot& slot = slots_[i];
     if (slot.kind == Kind::field) {
-      if (!slot.read && std::find(field_slots.begin(), field_slots.end(), i) == field_slots.end()) {
+      const bool there = slot.read && covers(slot.rows, wanted);
+      if (!there && std::find(field_slots.begin(), field_slots.end(), i) == field_slots.end()) {
         fields.push_back(slot.number);
         field_slots.push_back(i);
       }
@@ -52,23 +55,41 @@ Status ZoneValues::read(std::span<const std::size_t> slots, ColumnSet core) {
       core |= target_.fields.ref(i).column();
     }
   }
-  core &= ~core_read_;
+  if (core != 0 && core_read_ != 0 && !covers(core_rows_, wanted))
+    core |= core_read_; // One set of rows is known for all of them.
+  else
+    core &= ~core_read_;
   if (core == 0 && fields.empty())
     return {};
-  const auto columns = read_arrays(core, fields);
+  // What joins columns that are there must not have fewer rows than they.
+  const bool joins = core != 0 && (core_read_ & ~core) != 0;
+  if (wanted != nullptr && joins)
+    wanted = core_rows_.rows() == 0 ? nullptr : &core_rows_;
+  const auto columns = read_arrays(core, fields, wanted);
   if (!columns)
     return columns.error();
   if ((*columns)->rows() != rows_)
     return fail(Errc::corruption, format("zone {} has {} rows, its metadata says {}", zone_, (*columns)->rows(), rows_),
                 place_of(plan_.segment()));
   kept_.push_back(*columns);
+  if (core != 0)
+    core_rows_ = wanted == nullptr ? RowBits() : *wanted;
+  for (const std::size_t i : field_slots)
+    slots_[i].rows = wanted == nullptr ? RowBits() : *wanted;
   return take(**columns, core, field_slots);
 }
 
-Result<std::shared_ptr<const ZoneColumns>> ZoneValues::read_arrays(ColumnSet core,
-                                                                   std::span<const std::size_t> fields) const {
+Result<bool> ZoneValues::mark(ColumnBit column, std::span<const NumberRange> ranges, const RowBits& rows,
+                              std::span<std::uint64_t> out) const {
+  if (!arrays_ || (core_read_ & column) != 0)
+    return false;
+  return plan_.segment().mark_rows(zone_, column, ranges, rows.words(), out);
+}
+
+Result<std::shared_ptr<const ZoneColumns>> ZoneValues::read_arrays(ColumnSet core, std::span<const std::size_t> fields,
+                                                                   const RowBits* wanted) const {
   if (arrays_) {
-    auto columns = plan_.segment().read_columns(zone_, core, fields);
+    auto columns = plan_.segment().read_columns(zone_, core, fields, wanted != nullptr ? wanted->words() : RowWords());
     if (columns || columns.code() != Errc::unsupported || !fields.empty())
       return columns;
   }

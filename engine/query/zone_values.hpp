@@ -9,6 +9,7 @@
 
 #include "engine/columns.hpp"
 #include "engine/query/compare.hpp"
+#include "engine/query/outcome_bits.hpp"
 #include "engine/query/scan_plan.hpp"
 
 #include <cstddef>
@@ -31,9 +32,14 @@ public:
   [[nodiscard]] std::uint32_t rows() const noexcept { return rows_; }
   /// The slot is a core column, or a payload field that is a column in this zone.
   [[nodiscard]] bool has_column(std::size_t slot) const noexcept { return slots_[slot].kind != Kind::document; }
-  /// Reads the columns of `slots`, where they have one and it was not read yet, and `core`. Errors: those of the
-  /// segment; `corruption` if the zone is not as long as its metadata say.
-  Status read(std::span<const std::size_t> slots, ColumnSet core = 0);
+  /// Reads the columns of `slots`, where they have one and it was not read yet, and `core`, for the rows of `wanted`
+  /// (null: all) at least; elements of other rows may hold anything. Errors: those of the segment; `corruption` if the
+  /// zone is not as long as its metadata say.
+  Status read(std::span<const std::size_t> slots, ColumnSet core = 0, const RowBits* wanted = nullptr);
+  /// Adds those of `rows` whose value in a core column lies in one of `ranges` to `out`, without reading the column.
+  /// False: that is not possible here, or the column is there already.
+  Result<bool> mark(ColumnBit column, std::span<const NumberRange> ranges, const RowBits& rows,
+                    std::span<std::uint64_t> out) const;
   /// All that was asked for so far.
   [[nodiscard]] ColumnSet core_read() const noexcept { return core_read_; }
   [[nodiscard]] std::size_t fields_read() const noexcept { return fields_read_; }
@@ -68,11 +74,17 @@ private:
   struct Slot {
     Kind kind = Kind::document;
     bool read = false;
+    RowBits rows;           ///< Which were read; of no size: all.
     std::size_t number = 0; ///< The segment's, of a field.
     FieldColumn column;
   };
   [[nodiscard]] static ValueView field_value(const FieldColumn& column, std::size_t row) noexcept;
-  Result<std::shared_ptr<const ZoneColumns>> read_arrays(ColumnSet core, std::span<const std::size_t> fields) const;
+  /// Whether `wanted` (null: all) are among `rows` (of no size: all).
+  [[nodiscard]] static bool covers(const RowBits& rows, const RowBits* wanted) noexcept {
+    return rows.rows() == 0 || (wanted != nullptr && rows.contains(*wanted));
+  }
+  Result<std::shared_ptr<const ZoneColumns>> read_arrays(ColumnSet core, std::span<const std::size_t> fields,
+                                                         const RowBits* wanted) const;
   Status take(const ZoneColumns& columns, ColumnSet core, std::span<const std::size_t> slots);
 
   const ScanTarget& target_;
@@ -82,6 +94,7 @@ private:
   std::uint32_t rows_;
   std::vector<Slot> slots_;
   ColumnSet core_read_ = 0;
+  RowBits core_rows_; ///< Which were read of them; of no size: all.
   std::size_t fields_read_ = 0;
   std::vector<std::shared_ptr<const ZoneColumns>> kept_;
   std::span<const std::uint64_t> sequences_, positions_;

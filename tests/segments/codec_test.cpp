@@ -152,6 +152,62 @@ TEST_CASE("integer column: any range decodes to what was encoded") {
   }
 }
 
+TEST_CASE("integer column: rows that are picked out, and rows in ranges, are those of the values") {
+  const std::uint64_t seed = std::random_device{}();
+  CAPTURE(seed);
+  std::mt19937_64 random(seed);
+  for (unsigned width = 0; width <= 64; ++width) {
+    CAPTURE(width);
+    std::vector<std::uint64_t> values(1 + random() % 700);
+    const std::uint64_t base = random() >> (random() % 64);
+    for (std::uint64_t& value : values)
+      value = base + (width == 0 ? 0 : random() >> (64 - width));
+    const std::string encoded = encode_integers(values);
+    const std::vector<char> bytes(encoded.begin(), encoded.end()); // without a byte to spare behind them
+    const auto column = IntegerColumn::open({bytes.data(), bytes.size()}, static_cast<std::uint32_t>(values.size()));
+    REQUIRE(column.has_value());
+    for (const unsigned one_in : {1U, 3U, 40U, 300U}) {
+      std::vector<std::uint64_t> rows((values.size() + 63) / 64);
+      for (std::size_t i = 0; i < values.size(); ++i)
+        rows[i / 64] |= std::uint64_t{random() % one_in == 0 ? 1U : 0U} << (i % 64);
+      std::vector<std::uint64_t> out(values.size());
+      std::vector<std::uint32_t> cut(values.size());
+      column->decode_rows(rows, out);
+      column->decode_rows(rows, cut);
+      IntegerColumn::Cursor cursor(*column);
+      std::vector<NumberRange> ranges;
+      for (std::uint64_t i = random() % 4; i > 0; --i) {
+        const std::uint64_t one = values[random() % values.size()], other = values[random() % values.size()];
+        ranges.push_back({std::min(one, other), std::max(one, other)});
+      }
+      std::vector<std::uint64_t> marked(rows.size());
+      CHECK(column->mark(ranges, rows, UINT64_MAX, marked));
+      std::size_t wrong = 0;
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        const bool picked = (rows[i / 64] >> (i % 64) & 1U) != 0;
+        const bool inside = std::any_of(ranges.begin(), ranges.end(), [&](const NumberRange& range) {
+          return range.low <= values[i] && values[i] <= range.high;
+        });
+        wrong += ((marked[i / 64] >> (i % 64) & 1U) != 0) == (picked && inside) ? 0 : 1;
+        if (picked)
+          wrong += out[i] == values[i] && cut[i] == static_cast<std::uint32_t>(values[i]) && cursor.at(i) == values[i]
+                       ? 0
+                       : 1;
+      }
+      CHECK(wrong == 0);
+    }
+    const std::uint64_t least = *std::min_element(values.begin(), values.end());
+    const std::uint64_t most = *std::max_element(values.begin(), values.end());
+    std::vector<std::uint64_t> rows((values.size() + 63) / 64, ~std::uint64_t{0}), marked(rows.size());
+    rows.back() >>= (64 - values.size() % 64) % 64;
+    if (most > least && most - least > 1) {
+      const NumberRange inner{least + 1, most - 1}; // no group's bounds decide it all
+      CHECK(column->mark({&inner, 1}, rows, most, marked));
+      CHECK_FALSE(column->mark({&inner, 1}, rows, most - 1, marked));
+    }
+  }
+}
+
 TEST_CASE("integer column: a width beyond 64 bits is refused") {
   const std::uint64_t value[] = {1};
   std::string bytes = encode_integers(value);

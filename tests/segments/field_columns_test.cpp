@@ -256,6 +256,55 @@ TEST_CASE("field columns: contexts, sequences, positions, times and types come a
   }
 }
 
+TEST_CASE("field columns: rows are marked by core numbers as their arrays say") {
+  std::mt19937_64 random(12);
+  for (const bool times_differ : {false, true}) {
+    SegmentDirectory directory({.directory_seed = 7, .zone_rows = 300, .filter_bits_per_key = 10});
+    Rows rows = random_rows(random, {.contexts = 60, .events_per_context_max = 40});
+    if (!times_differ)
+      for (Row& row : rows)
+        row.timestamp = row.recorded_at;
+    const auto reader = directory.open(directory.write(rows));
+    for (std::size_t zone = 0; zone < reader->zones()->size(); ++zone) {
+      const std::uint32_t count = (*reader->zones())[zone].rows;
+      const auto columns =
+          reader->read_columns(zone, column_position | column_recorded_at | column_timestamp | column_type, {});
+      REQUIRE(columns.ok());
+      for (const ColumnBit column : {column_position, column_recorded_at, column_timestamp, column_type}) {
+        const auto number = [&](std::uint32_t row) {
+          switch (column) {
+          case column_position: return (*columns)->positions()[row];
+          case column_recorded_at: return static_cast<std::uint64_t>((*columns)->recorded_at()[row]);
+          case column_timestamp: return static_cast<std::uint64_t>((*columns)->timestamps()[row]);
+          default: return std::uint64_t{(*columns)->types()[row]};
+          }
+        };
+        std::vector<std::uint64_t> open((count + 63) / 64), marked(open.size());
+        for (std::uint32_t row = 0; row < count; ++row)
+          open[row / 64] |= std::uint64_t{random() % 3 != 0 ? 1U : 0U} << (row % 64);
+        const std::uint64_t one = number(static_cast<std::uint32_t>(random() % count)),
+                            other = number(static_cast<std::uint32_t>(random() % count));
+        const NumberRange range{std::min(one, other), std::max(one, other)};
+        const auto done = reader->mark_rows(zone, column, {&range, 1}, open, marked);
+        REQUIRE(done.ok());
+        REQUIRE(*done);
+        std::size_t wrong = 0;
+        for (std::uint32_t row = 0; row < count; ++row) {
+          const bool wanted = (open[row / 64] >> (row % 64) & 1U) != 0;
+          const bool inside = number(row) >= range.low && number(row) <= range.high;
+          wrong += ((marked[row / 64] >> (row % 64) & 1U) != 0) == (wanted && inside) ? 0 : 1;
+        }
+        CHECK(wrong == 0);
+      }
+      std::vector<std::uint64_t> words((count + 63) / 64);
+      const auto contexts = reader->mark_rows(zone, column_context, {}, words, words);
+      REQUIRE(contexts.ok());
+      CHECK_FALSE(*contexts); // they are no numbers of a row
+    }
+    CHECK(reader->mark_rows(reader->zones()->size(), column_type, {}, {}, {}).code() == Errc::invalid_argument);
+  }
+}
+
 TEST_CASE("field columns: a merge cuts them anew") {
   SegmentDirectory directory({.directory_seed = 7, .zone_rows = 64, .filter_bits_per_key = 10});
   std::mt19937_64 random(3);

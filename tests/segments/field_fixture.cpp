@@ -114,6 +114,37 @@ bool is_zero(const FieldColumn& column, std::size_t row) {
          (column.codes.empty() || column.codes[row] == 0);
 }
 
+/// A column read for some rows has in them what the whole one has.
+void check_some_rows(const SegmentReader& reader, std::size_t zone, std::size_t field, const FieldColumn& whole,
+                     std::uint32_t rows) {
+  std::mt19937_64 random(zone);
+  for (const unsigned one_in : {1U, 4U, 50U}) {
+    std::vector<std::uint64_t> wanted((rows + 63) / 64);
+    for (std::uint32_t row = 0; row < rows; ++row)
+      wanted[row / 64] |= std::uint64_t{random() % one_in == 0 ? 1U : 0U} << (row % 64);
+    const auto columns = reader.read_columns(zone, 0, {&field, 1}, wanted);
+    REQUIRE_MESSAGE(columns.ok(), to_string(columns.error()));
+    const FieldColumn& some = (*columns)->fields()[0];
+    REQUIRE(some.type == whole.type);
+    std::size_t wrong = some.presence.size() == whole.presence.size() ? 0 : 1;
+    for (std::uint32_t row = 0; row < rows && wrong == 0; ++row) {
+      if ((wanted[row / 64] >> (row % 64) & 1U) == 0)
+        continue;
+      const Presence presence = whole.presence.empty() ? Presence::value : whole.presence[row];
+      wrong += whole.presence.empty() || some.presence[row] == presence ? 0 : 1;
+      if (presence != Presence::value)
+        continue;
+      wrong += whole.integers.empty() || some.integers[row] == whole.integers[row] ? 0 : 1;
+      wrong += whole.reals.empty() ||
+                       std::bit_cast<std::uint64_t>(some.reals[row]) == std::bit_cast<std::uint64_t>(whole.reals[row])
+                   ? 0
+                   : 1;
+      wrong += whole.codes.empty() || some.texts[some.codes[row]] == whole.texts[whole.codes[row]] ? 0 : 1;
+    }
+    CHECK(wrong == 0);
+  }
+}
+
 void check_field(const SegmentReader& reader, const Rows& rows, std::size_t field, const FieldInfo& info) {
   const auto zone_metas = reader.zones();
   const auto known = reader.field_zones(field);
@@ -127,6 +158,7 @@ void check_field(const SegmentReader& reader, const Rows& rows, std::size_t fiel
     REQUIRE_MESSAGE(columns.ok(), to_string(columns.error()));
     const FieldColumn& column = (*columns)->fields()[0];
     REQUIRE(column.type == says.type);
+    check_some_rows(reader, zone, field, column, meta.rows);
     std::uint32_t values = 0, nulls = 0;
     std::size_t wrong = 0;
     for (std::uint32_t i = 0; i < meta.rows; ++i) {

@@ -122,6 +122,44 @@ TEST_CASE("query sums: in any order and grouping the same bits, those of exact a
   }
 }
 
+TEST_CASE("query sums: doubles of everyday size are exact, at both ends of what that is, and beyond") {
+  for (std::uint64_t seed = 1; seed <= 400; ++seed) {
+    CAPTURE(seed);
+    test::Random random(seed);
+    std::vector<Value> numbers;
+    std::vector<ExactSum> parts(1 + pick(random, 4));
+    // Amounts; halves of large numbers, where sums tie; the least and largest that are added as integers, and their
+    // neighbours; so large that a few are too much.
+    const std::uint64_t style = seed % 4;
+    for (std::size_t i = 1 + pick(random, 60); i > 0; --i) {
+      double real = static_cast<double>(pick(random, 1'000'000)) / 100;
+      if (style == 1)
+        real = std::ldexp(static_cast<double>(random() >> 11U), -1);
+      else if (style == 2)
+        real = std::ldexp(1.0 + static_cast<double>(pick(random, 8)) * std::ldexp(1.0, -52),
+                          pick(random, 2) == 0 ? -23 + static_cast<int>(pick(random, 6))
+                                               : 50 + static_cast<int>(pick(random, 6)));
+      else if (style == 3)
+        real = std::ldexp(1.0 - static_cast<double>(pick(random, 2)) * std::ldexp(1.0, -53), 54);
+      if (style != 3 && pick(random, 2) == 0)
+        real = -real;
+      numbers.emplace_back(real);
+      parts[pick(random, parts.size())].add_real(real);
+      if (pick(random, 6) == 0) {
+        const auto whole = static_cast<std::int64_t>(random()) >> pick(random, 60);
+        numbers.emplace_back(whole);
+        parts[pick(random, parts.size())].add_integer(whole);
+      }
+    }
+    ExactSum all;
+    for (const ExactSum& part : parts)
+      all.add(part);
+    CHECK(all.total() == test::reference_total(numbers));
+    CHECK(all.average() == test::reference_average(numbers));
+    CHECK(ExactSum(all).total() == all.total());
+  }
+}
+
 TEST_CASE("query aggregates: percentiles are the nearest rank of all numbers, whatever their kind") {
   AggregateState state(State::numbers);
   for (int i = 100; i >= 1; --i)

@@ -4,6 +4,8 @@
 #include "tests/support/memory_segment.hpp"
 
 #include <algorithm>
+#include <deque>
+#include <limits>
 #include <tuple>
 
 namespace weir::test {
@@ -41,10 +43,21 @@ std::int64_t micros(Timestamp time) {
 class FakeColumns final : public ZoneColumns {
 public:
   FakeColumns(std::span<const StoredEvent> events, const std::vector<std::string>& types, ColumnSet core,
-              const std::vector<const FakeField*>& fields) {
+              const std::vector<const FakeField*>& fields, RowWords wanted) {
     rows_ = static_cast<std::uint32_t>(events.size());
     for (const StoredEvent& event : events)
       add(event, types);
+    // What was not wanted must not be looked at.
+    const auto spoil = [&](auto& values, auto with) {
+      for (std::size_t row = 0; !wanted.empty() && row < values.size(); ++row)
+        if ((wanted[row / 64] >> (row % 64) & 1U) == 0)
+          values[row] = with;
+    };
+    constexpr std::uint32_t no_code = 1'000'000'000;
+    spoil(position_values_, Position{12'345});
+    spoil(recorded_at_values_, std::int64_t{-77});
+    spoil(timestamp_values_, std::int64_t{-77});
+    spoil(type_values_, no_code);
     const auto has = [core](ColumnBit bit) { return (core & bit) != 0; };
     if (has(column_sequence))
       sequences_ = sequence_values_;
@@ -62,8 +75,13 @@ public:
     }
     field_texts_.reserve(fields.size());
     for (const FakeField* field : fields) {
+      FakeField& copy = copies_.emplace_back(*field);
+      spoil(copy.presence, Presence::value);
+      spoil(copy.integers, std::int64_t{-1});
+      spoil(copy.reals, std::numeric_limits<double>::infinity());
+      spoil(copy.codes, no_code);
       const std::vector<std::string_view>& texts = field_texts_.emplace_back(field->texts.begin(), field->texts.end());
-      fields_.push_back({field->meta.type, field->presence, field->integers, field->reals, field->codes, texts});
+      fields_.push_back({copy.meta.type, copy.presence, copy.integers, copy.reals, copy.codes, texts});
     }
   }
 
@@ -85,6 +103,7 @@ private:
   std::vector<std::uint32_t> type_values_, context_values_;
   std::vector<std::string_view> context_text_values_;
   std::vector<std::vector<std::string_view>> field_texts_;
+  std::deque<FakeField> copies_;
 };
 
 /// The type that a value makes a zone's column; the widest if it can be none.
@@ -285,7 +304,8 @@ Result<bool> FakeSegment::may_hold(std::size_t zone, std::size_t field, std::str
 }
 
 Result<std::shared_ptr<const ZoneColumns>> FakeSegment::read_columns(std::size_t zone, ColumnSet core,
-                                                                     std::span<const std::size_t> fields) const {
+                                                                     std::span<const std::size_t> fields,
+                                                                     RowWords wanted_rows) const {
   if (!has_arrays_)
     return fail(Errc::unsupported, "no arrays here");
   column_reads.push_back({zone, core, {fields.begin(), fields.end()}});
@@ -295,7 +315,32 @@ Result<std::shared_ptr<const ZoneColumns>> FakeSegment::read_columns(std::size_t
   std::vector<const FakeField*> wanted;
   for (const std::size_t field : fields)
     wanted.push_back(&field_zones_[field][zone]);
-  return std::shared_ptr<const ZoneColumns>(std::make_shared<FakeColumns>(rows, types_, core, wanted));
+  return std::shared_ptr<const ZoneColumns>(std::make_shared<FakeColumns>(rows, types_, core, wanted, wanted_rows));
+}
+
+Result<bool> FakeSegment::mark_rows(std::size_t zone, ColumnBit column, std::span<const NumberRange> ranges,
+                                    RowWords rows, std::span<std::uint64_t> out) const {
+  if (!marks)
+    return false;
+  for (std::uint32_t row = 0; row < zones_[zone].rows; ++row) {
+    if ((rows[row / 64] >> (row % 64) & 1U) == 0)
+      continue;
+    const StoredEvent& event = events_[zones_[zone].first_row + row];
+    std::uint64_t number = 0;
+    switch (column) {
+    case column_position: number = event.position; break;
+    case column_recorded_at: number = static_cast<std::uint64_t>(micros(event.recorded_at)); break;
+    case column_timestamp: number = static_cast<std::uint64_t>(micros(event.timestamp)); break;
+    case column_type:
+      number = static_cast<std::uint64_t>(std::find(types_.begin(), types_.end(), event.event_type) - types_.begin());
+      break;
+    default: return false;
+    }
+    for (const NumberRange& range : ranges)
+      if (number >= range.low && number <= range.high)
+        out[row / 64] |= std::uint64_t{1} << (row % 64);
+  }
+  return true;
 }
 
 MemtableView make_memtable(const std::vector<StoredEvent>& events) {

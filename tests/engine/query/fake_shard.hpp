@@ -69,7 +69,10 @@ public:
   Result<std::span<const FieldZone>> field_zones(std::size_t field) const override;
   Result<bool> may_hold(std::size_t zone, std::size_t field, std::string_view text) const override;
   Result<std::shared_ptr<const ZoneColumns>> read_columns(std::size_t zone, ColumnSet core,
-                                                          std::span<const std::size_t> fields) const override;
+                                                          std::span<const std::size_t> fields,
+                                                          RowWords wanted = {}) const override;
+  Result<bool> mark_rows(std::size_t zone, ColumnBit column, std::span<const NumberRange> ranges, RowWords rows,
+                         std::span<std::uint64_t> out) const override;
   Status verify() const override { return {}; }
   Result<bool> has_marks() const override { return marked; }
   Result<std::optional<ContextMark>> find_mark(std::string_view) const override {
@@ -95,6 +98,8 @@ public:
   mutable std::vector<ColumnRead> column_reads;
   bool marked = false; ///< Says so, though it has a mark for nobody.
   mutable std::size_t mark_looks = 0;
+  /// mark_rows() does something. Off: whoever wants to know has to read the column.
+  bool marks = false;
   /// Called before each read of a zone or of its columns; what it returns, if an error, is what the read returns.
   std::function<Status()> on_read;
 

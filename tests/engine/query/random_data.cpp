@@ -125,7 +125,8 @@ std::string random_payload(Random& random, DataStyle style, std::map<std::string
 
 /// Some have columns of fields, some arrays of the core fields only, some no arrays.
 std::shared_ptr<FakeSegment> random_segment(Random& random, std::vector<StoredEvent> events) {
-  const auto zone_rows = static_cast<std::uint32_t>(1 + pick(random, 12));
+  // In the larger zones few rows are picked out of many.
+  const auto zone_rows = static_cast<std::uint32_t>(1 + pick(random, pick(random, 2) == 0 ? 12 : 80));
   if (pick(random, 4) == 0)
     return std::make_shared<FakeSegment>(std::move(events), zone_rows);
   std::vector<json::Path> fields;
@@ -133,7 +134,9 @@ std::shared_ptr<FakeSegment> random_segment(Random& random, std::vector<StoredEv
     if (pick(random, 4) != 0)
       fields.push_back(path);
   }
-  return std::make_shared<FakeSegment>(std::move(events), zone_rows, fields);
+  auto segment = std::make_shared<FakeSegment>(std::move(events), zone_rows, fields);
+  segment->marks = pick(random, 4) != 0;
+  return segment;
 }
 
 ShardView random_shard(Random& random, const std::vector<StoredEvent>& events) {
