@@ -7,7 +7,6 @@
 #include "actors/reclaim.hpp"
 #include "engine/callback_scope.hpp"
 #include "engine/kill_point.hpp"
-#include "engine/sabotage.hpp"
 #include "engine/text.hpp"
 #include "segments/compaction_plan.hpp"
 
@@ -101,7 +100,7 @@ private:
         return merged.error();
       if (*merged)
         continue;
-      if (looked || sabotaged(Sabotage::compact_keeps_removed))
+      if (looked)
         return {};
       kill_point("compact.before_reclaim");
       WEIR_TRY(reclaim(target));

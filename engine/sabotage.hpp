@@ -129,7 +129,6 @@ enum class Sabotage : std::uint8_t {
   forget_in_memory_only,
   // What compaction is told.
   merge_keeps_removed,
-  compact_keeps_removed,
   ignore_pause,
   ignore_compaction_rate,
   count ///< Not one of them.

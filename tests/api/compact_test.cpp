@@ -236,22 +236,6 @@ TEST_CASE("compact: a single segment gives back what is removed of it: most by p
   CHECK(compacted(engine, all).merges == 0); // nothing is left to give
 }
 
-TEST_CASE("compact: with all a segment is rewritten alone for what was removed before it was written") {
-  SimulatedDisk disk;
-  const auto random = io::make_seeded_random(9);
-  Engine engine = opened_still(disk);
-  store_some(engine, *random);
-  REQUIRE(engine.truncate_context(name(0), 2).ok());
-  REQUIRE(engine.flush().ok());
-  const std::uint64_t events = shard_of(engine).segment_events;
-  CompactOptions all;
-  all.all = true;
-  CHECK(compacted(engine, all).events_removed == 1);
-  CHECK(shard_of(engine).segments == 1);
-  CHECK(shard_of(engine).segment_events == events - 1);
-  CHECK(compacted(engine, all).merges == 0);
-}
-
 TEST_CASE("compact: cursors and queries that began before it end as if nothing had happened") {
   SimulatedDisk disk;
   fill(disk, 6, 9);

@@ -191,8 +191,6 @@ constexpr std::array texts = {
     SabotageText{Sabotage::forget_in_memory_only, "forget_in_memory_only",
                  "a view that was forgotten is there again after a crash"},
     SabotageText{Sabotage::merge_keeps_removed, "merge_keeps_removed", "merges keep what retention and others removed"},
-    SabotageText{Sabotage::compact_keeps_removed, "compact_keeps_removed",
-                 "compact() leaves removed events where they are"},
     SabotageText{Sabotage::ignore_pause, "ignore_pause", "the background merges on while compaction is paused"},
     SabotageText{Sabotage::ignore_compaction_rate, "ignore_compaction_rate", "a merge is not held back"},
 };

@@ -130,7 +130,6 @@ constexpr std::array table = {
     Directed{Sabotage::remember_in_memory_only, images("views")},
     Directed{Sabotage::forget_in_memory_only, images("views")},
     Directed{Sabotage::merge_keeps_removed, cases("api", "compact: removed events go*")},
-    Directed{Sabotage::compact_keeps_removed, cases("api", "compact: with all a segment is rewritten alone*")},
     Directed{Sabotage::ignore_pause, cases("actors", "compaction control: one turn at a time*")},
     Directed{Sabotage::ignore_compaction_rate, cases("actors", "compaction control: what moves is counted*")},
 };
