@@ -208,7 +208,7 @@ private:
         out.set(row, presence == Presence::value ? of(row) : presence == Presence::null ? null : absent);
       });
     };
-    out.fill(Outcomes());
+    out.fill(Outcomes::never()); // an empty set would pass for decided where terms are joined
     switch (column.type) {
     case FieldForm::boolean: set([&](std::size_t row) { return steps.booleans.at(column.integers[row]); }); break;
     case FieldForm::int64: set([&](std::size_t row) { return steps.integers.at(column.integers[row]); }); break;
