@@ -161,19 +161,25 @@ TEST_CASE("query sums: doubles of everyday size are exact, at both ends of what 
 }
 
 TEST_CASE("query aggregates: percentiles are the nearest rank of all numbers, whatever their kind") {
+  const auto add_hundred = [](AggregateState& state) {
+    for (int i = 100; i >= 1; --i)
+      state.add(i % 2 == 0 ? ValueView::of_integer(i) : ValueView::of_real(i - 0.5), 0);
+  };
+  AggregateState hundred(State::numbers);
+  add_hundred(hundred);
+  CHECK(result(hundred, Aggregate::Kind::p50) == Value(50));
+  CHECK(result(hundred, Aggregate::Kind::p95) == Value(94.5));
+  CHECK(result(hundred, Aggregate::Kind::p99) == Value(98.5));
   AggregateState state(State::numbers);
-  for (int i = 100; i >= 1; --i)
-    state.add(i % 2 == 0 ? ValueView::of_integer(i) : ValueView::of_real(i - 0.5), 0);
-  CHECK(result(state, Aggregate::Kind::p50) == Value(50));
-  CHECK(result(state, Aggregate::Kind::p95) == Value(94.5));
-  CHECK(result(state, Aggregate::Kind::p99) == Value(98.5));
+  add_hundred(state);
   state.add(ValueView::of(UINT64_MAX), 0);
   state.add(ValueView::of_real(1e300), 0);
   state.add(ValueView::of(std::string_view("x")), 0);
   state.add(ValueView{}, 0);
   CHECK(result(state, Aggregate::Kind::p99) == Value(UINT64_MAX)); // Rank 101 of 102.
+  AggregateState none(State::numbers);
+  CHECK(result(none, Aggregate::Kind::p50) == Value());
   AggregateState one(State::numbers);
-  CHECK(result(one, Aggregate::Kind::p50) == Value());
   one.add(ValueView::of_real(7.0), 0);
   CHECK(result(one, Aggregate::Kind::p50) == Value(7));
   CHECK(result(one, Aggregate::Kind::p99) == Value(7));

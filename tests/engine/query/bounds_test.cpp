@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <semaphore>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -94,15 +95,25 @@ TEST_CASE("query bounds: whether an answer is too large does not depend on how m
       QueryControl control;
       control.result_bytes_max = bytes_max;
       const auto execution = *Execution::make(plan, {test::make_view({first, second})}, control);
+      // The first thread reads its zone while another is at its own.
+      std::thread helper;
+      std::counting_semaphore<> second_read(0);
+      second->on_read = [&]() -> Status {
+        second_read.release();
+        return {};
+      };
       bool called = false;
-      // While the first thread reads its first zone, another does all the rest.
       first->on_read = [&]() -> Status {
-        if (helped && !std::exchange(called, true))
-          std::thread([&] { execution->help(); }).join();
+        if (helped && !std::exchange(called, true)) {
+          helper = std::thread([&] { execution->help(); });
+          second_read.acquire();
+        }
         return {};
       };
       auto result = execution->run();
       CHECK(called == helped);
+      if (helper.joinable())
+        helper.join();
       return result;
     };
     std::uint64_t enough = 1'000;
