@@ -219,11 +219,12 @@ private:
       set([&](std::size_t row) {
         Outcomes& outcomes = known[column.codes[row]];
         if (outcomes.empty()) {
-          outcomes = leaf.evaluate(ValueView::of(column.texts[column.codes[row]]));
+          outcomes = leaf.evaluate(ValueView::of(column.texts[column.codes[row]]), &scratch_.watch());
           ++judged;
         }
         return outcomes;
       });
+      WEIR_TRY(scratch_.watch().going());
       return pacer_.spend(judged);
     }
     case FieldForm::none:
