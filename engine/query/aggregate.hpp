@@ -50,8 +50,8 @@ public:
   Status merge(AggregateState&& other, Pacer& pacer);
   /// A copy. `cancelled` or `deadline_exceeded` as `pacer` says.
   Result<AggregateState> copy(Pacer& pacer) const;
-  /// The column of `kind`, which is made of this state. Sorts, so it may take long, and what was gathered for percentiles
-  /// takes nothing more afterwards: whoever goes on asks a copy().
+  /// The column of `kind`, which is made of this state. Sorts, so it may take long, and what was gathered for
+  /// percentiles takes nothing more afterwards: whoever goes on asks a copy().
   Result<Value> result(Aggregate::Kind kind, Pacer& pacer);
 
 private:

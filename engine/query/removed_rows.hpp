@@ -16,7 +16,8 @@ namespace weir::query {
 
 class RemovedRows {
 public:
-  /// `view` must outlive this. May do I/O for each segment, with a look at the deadline before it if there is a `pacer`.
+  /// `view` must outlive this. May do I/O for each segment, with a look at the deadline before it if there is a
+  /// `pacer`.
   static Result<RemovedRows> of(const ShardView& view, Pacer* pacer = nullptr);
 
   /// Whether some context of the view has a mark.
