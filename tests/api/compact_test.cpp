@@ -517,7 +517,9 @@ TEST_CASE("pause: a call of compact works nonetheless, and the pause stays") {
   fill(disk, 20, 22);
   Engine engine = opened_still(disk);
   engine.pause_compaction();
-  CHECK(compacted(engine).segments_after == 1);
+  CompactOptions all;
+  all.all = true; // else how many are left depends on their sizes
+  CHECK(compacted(engine, all).segments_after == 1);
   CHECK(engine.stats().compaction_paused);
   REQUIRE(engine.close().ok());
   CHECK_FALSE(opened_still(disk).stats().compaction_paused); // it is not for the next life

@@ -246,7 +246,7 @@ TEST_CASE("reclaim: verify reads stubs, and salvage leaves them behind") {
   TempDirectory temp;
   const std::string from = temp.path() + "/from", to = temp.path() + "/to";
   {
-    auto engine = Engine::open(from, one_shard());
+    auto engine = open_watched(from, one_shard());
     REQUIRE_MESSAGE(engine.ok(), why(engine));
     store(*engine, "a", 1, 60);
     flush(*engine);

@@ -1,5 +1,4 @@
 #include "tests/api/simulated_engine.hpp"
-#include "tests/support/happenings.hpp"
 #include "tests/support/temp_directory.hpp"
 #include "trust/full_disk/full_disk.hpp"
 #include "trust/full_disk/senders.hpp"
@@ -61,7 +60,7 @@ void run_cycles(Engine& engine, Book& book, const Fault& fault, std::uint64_t cy
     expect("stores go on until then", threads.await([&] { return book.acknowledged() >= moment || threads.done(); }));
     fault.come();
     // Without a file for a segment memory may be used up first; stores then wait.
-    expect("stores are refused", test::eventually([&] {
+    expect("stores are refused", comes_true(engine, [&] {
              return book.refused() != refused || threads.done() ||
                     engine.stats().unsealed_bytes >= engine.options().unsealed_bytes_max;
            }));
@@ -79,12 +78,12 @@ void run_cycles(Engine& engine, Book& book, const Fault& fault, std::uint64_t cy
     threads.join();
     const auto freed = std::chrono::steady_clock::now();
     for (std::size_t context = 0; context < book.contexts(); ++context)
-      expect("stores go on afterwards", test::eventually([&] { return store_one(engine, book, context).ok(); }));
+      expect("stores go on afterwards", comes_true(engine, [&] { return store_one(engine, book, context).ok(); }));
     counts.resume_ms_max = std::max(
         counts.resume_ms_max,
         static_cast<std::uint64_t>(
             std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - freed).count()));
-    expect("flush works afterwards", test::eventually([&] { return engine.flush().ok(); }));
+    expect("flush works afterwards", comes_true(engine, [&] { return engine.flush().ok(); }));
     for (const ShardHealth& shard : engine.health().shards)
       expect("no shard has failed", !shard.error);
     judge("afterwards");
@@ -170,7 +169,7 @@ FullDiskCounts run_out_of_names(std::uint64_t cycles, std::uint64_t seed) {
   FullDiskCounts counts;
   SmallDisk disk(256 * MiB, 2'000); // only what is written takes memory
   Book book(seed, book_size);
-  const auto open = [&] { return test::open_watched(disk.data(), small_options(2)); };
+  const auto open = [&] { return Engine::open(disk.data(), small_options(2)); };
   auto engine = open();
   if (!engine) {
     counts.complain("open: " + to_string(engine.error()));
@@ -187,7 +186,7 @@ FullDiskCounts limited_file_size(std::uint64_t cycles, std::uint64_t seed) {
   FullDiskCounts counts;
   const test::TempDirectory directory(test::fast_parent());
   Book book(seed, book_size);
-  const auto open = [&] { return test::open_watched(directory.path("data"), small_options(2)); };
+  const auto open = [&] { return Engine::open(directory.path("data"), small_options(2)); };
   auto engine = open();
   if (!engine) {
     counts.complain("open: " + to_string(engine.error()));

@@ -1,5 +1,3 @@
-#include "tests/api/simulated_engine.hpp"
-#include "tests/support/happenings.hpp"
 #include "trust/full_disk/full_disk.hpp"
 #include "trust/full_disk/senders.hpp"
 #include "trust/full_disk/small_disk.hpp"
@@ -85,7 +83,7 @@ void judge_image(SmallDisk& disk, const Book& book, FullDiskCounts& counts) {
     disk.fill();
     if (disk.free_bytes() != 0)
       return counts.complain("the disk for the image is not full");
-    auto engine = test::open_watched(disk.data(), small_options());
+    auto engine = Engine::open(disk.data(), small_options());
     if (!engine)
       return counts.complain("opening with no byte free: " + to_string(engine.error()));
     ++counts.opens_with_no_byte_free;
@@ -112,19 +110,19 @@ public:
 
   FullDiskCounts run(std::uint64_t cycles) {
     {
-      auto engine = test::open_watched(disk_.data(), small_options());
+      auto engine = Engine::open(disk_.data(), small_options());
       if (!engine)
         throw std::runtime_error("open: " + to_string(engine.error()));
       Senders threads(*engine, book_, senders, seed_);
       for (std::uint64_t cycle = 1; cycle <= cycles && counts_.wrong == 0; ++cycle)
         one_cycle(*engine, threads, cycle);
       disk_.set_free(8 * MiB);
-      expect("flush after the last cycle", test::eventually([&] { return engine->flush().ok(); }));
+      expect("flush after the last cycle", comes_true(*engine, [&] { return engine->flush().ok(); }));
       judge(*engine, "after the last cycle");
       const Status closed = engine->close();
       expect("close after the last cycle: " + text_of(closed), closed.ok());
     }
-    auto again = test::open_watched(disk_.data(), small_options());
+    auto again = Engine::open(disk_.data(), small_options());
     if (!again)
       throw std::runtime_error("open again: " + to_string(again.error()));
     judge(*again, "opened again");
@@ -143,7 +141,7 @@ private:
     expect("ballast is left", disk_.set_free(room));
     const auto freed = Clock::now();
     for (ShardId shard = 0; shard < 2; ++shard) {
-      expect("stores go on once there is space", test::eventually([&] {
+      expect("stores go on once there is space", comes_true(engine, [&] {
                if (disk_.free_bytes() < reserve_bytes) // what waited to be flushed has taken it
                  expect("ballast is left", disk_.set_free(room));
                return store_one(engine, book_, probe(engine, shard)).ok();
@@ -164,7 +162,7 @@ private:
     threads.join();
 
     for (ShardId shard = 0; shard < 2; ++shard)
-      expect("stores are refused on a full disk", test::eventually([&] {
+      expect("stores are refused on a full disk", comes_true(engine, [&] {
                if (to_the_last_byte)
                  disk_.fill();
                else if (disk_.free_bytes() >= reserve_bytes) // something has been flushed or merged

@@ -1,7 +1,5 @@
 #include "trust/full_disk/senders.hpp"
 
-#include "tests/support/happenings.hpp"
-
 #include <deque>
 #include <random>
 
@@ -39,7 +37,6 @@ void Senders::until_refused() {
 void Senders::moved() {
   { const std::scoped_lock lock(mutex_); }
   moved_.notify_all();
-  test::tell_waiting();
 }
 
 void Senders::join() {

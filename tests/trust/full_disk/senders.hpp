@@ -19,8 +19,25 @@
 
 namespace weir::trust {
 
-/// Longest the senders may take for a call; far more than it needs on any machine.
+/// Longest the engine may take for what it does by itself; far more than it needs on any machine.
 inline constexpr std::chrono::seconds patience{60};
+
+/// True as soon as `condition` holds, false if it does not in time. For what `engine` does with a call, or with memory:
+/// it tells nobody that it takes calls again, so who wants to know must ask. Between two questions, each of which may
+/// be a store that is refused, the caller waits for the next event that anybody stores, a millisecond at most.
+template <class Condition> [[nodiscard]] bool comes_true(const Engine& engine, Condition condition) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  SubscribeOptions options;
+  options.from = QueueStart::now();
+  auto stored = engine.subscribe(options);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline)
+      return false;
+    if (!stored || !stored->next(std::chrono::milliseconds(1)))
+      std::this_thread::yield(); // a full disk may be in a reader's way, too
+  }
+  return true;
+}
 
 class Senders {
 public:
