@@ -206,6 +206,8 @@ private:
 } // namespace
 
 bool surely_object(std::string_view text) {
+  if (text.empty()) // it may point nowhere
+    return false;
   thread_local PaddedText padded;
   const char* const begin = padded.copy(text);
   const char* p = skip_space(begin);
