@@ -148,6 +148,19 @@ std::span<const Presence> presence_of(const Rows& rows, std::uint32_t count, Zon
   return out;
 }
 
+/// The same for the elements of `wanted` alone.
+std::span<const Presence> presence_of(const Rows& rows, RowWords wanted, std::uint32_t count, ZoneArrays& memory) {
+  const auto out = memory.room<Presence>(count);
+  const bool nulls = !sabotaged(Sabotage::null_is_absent);
+  for (std::size_t w = 0; w < wanted.size(); ++w)
+    for (std::uint64_t word = wanted[w]; word != 0; word &= word - 1) {
+      const auto bit = static_cast<unsigned>(std::countr_zero(word));
+      const unsigned value = 2 * (rows.present[w] >> bit & 1), null = nulls ? rows.null[w] >> bit & 1 : 0;
+      out[w * 64 + bit] = static_cast<Presence>(value + null);
+    }
+  return out;
+}
+
 /// `count` integers from the rest of `source` to the front of `out`.
 bool take_integers(ByteSource& source, std::size_t count, std::span<std::int64_t> out) {
   const auto base = source.take<std::uint64_t>();
@@ -335,7 +348,7 @@ std::optional<FieldColumn> decode_field_column(std::string_view bytes, const Fie
     if (!take_wanted(source, zone, decimals, which, wanted, column, rows, memory))
       return std::nullopt;
     if (!which.all_present)
-      column.presence = presence_of(which, rows, memory);
+      column.presence = presence_of(which, wanted, rows, memory);
     return column;
   }
   switch (zone.type) {

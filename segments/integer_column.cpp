@@ -16,6 +16,29 @@ std::size_t groups_of(std::size_t rows) noexcept {
   return (rows + integer_group_rows - 1) / integer_group_rows;
 }
 
+/// Of one group, up to so many cost less one by one than all of them together.
+constexpr int few_rows_decoded = 8, few_rows_compared = 32;
+
+int count_of(RowWords rows) noexcept {
+  int count = 0;
+  for (const std::uint64_t word : rows)
+    count += std::popcount(word);
+  return count;
+}
+
+/// Calls `visit(i, value)` for those of `rows` of a group.
+template <class Visit> void each_row(const PackedBits& packed, RowWords rows, const Visit& visit) {
+  const bool one_load = packed.width <= 56; // one word holds any value, whatever bit it begins with
+  const std::uint64_t mask = (std::uint64_t{1} << packed.width % 64) - 1;
+  for (std::size_t w = 0; w < rows.size(); ++w)
+    for (std::uint64_t word = rows[w]; word != 0; word &= word - 1) {
+      const std::size_t i = w * 64 + static_cast<std::size_t>(std::countr_zero(word));
+      const std::size_t bit = i * packed.width;
+      visit(i, one_load ? load<std::uint64_t>(packed.begin + bit / 8) >> bit % 8 & mask
+                        : unpack(packed.begin, i, packed.width));
+    }
+}
+
 } // namespace
 
 std::string encode_integers(std::span<const std::uint64_t> values) {
@@ -114,25 +137,18 @@ template <class Out> void IntegerColumn::decode_to(std::uint32_t first, std::spa
 
 template <class Out> void IntegerColumn::decode_rows_to(RowWords rows, std::span<Out> out) const noexcept {
   constexpr std::size_t words = integer_group_rows / 64;
-  constexpr int few = 8; // as dear as a whole group
   const char* const end = bytes_.data() + bytes_.size();
   const char* bits = values_of(0);
   for (std::size_t group = 0; group < groups(); ++group) {
     const std::size_t first = group * integer_group_rows;
     const unsigned bits_each = width(group);
     const auto wanted = rows.subspan(group * words, std::min(words, rows.size() - group * words));
-    int count = 0;
-    for (const std::uint64_t word : wanted)
-      count += std::popcount(word);
-    if (count > few) {
+    if (count_of(wanted) > few_rows_decoded) {
       unpack_values({bits, end, bits_each}, base(group),
                     out.subspan(first, std::min(integer_group_rows, out.size() - first)));
     } else {
-      for (std::size_t w = 0; w < wanted.size(); ++w)
-        for (std::uint64_t word = wanted[w]; word != 0; word &= word - 1) {
-          const std::size_t i = w * 64 + static_cast<std::size_t>(std::countr_zero(word));
-          out[first + i] = static_cast<Out>(base(group) + unpack(bits, i, bits_each));
-        }
+      each_row({bits, end, bits_each}, wanted,
+               [&](std::size_t i, std::uint64_t value) { out[first + i] = static_cast<Out>(base(group) + value); });
     }
     bits += packed_bytes(integer_group_rows, bits_each);
   }
@@ -178,10 +194,23 @@ bool IntegerColumn::mark(std::span<const NumberRange> ranges, RowWords rows, std
           out[group * words + w] |= wanted[w];
         break;
       }
-      const std::size_t count = std::min<std::size_t>(integer_group_rows, rows_ - group * integer_group_rows);
-      const auto found = values_between({begin, end, bits_each}, count, std::max(range.low, least) - least,
-                                        range.high - least, limit < least ? 0 : limit - least, over);
+      const std::uint64_t low = std::max(range.low, least) - least, high = range.high - least;
+      const std::uint64_t highest = limit < least ? 0 : limit - least;
       over = over || limit < least;
+      if (count_of(wanted) <= few_rows_compared) {
+        std::array<std::uint64_t, words> found{};
+        std::uint64_t largest = 0;
+        each_row({begin, end, bits_each}, wanted, [&](std::size_t i, std::uint64_t value) {
+          found[i / 64] |= std::uint64_t{value - low <= high - low ? 1U : 0U} << i % 64;
+          largest = std::max(largest, value);
+        });
+        over = over || largest > highest;
+        for (std::size_t w = 0; w < wanted.size(); ++w)
+          out[group * words + w] |= found[w];
+        continue;
+      }
+      const std::size_t count = std::min<std::size_t>(integer_group_rows, rows_ - group * integer_group_rows);
+      const auto found = values_between({begin, end, bits_each}, count, low, high, highest, over);
       for (std::size_t w = 0; w < wanted.size(); ++w)
         out[group * words + w] |= wanted[w] & found[w];
     }

@@ -3,6 +3,7 @@
 #include "segments/bytes.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace weir::segments {
 namespace {
@@ -13,6 +14,17 @@ constexpr std::size_t entry_bytes = 8 + 4 + 4;
 bool holds_strings(BlockKind kind) {
   return kind == BlockKind::event_ids || kind == BlockKind::metadata || kind == BlockKind::payloads;
 }
+
+/// In the cache.
+class CheckedDirectory final : public Block {
+public:
+  CheckedDirectory(ZoneDirectory directory, std::uint64_t block_bytes)
+      : Block(Charge{sizeof(CheckedDirectory) + block_bytes}), directory_(std::move(directory)) {}
+  [[nodiscard]] const ZoneDirectory& directory() const noexcept { return directory_; }
+
+private:
+  ZoneDirectory directory_;
+};
 
 } // namespace
 
@@ -32,6 +44,25 @@ std::string encode_directory(std::uint32_t rows, std::span<const ZoneBlock> bloc
     append_integer(counts, count);
   }
   return counts + entries;
+}
+
+Result<std::shared_ptr<const ZoneDirectory>> ZoneDirectory::read(const BlockSource& source, const Footer& footer,
+                                                                 std::size_t zone) {
+  const BlockRef& ref = footer.places[zone].directory;
+  const std::uint64_t place = ref.offset + 1; // within the block, so nothing else is derived from there
+  auto known = source.find_derived(place);
+  if (!known) {
+    auto block = source.read(ref);
+    if (!block)
+      return std::move(block).error();
+    const std::uint64_t bytes = (*block)->charge_bytes();
+    auto directory = open(source, ref, *std::move(block), footer.zones[zone].rows);
+    if (!directory)
+      return std::move(directory).error();
+    known = source.keep_derived(place, std::make_shared<const CheckedDirectory>(*std::move(directory), bytes));
+  }
+  const auto& directory = static_cast<const CheckedDirectory&>(*known).directory();
+  return std::shared_ptr<const ZoneDirectory>(std::move(known), &directory);
 }
 
 Result<ZoneDirectory> ZoneDirectory::open(const BlockSource& source, const BlockRef& ref, BlockPtr block,

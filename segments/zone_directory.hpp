@@ -8,10 +8,12 @@
 #include <weir/result.hpp>
 
 #include "segments/block_source.hpp"
+#include "segments/footer.hpp"
 #include "segments/format.hpp"
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,6 +31,9 @@ struct ZoneBlock {
 
 class ZoneDirectory {
 public:
+  /// Of a zone of `footer`, from the cache or with a read. Errors: as BlockSource::read, and open().
+  static Result<std::shared_ptr<const ZoneDirectory>> read(const BlockSource& source, const Footer& footer,
+                                                           std::size_t zone);
   /// Takes apart the directory `block` of a zone with `rows` rows. `corruption` if it contradicts itself.
   static Result<ZoneDirectory> open(const BlockSource& source, const BlockRef& ref, BlockPtr block, std::uint32_t rows);
 

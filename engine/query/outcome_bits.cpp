@@ -21,6 +21,12 @@ template <class Visit> void each_word(std::size_t begin, std::size_t end, const 
 } // namespace
 
 void RowBits::add(std::size_t begin, std::size_t end) noexcept {
+  if (begin == 0 && end == rows_) { // most often
+    std::ranges::fill(words_, ~std::uint64_t{0});
+    if (rows_ % 64 != 0)
+      words_.back() >>= 64 - rows_ % 64;
+    return;
+  }
   each_word(begin, end, [this](std::size_t word, std::uint64_t bits) { words_[word] |= bits; });
 }
 
@@ -28,9 +34,14 @@ void RowBits::remove(std::size_t begin, std::size_t end) noexcept {
   each_word(begin, end, [this](std::size_t word, std::uint64_t bits) { words_[word] &= ~bits; });
 }
 
-void RowBits::keep(std::span<const std::uint64_t> others) noexcept {
-  for (std::size_t w = 0; w < words_.size(); ++w)
-    words_[w] &= others[w];
+void RowBits::keep(std::span<const std::uint64_t> others, std::size_t first) noexcept {
+  const std::size_t bit = first % 64;
+  for (std::size_t w = 0, at = first / 64; w < words_.size(); ++w, ++at) {
+    std::uint64_t bits = others[at] >> bit;
+    if (bit != 0 && at + 1 < others.size())
+      bits |= others[at + 1] << (64 - bit);
+    words_[w] &= bits;
+  }
 }
 
 bool RowBits::contains(const RowBits& others) const noexcept {
@@ -88,23 +99,29 @@ Outcomes OutcomeBits::at(std::size_t row) const noexcept {
   return outcomes;
 }
 
+// The arrays of two sets lie apart, which a compiler cannot see.
+
 /// As both() of Outcomes, 64 rows a word.
 void OutcomeBits::combine_both(const OutcomeBits& other) noexcept {
-  const auto fa = may_be_false(), ua = may_be_unknown(), ta = may_be_true();
-  const auto fb = other.may_be_false(), ub = other.may_be_unknown(), tb = other.may_be_true();
+  std::uint64_t *__restrict fa = may_be_false().data(), *__restrict ua = may_be_unknown().data(),
+                *__restrict ta = may_be_true().data();
+  const std::uint64_t *__restrict fb = other.may_be_false().data(), *__restrict ub = other.may_be_unknown().data(),
+                      *__restrict tb = other.may_be_true().data();
   for (std::size_t w = 0; w < words_; ++w) {
-    fa[w] |= fb[w];
     ua[w] = (ua[w] & (ub[w] | tb[w])) | (ub[w] & ta[w]);
+    fa[w] |= fb[w];
     ta[w] &= tb[w];
   }
 }
 
 void OutcomeBits::combine_either(const OutcomeBits& other) noexcept {
-  const auto fa = may_be_false(), ua = may_be_unknown(), ta = may_be_true();
-  const auto fb = other.may_be_false(), ub = other.may_be_unknown(), tb = other.may_be_true();
+  std::uint64_t *__restrict fa = may_be_false().data(), *__restrict ua = may_be_unknown().data(),
+                *__restrict ta = may_be_true().data();
+  const std::uint64_t *__restrict fb = other.may_be_false().data(), *__restrict ub = other.may_be_unknown().data(),
+                      *__restrict tb = other.may_be_true().data();
   for (std::size_t w = 0; w < words_; ++w) {
-    ta[w] |= tb[w];
     ua[w] = (ua[w] & (ub[w] | fb[w])) | (ub[w] & fa[w]);
+    ta[w] |= tb[w];
     fa[w] &= fb[w];
   }
 }

@@ -31,7 +31,9 @@ public:
   /// Rows from `begin` to before `end`.
   void add(std::size_t begin, std::size_t end) noexcept;
   void remove(std::size_t begin, std::size_t end) noexcept;
-  void keep(std::span<const std::uint64_t> others) noexcept;
+  void keep(std::span<const std::uint64_t> others) noexcept { keep(others, 0); }
+  /// Those that are among `others`, where row 0 has bit `first`.
+  void keep(std::span<const std::uint64_t> others, std::size_t first) noexcept;
 
   /// All of `others` are among these.
   [[nodiscard]] bool contains(const RowBits& others) const noexcept;
