@@ -84,6 +84,12 @@ enum ColumnBit : std::uint32_t {
 using ColumnSet = std::uint32_t;
 inline constexpr ColumnSet columns_all = (1u << 9) - 1;
 
+/// What is asked of the numbers in one core column: that they lie in one of `ranges`.
+struct CoreCondition {
+  ColumnBit column{};
+  std::span<const NumberRange> ranges;
+};
+
 /// Pruning metadata of one zone: consecutive rows of a segment.
 struct ZoneMeta {
   std::uint64_t first_row = 0;
@@ -160,6 +166,9 @@ private:
 /// returns when all of them are through. The first to come does all if nobody else does.
 using WithHelp = std::function<void(const std::function<void()>& work)>;
 
+/// Asked now and then by work that takes long, on its own thread: an error ends the work with that error.
+using MayGoOn = std::function<Status()>;
+
 /// One immutable segment. Footers are read on first use, so every call may do I/O and may answer `corruption` (with
 /// file and offset) or `io_error`.
 class SegmentReader {
@@ -218,6 +227,12 @@ public:
                                  RowWords /*rows*/, std::span<std::uint64_t> /*out*/) const {
     return false;
   }
+  /// The rows of the whole segment that meet all of `conditions`, a bit each as in RowWords. Nothing: finding them here
+  /// takes as long as reading the columns. Asks `may_go_on` now and then.
+  virtual Result<std::optional<std::vector<std::uint64_t>>> select_rows(std::span<const CoreCondition> /*conditions*/,
+                                                                        const MayGoOn& /*may_go_on*/) const {
+    return std::optional<std::vector<std::uint64_t>>();
+  }
 };
 
 /// Yields the rows of a new segment sorted by context (bytes), then sequence, and after them its marks.
@@ -231,9 +246,6 @@ public:
   /// Why next() or next_mark() said false, if that was not the end.
   virtual Status status() const { return {}; }
 };
-
-/// Asked now and then by work that takes long, on its own thread: an error ends the work with that error.
-using MayGoOn = std::function<Status()>;
 
 /// Tells a merge what is removed of a context; nothing: no event is. What it says must be durable: in live segments.
 using MarkLookup = std::function<std::optional<ContextMark>(std::string_view context_id)>;

@@ -115,6 +115,7 @@ enum class Sabotage : std::uint8_t {
   // What fields are kept as.
   null_is_absent,
   stale_field_bounds,
+  narrow_time_index,
   number_texts_as_they_came,
   field_filter_forgets,
   // What queries make of them.

@@ -64,6 +64,11 @@ void append_filter(std::string& out, const FilterShape& filter) {
   append_integer(out, filter.probes);
 }
 
+void append_block(std::string& out, const BlockRef& block) {
+  append_integer(out, block.offset);
+  append_integer(out, block.stored_bytes);
+}
+
 /// Reads a footer from `bytes`; every function returns false at the first contradiction.
 class Parser {
 public:
@@ -74,7 +79,7 @@ public:
     return totals(footer) && types(footer) && zones(footer) && index(footer) &&
            filter(footer.context_filter, BlockKind::context_filter) && footer.context_filter.lines != 0 &&
            filter(footer.event_id_filter, BlockKind::event_id_filter) && order(footer) && dictionary(footer) &&
-           fields(footer) && schema_versions(footer) && marks(footer) &&
+           fields(footer) && times(footer) && schema_versions(footer) && marks(footer) &&
            (footer.totals.event_count != 0 || footer.mark_count != 0) && bytes_.left() == 0;
   }
 
@@ -178,18 +183,20 @@ private:
   }
 
   bool dictionary(Footer& footer) {
-    BlockRef& ref = footer.dictionary_block;
-    ref.offset = bytes_.take<std::uint64_t>();
-    ref.stored_bytes = bytes_.take<std::uint32_t>();
-    ref.kind = BlockKind::dictionary;
-    return bytes_.ok() && (ref.offset == 0 ? ref.stored_bytes == 0 : blocks_.contains(ref));
+    footer.dictionary_block.kind = BlockKind::dictionary;
+    return block(footer.dictionary_block);
   }
 
   /// Older formats have none.
   bool fields(Footer& footer) {
-    if (footer.format_version < segment_format_version_fields)
-      return true;
-    BlockRef& ref = footer.fields_block;
+    return footer.format_version < segment_format_version_fields || block(footer.fields_block);
+  }
+  bool times(Footer& footer) {
+    return footer.format_version < segment_format_version_times || block(footer.time_index_block);
+  }
+
+  /// One that may be missing.
+  bool block(BlockRef& ref) {
     ref.offset = bytes_.take<std::uint64_t>();
     ref.stored_bytes = bytes_.take<std::uint32_t>();
     return bytes_.ok() && (ref.offset == 0 ? ref.stored_bytes == 0 : blocks_.contains(ref));
@@ -318,12 +325,11 @@ std::string encode_footer(const Footer& footer) {
   append_filter(out, footer.context_filter);
   append_filter(out, footer.event_id_filter);
   append_integer(out, footer.order_offset);
-  append_integer(out, footer.dictionary_block.offset);
-  append_integer(out, footer.dictionary_block.stored_bytes);
-  if (footer.format_version >= segment_format_version_fields) {
-    append_integer(out, footer.fields_block.offset);
-    append_integer(out, footer.fields_block.stored_bytes);
-  }
+  append_block(out, footer.dictionary_block);
+  if (footer.format_version >= segment_format_version_fields)
+    append_block(out, footer.fields_block);
+  if (footer.format_version >= segment_format_version_times)
+    append_block(out, footer.time_index_block);
   if (std::any_of(footer.schema_versions.begin(), footer.schema_versions.end(),
                   [](auto version) { return version != 0; })) {
     append_varint(out, 0);

@@ -47,6 +47,8 @@ struct Footer {
   TextDictionary dictionary; ///< Of all strings; read_footer() reads it.
   /// The list of fields (segments/field_directory.hpp); offset 0: there are none.
   BlockRef fields_block{0, 0, BlockKind::field_list};
+  /// Offset 0: there is none.
+  BlockRef time_index_block{0, 0, BlockKind::time_index};
   std::vector<MarkBlockRef> marks;
   std::uint64_t mark_count = 0;
   std::uint64_t stub_count = 0; ///< Of the rows; where there is one, there are marks.

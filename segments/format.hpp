@@ -17,11 +17,13 @@ static_assert(std::endian::native == std::endian::little, "weir files are little
 
 inline constexpr char segment_magic[] = "WEIRSEG1";
 inline constexpr std::size_t segment_magic_bytes = 8;
-inline constexpr std::uint32_t segment_format_version = 4;
+inline constexpr std::uint32_t segment_format_version = 5;
 /// Still read; it has neither marks nor schema versions.
 inline constexpr std::uint32_t segment_format_version_min = 2;
 /// The first one that keeps payload fields as columns.
 inline constexpr std::uint32_t segment_format_version_fields = 4;
+/// The first one with a time index.
+inline constexpr std::uint32_t segment_format_version_times = 5;
 inline constexpr std::uint32_t segment_file_kind = 2; ///< For file_identity().
 inline constexpr std::size_t segment_header_bytes = 48;
 
@@ -70,6 +72,7 @@ enum class BlockKind : std::uint8_t {
   field_filter,
   field_zones,
   field_list,
+  time_index,
 };
 /// Kinds 1 ... 11 are listed in a zone's directory.
 inline constexpr std::size_t zone_block_kinds = 11;
@@ -105,6 +108,12 @@ inline constexpr std::size_t field_texts_bytes_max = 4 * MiB;
 inline constexpr std::size_t field_bound_bytes_max = 32; ///< Of the smallest and largest string of a zone.
 /// All columns of a zone have at most 1/8 of the bytes of its payloads, and these for each row.
 inline constexpr std::uint64_t field_payload_part = 8, field_bytes_per_row = 8;
+
+/// Stretches of the time index: as many at most, and rows that there are for each.
+inline constexpr std::size_t time_stretches_max = 4'096;
+inline constexpr std::size_t time_stretch_rows = 64;
+/// Fewer rows have no time index: their columns are read as quickly.
+inline constexpr std::uint64_t time_index_rows_min = 2'048;
 
 /// Where a block is: what names a block also knows its size, so one read gets it.
 struct BlockRef {

@@ -50,4 +50,12 @@ Result<std::vector<std::uint32_t>> rows_by_position(std::span<const Position> po
   return rows;
 }
 
+Result<BlockPtr> read_order_block(const BlockSource& source, const Footer& footer, std::size_t number) {
+  const BlockRef ref = footer.order_block(number);
+  auto block = source.read(ref);
+  if (block && (*block)->size() != ref.stored_bytes)
+    return source.damaged("a block of the position order has the wrong size", ref.offset);
+  return block;
+}
+
 } // namespace weir::segments

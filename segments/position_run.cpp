@@ -1,6 +1,7 @@
 #include "segments/position_run.hpp"
 
 #include "segments/bit_pack.hpp"
+#include "segments/position_order.hpp"
 #include "segments/run_zone_decoder.hpp"
 
 #include <algorithm>
@@ -66,7 +67,7 @@ private:
     [[nodiscard]] std::uint64_t size() const noexcept { return end - begin; }
   };
 
-  Error order_damaged() const { return source_.damaged("the position order is wrong", plan_.footer->order_offset); }
+  Error order_damaged() const { return source_.damaged(order_is_wrong, plan_.footer->order_offset); }
 
   Result<const ZoneTail*> tail(std::size_t zone) {
     if (!plan_.tails[zone]) {
@@ -84,13 +85,9 @@ private:
   /// Block `number` of the position order: packed row numbers.
   Result<const char*> order_block(std::size_t number) {
     if (!order_blocks_[number]) {
-      const BlockRef ref = plan_.footer->order_block(number);
-      auto block = source_.read(ref);
+      auto block = read_order_block(source_, *plan_.footer, number);
       if (!block)
         return std::move(block).error();
-      const std::uint64_t rows = std::min<std::uint64_t>(order_rows_per_block, events_ - number * order_rows_per_block);
-      if ((*block)->size() != packed_bytes(rows, plan_.footer->order_width()) + bits_padding_bytes)
-        return source_.damaged("a block of the position order has the wrong size", ref.offset);
       order_blocks_[number] = *std::move(block);
     }
     return order_blocks_[number]->text().data();

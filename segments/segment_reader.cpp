@@ -6,6 +6,7 @@
 #include "segments/bytes.hpp"
 #include "segments/position_run.hpp"
 #include "segments/row_run.hpp"
+#include "segments/time_index.hpp"
 #include "segments/zone_columns.hpp"
 #include "segments/zone_rows.hpp"
 #include "segments/zone_slice.hpp"
@@ -373,6 +374,14 @@ Result<bool> SegmentFileReader::mark_rows(std::size_t zone, ColumnBit column, st
   if (zone >= (**footer)->zones.size())
     return fail(Errc::invalid_argument, format("zone {} of {}", zone, (**footer)->zones.size()), source_.path());
   return mark_zone_rows(source_, ***footer, zone, column, ranges, rows, out);
+}
+
+Result<std::optional<std::vector<std::uint64_t>>>
+SegmentFileReader::select_rows(std::span<const CoreCondition> conditions, const MayGoOn& may_go_on) const {
+  auto footer = this->footer();
+  if (!footer)
+    return std::move(footer).error();
+  return select_by_time(source_, ***footer, conditions, may_go_on);
 }
 
 Status SegmentFileReader::verify() const {

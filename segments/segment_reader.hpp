@@ -52,6 +52,8 @@ public:
                                                           RowWords wanted = {}) const override;
   Result<bool> mark_rows(std::size_t zone, ColumnBit column, std::span<const NumberRange> ranges, RowWords rows,
                          std::span<std::uint64_t> out) const override;
+  Result<std::optional<std::vector<std::uint64_t>>> select_rows(std::span<const CoreCondition> conditions,
+                                                                const MayGoOn& may_go_on) const override;
   Status verify() const override;
 
   /// Whether an event of the context may have this id; false is certain.

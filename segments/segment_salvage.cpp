@@ -136,9 +136,11 @@ Result<bool> SegmentSalvage::try_footer(std::uint64_t offset, std::uint32_t stor
   meta.recorded_at_min = time_of(in.take<std::uint64_t>());
   meta.recorded_at_max = time_of(in.take<std::uint64_t>());
   // The header that says which format it is may be damaged. A footer fits to one of them.
-  auto footer = parse_footer(source_.ending_at(offset), (*block)->text(), meta, segment_format_version);
-  if (!footer)
-    footer = parse_footer(source_.ending_at(offset), (*block)->text(), meta, segment_format_version_min);
+  Result<Footer> footer = fail(Errc::corruption, "no format fits");
+  for (const std::uint32_t version :
+       {segment_format_version_times, segment_format_version_fields, segment_format_version_min})
+    if (!footer)
+      footer = parse_footer(source_.ending_at(offset), (*block)->text(), meta, version);
   if (!footer)
     return false;
   footer_ = *std::move(footer);

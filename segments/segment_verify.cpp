@@ -3,7 +3,9 @@
 #include "segments/bit_pack.hpp"
 #include "segments/bytes.hpp"
 #include "segments/field_verify.hpp"
+#include "segments/position_order.hpp"
 #include "segments/segment_reader.hpp"
+#include "segments/time_index.hpp"
 #include "segments/zone_directory.hpp"
 #include "segments/zone_rows.hpp"
 
@@ -36,7 +38,8 @@ public:
     for (std::size_t zone = 0; zone < footer_->zones.size(); ++zone)
       WEIR_TRY(check_zone(zone));
     WEIR_TRY(check_sums());
-    return check_order();
+    WEIR_TRY(check_order());
+    return check_times();
   }
 
 private:
@@ -71,8 +74,9 @@ private:
       refs.push_back(footer_->event_id_filter.block(i, BlockKind::event_id_filter));
     for (std::size_t i = 0; i < footer_->order_blocks(); ++i)
       refs.push_back(footer_->order_block(i));
-    if (footer_->dictionary_block.offset != 0)
-      refs.push_back(footer_->dictionary_block);
+    for (const BlockRef& ref : {footer_->dictionary_block, footer_->time_index_block})
+      if (ref.offset != 0)
+        refs.push_back(ref);
     WEIR_TRY(append_field_blocks(source_, *footer_, fields_, refs));
     std::sort(refs.begin(), refs.end(), [](const BlockRef& a, const BlockRef& b) { return a.offset < b.offset; });
     std::uint64_t expected = segment_header_bytes;
@@ -174,6 +178,7 @@ private:
       const EventView event = (*rows)->row(i);
       extend(seen, event, type_numbers_.at({event.event_type, event.schema_version}));
       positions_.push_back(event.position);
+      times_.add(event.position, event.timestamp, event.recorded_at);
       payload_bytes_ += live_payload_bytes(event);
       WEIR_TRY(field_verifier_.check(event));
       if (is_stub(event))
@@ -228,22 +233,34 @@ private:
   Status check_order() const {
     Position last = 0;
     for (std::size_t number = 0; number < footer_->order_blocks(); ++number) {
-      const BlockRef ref = footer_->order_block(number);
-      auto block = source_.read(ref);
+      const auto block = read_order_block(source_, *footer_, number);
       if (!block)
-        return std::move(block).error();
+        return block.error();
       const std::size_t begin = number * order_rows_per_block;
       const std::size_t rows = std::min(order_rows_per_block, positions_.size() - begin);
-      if ((*block)->size() != packed_bytes(rows, footer_->order_width()) + bits_padding_bytes)
-        return source_.damaged("a block of the position order has the wrong size", ref.offset);
       for (std::size_t i = 0; i < rows; ++i) {
         const std::uint64_t row = unpack((*block)->text().data(), i, footer_->order_width());
         if (row >= positions_.size() || (begin + i != 0 && positions_[static_cast<std::size_t>(row)] <= last))
-          return source_.damaged("the position order is wrong", ref.offset);
+          return source_.damaged(order_is_wrong, footer_->order_block(number).offset);
         last = positions_[static_cast<std::size_t>(row)];
       }
     }
     return {};
+  }
+
+  /// What the rows make of it is what is there.
+  Status check_times() const {
+    if (footer_->format_version < segment_format_version_times)
+      return {};
+    const BlockRef& ref = footer_->time_index_block;
+    std::string recorded;
+    if (ref.offset != 0) {
+      const auto block = source_.read(ref);
+      if (!block)
+        return block.error();
+      recorded = (*block)->text();
+    }
+    return recorded == times_.encode() ? Status{} : source_.damaged("the time index and the rows differ", ref.offset);
   }
 
   const BlockSource& source_;
@@ -251,6 +268,7 @@ private:
   const SegmentMeta& totals_;
   std::map<std::pair<std::string_view, std::uint32_t>, std::uint32_t> type_numbers_; ///< By type and schema version.
   std::vector<Position> positions_;                                                  ///< By row.
+  TimeIndexBuilder times_;
   SegmentMeta bounds_;
   std::uint64_t payload_bytes_ = 0;
   MarkWalk marks_; ///< For the stubs, as far as they have come.

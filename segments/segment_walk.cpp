@@ -185,6 +185,8 @@ Status SegmentWalk::check_derived() const {
     refs.push_back(footer_.event_id_filter.block(i, BlockKind::event_id_filter));
   for (std::size_t i = 0; i < footer_.order_blocks(); ++i)
     refs.push_back(footer_.order_block(i));
+  if (footer_.time_index_block.offset != 0)
+    refs.push_back(footer_.time_index_block);
   const SegmentFields fields;
   WEIR_TRY(append_field_blocks(source_, footer_, fields, refs));
   for (const BlockRef& ref : refs)

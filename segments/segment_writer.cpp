@@ -83,6 +83,7 @@ Status SegmentWriter::add(const EventView& event) {
   if (!event.event_id.empty())
     event_id_hashes_.push_back(event_id_filter_hash(event.context_id, event.event_id, out_.identity()));
   positions_.push_back(event.position);
+  times_.add(event.position, event.timestamp, event.recorded_at);
   ++totals.event_count;
   totals.payload_bytes += live_payload_bytes(event);
   footer_.stub_count += is_stub(event) ? 1 : 0;
@@ -227,6 +228,8 @@ Result<SegmentMeta> SegmentWriter::finish() {
   // and its sender's later calls wait for it.
   write_filter(footer_.event_id_filter, BlockKind::event_id_filter, event_id_hashes_, 2 * filter_bits_per_key_);
   WEIR_TRY(write_order());
+  if (const std::string times = times_.encode(); !times.empty())
+    footer_.time_index_block = out_.append(BlockKind::time_index, times);
   footer_.fields_block = fields_.finish();
   if (!out_.dictionary().empty()) // beside the footer, which whoever needs the one reads, too
     footer_.dictionary_block = out_.append(BlockKind::dictionary, out_.dictionary());

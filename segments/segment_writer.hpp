@@ -15,6 +15,7 @@
 #include "segments/field_writer.hpp"
 #include "segments/footer.hpp"
 #include "segments/segment_output.hpp"
+#include "segments/time_index.hpp"
 #include "segments/zone_writer.hpp"
 
 #include <cstdint>
@@ -99,6 +100,7 @@ private:
   std::vector<std::uint64_t> context_hashes_;
   std::vector<std::uint64_t> event_id_hashes_;
   std::vector<Position> positions_; ///< By row.
+  TimeIndexBuilder times_;
 };
 
 } // namespace weir::segments

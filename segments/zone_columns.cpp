@@ -66,18 +66,14 @@ public:
 private:
   static Status want_core(const BlockSource& source, const Footer& footer, std::size_t zone,
                           std::span<const BlockKind> kinds, std::vector<Wanted>& wanted) {
-    const BlockRef& place = footer.places[zone].directory;
-    auto block = source.read(place);
-    if (!block)
-      return std::move(block).error();
-    const auto directory = ZoneDirectory::open(source, place, *std::move(block), footer.zones[zone].rows);
+    const auto directory = ZoneDirectory::read(source, footer, zone);
     if (!directory)
       return directory.error();
     for (const BlockKind kind : kinds) {
-      if (directory->count(kind) != 0)
-        wanted.push_back({directory->at(kind, 0).ref, kind, 0, {}});
+      if ((*directory)->count(kind) != 0)
+        wanted.push_back({(*directory)->at(kind, 0).ref, kind, 0, {}});
       else if (kind == BlockKind::timestamp) // equal to these everywhere
-        wanted.push_back({directory->at(BlockKind::recorded_at, 0).ref, BlockKind::recorded_at, 0, {}});
+        wanted.push_back({(*directory)->at(BlockKind::recorded_at, 0).ref, BlockKind::recorded_at, 0, {}});
     }
     return {};
   }
@@ -222,38 +218,43 @@ read_zone_columns(const BlockSource& source, const std::shared_ptr<const Footer>
   return std::shared_ptr<const ZoneColumns>(std::move(columns));
 }
 
-Result<bool> mark_zone_rows(const BlockSource& source, const Footer& footer, std::size_t zone, ColumnBit column,
-                            std::span<const NumberRange> ranges, RowWords rows, std::span<std::uint64_t> out) {
-  std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
+Result<std::optional<NumberBlock>> read_numbers(const BlockSource& source, const Footer& footer, std::size_t zone,
+                                                ColumnBit column) {
   BlockKind kind{};
   switch (column) {
   case column_position: kind = BlockKind::position; break;
   case column_recorded_at: kind = BlockKind::recorded_at; break;
   case column_timestamp: kind = BlockKind::timestamp; break;
-  case column_type:
-    kind = BlockKind::type;
-    limit = footer.types.size() - 1; // a zone has rows, so there are types
-    break;
-  default: return false;
+  case column_type: kind = BlockKind::type; break;
+  default: return std::optional<NumberBlock>();
   }
-  const BlockRef& place = footer.places[zone].directory;
-  auto directory_block = source.read(place);
-  if (!directory_block)
-    return std::move(directory_block).error();
-  const auto directory = ZoneDirectory::open(source, place, *std::move(directory_block), footer.zones[zone].rows);
+  const auto directory = ZoneDirectory::read(source, footer, zone);
   if (!directory)
     return directory.error();
-  if (kind == BlockKind::timestamp && directory->count(kind) == 0)
+  if (kind == BlockKind::timestamp && (*directory)->count(kind) == 0)
     kind = BlockKind::recorded_at; // equal to these everywhere
-  const BlockRef ref = directory->at(kind, 0).ref;
-  const auto block = source.read(ref);
+  const BlockRef ref = (*directory)->at(kind, 0).ref;
+  auto block = source.read(ref);
   if (!block)
-    return block.error();
+    return std::move(block).error();
   const auto packed = IntegerColumn::open((*block)->text(), footer.zones[zone].rows);
   if (!packed)
     return source.damaged("a column does not have the zone's rows", ref.offset);
-  if (!packed->mark(ranges, rows, limit, out))
-    return source.damaged(unknown_type, ref.offset);
+  return std::optional(NumberBlock{*std::move(block), *packed, ref});
+}
+
+Result<bool> mark_zone_rows(const BlockSource& source, const Footer& footer, std::size_t zone, ColumnBit column,
+                            std::span<const NumberRange> ranges, RowWords rows, std::span<std::uint64_t> out) {
+  const auto numbers = read_numbers(source, footer, zone, column);
+  if (!numbers)
+    return numbers.error();
+  if (!*numbers)
+    return false;
+  // A zone has rows, so there are types.
+  const std::uint64_t limit =
+      column == column_type ? footer.types.size() - 1 : std::numeric_limits<std::uint64_t>::max();
+  if (!(*numbers)->column.mark(ranges, rows, limit, out))
+    return source.damaged(unknown_type, (*numbers)->ref.offset);
   return true;
 }
 

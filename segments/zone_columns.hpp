@@ -8,8 +8,10 @@
 #include "segments/block_source.hpp"
 #include "segments/field_directory.hpp"
 #include "segments/footer.hpp"
+#include "segments/integer_column.hpp"
 
 #include <memory>
+#include <optional>
 #include <span>
 
 namespace weir::segments {
@@ -18,6 +20,16 @@ namespace weir::segments {
 Result<std::shared_ptr<const ZoneColumns>>
 read_zone_columns(const BlockSource& source, const std::shared_ptr<const Footer>& footer, std::size_t zone,
                   ColumnSet core, std::span<const FieldZones* const> fields, RowWords wanted);
+
+/// The numbers of a core column of a zone where they lie.
+struct NumberBlock {
+  BlockPtr block;
+  IntegerColumn column; ///< Lies in it.
+  BlockRef ref;
+};
+/// Of position, timestamp, recorded_at and type; nothing for other columns. Precondition: there is such a zone.
+Result<std::optional<NumberBlock>> read_numbers(const BlockSource& source, const Footer& footer, std::size_t zone,
+                                                ColumnBit column);
 
 /// See SegmentReader::mark_rows. Precondition: there is such a zone, `rows` and `out` have a word for each 64 rows.
 Result<bool> mark_zone_rows(const BlockSource& source, const Footer& footer, std::size_t zone, ColumnBit column,

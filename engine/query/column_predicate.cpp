@@ -3,6 +3,7 @@
 #include "engine/query/column_loops.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <utility>
 
@@ -113,17 +114,26 @@ public:
 
 private:
   Status evaluate_terms(const Node& node, const RowBits& open, bool positive, bool conjunction, OutcomeBits& out) {
-    out.fill(Outcomes::of(conjunction));
     RowBits undecided = open;
-    OutcomeBits term(values_.rows());
+    std::optional<OutcomeBits> term;
+    bool first = true;
     for (const Node& each : node.terms) {
+      if (is_known(each, Outcomes::of(conjunction)))
+        continue; // changes nothing
       if (!undecided.any())
-        return {};
-      WEIR_TRY(evaluate(each, undecided, positive, term));
-      if (conjunction)
-        out.combine_both(term);
-      else
-        out.combine_either(term);
+        break;
+      if (first) {
+        WEIR_TRY(evaluate(each, undecided, positive, out));
+        first = false;
+      } else {
+        if (!term)
+          term.emplace(values_.rows());
+        WEIR_TRY(evaluate(each, undecided, positive, *term));
+        if (conjunction)
+          out.combine_both(*term);
+        else
+          out.combine_either(*term);
+      }
       const auto f = out.may_be_false(), u = out.may_be_unknown(), t = out.may_be_true();
       const auto left = undecided.words();
       for (std::size_t w = 0; w < left.size(); ++w) {
@@ -133,7 +143,16 @@ private:
           left[w] &= positive ? t[w] : t[w] | u[w];
       }
     }
+    if (first)
+      out.fill(Outcomes::of(conjunction));
     return {};
+  }
+
+  /// Metadata say that a leaf has this one outcome for every row.
+  [[nodiscard]] bool is_known(const Node& node, Outcomes outcome) const noexcept {
+    const bool inner = node.kind == Expr::Kind::conjunction || node.kind == Expr::Kind::disjunction ||
+                       node.kind == Expr::Kind::negation;
+    return !inner && by_leaf_[node.leaf] == outcome;
   }
 
   Status evaluate_leaf(std::size_t number, const RowBits& open, OutcomeBits& out) {
@@ -173,12 +192,12 @@ private:
     const auto ranges = *column == column_type ? type_ranges(number) : predicate_.steps_[number].ranges;
     if (!ranges)
       return false;
-    out.fill(Outcomes());
+    std::ranges::fill(out.may_be_true(), 0);
     const auto done = values_.mark(*column, *ranges, open, out.may_be_true());
     if (!done || !*done)
       return done;
-    for (std::size_t w = 0; w < out.words(); ++w)
-      out.may_be_false()[w] = ~out.may_be_true()[w];
+    std::ranges::fill(out.may_be_unknown(), 0);
+    std::ranges::transform(out.may_be_true(), out.may_be_false().begin(), std::bit_not<>());
     return true;
   }
 
@@ -327,6 +346,22 @@ ColumnPredicate::ColumnPredicate(const ScanTarget& target) : target_(target) {
       add_slot(leaf.is_simple() && leaf.core() ? core_slots_ : field_slots_, slot);
   }
   root_ = prepare(target.predicate.root());
+  collect_demands(root_);
+}
+
+void ColumnPredicate::collect_demands(const Node& node) {
+  if (node.kind == Expr::Kind::conjunction) {
+    for (const Node& term : node.terms)
+      collect_demands(term);
+    return;
+  }
+  if (node.kind == Expr::Kind::disjunction || node.kind == Expr::Kind::negation)
+    return;
+  const Leaf& leaf = target_.predicate.leaves()[node.leaf];
+  const auto column = leaf.core() ? core_column(*leaf.core()) : std::nullopt;
+  const auto& ranges = steps_[node.leaf].ranges;
+  if (column && ranges)
+    demands_.push_back({node.leaf, {*column, *ranges}});
 }
 
 unsigned ColumnPredicate::cost_of(const Leaf& leaf) noexcept {

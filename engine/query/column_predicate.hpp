@@ -29,6 +29,11 @@ class ColumnPredicate {
 public:
   /// `target` must outlive this.
   explicit ColumnPredicate(const ScanTarget& target);
+  ColumnPredicate(const ColumnPredicate&) = delete;
+  ColumnPredicate& operator=(const ColumnPredicate&) = delete;
+
+  /// Conditions on core numbers that every match meets. Alive as long as this.
+  [[nodiscard]] std::span<const CoreDemand> demands() const noexcept { return demands_; }
 
   /// Takes the rows out of `rows` for which the condition cannot be true; of those left, the ones that need no look at
   /// their payload are added to `certain`. Reads columns into `values` as it needs them.
@@ -57,6 +62,7 @@ private:
 
   Node prepare(const Predicate::Node& node) const;
   static Steps steps_of(const Leaf& leaf);
+  void collect_demands(const Node& node);
   [[nodiscard]] static unsigned cost_of(const Leaf& leaf) noexcept;
 
   const ScanTarget& target_;
@@ -64,6 +70,7 @@ private:
   std::vector<std::size_t> core_slots_;  ///< Of simple leaves on core columns.
   std::vector<std::size_t> field_slots_; ///< All others of the condition.
   Node root_;
+  std::vector<CoreDemand> demands_;
 };
 
 } // namespace weir::query

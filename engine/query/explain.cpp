@@ -1,6 +1,7 @@
 #include "engine/query/explain.hpp"
 
 #include "engine/query/collector_sink.hpp"
+#include "engine/query/column_predicate.hpp"
 #include "engine/query/compiled_query.hpp"
 #include "engine/query/scan_plan.hpp"
 #include "engine/query/sequence_plan.hpp"
@@ -25,7 +26,7 @@ struct Outlook {
   std::uint64_t pruned_by_core = 0;
   std::uint64_t pruned_by_fields = 0;
   std::uint64_t counted = 0;
-  std::uint64_t rows = 0;                  ///< In zones that are left.
+  std::uint64_t rows = 0;                  ///< In zones that are left, without those that contexts and times rule out.
   std::vector<std::uint64_t> columns;      ///< By slot: zones in which it is a column.
   std::vector<std::uint64_t> not_a_column; ///< By slot: zones in which the payload is read for it.
   std::uint64_t memtable_rows = 0;
@@ -36,14 +37,14 @@ bool is_payload_field(const FieldTable& fields, std::size_t slot) {
   return fields[slot].core == Core::payload && fields[slot].has_path;
 }
 
-Status look_at(const ScanTarget& target, const SegmentReader& segment, const QueryControl& control, Outlook& out,
-               Pacer& pacer) {
+Status look_at(const ScanTarget& target, const ColumnPredicate& predicate, const SegmentReader& segment,
+               const QueryControl& control, Outlook& out, Pacer& pacer) {
   ++out.segments;
   if (!evaluate(target.predicate, segment.meta()).may_be_true()) {
     ++out.out_of_range;
     return {};
   }
-  const auto plan = SegmentPlan::make(target, segment, control);
+  const auto plan = SegmentPlan::make(target, predicate.demands(), segment, control);
   if (!plan)
     return plan.error();
   if (*plan == nullptr) {
@@ -52,7 +53,7 @@ Status look_at(const ScanTarget& target, const SegmentReader& segment, const Que
   }
   QueryControl core_only = control;
   core_only.columns = false;
-  const auto core = SegmentPlan::make(target, segment, core_only);
+  const auto core = SegmentPlan::make(target, predicate.demands(), segment, core_only);
   if (!core)
     return core.error();
   std::vector<Outcomes> by_leaf;
@@ -160,6 +161,7 @@ Result<std::vector<std::string>> explain_plan(const Query& query, std::span<cons
   if (!compiled)
     return compiled.error();
   const ScanTarget target = target_of(**compiled);
+  const ColumnPredicate predicate(target);
   Outlook out;
   out.columns.resize(target.fields.size());
   out.not_a_column.resize(target.fields.size());
@@ -167,7 +169,7 @@ Result<std::vector<std::string>> explain_plan(const Query& query, std::span<cons
   for (const ShardView& view : views) {
     for (const auto& segment : *view.segments) {
       WEIR_TRY(pacer.pause());
-      WEIR_TRY(look_at(target, *segment, control, out, pacer));
+      WEIR_TRY(look_at(target, predicate, *segment, control, out, pacer));
     }
     for (const MemtableView& memtable : view.memtables) {
       out.memtables += memtable.rows() != 0 ? 1 : 0;

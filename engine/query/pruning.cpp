@@ -50,7 +50,7 @@ Outcomes SegmentPruner::evaluate(const Bounds& bounds) const {
 }
 
 Outcomes SegmentPruner::evaluate(const ZoneMeta& zone, const Bounds& sequences, const OfField& of_field,
-                                 std::vector<Outcomes>& by_leaf, Watch* watch) const {
+                                 const std::vector<bool>& met, std::vector<Outcomes>& by_leaf, Watch* watch) const {
   Bounds bounds = Bounds::of(zone);
   bounds.sequence_min = std::max(bounds.sequence_min, sequences.sequence_min);
   bounds.sequence_max = std::min(bounds.sequence_max, sequences.sequence_max);
@@ -59,7 +59,8 @@ Outcomes SegmentPruner::evaluate(const ZoneMeta& zone, const Bounds& sequences, 
     // A condition may have thousands of leaves, and a segment as many types.
     if (watch != nullptr && !watch->spend(1 + type_outcomes_[number].size() / types_per_work))
       return Outcomes::any();
-    by_leaf[number] = evaluate(number, leaf, bounds, &zone, &of_field);
+    const bool known = !met.empty() && met[number];
+    by_leaf[number] = known ? Outcomes::always() : evaluate(number, leaf, bounds, &zone, &of_field);
     return by_leaf[number];
   });
 }

@@ -40,10 +40,11 @@ public:
   [[nodiscard]] Outcomes evaluate(const Bounds& bounds) const;
   /// What a simple condition on a payload field can turn out to be in the zone.
   using OfField = std::function<Outcomes(const Leaf& leaf)>;
-  /// For the rows of one zone, whose sequences are also known to be within `sequences`. `by_leaf` becomes what is known
-  /// of each leaf.
+  /// For the rows of one zone, whose sequences are also known to be within `sequences`, and for which the leaves `met`
+  /// (by number; empty: none) are known to be true. `by_leaf` becomes what is known of each leaf.
   [[nodiscard]] Outcomes evaluate(const ZoneMeta& zone, const Bounds& sequences, const OfField& of_field,
-                                  std::vector<Outcomes>& by_leaf, Watch* watch = nullptr) const;
+                                  const std::vector<bool>& met, std::vector<Outcomes>& by_leaf,
+                                  Watch* watch = nullptr) const;
   /// What the leaf is for each type; empty if it is not on types.
   [[nodiscard]] std::span<const Outcomes> of_types(std::size_t leaf) const noexcept { return type_outcomes_[leaf]; }
 

@@ -1,5 +1,6 @@
 #include "engine/query/scan_plan.hpp"
 
+#include "engine/query/zone_values.hpp"
 #include "engine/schema/registry.hpp"
 
 #include <algorithm>
@@ -13,7 +14,9 @@ constexpr std::size_t contexts_looked_up_max = 64;
 
 } // namespace
 
-Result<std::shared_ptr<const SegmentPlan>> SegmentPlan::make(const ScanTarget& target, const SegmentReader& segment,
+Result<std::shared_ptr<const SegmentPlan>> SegmentPlan::make(const ScanTarget& target,
+                                                             std::span<const CoreDemand> demands,
+                                                             const SegmentReader& segment,
                                                              const QueryControl& control) {
   using Plan = std::shared_ptr<const SegmentPlan>;
   if (!query::evaluate(target.predicate, segment.meta()).may_be_true())
@@ -54,7 +57,29 @@ Result<std::shared_ptr<const SegmentPlan>> SegmentPlan::make(const ScanTarget& t
     return zones.error();
   plan->zones_ = *zones;
   WEIR_TRY(plan->find_fields(control));
+  if (!looked_up) // a few contexts have few rows
+    WEIR_TRY(plan->select_rows(demands, pacer));
   return Plan(plan);
+}
+
+Status SegmentPlan::select_rows(std::span<const CoreDemand> demands, Pacer& pacer) {
+  if (demands.empty())
+    return {};
+  std::vector<CoreCondition> conditions;
+  for (const CoreDemand& demand : demands)
+    conditions.push_back(demand.condition);
+  auto selected = segment_.select_rows(conditions, [&pacer] { return pacer.pause(); });
+  if (!selected)
+    return std::move(selected).error();
+  if (!*selected)
+    return {};
+  selected_ = *std::move(selected);
+  if (selected_->size() != (segment_.meta().event_count + 63) / 64)
+    return fail(Errc::corruption, "the rows selected are not those of the segment", place_of(segment_));
+  met_.resize(target_.predicate.leaves().size());
+  for (const CoreDemand& demand : demands)
+    met_[demand.leaf] = true;
+  return {};
 }
 
 Status SegmentPlan::find_fields(const QueryControl& control) {
@@ -104,13 +129,15 @@ template <class Visit> void SegmentPlan::each_range(std::size_t zone, const Visi
 }
 
 std::uint64_t SegmentPlan::rows_in(std::size_t zone) const noexcept {
-  std::uint64_t rows = 0;
-  each_range(zone, [&](std::uint64_t begin, std::uint64_t end) { rows += end - begin; });
-  return rows;
+  RowBits rows(zones_[zone].rows);
+  add_rows(zone, rows);
+  return rows.count();
 }
 
 void SegmentPlan::add_rows(std::size_t zone, RowBits& rows) const noexcept {
   each_range(zone, [&](std::uint64_t begin, std::uint64_t end) { rows.add(begin, end); });
+  if (selected_)
+    rows.keep(*selected_, zones_[zone].first_row);
 }
 
 std::optional<std::size_t> SegmentPlan::column(std::size_t slot, std::size_t zone) const noexcept {
@@ -143,7 +170,7 @@ Result<Outcomes> SegmentPlan::evaluate(std::size_t zone, std::vector<Outcomes>& 
     };
     return query::evaluate(leaf, field_zones_[slot][zone], zones_[zone].rows, may_hold);
   };
-  const Outcomes outcomes = pruner_.evaluate(zones_[zone], bounds_, of_field, by_leaf, &watch);
+  const Outcomes outcomes = pruner_.evaluate(zones_[zone], bounds_, of_field, met_, by_leaf, &watch);
   if (!status)
     return status.error();
   WEIR_TRY(watch.going());

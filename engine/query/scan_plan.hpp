@@ -35,6 +35,12 @@ struct ScanTarget {
   bool counts_only = false;         ///< Rows that certainly match need not be looked at.
 };
 
+/// A leaf that every match has to meet.
+struct CoreDemand {
+  std::size_t leaf = 0;
+  CoreCondition condition;
+};
+
 class SegmentPlan {
 public:
   /// Consecutive rows of the segment.
@@ -43,16 +49,17 @@ public:
   };
 
   /// Nothing: no row of the segment can match. `segment` and `target` must outlive the plan. May do I/O.
-  static Result<std::shared_ptr<const SegmentPlan>> make(const ScanTarget& target, const SegmentReader& segment,
-                                                         const QueryControl& control);
+  static Result<std::shared_ptr<const SegmentPlan>> make(const ScanTarget& target, std::span<const CoreDemand> demands,
+                                                         const SegmentReader& segment, const QueryControl& control);
 
   [[nodiscard]] const SegmentReader& segment() const noexcept { return segment_; }
   [[nodiscard]] std::span<const std::string> types() const noexcept { return types_; }
   [[nodiscard]] std::span<const ZoneMeta> zones() const noexcept { return zones_; }
-  /// How many rows of the zone belong to the contexts the query asks for, as far as the context index tells.
-  [[nodiscard]] std::uint64_t rows_in(std::size_t zone) const noexcept;
-  /// Adds them to `rows`.
+  /// Adds the rows of the zone that may match to `rows`: those of the contexts that the query asks for, as far as the
+  /// context index tells, and of its times and positions, where the segment can select them.
   void add_rows(std::size_t zone, RowBits& rows) const noexcept;
+  /// How many these are.
+  [[nodiscard]] std::uint64_t rows_in(std::size_t zone) const noexcept;
 
   /// What the condition can turn out to be for the rows of a zone; `by_leaf` becomes what each leaf can. May do I/O.
   /// Fails as `pacer` says, too.
@@ -69,14 +76,17 @@ private:
       : target_(target), segment_(segment), types_(types), pruner_(target.predicate, types, context, &watch) {}
   template <class Visit> void each_range(std::size_t zone, const Visit& visit) const;
   Status find_fields(const QueryControl& control);
+  Status select_rows(std::span<const CoreDemand> demands, Pacer& pacer);
   [[nodiscard]] bool payloads_change(std::size_t zone) const noexcept;
 
   const ScanTarget& target_;
   const SegmentReader& segment_;
   std::span<const std::string> types_;
   std::span<const ZoneMeta> zones_;
-  std::vector<RowRange> rows_; ///< Ascending.
-  bool some_rows_ = false;     ///< Only those of rows_.
+  std::vector<RowRange> rows_;                         ///< Ascending.
+  bool some_rows_ = false;                             ///< Only those of rows_.
+  std::optional<std::vector<std::uint64_t>> selected_; ///< A bit for each row of the segment; others cannot match.
+  std::vector<bool> met_;                              ///< By leaf: true for all rows of selected_. Empty: for none.
   Bounds bounds_;
   SegmentPruner pruner_;
   std::vector<std::optional<std::size_t>> fields_;      ///< By slot: the segment's number of the field.

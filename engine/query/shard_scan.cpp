@@ -118,7 +118,7 @@ private:
     } else {
       std::shared_ptr<const SegmentPlan> plan;
       if (segment.meta().position_min < sink_.end()) {
-        auto made = SegmentPlan::make(scan_.target_, segment, scan_.control_);
+        auto made = SegmentPlan::make(scan_.target_, scan_.predicate_.demands(), segment, scan_.control_);
         if (!made)
           return std::move(made).error();
         plan = *std::move(made);

@@ -50,7 +50,9 @@ Status ZoneScan::scan(const SegmentPlan& plan, std::size_t zone, RemovedRows& re
   ++stats_.zones_total;
   WEIR_TRY(pacer_.pause());
   const ZoneMeta& meta = plan.zones()[zone];
-  const std::uint64_t asked = plan.rows_in(zone);
+  RowBits rows(meta.rows);
+  plan.add_rows(zone, rows);
+  const std::uint64_t asked = rows.count();
   const auto known = plan.evaluate(zone, by_leaf_, pacer_);
   if (!known)
     return known.error();
@@ -66,8 +68,6 @@ Status ZoneScan::scan(const SegmentPlan& plan, std::size_t zone, RemovedRows& re
   ++stats_.zones_scanned;
   stats_.rows_scanned += asked;
   ZoneValues values(target_, plan, zone, control_.columns);
-  RowBits rows(meta.rows);
-  plan.add_rows(zone, rows);
   RowBits certain(meta.rows);
   if (known->is_true())
     certain = rows;

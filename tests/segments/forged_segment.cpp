@@ -69,6 +69,8 @@ Forged take_apart(SegmentDirectory& directory, const SegmentMeta& meta) {
     forged.order.push_back(content(footer->order_block(i)));
   if (footer->dictionary_block.offset != 0)
     forged.dictionary = content(footer->dictionary_block);
+  if (footer->time_index_block.offset != 0)
+    forged.time_index = content(footer->time_index_block);
   const SegmentFields fields;
   const auto listed = fields.fields(source, *footer);
   REQUIRE(listed.ok());
@@ -134,6 +136,8 @@ SegmentMeta put_together(SegmentDirectory& directory, const SegmentMeta& meta, F
   footer.order_offset = append_all(BlockKind::position_order, forged.order);
   if (!forged.dictionary.empty())
     footer.dictionary_block = append(BlockKind::dictionary, forged.dictionary);
+  if (!forged.time_index.empty())
+    footer.time_index_block = append(BlockKind::time_index, forged.time_index);
   if (!forged.fields.empty()) {
     std::vector<FieldEntry> entries;
     if (forged.edit_field)

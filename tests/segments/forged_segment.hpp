@@ -36,6 +36,7 @@ struct Forged {
   std::vector<Field> fields;
   std::vector<std::string> index, context_filter, event_id_filter, order;
   std::string dictionary;
+  std::string time_index;
   Footer footer; ///< Its places are those of the old file; put_together() sets them.
 
   // Called when places are known.

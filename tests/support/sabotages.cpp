@@ -170,6 +170,8 @@ constexpr std::array texts = {
     SabotageText{Sabotage::null_is_absent, "null_is_absent", "a null in a column is read as a row without the field"},
     SabotageText{Sabotage::stale_field_bounds, "stale_field_bounds",
                  "the bounds of a field in a zone are those of its first row"},
+    SabotageText{Sabotage::narrow_time_index, "narrow_time_index",
+                 "the times of a segment's first stretch of positions end where they begin"},
     SabotageText{Sabotage::number_texts_as_they_came, "number_texts_as_they_came",
                  "strings of a column are numbered in another order than they are listed in"},
     SabotageText{Sabotage::field_filter_forgets, "field_filter_forgets",

@@ -153,6 +153,11 @@ void add_nothing(FakeField& field, FieldForm type, Presence presence) {
     field.integers.push_back(0);
 }
 
+bool lies_in(std::span<const NumberRange> ranges, std::uint64_t number) {
+  return std::any_of(ranges.begin(), ranges.end(),
+                     [number](const NumberRange& range) { return number >= range.low && number <= range.high; });
+}
+
 template <class T> void widen(T& low, T& high, T value, bool first) {
   low = first ? value : std::min(low, value);
   high = first ? value : std::max(high, value);
@@ -318,6 +323,17 @@ Result<std::shared_ptr<const ZoneColumns>> FakeSegment::read_columns(std::size_t
   return std::shared_ptr<const ZoneColumns>(std::make_shared<FakeColumns>(rows, types_, core, wanted, wanted_rows));
 }
 
+std::optional<std::uint64_t> FakeSegment::number(const StoredEvent& event, ColumnBit column) const {
+  switch (column) {
+  case column_position: return event.position;
+  case column_recorded_at: return static_cast<std::uint64_t>(micros(event.recorded_at));
+  case column_timestamp: return static_cast<std::uint64_t>(micros(event.timestamp));
+  case column_type:
+    return static_cast<std::uint64_t>(std::find(types_.begin(), types_.end(), event.event_type) - types_.begin());
+  default: return std::nullopt;
+  }
+}
+
 Result<bool> FakeSegment::mark_rows(std::size_t zone, ColumnBit column, std::span<const NumberRange> ranges,
                                     RowWords rows, std::span<std::uint64_t> out) const {
   if (!marks)
@@ -325,22 +341,28 @@ Result<bool> FakeSegment::mark_rows(std::size_t zone, ColumnBit column, std::spa
   for (std::uint32_t row = 0; row < zones_[zone].rows; ++row) {
     if ((rows[row / 64] >> (row % 64) & 1U) == 0)
       continue;
-    const StoredEvent& event = events_[zones_[zone].first_row + row];
-    std::uint64_t number = 0;
-    switch (column) {
-    case column_position: number = event.position; break;
-    case column_recorded_at: number = static_cast<std::uint64_t>(micros(event.recorded_at)); break;
-    case column_timestamp: number = static_cast<std::uint64_t>(micros(event.timestamp)); break;
-    case column_type:
-      number = static_cast<std::uint64_t>(std::find(types_.begin(), types_.end(), event.event_type) - types_.begin());
-      break;
-    default: return false;
-    }
-    for (const NumberRange& range : ranges)
-      if (number >= range.low && number <= range.high)
-        out[row / 64] |= std::uint64_t{1} << (row % 64);
+    const auto value = number(events_[zones_[zone].first_row + row], column);
+    if (!value)
+      return false;
+    if (lies_in(ranges, *value))
+      out[row / 64] |= std::uint64_t{1} << (row % 64);
   }
   return true;
+}
+
+Result<std::optional<std::vector<std::uint64_t>>> FakeSegment::select_rows(std::span<const CoreCondition> conditions,
+                                                                           const MayGoOn& may_go_on) const {
+  WEIR_TRY(may_go_on());
+  if (!selects)
+    return std::optional<std::vector<std::uint64_t>>();
+  std::vector<std::uint64_t> selected((events_.size() + 63) / 64);
+  for (std::size_t row = 0; row < events_.size(); ++row) {
+    const bool meets = std::all_of(conditions.begin(), conditions.end(), [&](const CoreCondition& condition) {
+      return lies_in(condition.ranges, number(events_[row], condition.column).value());
+    });
+    selected[row / 64] |= std::uint64_t{meets ? 1U : 0U} << (row % 64);
+  }
+  return std::optional(std::move(selected));
 }
 
 MemtableView make_memtable(const std::vector<StoredEvent>& events) {

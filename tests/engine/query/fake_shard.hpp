@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -73,6 +74,8 @@ public:
                                                           RowWords wanted = {}) const override;
   Result<bool> mark_rows(std::size_t zone, ColumnBit column, std::span<const NumberRange> ranges, RowWords rows,
                          std::span<std::uint64_t> out) const override;
+  Result<std::optional<std::vector<std::uint64_t>>> select_rows(std::span<const CoreCondition> conditions,
+                                                                const MayGoOn& may_go_on) const override;
   Status verify() const override { return {}; }
   Result<bool> has_marks() const override { return marked; }
   Result<std::optional<ContextMark>> find_mark(std::string_view) const override {
@@ -100,10 +103,14 @@ public:
   mutable std::size_t mark_looks = 0;
   /// mark_rows() does something. Off: whoever wants to know has to read the column.
   bool marks = false;
+  /// select_rows() does something.
+  bool selects = false;
   /// Called before each read of a zone or of its columns; what it returns, if an error, is what the read returns.
   std::function<Status()> on_read;
 
 private:
+  [[nodiscard]] std::optional<std::uint64_t> number(const StoredEvent& event, ColumnBit column) const;
+
   std::vector<StoredEvent> events_;
   std::vector<std::string> types_;
   std::vector<ZoneMeta> zones_;

@@ -136,6 +136,7 @@ std::shared_ptr<FakeSegment> random_segment(Random& random, std::vector<StoredEv
   }
   auto segment = std::make_shared<FakeSegment>(std::move(events), zone_rows, fields);
   segment->marks = pick(random, 4) != 0;
+  segment->selects = pick(random, 2) != 0;
   return segment;
 }
 

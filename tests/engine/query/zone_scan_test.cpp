@@ -264,6 +264,32 @@ TEST_CASE("zone scan: what all rows of a zone fulfil is counted from its metadat
   CHECK(segment->reads.empty());
 }
 
+TEST_CASE("zone scan: where a segment selects rows by their numbers, these are not read, and others not looked at") {
+  const auto segment = numbered(16);
+  const std::vector<ShardView> views = {test::make_view({segment})};
+  const auto ask = [&](std::string_view text) {
+    segment->column_reads.clear();
+    return answer(parsed(text), views);
+  };
+  const std::string_view few = "QUERY * SINCE 1700000001000 UNTIL 1700000007000 WHERE payload.n > 2 TOTAL payload.n";
+  const std::string_view count = "QUERY * SINCE 1700000001000 UNTIL 1700000007000 COUNT";
+  const std::string_view either = "QUERY * WHERE position = 2 OR payload.n = 3 RETURN [payload.n]";
+  CHECK(ask(few).stats.rows_scanned == 8);
+  CHECK(ask(count).stats.zones_counted == 0);
+  segment->selects = true;
+  const QueryResult total = ask(few);
+  CHECK(total.rows == Rows{{18}});
+  CHECK(total.stats.rows_scanned == 6);
+  CHECK_FALSE(segment->column_reads.empty());
+  for (const auto& read : segment->column_reads)
+    CHECK((read.core & column_timestamp) == 0);
+  const QueryResult counted = ask(count);
+  CHECK(counted.rows == Rows{{6}});
+  CHECK(counted.stats.zones_counted == 2);
+  CHECK(segment->column_reads.empty());
+  CHECK(ask(either).rows == Rows{{1}, {3}}); // no match has to meet it
+}
+
 TEST_CASE("explain: the plan says what is pruned by what and where fields are read, and reads no row") {
   auto events = std::vector<test::StoredEvent>();
   for (std::uint64_t n = 0; n < 16; ++n)

@@ -132,15 +132,16 @@ struct Rows final : SortedEvents {
 };
 
 void add_segment(const Corpus& corpus, const std::string& name, std::size_t contexts, std::size_t per_context,
-                 bool rich, segments::SegmentOptions options = segment_options) {
+                 bool rich, segments::SegmentOptions options = segment_options, bool payloads = true) {
   Rows rows;
   rows.events.reserve(contexts * per_context);
   for (std::size_t i = 0; i < contexts * per_context; ++i) {
     Event& event = rows.events.emplace_back();
     event.context_id = format("order-{}", 100 + i / per_context);
     event.event_type = format("type-{}", i % 3);
-    event.payload = format(R"({{"n":{},"id":"{:016x}","price":{}.25,"deep":{{"flag":{}}},"note":{}}})", i, i, i,
-                           i % 2 == 0, i % 3 == 0 ? "null" : "\"x\"");
+    event.payload = !payloads ? "{}"
+                              : format(R"({{"n":{},"id":"{:016x}","price":{}.25,"deep":{{"flag":{}}},"note":{}}})", i,
+                                       i, i, i % 2 == 0, i % 3 == 0 ? "null" : "\"x\"");
     if (rich && i % 2 == 0)
       event.event_id = format("id-{}", i);
     if (rich && i % 3 == 0)
@@ -288,6 +289,8 @@ int main(int argc, char** argv) {
   segments::SegmentOptions wide = segment_options;
   wide.zone_rows = 80; // of fewer ids a zone has a column, and no filter
   add_segment(corpus, "filters", 2, 45, false, wide);
+  wide.zone_rows = 500;
+  add_segment(corpus, "times", 4, 512, false, wide, false); // many enough for a time index
   add_documents(corpus);
   add_queries(corpus);
   add_language(corpus);

@@ -148,6 +148,7 @@ std::string uncompressed(io::FileSystem& fs, const SegmentMeta& meta, SegmentMet
     if (*offset != 0)
       *offset = moved.at(*offset);
   move(footer->fields_block);
+  move(footer->time_index_block);
   new_meta = meta;
   new_meta.footer_offset = out.size();
   (void)append_block(out, out.size(), segment_identity(), BlockKind::footer, encode_footer(*footer), nullptr);

@@ -3,6 +3,7 @@
 #include "trust/fuzz/segment_files.hpp"
 
 #include "engine/json/json.hpp"
+#include "segments/format.hpp"
 #include "segments/segment_reader.hpp"
 
 #include <algorithm>
@@ -155,6 +156,37 @@ bool by_position(const SegmentReader& reader, bool whole, Lines& lines) {
   }
 }
 
+/// Rows by what the time index says, beside all rows.
+void selected(const SegmentReader& reader, bool whole) {
+  const auto zones = reader.zones();
+  if (!taken(zones, whole))
+    return;
+  std::map<ColumnBit, std::vector<std::uint64_t>> numbers;
+  for (std::size_t zone = 0; zone < zones->size(); ++zone) {
+    const auto rows = reader.read_zone(zone, column_position | column_timestamp | column_recorded_at);
+    if (!taken(rows, whole))
+      return;
+    for (std::uint32_t i = 0; i < (*rows)->rows(); ++i) {
+      const EventView event = (*rows)->row(i);
+      numbers[column_position].push_back(event.position);
+      numbers[column_timestamp].push_back(segments::micros_of(event.timestamp));
+      numbers[column_recorded_at].push_back(segments::micros_of(event.recorded_at));
+    }
+  }
+  for (const auto& [column, all] : numbers) {
+    const std::uint64_t one = all[all.size() / 3], other = all[all.size() / 3 + all.size() / 50];
+    const NumberRange range{std::min(one, other), std::max(one, other)};
+    const CoreCondition condition{column, {&range, 1}};
+    const auto found = reader.select_rows({&condition, 1}, [] { return Status(); });
+    if (!taken(found, whole) || !*found)
+      continue;
+    require((*found)->size() == (all.size() + 63) / 64, "there is a bit for each row");
+    for (std::size_t row = 0; whole && row < all.size(); ++row)
+      require(((**found)[row / 64] >> row % 64 & 1) == (all[row] >= range.low && all[row] <= range.high ? 1 : 0),
+              "rows are selected as their numbers say");
+  }
+}
+
 void repair(std::string& input, Random&) {
   repair_segment(input);
 }
@@ -186,6 +218,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::map<std::string, Lines> by_context;
   const bool scanned = scan(**reader, whole, lines, by_context);
   (void)columns(**reader, whole);
+  selected(**reader, whole);
   if (Lines in_order; by_position(**reader, whole, in_order) && scanned && whole) {
     Lines sorted = lines;
     std::sort(sorted.begin(), sorted.end());

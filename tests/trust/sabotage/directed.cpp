@@ -119,6 +119,7 @@ constexpr std::array table = {
     Directed{Sabotage::trust_upcasters, cases("engine", "upcasting: an upcaster that fails*")},
     Directed{Sabotage::null_is_absent, cases("segments", "field columns: of random documents*")},
     Directed{Sabotage::stale_field_bounds, cases("segments", "field columns: a zone settles*")},
+    Directed{Sabotage::narrow_time_index, cases("segments", "time index: of random rows*")},
     Directed{Sabotage::number_texts_as_they_came, cases("segments", "field columns: of random documents*")},
     Directed{Sabotage::field_filter_forgets, cases("segments", "field columns: strings that are all different*")},
     Directed{Sabotage::negated_unknown_is_true, cases("engine", "zone scan: conditions find*")},
