@@ -8,7 +8,7 @@ namespace {
 /// More of them, and one row may take as long as a look at the deadline should be away.
 constexpr std::size_t leaves_unwatched_max = 65'536;
 
-/// Only a condition on the prefix of a context is made of no expression.
+/// Made of other conditions; anything else is a leaf.
 bool is_tree(Expr::Kind kind) noexcept {
   return kind == Expr::Kind::conjunction || kind == Expr::Kind::disjunction || kind == Expr::Kind::negation;
 }
@@ -83,11 +83,11 @@ Predicate::Node Predicate::add_leaf(Leaf leaf, const FieldTable* table) {
 }
 
 Outcomes Predicate::evaluate(RowValues row, Scratch& scratch, bool documents) const {
-  scratch.clear();
   const bool many = leaves_.size() > leaves_unwatched_max;
   return evaluate([&](std::size_t, const Leaf& leaf) {
     if (many && !scratch.watch().spend(1))
       return Outcomes::any();
+    scratch.clear();
     return leaf.in_document() && !documents ? Outcomes::any() : leaf.evaluate(row, scratch);
   });
 }
