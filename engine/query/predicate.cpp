@@ -30,7 +30,7 @@ Predicate Predicate::of_events(const Query& query, FieldTable& table) {
   one_of("context_id", query.context_ids);
   if (query.context_prefix)
     predicate.root_.terms.push_back(
-        predicate.add_leaf(Leaf::has_prefix(names.slot("context_id"), *query.context_prefix, table), &table));
+        predicate.add_leaf(Leaf::has_prefix(names.slot("context_id"), *query.context_prefix, table)));
   const bool core_time = query.time_field == "timestamp" || query.time_field == "recorded_at";
   const Operand time = core_time ? field(query.time_field) : call(Function::time, {field(query.time_field)});
   if (query.since_time)
@@ -62,7 +62,7 @@ Predicate::Node Predicate::compile(const Expr& expression, NameSlots& names, con
     return node;
   }
   if (!is_tree(expression.kind()))
-    return add_leaf(Leaf(expression, names, table), table);
+    return add_leaf(Leaf(expression, names, table));
   Node node;
   node.kind = expression.kind();
   for (const Expr& term : expression.terms())
@@ -70,14 +70,10 @@ Predicate::Node Predicate::compile(const Expr& expression, NameSlots& names, con
   return node;
 }
 
-Predicate::Node Predicate::add_leaf(Leaf leaf, const FieldTable* table) {
+Predicate::Node Predicate::add_leaf(Leaf leaf) {
   Node node;
   node.kind = Expr::Kind::comparison;
   node.leaf = leaves_.size();
-  if (table != nullptr && !leaf.in_document()) {
-    for (const std::size_t slot : leaf.slots())
-      core_columns_ |= table->ref(slot).column();
-  }
   leaves_.push_back(std::move(leaf));
   return node;
 }
@@ -100,11 +96,6 @@ std::vector<std::string_view> Predicate::contexts() const {
       return contexts;
   }
   return {};
-}
-
-std::optional<std::string_view> Predicate::context() const {
-  const auto all = contexts();
-  return all.size() == 1 ? std::optional(all.front()) : std::nullopt;
 }
 
 } // namespace weir::query
