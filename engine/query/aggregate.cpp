@@ -49,20 +49,6 @@ void AggregateState::add_count(std::uint64_t events) noexcept {
     count->events += events;
 }
 
-std::uint64_t AggregateState::add_repeated(const ValueView& value, std::uint64_t times) {
-  if (kind_ == Kind::count) {
-    add_count(times);
-    return 0;
-  }
-  const bool counts = kind_ == Kind::sum || kind_ == Kind::numbers;
-  if (counts && rank(value.kind) != Rank::number)
-    return 0;
-  std::uint64_t bytes = 0;
-  for (std::uint64_t i = 0; i < (counts ? times : std::min<std::uint64_t>(times, 1)); ++i)
-    bytes += add(value, 0);
-  return bytes;
-}
-
 std::uint64_t AggregateState::add_integers(std::span<const std::int64_t> values) {
   if (values.empty())
     return 0;

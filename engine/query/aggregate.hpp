@@ -40,8 +40,6 @@ public:
   std::uint64_t add(const ValueView& value, Position position);
   /// `events` whose values do not matter. Precondition: kind count.
   void add_count(std::uint64_t events) noexcept;
-  /// The same value `times` times. Precondition: not first or last, where positions matter.
-  std::uint64_t add_repeated(const ValueView& value, std::uint64_t times);
   /// Values of one type, as many events as there are. Precondition: not first or last.
   std::uint64_t add_integers(std::span<const std::int64_t> values);
   std::uint64_t add_reals(std::span<const double> values);

@@ -16,9 +16,6 @@
 
 namespace weir::query {
 
-/// The name of the aggregate COUNT as a result column.
-inline constexpr std::string_view count_column = "count";
-
 /// A field that can be compared, grouped and ordered by: any but a payload or metadata as a whole.
 Result<FieldRef> parse_scalar_field(std::string_view name);
 

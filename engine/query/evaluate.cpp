@@ -6,6 +6,7 @@
 #include "engine/time_text.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <span>
 
 namespace weir::query {
@@ -52,12 +53,20 @@ char* Scratch::take(std::size_t bytes) {
     used_ = 0;
   }
   if (block_ == blocks_.size()) {
-    const std::size_t size = std::max(bytes, block_bytes);
-    blocks_.push_back({std::make_unique<char[]>(size), size});
+    // Powers of two, so that all those that became too small take together no more than the one that did not.
+    const std::size_t size = std::bit_ceil(std::max(bytes, block_bytes));
+    blocks_.push_back({std::make_unique_for_overwrite<char[]>(size), size});
   }
   char* const taken = blocks_[block_].bytes.get() + used_;
   used_ += bytes;
   return taken;
+}
+
+std::size_t Scratch::bytes() const noexcept {
+  std::size_t bytes = 0;
+  for (const Block& block : blocks_)
+    bytes += block.size;
+  return bytes;
 }
 
 ValueExpression::ValueExpression(const Expr& expression, NameSlots& names) : kind_(expression.kind()) {
@@ -90,6 +99,17 @@ ValueView ValueExpression::evaluate(RowValues row, Scratch& scratch) const {
   switch (kind_) {
   case Expr::Kind::literal: return ValueView::of(literal_);
   case Expr::Kind::field: return row[slot_];
+  default: break;
+  }
+  const Scratch::Mark before = scratch.mark();
+  const ValueView made = compute(row, scratch);
+  if (made.text.empty()) // nothing of it lies in scratch
+    scratch.release(before);
+  return made;
+}
+
+ValueView ValueExpression::compute(RowValues row, Scratch& scratch) const {
+  switch (kind_) {
   case Expr::Kind::arithmetic:
     return computed(arithmetic_, terms_[0].evaluate(row, scratch), terms_[1].evaluate(row, scratch));
   case Expr::Kind::minus: return negated(terms_[0].evaluate(row, scratch));

@@ -22,7 +22,7 @@
 namespace weir::query {
 
 /// Memory for texts that are made while one row is evaluated, which is kept for the next row, and the watch over what
-/// evaluating takes.
+/// evaluating takes. A text is given back with what was computed of it, so terms by the thousand take no more than one.
 class Scratch {
 public:
   /// Nobody watches.
@@ -31,10 +31,22 @@ public:
   explicit Scratch(Pacer& pacer) : watch_(pacer) {}
 
   [[nodiscard]] Watch& watch() noexcept { return watch_; }
+  /// A place in what was given.
+  struct Mark {
+    std::size_t block = 0, used = 0;
+  };
+  [[nodiscard]] Mark mark() const noexcept { return {block_, used_}; }
+  /// What take() gave since `mark` is given again.
+  void release(const Mark& mark) noexcept {
+    block_ = mark.block;
+    used_ = mark.used;
+  }
   /// What take() gave before is given again.
-  void clear() noexcept { block_ = used_ = 0; }
-  /// Room for `bytes` characters until clear().
+  void clear() noexcept { release({}); }
+  /// Room for `bytes` characters until clear() or release().
   [[nodiscard]] char* take(std::size_t bytes);
+  /// Memory that is kept: a small multiple of the most that was in use at once.
+  [[nodiscard]] std::size_t bytes() const noexcept;
 
 private:
   struct Block {
@@ -72,6 +84,7 @@ public:
   void collect_slots(std::vector<std::size_t>& slots) const;
 
 private:
+  [[nodiscard]] ValueView compute(RowValues row, Scratch& scratch) const;
   [[nodiscard]] ValueView call(RowValues row, Scratch& scratch) const;
 
   Expr::Kind kind_;

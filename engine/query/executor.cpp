@@ -1,6 +1,7 @@
 #include "engine/query/executor.hpp"
 
 #include "engine/query/execution.hpp"
+#include "engine/query/leftovers.hpp"
 #include "engine/query/order.hpp"
 
 #include <algorithm>

@@ -7,6 +7,8 @@ namespace {
 
 /// What an entry of the hash table takes beside its texts: node, bucket and allocation headers.
 constexpr std::uint64_t entry_bytes = 64;
+/// And the row of the answer that it becomes.
+constexpr std::uint64_t row_bytes = 80;
 
 } // namespace
 
@@ -18,8 +20,8 @@ Result<Group*> GroupTable::at(std::span<const ValueView> keys, ResultBudget& bud
   const auto found = known.find(std::string_view(key_));
   if (found != known.end())
     return &found->second;
-  WEIR_TRY(budget.take(entry_bytes + sizeof(Group) + 2 * key_.size() + query_->columns.size() * sizeof(Value) +
-                       query_->states.size() * sizeof(AggregateState)));
+  WEIR_TRY(budget.take(entry_bytes + row_bytes + sizeof(Group) + 2 * key_.size() +
+                       query_->columns.size() * sizeof(Value) + query_->states.size() * sizeof(AggregateState)));
   Group group;
   group.keys.reserve(query_->columns.size()); // they become the row of the answer
   for (const ValueView& key : keys)

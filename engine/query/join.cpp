@@ -1,21 +1,30 @@
 #include "engine/query/join.hpp"
 
 #include "engine/query/leftovers.hpp"
+#include "engine/query/order.hpp"
 
-#include <algorithm>
-#include <iterator>
 #include <utility>
 
 namespace weir::query {
 namespace {
 
-void keep_first(const CompiledQuery& query, std::vector<ResultRow>& rows) {
+/// Takes over the rows of `more`, and drops what the answer cannot use.
+Status add_rows(const CompiledQuery& query, std::deque<ResultRow>& rows, std::deque<ResultRow>& more, Pacer& pacer) {
+  if (rows.size() < more.size())
+    rows.swap(more);
+  for (ResultRow& row : more) {
+    WEIR_TRY(pacer.spend(1));
+    rows.push_back(std::move(row));
+  }
   if (rows.size() <= query.rows_kept)
-    return;
-  const auto kept = rows.begin() + static_cast<std::ptrdiff_t>(query.rows_kept);
-  std::nth_element(rows.begin(), kept, rows.end(),
-                   [&](const ResultRow& a, const ResultRow& b) { return comes_before(query, a, b); });
-  rows.erase(kept, rows.end());
+    return {};
+  WEIR_TRY(select_paced(
+      rows, query.rows_kept, [&](const ResultRow& a, const ResultRow& b) { return comes_before(query, a, b); }, pacer));
+  while (rows.size() > query.rows_kept) {
+    WEIR_TRY(pacer.spend(1));
+    rows.pop_back();
+  }
+  return {};
 }
 
 } // namespace
@@ -31,9 +40,7 @@ Result<ShardRows> join(const Query& query, std::vector<ShardRows> parts, const Q
   for (ShardRows& part : parts) {
     WEIR_TRY(pacer.pause());
     joined.stats.add(part.stats);
-    WEIR_TRY(pacer.spend(part.rows.size() / 16));
-    std::move(part.rows.begin(), part.rows.end(), std::back_inserter(joined.rows));
-    keep_first(**compiled, joined.rows);
+    WEIR_TRY(add_rows(**compiled, joined.rows, part.rows, pacer));
     if (!joined.groups)
       joined.groups = std::move(part.groups);
     else if (part.groups)

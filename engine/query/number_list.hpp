@@ -21,15 +21,18 @@ namespace weir::query {
 
 template <class T> class NumberList {
 public:
-  /// Both return how many bytes of memory that took.
+  /// Both return how many bytes of memory that took, and what sorted() will take for them beside.
   std::uint64_t push(T number) { return append(std::span<const T>(&number, 1)); }
   std::uint64_t append(std::span<const T> numbers) {
     const std::size_t before = last_.capacity();
     last_.insert(last_.end(), numbers.begin(), numbers.end());
     const std::size_t after = last_.capacity();
-    if (last_.size() >= piece)
+    std::uint64_t taken = (after - before) * sizeof(T);
+    if (last_.size() >= piece) {
+      taken += last_.size() * sizeof(T);
       put_away(std::exchange(last_, {}));
-    return (after - before) * sizeof(T);
+    }
+    return taken;
   }
   [[nodiscard]] std::size_t size() const noexcept {
     std::size_t numbers = last_.size();

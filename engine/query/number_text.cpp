@@ -1,5 +1,8 @@
 #include "engine/query/number_text.hpp"
 
+#include "engine/json/number.hpp"
+#include <weir/limits.hpp>
+
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -62,7 +65,13 @@ std::optional<Value> parse_number(std::string_view text) {
     if (auto value = converted<std::uint64_t>(text))
       return value;
   }
-  return converted<double>(text);
+  if (auto value = converted<double>(text))
+    return value;
+  // As in a payload: too small for a double is zero, too large is no number.
+  json::Scalar small;
+  if (text.size() > limits::json_number_chars_max || !json::detail::read_number(text, small))
+    return std::nullopt;
+  return Value(std::get<double>(small));
 }
 
 void append_number(std::string& out, const Value& number) {

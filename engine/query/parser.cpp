@@ -208,9 +208,9 @@ Result<Query> parse_query(TokenReader& in) {
 
 Status check_text(std::string_view text, std::size_t bytes_max) {
   if (text.size() > bytes_max)
-    return fail(Errc::too_large, format("the query has {} bytes, at most {} are allowed", text.size(), bytes_max));
+    return fail(Errc::too_large, format("the text has {} bytes, at most {} are allowed", text.size(), bytes_max));
   if (!valid_utf8(text))
-    return fail(Errc::parse_error, "the query is not valid UTF-8");
+    return fail(Errc::parse_error, "the text is not valid UTF-8");
   return {};
 }
 

@@ -17,17 +17,17 @@ std::uint64_t bytes_of(const std::vector<Value>& values) noexcept {
   return bytes;
 }
 
-std::uint64_t bytes_of(const ResultRow& row) noexcept {
-  return sizeof(ResultRow) + bytes_of(row.keys) + bytes_of(row.cells);
-}
-
 } // namespace
+
+/// With its place in the answer.
+std::uint64_t bytes_of(const ResultRow& row) noexcept {
+  return sizeof(ResultRow) + sizeof(row.cells) + bytes_of(row.keys) + bytes_of(row.cells);
+}
 
 Result<ShardRows> copy(const ShardRows& rows, Pacer& pacer) {
   ShardRows made;
   const HandOver rest(made, pacer.leftovers()); // of a copy that was not made to its end
   made.stats = rows.stats;
-  made.rows.reserve(rows.rows.size());
   for (const ResultRow& row : rows.rows) {
     WEIR_TRY(pacer.spend(1));
     made.rows.push_back(row);
@@ -94,7 +94,7 @@ Status Collector::add_row(Position position, RowValues row) {
   candidate.keys.reserve(query_.order.size());
   for (const CompiledQuery::OrderKey& key : query_.order)
     candidate.keys.push_back(to_value(row[key.source]));
-  std::vector<ResultRow>& rows = part_.rows;
+  std::deque<ResultRow>& rows = part_.rows;
   const bool full = rows.size() >= query_.rows_kept;
   if (full && (rows.empty() || !before(candidate, rows.front())))
     return {};

@@ -12,6 +12,7 @@
 #include "engine/query/sequence_part.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <vector>
 
@@ -23,9 +24,12 @@ struct ResultRow {
   std::vector<Value> cells;
 };
 
+/// What a Collector takes of the budget for a row.
+[[nodiscard]] std::uint64_t bytes_of(const ResultRow& row) noexcept;
+
 /// A part of an answer: rows or groups, unordered. Parts may be merged in any order and grouping.
 struct ShardRows {
-  std::vector<ResultRow> rows;
+  std::deque<ResultRow> rows;       ///< Not a vector: making room for more must not move millions of them at once.
   std::optional<GroupTable> groups; ///< Of a grouped query.
   SequencePart candidates;          ///< Of the scan of a sequence.
   QueryStats stats;

@@ -8,7 +8,7 @@ namespace {
 /// More of them, and one row may take as long as a look at the deadline should be away.
 constexpr std::size_t leaves_unwatched_max = 65'536;
 
-/// Only a condition on the prefix of a context is made of no expression.
+/// Made of other conditions; anything else is a leaf.
 bool is_tree(Expr::Kind kind) noexcept {
   return kind == Expr::Kind::conjunction || kind == Expr::Kind::disjunction || kind == Expr::Kind::negation;
 }
@@ -30,7 +30,7 @@ Predicate Predicate::of_events(const Query& query, FieldTable& table) {
   one_of("context_id", query.context_ids);
   if (query.context_prefix)
     predicate.root_.terms.push_back(
-        predicate.add_leaf(Leaf::has_prefix(names.slot("context_id"), *query.context_prefix, table), &table));
+        predicate.add_leaf(Leaf::has_prefix(names.slot("context_id"), *query.context_prefix, table)));
   const bool core_time = query.time_field == "timestamp" || query.time_field == "recorded_at";
   const Operand time = core_time ? field(query.time_field) : call(Function::time, {field(query.time_field)});
   if (query.since_time)
@@ -62,7 +62,7 @@ Predicate::Node Predicate::compile(const Expr& expression, NameSlots& names, con
     return node;
   }
   if (!is_tree(expression.kind()))
-    return add_leaf(Leaf(expression, names, table), table);
+    return add_leaf(Leaf(expression, names, table));
   Node node;
   node.kind = expression.kind();
   for (const Expr& term : expression.terms())
@@ -70,24 +70,20 @@ Predicate::Node Predicate::compile(const Expr& expression, NameSlots& names, con
   return node;
 }
 
-Predicate::Node Predicate::add_leaf(Leaf leaf, const FieldTable* table) {
+Predicate::Node Predicate::add_leaf(Leaf leaf) {
   Node node;
   node.kind = Expr::Kind::comparison;
   node.leaf = leaves_.size();
-  if (table != nullptr && !leaf.in_document()) {
-    for (const std::size_t slot : leaf.slots())
-      core_columns_ |= table->ref(slot).column();
-  }
   leaves_.push_back(std::move(leaf));
   return node;
 }
 
 Outcomes Predicate::evaluate(RowValues row, Scratch& scratch, bool documents) const {
-  scratch.clear();
   const bool many = leaves_.size() > leaves_unwatched_max;
   return evaluate([&](std::size_t, const Leaf& leaf) {
     if (many && !scratch.watch().spend(1))
       return Outcomes::any();
+    scratch.clear();
     return leaf.in_document() && !documents ? Outcomes::any() : leaf.evaluate(row, scratch);
   });
 }
@@ -100,11 +96,6 @@ std::vector<std::string_view> Predicate::contexts() const {
       return contexts;
   }
   return {};
-}
-
-std::optional<std::string_view> Predicate::context() const {
-  const auto all = contexts();
-  return all.size() == 1 ? std::optional(all.front()) : std::nullopt;
 }
 
 } // namespace weir::query

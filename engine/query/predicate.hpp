@@ -112,21 +112,16 @@ public:
 
   [[nodiscard]] const std::vector<Leaf>& leaves() const noexcept { return leaves_; }
   [[nodiscard]] const Node& root() const noexcept { return root_; }
-  /// Columns of the leaves that need no document.
-  [[nodiscard]] ColumnSet core_columns() const noexcept { return core_columns_; }
   /// The contexts one of which all matches belong to, if the query says so; empty: it does not.
   [[nodiscard]] std::vector<std::string_view> contexts() const;
-  /// The one context all matches belong to, if the query says so.
-  [[nodiscard]] std::optional<std::string_view> context() const;
 
 private:
   Node compile(const Expr& expression, NameSlots& names, const FieldTable* table);
-  Node add_leaf(Leaf leaf, const FieldTable* table);
+  Node add_leaf(Leaf leaf);
   template <class LeafOutcomes> Outcomes evaluate(const Node& node, const LeafOutcomes& of) const;
 
   std::vector<Leaf> leaves_;
   Node root_;
-  ColumnSet core_columns_ = 0;
 };
 
 template <class LeafOutcomes> Outcomes Predicate::evaluate(const Node& node, const LeafOutcomes& of) const {

@@ -9,8 +9,7 @@
 //   than the time of the match's first event (earlier is no harm; an event without a time fits no step then), and
 //   every condition over several steps, of which it binds the last, is true.
 // - A choice is never taken back: if a step finds nothing, this beginning is given up, and the next event behind it
-// that
-//   fits step 1 is tried.
+//   that fits step 1 is tried.
 // - After a match the search goes on behind its last event, so no two matches of a link value overlap.
 //
 // Cost: linear in the events where no step has a condition over several steps. Where one has, an event may be looked at

@@ -4,6 +4,7 @@
 #include "engine/hash.hpp"
 #include "engine/query/executor.hpp"
 #include "engine/query/leftovers.hpp"
+#include "engine/query/order.hpp"
 #include "engine/query/sequence_match.hpp"
 #include "engine/query/split_table.hpp"
 #include "engine/text.hpp"
@@ -18,49 +19,18 @@ namespace weir::query {
 namespace {
 
 // SequenceEvent::values of a joined event: the part above, the place in its values below.
-constexpr unsigned offset_bits = 40;
-constexpr std::uint64_t offset_max = (std::uint64_t{1} << offset_bits) - 1;
-
-/// Sorting this many events is no longer than other work between two looks at the deadline.
-constexpr std::size_t sorted_at_once = 16'384;
+constexpr unsigned place_bits = 40;
+constexpr std::uint64_t place_mask = (std::uint64_t{1} << place_bits) - 1;
+constexpr std::uint64_t values_bytes_max = std::uint64_t{1} << (place_bits - 1);
 
 bool by_position(const SequenceEvent& a, const SequenceEvent& b) noexcept {
   return a.position < b.position;
 }
 
-/// Merges two stretches side by side that are in order, from `begin` and from `middle` to before `end`. `buffer` gets
-/// a copy of the first.
-Status merge_by_position(std::span<SequenceEvent> events, std::size_t begin, std::size_t middle, std::size_t end,
-                         std::vector<SequenceEvent>& buffer, Pacer& pacer) {
-  buffer.clear();
-  buffer.reserve(middle - begin);
-  for (std::size_t i = begin; i < middle; ++i) {
-    buffer.push_back(events[i]);
-    WEIR_TRY(pacer.spend(1));
-  }
-  std::size_t out = begin;
-  std::size_t right = middle;
-  for (std::size_t left = 0; left < buffer.size(); ++out) {
-    const bool take_right = right < end && by_position(events[right], buffer[left]);
-    events[out] = take_right ? events[right++] : buffer[left++];
-    WEIR_TRY(pacer.spend(1));
-  }
-  return {};
-}
-
-Status sort_by_position(std::span<SequenceEvent> events, std::vector<SequenceEvent>& buffer, Pacer& pacer) {
-  if (std::is_sorted(events.begin(), events.end(), by_position))
+Status sort_by_position(std::span<SequenceEvent> events, Pacer& pacer) {
+  if (std::is_sorted(events.begin(), events.end(), by_position)) // all of one part, as a rule
     return {};
-  const std::size_t size = events.size();
-  for (std::size_t i = 0; i < size; i += sorted_at_once) {
-    const auto run = events.subspan(i, std::min(sorted_at_once, size - i));
-    std::sort(run.begin(), run.end(), by_position);
-    WEIR_TRY(pacer.spend(run.size()));
-  }
-  for (std::size_t width = sorted_at_once; width < size; width *= 2)
-    for (std::size_t i = 0; i + width < size; i += 2 * width)
-      WEIR_TRY(merge_by_position(events, i, i + width, std::min(i + 2 * width, size), buffer, pacer));
-  return {};
+  return sort_paced(events, by_position, pacer);
 }
 
 /// The events of all parts, those of a link value side by side.
@@ -86,13 +56,12 @@ public:
       events_.resize(std::min(size, events_.size() + made_at_once));
     }
     for (std::size_t part = 0; part < parts.size(); ++part) {
-      for (const SequenceEvent& event : parts[part].events) {
+      for (auto& left = parts[part].events; !left.empty(); left.pop_front()) {
         WEIR_TRY(pacer.spend(1));
-        SequenceEvent& joined = events_[next[links_[part][event.link]]++];
-        joined = event;
-        joined.values |= std::uint64_t{part} << offset_bits;
+        SequenceEvent& joined = events_[next[links_[part][left.front().link]]++];
+        joined = left.front();
+        joined.values |= std::uint64_t{part} << place_bits;
       }
-      parts[part].events = {};
     }
     return {};
   }
@@ -162,7 +131,7 @@ public:
 private:
   /// The first `count` of the kept values.
   void take(std::size_t step, const SequenceEvent& event, std::size_t count) {
-    const char* at = parts_[event.values >> offset_bits].values.data() + (event.values & offset_max);
+    const char* at = parts_[event.values >> place_bits].values.at(event.values & place_mask);
     for (std::size_t i = 0; i < count; ++i) {
       const CompiledSequence::Kept& kept = query_.kept[i];
       if ((kept.steps & event.steps) == 0)
@@ -186,7 +155,7 @@ Result<ShardRows> match_sequences(const CompiledSequence& query, std::vector<Seq
   std::uint64_t parts_bytes = 0;
   std::uint64_t events = 0;
   for (const SequencePart& part : parts) {
-    WEIR_CHECK(part.values.size() <= offset_max);
+    WEIR_CHECK(part.values.bytes() < values_bytes_max);
     parts_bytes += bytes_of(part);
     events += part.events.size();
   }
@@ -204,7 +173,6 @@ Result<ShardRows> match_sequences(const CompiledSequence& query, std::vector<Seq
   SequenceMatcher matcher(query.steps.size(), query.within_us, row, pacer);
   std::uint64_t matches = 0;
   std::span<SequenceEvent> looked_at;
-  std::vector<SequenceEvent> buffer; // Takes less than the events of the parts did, which are gone by now.
   const bool counts_only = query.match->counts_only();
   const SequenceMatcher::Found found = [&](std::span<const std::uint32_t> match) -> Status {
     ++matches;
@@ -218,7 +186,7 @@ Result<ShardRows> match_sequences(const CompiledSequence& query, std::vector<Seq
     looked_at = joined.of_link(link);
     if (looked_at.size() < query.steps.size())
       continue;
-    WEIR_TRY(sort_by_position(looked_at, buffer, pacer));
+    WEIR_TRY(sort_by_position(looked_at, pacer));
     WEIR_TRY(matcher.match(looked_at, found));
     WEIR_TRY(row.going());
   }
@@ -243,8 +211,13 @@ Result<QueryResult> merge_sequence(const CompiledSequence& query, std::vector<Sh
   std::vector<ShardRows> all;
   all.push_back(*std::move(matches));
   auto result = merge(*query.match, std::move(all), control);
-  if (result)
-    WEIR_TRY(fetch_documents(query, views, control, result->rows));
+  if (!result)
+    return result;
+  if (auto fetched = fetch_documents(query, views, control, result->rows); !fetched) {
+    if (control.leftovers != nullptr)
+      control.leftovers->add(std::move(result->rows));
+    return std::move(fetched).error();
+  }
   return result;
 }
 

@@ -73,7 +73,7 @@ ValueView unpack(const char*& at) noexcept {
 }
 
 std::uint64_t bytes_of(const SequencePart& part) noexcept {
-  return part.events.size() * sizeof(SequenceEvent) + part.values.size() + part.link_bytes;
+  return part.events.size() * sizeof(SequenceEvent) + part.values.bytes() + part.link_bytes;
 }
 
 Status take_for_sequence(ResultBudget& budget, std::uint64_t bytes, std::uint64_t bytes_max) {
@@ -85,6 +85,17 @@ Status take_for_sequence(ResultBudget& budget, std::uint64_t bytes, std::uint64_
       format("the events that may take part in the sequence need more than {} bytes of memory; narrow FOR, SINCE "
              "or UNTIL, or add conditions on single steps",
              bytes_max));
+}
+
+template <class Of> std::uint64_t SequenceGatherer::keep(SequenceEvent& event, const Of& of) {
+  packed_.clear();
+  for (const CompiledSequence::Kept& kept : query_.kept) {
+    if ((kept.steps & event.steps) != 0 && !kept.is_position)
+      pack(packed_, of(kept.source));
+  }
+  event.values = part_.values.add(packed_);
+  part_.events.push_back(event);
+  return sizeof event + packed_.size();
 }
 
 Status SequenceGatherer::add(Position position, RowValues row, ResultBudget& budget) {
@@ -103,20 +114,15 @@ Status SequenceGatherer::add(Position position, RowValues row, ResultBudget& bud
     if (time.kind == Value::Kind::timestamp)
       event.time_us = time.integer;
   }
-  event.values = part_.values.size();
-  for (const CompiledSequence::Kept& kept : query_.kept) {
-    if ((kept.steps & event.steps) != 0 && !kept.is_position)
-      pack(part_.values, row[kept.source]);
-  }
-  WEIR_TRY(take_for_sequence(budget, sizeof event + part_.values.size() - event.values, bytes_max_));
-  part_.events.push_back(event);
-  return {};
+  const std::uint64_t bytes = keep(event, [&](std::size_t slot) -> const ValueView& { return row[slot]; });
+  return take_for_sequence(budget, bytes, bytes_max_);
 }
 
 /// Types and links by their codes, so that neither is compared for a row.
 Result<bool> SequenceGatherer::add_zone(const ZoneValues& values, const RowBits& rows, ResultBudget& budget,
                                         Pacer& pacer) {
   constexpr std::uint32_t no_link = std::numeric_limits<std::uint32_t>::max();
+  constexpr std::uint64_t taken_at_once = 64 * KiB;
   const ZoneValues::Codes types = values.codes(query_.event_type);
   const ZoneValues::Codes links = values.codes(query_.link);
   if (!query_.scan_is_exact || types.codes.empty() || links.codes.empty() || values.positions().empty())
@@ -129,7 +135,7 @@ Result<bool> SequenceGatherer::add_zone(const ZoneValues& values, const RowBits&
     type_steps_[type] = steps;
   }
   code_links_.assign(links.count, no_link);
-  const std::size_t events_before = part_.events.size(), values_before = part_.values.size();
+  std::uint64_t bytes = 0; // not taken of the budget yet
   Status going = pacer.spend(rows.count() / 8);
   rows.each([&](std::size_t row) {
     if (!going || (!links.presence.empty() && links.presence[row] != Presence::value))
@@ -154,16 +160,11 @@ Result<bool> SequenceGatherer::add_zone(const ZoneValues& values, const RowBits&
       if (time.kind == Value::Kind::timestamp)
         event.time_us = time.integer;
     }
-    event.values = part_.values.size();
-    for (const CompiledSequence::Kept& kept : query_.kept) {
-      if ((kept.steps & event.steps) != 0 && !kept.is_position)
-        pack(part_.values, values.value(kept.source, row));
-    }
-    part_.events.push_back(event);
+    bytes += keep(event, [&](std::size_t slot) { return values.value(slot, row); });
+    if (bytes >= taken_at_once)
+      going = take_for_sequence(budget, std::exchange(bytes, 0), bytes_max_);
   });
   WEIR_TRY(going);
-  const std::uint64_t bytes =
-      (part_.events.size() - events_before) * sizeof(SequenceEvent) + (part_.values.size() - values_before);
   WEIR_TRY(take_for_sequence(budget, bytes, bytes_max_));
   return true;
 }

@@ -32,10 +32,37 @@ void pack(std::string& out, const ValueView& value);
 /// Reads one value from `at` on and moves behind it. Precondition: pack() wrote it. The view points into the bytes.
 [[nodiscard]] ValueView unpack(const char*& at) noexcept;
 
+/// Packed values of many events, those of one side by side. It grows in small steps: what is there is not moved, and no
+/// more room is taken than is used.
+class PackedValues {
+public:
+  /// Where `packed`, the values of an event, are from now on: below 2^40 for less than half a tebibyte of them.
+  [[nodiscard]] std::uint64_t add(std::string_view packed) {
+    if (blocks_.empty() || blocks_.back().size() + packed.size() >= block_bytes)
+      blocks_.emplace_back();
+    const std::uint64_t place = std::uint64_t{blocks_.size() - 1} << block_bits | blocks_.back().size();
+    blocks_.back() += packed;
+    bytes_ += packed.size();
+    return place;
+  }
+  /// Precondition: add() gave `place`.
+  [[nodiscard]] const char* at(std::uint64_t place) const noexcept {
+    return blocks_[place >> block_bits].data() + (place & (block_bytes - 1));
+  }
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
+
+private:
+  static constexpr unsigned block_bits = 20;
+  static constexpr std::size_t block_bytes = std::size_t{1} << block_bits;
+
+  std::vector<std::string> blocks_; ///< Longer ones have the values of one event alone.
+  std::uint64_t bytes_ = 0;
+};
+
 /// Events that may take part, in any order. SequenceEvent::link is a place in `links`, `values` one in `values`.
 struct SequencePart {
-  std::vector<SequenceEvent> events;
-  std::string values;            ///< Packed, of an event those of CompiledSequence::kept that its steps need.
+  std::deque<SequenceEvent> events;
+  PackedValues values;           ///< Of an event those of CompiledSequence::kept that its steps need.
   std::deque<std::string> links; ///< Packed and normalized, each once.
   std::uint64_t link_bytes = 0;  ///< What was taken of the budget for them.
 };
@@ -69,6 +96,8 @@ private:
   [[nodiscard]] std::uint32_t steps_of(RowValues row);
   [[nodiscard]] std::uint32_t steps_of_type(std::string_view type) const noexcept;
   Status link_of(const ValueView& value, ResultBudget& budget, std::uint32_t& link);
+  /// Adds the event with the values that `of(slot)` says. How much memory that took.
+  template <class Of> std::uint64_t keep(SequenceEvent& event, const Of& of);
 
   const CompiledSequence& query_;
   std::uint64_t bytes_max_;
@@ -77,6 +106,7 @@ private:
   SplitTable<Links, LinkHash> links_; ///< Of the texts in part_.
   std::string key_;                   ///< Packed link of the row looked at.
   std::string last_key_;              ///< ... of the one before: rows of a context often follow one another.
+  std::string packed_;                ///< Values of the row looked at.
   std::uint32_t last_link_ = 0;
   Pacer pacer_; ///< Of what steps are judged by.
   Scratch scratch_;

@@ -46,8 +46,8 @@ public:
     whole_.swap(other.whole_);
     parts_.swap(other.parts_);
   }
-  /// Adds the entries of `other`, which are left there where this has them already: `both` is called with these, ours
-  /// and the other. Fails as `pacer` says.
+  /// Adds the entries of `other`, which has none afterwards. Where this has an entry already it stays, and `both` is
+  /// called with it and the node of the other. Fails as `pacer` says.
   template <class Both> Status take(SplitTable& other, Pacer& pacer, const Both& both) {
     for (Table& from : other.parts()) {
       while (!from.empty()) {

@@ -81,18 +81,18 @@ void Registry::add(Schema schema, std::size_t text_bytes) {
       type = &each;
   const Version* const before = type == nullptr ? nullptr : type->latest.load(std::memory_order_relaxed);
   const std::uint32_t number = before == nullptr ? 1 : before->value.version + 1;
-  changes_.fetch_add(1, std::memory_order_acq_rel);
   const bool breaks = before != nullptr && !check_evolution(before->value.schema, schema);
   const Version& made = versions_.emplace_back(Version{{std::move(schema), number}, before, breaks});
   if (breaks)
     upcasts_.store(true, std::memory_order_release); // before there can be an event of the new version
   if (type != nullptr) {
     type->latest.store(&made, std::memory_order_release);
-    return;
+  } else { // readers find the type only once all of it is there
+    bucket.store(&types_.emplace_back(made.value.schema.event_type, &made, first), std::memory_order_release);
+    types_count_.fetch_add(1, std::memory_order_release);
   }
-  // Readers find the type only once all of it is there.
-  bucket.store(&types_.emplace_back(made.value.schema.event_type, &made, first), std::memory_order_release);
-  types_count_.fetch_add(1, std::memory_order_release);
+  // Last: who has seen this number and then reads, reads by the new version.
+  changes_.fetch_add(1, std::memory_order_acq_rel);
 }
 
 Status Registry::load(std::span<const SchemaRecord> records) {

@@ -55,8 +55,11 @@ Result<std::shared_ptr<const ViewState>> ViewState::gather(const Query& query,
   if (stands) {
     query::Pacer pacer(control);
     auto gathered = query::copy(before->gathered_, pacer);
-    if (!gathered)
+    if (!gathered) {
+      if (control.leftovers != nullptr)
+        control.leftovers->add(std::move(*parts));
       return std::move(gathered).error();
+    }
     parts->push_back(*std::move(gathered));
   }
   auto joined = query::join(query, std::move(*parts), control);

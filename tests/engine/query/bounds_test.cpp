@@ -1,8 +1,10 @@
 // No query outruns its deadline or its memory by what one step of it does.
 #include "engine/query/execution.hpp"
 #include "engine/query/executor.hpp"
+#include "engine/query/join.hpp"
 #include "engine/query/leftovers.hpp"
 #include "engine/query/number_list.hpp"
+#include "engine/query/order.hpp"
 #include "engine/query/pruning.hpp"
 #include "engine/query/sequence_merge.hpp"
 #include "engine/query/split_table.hpp"
@@ -15,6 +17,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
+#include <numeric>
 #include <semaphore>
 #include <string>
 #include <thread>
@@ -51,16 +55,11 @@ QueryControl control_of(const SteppingClock& clock, std::uint64_t looks = 1'000'
 /// Events of `contexts` contexts in turn.
 std::vector<StoredEvent> events(std::uint64_t first, std::uint64_t last, std::uint64_t contexts = 7) {
   std::vector<StoredEvent> all;
-  for (std::uint64_t n = first; n < last; ++n) {
-    StoredEvent stored;
-    stored.context_id = "order-" + std::to_string(n % contexts);
-    stored.sequence = n / contexts + 1;
-    stored.position = n + 1;
-    stored.recorded_at = stored.timestamp = Timestamp(std::chrono::seconds(n));
-    stored.event_type = n % 3 == 0 ? "paid" : "placed";
-    stored.payload = R"({"n":)" + std::to_string(n) + R"(,"group":"group )" + std::to_string(n % 200) + "\"}";
-    all.push_back(stored);
-  }
+  for (std::uint64_t n = first; n < last; ++n)
+    all.push_back(
+        test::stored_event("order-" + std::to_string(n % contexts), n / contexts + 1, n + 1,
+                           Timestamp(std::chrono::seconds(n)), n % 3 == 0 ? "paid" : "placed",
+                           R"({"n":)" + std::to_string(n) + R"(,"group":"group )" + std::to_string(n % 200) + "\"}"));
   return all;
 }
 
@@ -80,7 +79,118 @@ struct CountingHash {
   }
 };
 
+/// A number that knows how many of its kind there are, and were at most at once.
+struct Counted {
+  explicit Counted(std::uint64_t of) : value(of) { most = std::max(most, ++alive); }
+  Counted(Counted&& other) noexcept : value(other.value) { most = std::max(most, ++alive); }
+  Counted& operator=(Counted&&) noexcept = default;
+  ~Counted() { --alive; }
+  friend bool operator<(const Counted& a, const Counted& b) noexcept { return a.value < b.value; }
+
+  std::uint64_t value;
+  static inline std::size_t alive = 0, most = 0;
+};
+
+/// Parts of an answer by position, `rows` each, whose positions alternate.
+std::vector<ShardRows> alternating(std::size_t parts, std::uint64_t rows) {
+  std::vector<ShardRows> made(parts);
+  for (std::uint64_t i = 0; i < parts * rows; ++i) {
+    query::ResultRow row;
+    row.position = i + 1;
+    row.cells.emplace_back(row.position);
+    made[i % parts].rows.push_back(std::move(row));
+  }
+  return made;
+}
+
 } // namespace
+
+TEST_CASE("query bounds: sorting is right for any order, takes no second array, and ends as the pacer says") {
+  constexpr std::uint64_t size = 30'000;
+  const std::vector<std::function<std::uint64_t(std::uint64_t)>> orders = {
+      [](std::uint64_t i) { return i; },
+      [](std::uint64_t i) { return size - i; },
+      [](std::uint64_t) { return std::uint64_t{7}; },
+      [](std::uint64_t i) { return i % 3; },
+      [](std::uint64_t i) { return i * 0x9E3779B97F4A7C15ULL >> 40U; },
+      [](std::uint64_t i) { return std::min(i, size - i); },
+  };
+  for (const auto& order : orders) {
+    for (const std::size_t count : {std::size_t{0}, std::size_t{1}, std::size_t{5'000}, std::size_t{size}}) {
+      std::vector<Counted> items;
+      items.reserve(size);
+      std::vector<std::uint64_t> expected;
+      for (std::uint64_t i = 0; i < size; ++i) {
+        items.emplace_back(order(i));
+        expected.push_back(order(i));
+      }
+      std::sort(expected.begin(), expected.end());
+      Counted::most = 0;
+      const SteppingClock clock;
+      const QueryControl control = control_of(clock);
+      Pacer pacer(control);
+      const bool all = count == size;
+      REQUIRE((all ? sort_paced(items, std::less<>(), pacer) : select_paced(items, count, std::less<>(), pacer)).ok());
+      CHECK(Counted::most < size + 10);
+      std::vector<std::uint64_t> found;
+      for (const Counted& item : items)
+        found.push_back(item.value);
+      if (!all)
+        std::sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(count));
+      CHECK(std::equal(expected.begin(), expected.begin() + static_cast<std::ptrdiff_t>(count), found.begin()));
+      std::sort(found.begin(), found.end());
+      CHECK(found == expected);
+      CHECK(clock.looks < 200); // about as many steps as a sort of them takes
+    }
+  }
+  std::vector<std::uint64_t> numbers(1'000'000);
+  std::iota(numbers.rbegin(), numbers.rend(), 0);
+  const SteppingClock clock;
+  const QueryControl control = control_of(clock, 3);
+  Pacer pacer(control);
+  CHECK(sort_paced(numbers, std::less<>(), pacer).code() == Errc::deadline_exceeded);
+}
+
+TEST_CASE("query bounds: parts that are joined keep the first rows, with looks at the deadline on the way") {
+  const Query plan = parsed("QUERY * RETURN [position] LIMIT 20000");
+  const SteppingClock clock;
+  const auto joined = join(plan, alternating(3, 20'000), control_of(clock));
+  REQUIRE(joined.ok());
+  std::vector<Position> positions;
+  for (const query::ResultRow& row : joined->rows)
+    positions.push_back(row.position);
+  std::sort(positions.begin(), positions.end());
+  CHECK(positions.size() == 20'000);
+  CHECK(positions.back() == 20'000);
+  CHECK(clock.looks > 3 + 40'000 / 4'096 * 2); // moving the rows, and telling which are the first
+  CHECK(join(plan, alternating(3, 20'000), control_of(clock, clock.looks + 8)).code() == Errc::deadline_exceeded);
+}
+
+TEST_CASE("query bounds: packed values stay where they were put, however long they are") {
+  PackedValues values;
+  std::vector<std::pair<std::uint64_t, std::string>> put;
+  std::uint64_t bytes = 0;
+  constexpr std::size_t block = std::size_t{1} << 20U;
+  for (const std::size_t size : {std::size_t{0}, block, std::size_t{0}, block - 1, std::size_t{1}, std::size_t{0},
+                                 3 * block, std::size_t{0}, block / 2, block / 2, std::size_t{0}, std::size_t{7}}) {
+    const std::string packed(size, static_cast<char>('a' + put.size()));
+    put.emplace_back(values.add(packed), packed);
+    bytes += size;
+  }
+  for (const auto& [place, packed] : put)
+    CHECK(std::string_view(values.at(place), packed.size()) == packed);
+  CHECK(values.bytes() == bytes);
+}
+
+TEST_CASE("query bounds: numbers of percentiles are counted with the array that they are sorted in") {
+  NumberList<std::int64_t> numbers;
+  std::uint64_t taken = 0;
+  constexpr std::uint64_t count = 200'000;
+  for (std::uint64_t i = 0; i < count; ++i)
+    taken += numbers.push(static_cast<std::int64_t>(i));
+  CHECK(taken >= 2 * sizeof(std::int64_t) * (count / 65'536 * 65'536));
+  CHECK(taken < 3 * sizeof(std::int64_t) * count);
+}
 
 TEST_CASE("query bounds: whether an answer is too large does not depend on how many threads gather it") {
   for (const std::string text : {"QUERY * COUNT, COUNT UNIQUE payload.n BY payload.group",

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <cmath>
 #include <limits>
 
 using weir::Value;
@@ -118,6 +119,12 @@ TEST_CASE("query numbers: text reads back as the same value of the same kind") {
     CHECK_FALSE(parse_number(text));
   }
   CHECK(parse_number("18446744073709551616") == Value(18446744073709551616.0));
+  // As a payload has them: see json::find_paths().
+  CHECK(parse_number("1e-400") == Value(0.0));
+  CHECK(parse_number("0." + std::string(60, '0') + "1e-300") == std::nullopt); // longer than a payload may have them
+  const auto negative = parse_number("-1e-400");
+  REQUIRE(negative);
+  CHECK(std::signbit(*negative->as_double()));
 }
 
 TEST_CASE("query outcomes: sets combine as all pairs of their members do") {

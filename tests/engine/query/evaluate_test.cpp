@@ -281,6 +281,32 @@ TEST_CASE("query leaves: what texts cost is watched, and a watch that is over en
   CHECK(clock.looks == 20);
 }
 
+TEST_CASE("query scratch: texts of thousands of terms, and of ever longer rows, take the memory of one") {
+  FieldTable table;
+  EventSlots names(table);
+  const Expr made = Expr::call(Function::lower, {Expr::field("payload.a")});
+  Expr any = Expr::compare(made, Comparison::equal, Expr::literal("no text"));
+  for (int i = 0; i < 100; ++i)
+    any = std::move(any) || Expr::compare(made, Comparison::equal, Expr::literal("none " + std::to_string(i)));
+  Expr sum = Expr::call(Function::length, {made});
+  for (int i = 0; i < 5; ++i)
+    sum = Expr::arithmetic(Arithmetic::add, sum, sum);
+  Predicate predicate;
+  predicate.require(any, names, &table);
+  const ValueExpression lengths(sum, names);
+
+  Scratch scratch;
+  constexpr std::size_t longest = 100'000;
+  for (std::size_t size = 1'000; size <= longest; size += 500) {
+    const std::string text(size, 'A');
+    const std::vector row{ValueView::of(std::string_view(text))};
+    CHECK(predicate.evaluate(row, scratch).is_false());
+    scratch.clear();
+    CHECK(to_value(lengths.evaluate(row, scratch)) == Value(32 * size));
+  }
+  CHECK(scratch.bytes() < 4 * longest);
+}
+
 TEST_CASE("query leaves: a range says of a prefix and of LIKE what all values in it do") {
   FieldTable table;
   EventSlots names(table);

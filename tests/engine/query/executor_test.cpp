@@ -17,15 +17,8 @@ constexpr Timestamp start{1'700'000'000'000'000us};
 
 /// Event number `n` (from 1): position 10 n, every third of type "paid", else "placed"; one context of four.
 test::StoredEvent event(std::uint64_t n) {
-  test::StoredEvent stored;
-  stored.context_id = "order-" + std::to_string(n % 4);
-  stored.sequence = n / 4 + 1;
-  stored.position = 10 * n;
-  stored.recorded_at = start + std::chrono::seconds(n);
-  stored.timestamp = start + std::chrono::seconds(n);
-  stored.event_type = n % 3 == 0 ? "paid" : "placed";
-  stored.payload = R"({"n":)" + std::to_string(n) + "}";
-  return stored;
+  return test::stored_event("order-" + std::to_string(n % 4), n / 4 + 1, 10 * n, start + std::chrono::seconds(n),
+                            n % 3 == 0 ? "paid" : "placed", R"({"n":)" + std::to_string(n) + "}");
 }
 
 std::vector<test::StoredEvent> events(std::uint64_t first, std::uint64_t last) {

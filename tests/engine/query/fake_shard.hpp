@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weir::test {
@@ -32,6 +33,12 @@ struct StoredEvent {
     return {context_id, sequence, position, recorded_at, timestamp, event_type, event_id, metadata, payload};
   }
 };
+
+/// An event recorded at its time, without id and metadata.
+inline StoredEvent stored_event(std::string context_id, Sequence sequence, Position position, Timestamp time,
+                                std::string event_type, std::string payload) {
+  return {std::move(context_id), sequence, position, time, time, std::move(event_type), {}, {}, std::move(payload)};
+}
 
 /// A payload field in one zone, with the arrays of its column.
 struct FakeField {

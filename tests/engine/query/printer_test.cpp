@@ -6,6 +6,18 @@
 
 using namespace weir;
 
+namespace {
+
+/// `parsed`, which was read, is `printed`, whose text is `text`.
+template <class T> void check_read_back(const Result<T>& parsed, const T& printed, const std::string& text) {
+  if (!parsed)
+    FAIL(to_string(parsed.error()));
+  REQUIRE(*parsed == printed);
+  REQUIRE(to_text(*parsed) == text);
+}
+
+} // namespace
+
 TEST_CASE("query text: a printed plan is read back as the same plan and prints the same") {
   for (std::uint64_t seed = 1; seed <= 20'000; ++seed) {
     std::mt19937_64 random(seed);
@@ -15,11 +27,7 @@ TEST_CASE("query text: a printed plan is read back as the same plan and prints t
     CAPTURE(text);
     if (const auto status = plan.validate(); !status)
       FAIL(to_string(status.error()));
-    const auto parsed = parse_query(text);
-    if (!parsed)
-      FAIL(to_string(parsed.error()));
-    REQUIRE(*parsed == plan);
-    REQUIRE(to_text(*parsed) == text);
+    check_read_back(parse_query(text), plan, text);
   }
 }
 
@@ -30,13 +38,8 @@ TEST_CASE("statements: a printed statement is read back as the same statement an
     const std::string text = to_text(statement);
     CAPTURE(seed);
     CAPTURE(text);
-    for (const std::string& written : {text, text + ";", " " + text + "\n ; "}) {
-      const auto parsed = parse_statement(written);
-      if (!parsed)
-        FAIL(to_string(parsed.error()));
-      REQUIRE(*parsed == statement);
-      REQUIRE(to_text(*parsed) == text);
-    }
+    for (const std::string& written : {text, text + ";", " " + text + "\n ; "})
+      check_read_back(parse_statement(written), statement, text);
   }
 }
 

@@ -198,6 +198,26 @@ TEST_CASE("sequence query: events that may take part are counted, and too many e
         "UNTIL, or add conditions on single steps");
 }
 
+TEST_CASE("sequence query: each copy of a document in the answer counts for its memory") {
+  Story story;
+  const std::string payload = R"({"text":")" + std::string(10'000, 'x') + "\"}";
+  for (int i = 0; i < 8; ++i)
+    story.tell(i % 2 == 0 ? "a" : "b", "x-1", payload);
+  query::QueryControl control;
+  control.result_bytes_max = 100'000;
+  const std::string query = "QUERY a FOLLOWED BY b LINKED BY context_id RETURN a.sequence, a.payload";
+  const auto once = story.ask(query, control);
+  REQUIRE_MESSAGE(once.ok(), once.error().message);
+  CHECK(once->rows.size() == 4);
+  CHECK(story.ask(query + ", a.payload AS again, a.payload AS third", control).code() == Errc::too_large);
+  control.result_bytes_max = 200'000;
+  const auto often = story.ask(query + ", a.payload AS again, b.payload, a.payload AS third", control);
+  REQUIRE_MESSAGE(often.ok(), often.error().message);
+  for (const auto& row : often->rows)
+    for (std::size_t column = 1; column < row.size(); ++column)
+      CHECK(row[column] == Value(JsonText{payload}));
+}
+
 TEST_CASE("sequence query: conditions as deep as the limit allows are judged as shallow ones are") {
   const Story story = Story().tell("a", "x-1", R"({"n":1})").tell("b", "x-1", "{}");
   const auto negated = [](int times) {

@@ -22,14 +22,9 @@ namespace {
 constexpr Timestamp start{1'700'000'000'000'000us};
 
 test::StoredEvent event(std::uint64_t n) {
-  test::StoredEvent stored;
-  stored.context_id = "order-" + std::to_string(n % 50);
-  stored.sequence = n / 50 + 1;
-  stored.position = n + 1;
-  stored.recorded_at = stored.timestamp = start + std::chrono::seconds(n);
-  stored.event_type = n % 3 == 0 ? "paid" : "placed";
-  stored.payload = R"({"n":)" + std::to_string(n) + R"(,"country":"c)" + std::to_string(n % 5) + "\"}";
-  return stored;
+  return test::stored_event("order-" + std::to_string(n % 50), n / 50 + 1, n + 1, start + std::chrono::seconds(n),
+                            n % 3 == 0 ? "paid" : "placed",
+                            R"({"n":)" + std::to_string(n) + R"(,"country":"c)" + std::to_string(n % 5) + "\"}");
 }
 
 std::vector<test::StoredEvent> events(std::uint64_t first, std::uint64_t last) {

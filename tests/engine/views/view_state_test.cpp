@@ -127,6 +127,24 @@ struct Scans {
   }
 };
 
+/// A log with some events, and its shards then.
+struct Filled {
+  Filled(std::uint64_t seed, std::size_t events) : log(seed) {
+    log.store(events);
+    shards = log.views();
+    moment = {shards, log.next_position(), 0};
+  }
+  Log log;
+  Scans scans;
+  std::vector<ShardView> shards;
+  ViewMoment moment;
+};
+
+/// Of as many groups as there are events, nearly.
+Query many_groups() {
+  return *parse_query("QUERY * COUNT BY payload.n, payload.share");
+}
+
 } // namespace
 
 TEST_CASE("view: an answer made in steps is that of the query over everything") {
@@ -191,60 +209,51 @@ TEST_CASE("view: what was gathered is not read again, until events are removed o
 }
 
 TEST_CASE("view: an answer that fails leaves what was gathered as it was, and memory is bounded") {
-  const auto query = parse_query("QUERY * COUNT BY payload.n, payload.share");
-  REQUIRE(query.ok());
-  Log log(2);
-  log.store(400);
-  Scans scans;
-  const auto shards = log.views();
+  const Query query = many_groups();
+  Filled filled(2, 400);
   query::QueryControl small;
   small.result_bytes_max = 2'000;
-  const ViewMoment moment{shards, log.next_position(), 0};
-  CHECK(ViewState::answer(*query, nullptr, moment, scans.scan(), small).code() == Errc::too_large);
-  const auto whole = ViewState::answer(*query, nullptr, moment, scans.scan(), {});
+  CHECK(ViewState::answer(query, nullptr, filled.moment, filled.scans.scan(), small).code() == Errc::too_large);
+  const auto whole = ViewState::answer(query, nullptr, filled.moment, filled.scans.scan(), {});
   REQUIRE(whole.ok());
   std::atomic<bool> cancel{true};
   query::QueryControl cancelled;
   cancelled.cancel = &cancel;
-  log.store(10);
-  const auto later = log.views();
-  CHECK(ViewState::answer(*query, whole->state, {later, log.next_position(), 0}, scans.scan(), cancelled).code() ==
-        Errc::cancelled);
-  const auto again = ViewState::answer(*query, whole->state, {later, log.next_position(), 0}, scans.scan(), {});
+  filled.log.store(10);
+  const auto later = filled.log.views();
+  CHECK(ViewState::answer(query, whole->state, {later, filled.log.next_position(), 0}, filled.scans.scan(), cancelled)
+            .code() == Errc::cancelled);
+  const auto again =
+      ViewState::answer(query, whole->state, {later, filled.log.next_position(), 0}, filled.scans.scan(), {});
   REQUIRE(again.ok());
-  const auto expected = query::run(*query, later, {});
+  const auto expected = query::run(query, later, {});
   REQUIRE(expected.ok());
   CHECK(again->result.rows == expected->rows);
 }
 
 TEST_CASE("view: what an answer copies of what was gathered counts for its memory") {
-  const auto query = parse_query("QUERY * COUNT BY payload.n, payload.share");
-  REQUIRE(query.ok());
-  Log log(3);
-  log.store(300);
-  Scans scans;
-  const auto shards = log.views();
-  const ViewMoment moment{shards, log.next_position(), 0};
-  const auto first = ViewState::answer(*query, nullptr, moment, scans.scan(), {});
+  const Query query = many_groups();
+  Filled filled(3, 300);
+  const auto first = ViewState::answer(query, nullptr, filled.moment, filled.scans.scan(), {});
   REQUIRE(first.ok());
   REQUIRE(first->state->bytes() > 10'000);
   std::vector<std::uint64_t> counted;
   const ViewScan scan = [&](const Query& asked, std::span<const ShardView> over, const query::QueryControl& control) {
     REQUIRE(control.result_bytes != nullptr);
     counted.push_back(control.result_bytes->load());
-    return scans.scan()(asked, over, control);
+    return filled.scans.scan()(asked, over, control);
   };
   // Nothing came since, so all that is looked for is what lies behind what was gathered.
-  REQUIRE(ViewState::answer(*query, first->state, moment, scan, {}).ok());
+  REQUIRE(ViewState::answer(query, first->state, filled.moment, scan, {}).ok());
   CHECK(counted == std::vector<std::uint64_t>{first->state->bytes()});
   // Where the copy is too much, the query itself is asked instead, and that says whether there is an answer.
   query::QueryControl small;
   small.result_bytes_max = first->state->bytes() - 1;
   counted.clear();
-  CHECK(ViewState::answer(*query, first->state, moment, scan, small).code() == Errc::too_large);
+  CHECK(ViewState::answer(query, first->state, filled.moment, scan, small).code() == Errc::too_large);
   CHECK(counted == std::vector<std::uint64_t>{0});
   small.result_bytes_max = first->state->bytes();
-  CHECK(ViewState::answer(*query, first->state, moment, scan, small).ok());
+  CHECK(ViewState::answer(query, first->state, filled.moment, scan, small).ok());
 }
 
 TEST_CASE("view: a copy of what was gathered looks at the deadline") {
