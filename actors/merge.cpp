@@ -231,6 +231,7 @@ void Merge::publish() {
     return;
   }
   kill_point("merge.after_catalog");
+  drop_unpublished(parts_, shard_); // a flush that was not taken: its number may be below the catalog's next one now
   shard_.table->replace_segments(inputs_, std::move(reader_));
   shard_.compacted_bytes.fetch_add(written_->file_bytes, std::memory_order_relaxed);
   shard_.compactions.fetch_add(1); // last: who sees it finds the rest
