@@ -82,8 +82,10 @@ struct ShardParts {
   std::atomic<std::uint64_t> compactions{0}, compacted_bytes{0};
   std::atomic<std::uint64_t> merge_read_bytes{0}, merge_written_bytes{0};
   std::atomic<bool> merges_behind{false}; ///< See look_for_backlog().
-  std::atomic<bool> reclaim_due{false};   ///< Events were removed since segments were last looked through for them.
-  std::atomic<bool> reclaiming{false};    ///< Somebody is at it.
+  /// A merge is written, and on its way into the catalog whatever its cause says.
+  std::atomic<bool> merge_publishing{false};
+  std::atomic<bool> reclaim_due{false}; ///< Events were removed since segments were last looked through for them.
+  std::atomic<bool> reclaiming{false};  ///< Somebody is at it.
   /// Of the oldest passive memtable, where the catalog did not take it: the next attempt publishes the same file, or
   /// each would leave one. None may be removed, for a commit that failed may still turn up after a crash. Flush lane
   /// only.

@@ -144,6 +144,8 @@ Merge::Merge(EngineParts& parts, ShardParts& shard, SegmentList inputs, MergeCau
 }
 
 Merge::~Merge() {
+  if (done_) // dropped at shutdown
+    shard_.merge_publishing.store(false);
   if (written_ && !maybe_published_)
     static_cast<void>(parts_.segments->remove(*written_).ok()); // what stays is swept away by the next open
 }
@@ -171,11 +173,12 @@ void Merge::write() {
     post_write();
     return;
   }
-  publishing_.store(written.ok());
-  if (!written)
+  if (!written) {
     fail(written.error());
-  else
-    parts_.flush_lane->post([self = shared_from_this()] { self->publish(); });
+    return;
+  }
+  shard_.merge_publishing.store(true);
+  parts_.flush_lane->post([self = shared_from_this()] { self->publish(); });
 }
 
 Status Merge::try_write(const MayGoOn& go_on) {
@@ -241,6 +244,7 @@ void Merge::publish() {
   inputs_.clear();
   parts_.compaction_lane->post(
       [&parts = parts_, replaced = std::move(replaced)]() mutable { remove_unread(parts, std::move(replaced)); });
+  shard_.merge_publishing.store(false);
   std::exchange(done_, nullptr)({});
 }
 

@@ -10,7 +10,6 @@
 
 #include "actors/engine_parts.hpp"
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -60,8 +59,6 @@ public:
   /// Posts the first step. Until `done` is called, or dropped at shutdown, the job keeps this alive. Precondition: no
   /// other merge of the shard is on its way.
   void start(Done done);
-  /// It is written, and on its way into the catalog whatever its cause says. Any thread.
-  [[nodiscard]] bool publishing() const noexcept { return publishing_.load(); }
 
 private:
   void post_write();
@@ -83,7 +80,6 @@ private:
   bool starved_ = false;       ///< which took so long that the shard has fallen behind: written anew in the other.
   bool full_at_first_ = false; ///< health() says so; no need to warn.
   bool maybe_published_ = false;
-  std::atomic<bool> publishing_{false};
   Done done_; ///< Empty once told.
 };
 
