@@ -214,6 +214,8 @@ private:
 
 Result<CompactReport> compact_segments(EngineParts& parts, const std::optional<Stepped>& stepped,
                                        const CompactOptions& options) {
+  if (options.shard && !parts.shards[*options.shard]->table)
+    return *parts.shards[*options.shard]->failure();
   return CompactCall(parts, stepped, options).run();
 }
 

@@ -158,3 +158,16 @@ TEST_CASE("compact call: cancelled while the catalog takes nothing, it leaves wh
   CHECK(shard.files() == 1);
   CHECK(shard.read() == shard.before);
 }
+
+TEST_CASE("compact call: for a shard that could not be opened alone it says why, and all others are compacted") {
+  MarkedSegment shard(10, 6);
+  ShardParts& failed = *shard.rig.parts.shards.emplace_back(std::make_unique<ShardParts>());
+  failed.id = 1;
+  failed.fail(fail(Errc::shard_failed, "shard 1 could not be opened"));
+  CompactOptions options;
+  options.shard = 1;
+  const auto refused = shard.compact(options);
+  CHECK(refused.code() == Errc::shard_failed);
+  CHECK(shard.rows() == 10);
+  CHECK(shard.compacted(false).events_removed == 5);
+}
