@@ -153,6 +153,7 @@ Merge::~Merge() {
 void Merge::start(Done done) {
   done_ = std::move(done);
   look_for_backlog(parts_, shard_);
+  segments_ = shard_.table->segments();
   yields_ = !shard_.merges_behind.load();
   post_write();
 }
@@ -173,6 +174,7 @@ void Merge::write() {
     post_write();
     return;
   }
+  segments_.reset(); // it would keep the inputs' files
   if (!written) {
     fail(written.error());
     return;
@@ -193,11 +195,10 @@ Status Merge::try_write(const MayGoOn& go_on) {
     return weir::fail(Errc::disk_full,
                       format("{} bytes are free, {} and the reserve are needed", parts_.guard->free_bytes(), bytes));
   kill_point("merge.begin");
-  const auto segments = shard_.table->segments();
   const auto merged =
       parts_.segments->merge(metas_, shard_.next_segment++, go_on,
-                             {sabotaged(Sabotage::merge_keeps_removed) ? MarkLookup() : durable_marks(*segments),
-                              rows_before(*segments, metas_.front().position_min)});
+                             {sabotaged(Sabotage::merge_keeps_removed) ? MarkLookup() : durable_marks(*segments_),
+                              rows_before(*segments_, metas_.front().position_min)});
   if (!merged)
     return merged.error();
   written_ = merged->meta;

@@ -73,6 +73,9 @@ private:
   const MergeCause cause_;
   SegmentList inputs_;
   std::vector<SegmentMeta> metas_; ///< Of the inputs.
+  /// All of the shard, from start() until it is written. Not asked for in the lane that yields: a thread that stands
+  /// still there with the table's lock would keep stores waiting.
+  std::shared_ptr<const SegmentList> segments_;
   std::optional<SegmentMeta> written_;
   Dropped dropped_;
   std::shared_ptr<const SegmentReader> reader_;
