@@ -24,7 +24,7 @@ namespace weir {
 struct MergeCause {
   /// A call waits for the outcome: a pause is not meant for it, and errors are its to tell.
   bool asked = false;
-  MayGoOn may_go_on{}; ///< What that call has to say; asked in the compaction lane. Empty: nothing.
+  MayGoOn may_go_on{}; ///< What that call has to say; asked in the lane of the merge. Empty: nothing.
 };
 /// Whether work on segments may go on: `cancelled` once the engine closes, compaction is paused, or the cause says so.
 [[nodiscard]] Status may_compact(const EngineParts& parts, const MergeCause& cause);
