@@ -2,10 +2,10 @@
 //
 // Purpose: one merge at a time in the whole engine, whoever wants it: the compactor, or a call of compact(), which goes
 // first. Merges count here what they read and write, and are held back here when only so much a second is allowed: in
-// the compaction lane's own thread, which is for nothing else, and never for longer than a moment without asking
-// whether the work still goes on. Owner: EngineParts; outlives every job. Threading: any thread, except that a Task and
-// what the meter is told of belong to who has the turn. Invariants: at most one Turn lives; while a Claim lives or
-// compaction is paused, the background gets none.
+// the thread of the compaction or the catch-up lane, which are for nothing else, and never for longer than a moment
+// without asking whether the work still goes on. Owner: EngineParts; outlives every job. Threading: any thread, except
+// that a Task and what the meter is told of belong to who has the turn. Invariants: at most one Turn lives; while a
+// Claim lives or compaction is paused, the background gets none.
 #pragma once
 
 #include "engine/byte_rate.hpp"

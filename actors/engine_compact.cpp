@@ -119,9 +119,7 @@ private:
     const auto first = segments.begin() + static_cast<std::ptrdiff_t>(run->first);
     const auto merge = std::make_shared<Merge>(
         parts_, *target.shard, SegmentList(first, first + static_cast<std::ptrdiff_t>(run->count)), cause_);
-    WEIR_TRY(work(
-        *target.shard, *std::move(turn), [&](Merge::Done done) { merge->start(std::move(done)); },
-        [&] { return merge->publishing(); }));
+    WEIR_TRY(work(*target.shard, *std::move(turn), [&](Merge::Done done) { merge->start(std::move(done)); }));
     return true;
   }
 
@@ -131,8 +129,7 @@ private:
       return std::move(turn).error();
     const auto look = std::make_shared<Reclaim>(
         parts_, *target.shard, cause_, options_.all ? Reclaim::From::anything_removed : Reclaim::From::half_removed);
-    return work(
-        *target.shard, *std::move(turn), [&](Merge::Done done) { look->start(std::move(done)); }, [] { return false; });
+    return work(*target.shard, *std::move(turn), [&](Merge::Done done) { look->start(std::move(done)); });
   }
 
   Result<CompactionControl::TurnPtr> take_turn() {
@@ -145,9 +142,9 @@ private:
     }
   }
 
-  /// Starts what has the turn and waits for its end. Once `beyond_recall`, a cancelled call leaves it to itself.
-  Status work(ShardParts& shard, CompactionControl::TurnPtr turn, const std::function<void(Merge::Done)>& start,
-              const std::function<bool()>& beyond_recall) {
+  /// Starts what has the turn and waits for its end. Once a merge of it is beyond recall, a cancelled call leaves it to
+  /// itself: the catalog may fail again and again.
+  Status work(ShardParts& shard, CompactionControl::TurnPtr turn, const std::function<void(Merge::Done)>& start) {
     const auto ended = std::make_shared<Ended>(stepped_, *parts_.clock);
     const std::uint64_t merges = shard.compactions.load();
     const CompactionControl::Bytes moved = parts_.compaction.moved();
@@ -160,7 +157,7 @@ private:
       ended->left.down();
     });
     while (!ended->left.wait_until(wait_end())) {
-      if (const Status going = look(); !going && (parts_.closing.load() || beyond_recall()))
+      if (const Status going = look(); !going && (parts_.closing.load() || shard.merge_publishing.load()))
         return going;
     }
     report_.merges += shard.compactions.load() - merges;
@@ -217,6 +214,8 @@ private:
 
 Result<CompactReport> compact_segments(EngineParts& parts, const std::optional<Stepped>& stepped,
                                        const CompactOptions& options) {
+  if (options.shard && !parts.shards[*options.shard]->table)
+    return *parts.shards[*options.shard]->failure();
   return CompactCall(parts, stepped, options).run();
 }
 

@@ -14,7 +14,7 @@
 
 namespace weir {
 
-/// Errors: those of Engine::compact.
+/// Errors: those of Engine::compact. Precondition: there is a shard of the number in `options`.
 Result<CompactReport> compact_segments(EngineParts& parts, const std::optional<Stepped>& stepped,
                                        const CompactOptions& options);
 

@@ -171,12 +171,9 @@ Status open_shards(EngineParts& parts, const CatalogState& state, const Pause& p
   return {};
 }
 
-} // namespace
-
-Status open_directory(EngineParts& parts, EngineSeams seams) {
+/// The directory is ours, what its catalog says is known, and the options say what it holds.
+Result<CatalogState> load_catalog(EngineParts& parts, EngineSeams& seams) {
   EngineOptions& options = parts.options;
-  parts.fs = std::move(seams.fs);
-  parts.clock = std::move(seams.clock);
   auto lock = parts.fs->lock("LOCK");
   if (!lock)
     return std::move(lock).error();
@@ -192,7 +189,7 @@ Status open_directory(EngineParts& parts, EngineSeams seams) {
   kill_point("open.after_catalog");
   auto state = parts.catalog->load();
   if (!state)
-    return std::move(state).error();
+    return state;
   if (options.shards != 0 && options.shards != state->shard_count)
     return fail(
         Errc::incompatible,
@@ -200,24 +197,29 @@ Status open_directory(EngineParts& parts, EngineSeams seams) {
                state->shard_count, options.shards),
         "shards");
   options.shards = state->shard_count;
-  if (options.read_threads == 0)
-    options.read_threads = std::max(1u, std::thread::hardware_concurrency());
-
   parts.directory_seed = state->directory_seed;
   WEIR_TRY(parts.schemas.load(state->schemas));
   parts.retention.load(state->retention);
   WEIR_TRY(parts.views.load(state->views));
+  return state;
+}
+
+/// What shards share.
+void make_services(EngineParts& parts, EngineSeams& seams) {
+  EngineOptions& options = parts.options;
+  if (options.read_threads == 0)
+    options.read_threads = std::max(1u, std::thread::hardware_concurrency());
   parts.cache = std::make_unique<segments::BlockCache>(options.block_cache_bytes);
   parts.compaction.begin(*parts.clock, options.compaction_bytes_per_second_max, seams.pass_time);
   parts.segments = std::make_unique<segments::SegmentFiles>(
       *parts.fs, *parts.cache,
-      segments::SegmentOptions{.directory_seed = state->directory_seed,
+      segments::SegmentOptions{.directory_seed = parts.directory_seed,
                                .zone_rows = options.zone_rows,
                                .filter_bits_per_key = options.filter_bits_per_key,
                                .merge_meter = &parts.compaction});
   parts.unsealed = std::make_unique<UnsealedBudget>(options.unsealed_bytes_max);
   parts.guard = std::make_unique<DiskGuard>(*parts.fs, options.disk_reserve_bytes);
-  parts.router = std::make_unique<ShardRouter>(state->shard_count, state->directory_seed);
+  parts.router = std::make_unique<ShardRouter>(options.shards, parts.directory_seed);
   parts.pinned = std::make_shared<PinnedBudget>(options.pinned_bytes_max);
   const auto make_executor = seams.make_executor ? seams.make_executor : io::make_threaded_executor;
   parts.executor = make_executor(options.read_threads);
@@ -226,11 +228,12 @@ Status open_directory(EngineParts& parts, EngineSeams seams) {
   parts.files_lane = parts.executor->make_lane(io::LaneKind::dedicated, "weir-files");
   parts.compaction_lane = parts.executor->make_lane(io::LaneKind::yielding, "weir-compact");
   parts.catch_up_lane = parts.executor->make_lane(io::LaneKind::dedicated, "weir-catch-up");
+}
+
+/// The positions of an earlier life may have been given up to the reservation `first`: this one starts behind it.
+Status reserve_first_positions(EngineParts& parts, Position first) {
   parts.guard->check();
   kill_point("open.before_reserve");
-
-  // The positions of an earlier life may have been given up to the reservation: this one starts behind it.
-  const Position first = state->positions_reserved;
   Position reserved = first + 2 * PositionSource::block;
   if (const Status done = parts.catalog->reserve_positions(reserved); done.code() == Errc::disk_full) {
     // Reading needs none, and nothing can be stored now: the first store after space has returned reserves them.
@@ -241,7 +244,20 @@ Status open_directory(EngineParts& parts, EngineSeams seams) {
   }
   kill_point("open.after_reserve");
   parts.positions = std::make_unique<PositionSource>(first, reserved);
-  parts.watermark = std::make_unique<Watermark>(*parts.positions, state->shard_count);
+  parts.watermark = std::make_unique<Watermark>(*parts.positions, parts.options.shards);
+  return {};
+}
+
+} // namespace
+
+Status open_directory(EngineParts& parts, EngineSeams seams) {
+  parts.fs = std::move(seams.fs);
+  parts.clock = std::move(seams.clock);
+  const auto state = load_catalog(parts, seams);
+  if (!state)
+    return state.error();
+  make_services(parts, seams);
+  WEIR_TRY(reserve_first_positions(parts, state->positions_reserved));
   return open_shards(parts, *state, seams.pause);
 }
 

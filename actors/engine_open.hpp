@@ -41,7 +41,7 @@ struct EngineSeams {
                                                       std::uint64_t directory_seed)>
       open_catalog;
   std::function<void(std::chrono::nanoseconds)> pause; ///< See ShardLog::Parts; may be empty.
-  /// Lets so much time pass for a merge that is held back, in the compaction lane; empty: its thread waits.
+  /// Lets so much time pass for a merge that is held back, in its lane; empty: the lane's thread waits.
   std::function<void(std::chrono::nanoseconds)> pass_time;
   /// Makes an executor with this many read threads; empty: real threads.
   std::function<std::unique_ptr<io::IoExecutor>(std::size_t read_threads)> make_executor;

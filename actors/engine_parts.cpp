@@ -5,6 +5,8 @@
 #include "engine/sabotage.hpp"
 #include "engine/text.hpp"
 
+#include <utility>
+
 namespace weir {
 
 void HealthBoard::warn(std::string what) {
@@ -90,32 +92,50 @@ void EngineParts::reserve_positions_now() {
 
 namespace {
 
-Status write_segment(EngineParts& parts, ShardParts& shard, const std::shared_ptr<const Memtable>& memtable) {
+Result<WrittenSegment> write_segment(EngineParts& parts, ShardParts& shard,
+                                     const std::shared_ptr<const Memtable>& memtable) {
   kill_point("flush.begin");
   const auto sorted = MemtableView(memtable).sorted();
-  // A number is used for one attempt only: whatever a failed one left behind can never be taken for the next.
+  // A number is used for one file only: whatever a failed attempt left behind can never be taken for the next.
   const auto meta = parts.segments->write(shard.id, shard.next_segment++, *sorted);
   if (!meta)
     return meta.error();
   auto reader = parts.segments->open(*meta);
-  if (!reader)
+  if (!reader) {
+    static_cast<void>(parts.segments->remove(*meta).ok()); // the catalog has never heard of it
     return std::move(reader).error();
+  }
+  return WrittenSegment{*meta, *std::move(reader)};
+}
+
+Status publish_segment(EngineParts& parts, ShardParts& shard, const std::shared_ptr<const Memtable>& memtable) {
+  const SegmentMeta& meta = shard.unpublished->meta;
   const std::uint64_t cut = memtable->last_record() + (sabotaged(Sabotage::cut_one_record_too_many) ? 1 : 0);
   const std::uint64_t first_file = shard.log->first_file_after(cut);
   kill_point("flush.before_catalog");
   if (sabotaged(Sabotage::cut_log_before_commit))
     shard.log->cut(first_file);
-  WEIR_TRY(parts.catalog->publish_segment(*meta, cut, first_file));
+  WEIR_TRY(parts.catalog->publish_segment(meta, cut, first_file));
   kill_point("flush.after_catalog");
-  shard.flushed_bytes.fetch_add(meta->file_bytes, std::memory_order_relaxed);
+  shard.flushed_bytes.fetch_add(meta.file_bytes, std::memory_order_relaxed);
   shard.flushes.fetch_add(1, std::memory_order_relaxed); // before those who wait are answered
   if (parts.options.segment_bytes_max != 0 && MemtableView(memtable).has_marks())
     shard.reclaim_due.store(true);
-  shard.table->publish_segment(std::move(*reader));
+  shard.table->publish_segment(std::exchange(shard.unpublished, std::nullopt)->reader);
   look_for_backlog(parts, shard);
   kill_point("flush.before_cut");
   shard.log->cut(first_file);
   return {};
+}
+
+Status write_and_publish(EngineParts& parts, ShardParts& shard, const std::shared_ptr<const Memtable>& memtable) {
+  if (!shard.unpublished) {
+    auto written = write_segment(parts, shard, memtable);
+    if (!written)
+      return std::move(written).error();
+    shard.unpublished = *std::move(written);
+  }
+  return publish_segment(parts, shard, memtable);
 }
 
 } // namespace
@@ -124,9 +144,14 @@ Status flush_oldest(EngineParts& parts, ShardParts& shard) {
   const std::shared_ptr<const Memtable> memtable = shard.table->flush_queue().front();
   if (memtable == nullptr)
     return {};
-  Status flushed = write_segment(parts, shard, memtable);
+  Status flushed = write_and_publish(parts, shard, memtable);
   parts.guard->set_flush_blocked(flushed.code() == Errc::disk_full);
   return flushed;
+}
+
+void drop_unpublished(EngineParts& parts, ShardParts& shard) {
+  if (const auto dropped = std::exchange(shard.unpublished, std::nullopt))
+    static_cast<void>(parts.segments->remove(dropped->meta).ok()); // what stays is swept away by the next open
 }
 
 } // namespace weir

@@ -63,6 +63,12 @@ private:
   RetentionRecord record_;
 };
 
+/// A segment file that is whole and durable, and its reader.
+struct WrittenSegment {
+  SegmentMeta meta;
+  std::shared_ptr<const SegmentReader> reader;
+};
+
 /// One shard beside its actor.
 struct ShardParts {
   ShardId id = 0;
@@ -76,8 +82,14 @@ struct ShardParts {
   std::atomic<std::uint64_t> compactions{0}, compacted_bytes{0};
   std::atomic<std::uint64_t> merge_read_bytes{0}, merge_written_bytes{0};
   std::atomic<bool> merges_behind{false}; ///< See look_for_backlog().
-  std::atomic<bool> reclaim_due{false};   ///< Events were removed since segments were last looked through for them.
-  std::atomic<bool> reclaiming{false};    ///< Somebody is at it.
+  /// A merge is written, and on its way into the catalog whatever its cause says.
+  std::atomic<bool> merge_publishing{false};
+  std::atomic<bool> reclaim_due{false}; ///< Events were removed since segments were last looked through for them.
+  std::atomic<bool> reclaiming{false};  ///< Somebody is at it.
+  /// Of the oldest passive memtable, where the catalog did not take it: the next attempt publishes the same file, or
+  /// each would leave one. None may be removed, for a commit that failed may still turn up after a crash. Flush lane
+  /// only.
+  std::optional<WrittenSegment> unpublished;
 
   std::shared_ptr<ShardTurns> turns; ///< Set while the actors live, as is
   std::function<void()> wake;        ///< which takes a turn.
@@ -170,5 +182,8 @@ private:
 /// Writes the shard's oldest passive memtable into a segment and lets go of it and of its log. Flush lane only. Nothing
 /// to flush is success.
 Status flush_oldest(EngineParts& parts, ShardParts& shard);
+/// Forgets ShardParts::unpublished, and its file with it. To be called once another commit went through, after which
+/// the one that failed can turn up no more. Flush lane only.
+void drop_unpublished(EngineParts& parts, ShardParts& shard);
 
 } // namespace weir

@@ -144,6 +144,8 @@ Merge::Merge(EngineParts& parts, ShardParts& shard, SegmentList inputs, MergeCau
 }
 
 Merge::~Merge() {
+  if (done_) // dropped at shutdown
+    shard_.merge_publishing.store(false);
   if (written_ && !maybe_published_)
     static_cast<void>(parts_.segments->remove(*written_).ok()); // what stays is swept away by the next open
 }
@@ -151,6 +153,7 @@ Merge::~Merge() {
 void Merge::start(Done done) {
   done_ = std::move(done);
   look_for_backlog(parts_, shard_);
+  segments_ = shard_.table->segments();
   yields_ = !shard_.merges_behind.load();
   post_write();
 }
@@ -171,11 +174,13 @@ void Merge::write() {
     post_write();
     return;
   }
-  publishing_.store(written.ok());
-  if (!written)
+  segments_.reset(); // it would keep the inputs' files
+  if (!written) {
     fail(written.error());
-  else
-    parts_.flush_lane->post([self = shared_from_this()] { self->publish(); });
+    return;
+  }
+  shard_.merge_publishing.store(true);
+  parts_.flush_lane->post([self = shared_from_this()] { self->publish(); });
 }
 
 Status Merge::try_write(const MayGoOn& go_on) {
@@ -190,11 +195,10 @@ Status Merge::try_write(const MayGoOn& go_on) {
     return weir::fail(Errc::disk_full,
                       format("{} bytes are free, {} and the reserve are needed", parts_.guard->free_bytes(), bytes));
   kill_point("merge.begin");
-  const auto segments = shard_.table->segments();
   const auto merged =
       parts_.segments->merge(metas_, shard_.next_segment++, go_on,
-                             {sabotaged(Sabotage::merge_keeps_removed) ? MarkLookup() : durable_marks(*segments),
-                              rows_before(*segments, metas_.front().position_min)});
+                             {sabotaged(Sabotage::merge_keeps_removed) ? MarkLookup() : durable_marks(*segments_),
+                              rows_before(*segments_, metas_.front().position_min)});
   if (!merged)
     return merged.error();
   written_ = merged->meta;
@@ -231,6 +235,7 @@ void Merge::publish() {
     return;
   }
   kill_point("merge.after_catalog");
+  drop_unpublished(parts_, shard_); // a flush that was not taken: its number may be below the catalog's next one now
   shard_.table->replace_segments(inputs_, std::move(reader_));
   shard_.compacted_bytes.fetch_add(written_->file_bytes, std::memory_order_relaxed);
   shard_.compactions.fetch_add(1); // last: who sees it finds the rest
@@ -240,6 +245,7 @@ void Merge::publish() {
   inputs_.clear();
   parts_.compaction_lane->post(
       [&parts = parts_, replaced = std::move(replaced)]() mutable { remove_unread(parts, std::move(replaced)); });
+  shard_.merge_publishing.store(false);
   std::exchange(done_, nullptr)({});
 }
 

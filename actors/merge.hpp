@@ -10,7 +10,6 @@
 
 #include "actors/engine_parts.hpp"
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -25,7 +24,7 @@ namespace weir {
 struct MergeCause {
   /// A call waits for the outcome: a pause is not meant for it, and errors are its to tell.
   bool asked = false;
-  MayGoOn may_go_on{}; ///< What that call has to say; asked in the compaction lane. Empty: nothing.
+  MayGoOn may_go_on{}; ///< What that call has to say; asked in the lane of the merge. Empty: nothing.
 };
 /// Whether work on segments may go on: `cancelled` once the engine closes, compaction is paused, or the cause says so.
 [[nodiscard]] Status may_compact(const EngineParts& parts, const MergeCause& cause);
@@ -60,8 +59,6 @@ public:
   /// Posts the first step. Until `done` is called, or dropped at shutdown, the job keeps this alive. Precondition: no
   /// other merge of the shard is on its way.
   void start(Done done);
-  /// It is written, and on its way into the catalog whatever its cause says. Any thread.
-  [[nodiscard]] bool publishing() const noexcept { return publishing_.load(); }
 
 private:
   void post_write();
@@ -76,6 +73,9 @@ private:
   const MergeCause cause_;
   SegmentList inputs_;
   std::vector<SegmentMeta> metas_; ///< Of the inputs.
+  /// All of the shard, from start() until it is written. Not asked for in the lane that yields: a thread that stands
+  /// still there with the table's lock would keep stores waiting.
+  std::shared_ptr<const SegmentList> segments_;
   std::optional<SegmentMeta> written_;
   Dropped dropped_;
   std::shared_ptr<const SegmentReader> reader_;
@@ -83,7 +83,6 @@ private:
   bool starved_ = false;       ///< which took so long that the shard has fallen behind: written anew in the other.
   bool full_at_first_ = false; ///< health() says so; no need to warn.
   bool maybe_published_ = false;
-  std::atomic<bool> publishing_{false};
   Done done_; ///< Empty once told.
 };
 

@@ -117,6 +117,7 @@ private:
   Status resume();
   void plan_retry();
   Status start_over(const Error& why);
+  Status apply_all(Projection& made, QueueCursor& cursor, const RebuildOptions& options);
   Result<RebuildReport> swap_in(ModelDatabase& rebuilt, Projection& projection, QueueCursor& cursor);
   /// Has `work` done in the lane, and waits for it.
   template <class T, class Work> Result<T> in_lane(Work work) {

@@ -231,27 +231,39 @@ Result<RebuildReport> Projector::rebuild(const RebuildOptions& options) {
     return std::move(projection).error();
   WEIR_TRY(load_corrections(**projection));
 
-  const auto views = core_->queue_views();
-  const auto all = views ? lag_from(*views, 0) : Result<Lag>(views.error());
-  if (!all)
-    return all.error();
   SubscribeOptions events;
   events.batch_events_max = options_.batch_events_max;
   auto cursor = core_->subscribe(std::move(events));
   if (!cursor)
     return std::move(cursor).error();
+  WEIR_TRY(apply_all(**projection, *cursor, options));
+  auto report = in_lane<RebuildReport>([this, rebuilt = database->get(), made = projection->get(), from = &*cursor] {
+    return swap_in(*rebuilt, *made, *from);
+  });
+  if (!report)
+    return report;
+  report->duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(core_->clock().steady_now() - began);
+  return report;
+}
+
+/// From the beginning to where the event queue ends now.
+Status Projector::apply_all(Projection& made, QueueCursor& cursor, const RebuildOptions& options) {
+  const auto views = core_->queue_views();
+  const auto all = views ? lag_from(*views, 0) : Result<Lag>(views.error());
+  if (!all)
+    return all.error();
   std::uint64_t done = 0;
   for (bool caught_up = false; !caught_up;) {
     if (options.cancel && options.cancel->load())
       return fail(Errc::cancelled, format("the rebuild of projection {} was cancelled", options_.name));
-    auto batch = cursor->read();
+    auto batch = cursor.read();
     if (!batch)
       return std::move(batch).error();
     caught_up = batch->caught_up;
     if (batch->events.empty())
       continue;
     const CallbackScope inside;
-    auto progress = (*projection)->apply({batch->events.begin(), batch->events.end()}, batch->next);
+    auto progress = made.apply({batch->events.begin(), batch->events.end()}, batch->next);
     if (!progress)
       return progress.error();
     if (progress->halted)
@@ -264,13 +276,7 @@ Result<RebuildReport> Projector::rebuild(const RebuildOptions& options) {
     if (options.progress)
       options.progress({done, all->events - std::min(all->events, done)});
   }
-  auto report = in_lane<RebuildReport>([this, rebuilt = database->get(), made = projection->get(), from = &*cursor] {
-    return swap_in(*rebuilt, *made, *from);
-  });
-  if (!report)
-    return report;
-  report->duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(core_->clock().steady_now() - began);
-  return report;
+  return {};
 }
 
 Result<RebuildReport> Projector::swap_in(ModelDatabase& rebuilt, Projection& made, QueueCursor& cursor) {

@@ -20,28 +20,31 @@ void Reclaim::start(Merge::Done done) {
   shard_.reclaiming.store(true);
   shard_.reclaim_due.store(false); // what is removed from now on is looked for again
   done_ = std::move(done);
+  segments_ = shard_.table->segments();
   parts_.compaction_lane->post([self = shared_from_this()] { self->look(); });
 }
 
 void Reclaim::look() {
-  if (const Status found = find(); !found) {
+  const Status found = find();
+  segments_.reset();
+  if (!found) {
     if (found.code() != Errc::cancelled && !cause_.asked)
       parts_.health.warn(format("shard {}: segments could not be looked through for removed events, trying again: {}",
                                 shard_.id, to_string(found.error())));
     end(found, false);
     return;
   }
-  rewrite_next();
+  // What is next is chosen under the table's lock, so not here.
+  parts_.flush_lane->post([self = shared_from_this()] { self->rewrite_next(); });
 }
 
 Status Reclaim::find() {
-  const auto segments = shard_.table->segments();
-  const MarkLookup removed = durable_marks(*segments);
+  const MarkLookup removed = durable_marks(*segments_);
   if (!removed)
     return {};
   const MayGoOn may_go_on = [this] { return may_compact(parts_, cause_); };
   const MeteredWork metered(parts_, shard_, may_go_on);
-  for (const auto& segment : *segments) {
+  for (const auto& segment : *segments_) {
     const auto found = parts_.segments->reclaimable(segment->meta(), may_go_on, removed);
     if (!found)
       return found.error();
@@ -83,8 +86,8 @@ void Reclaim::end(const Status& ended, bool through) {
 }
 
 void look_for_marks(EngineParts& parts, ShardParts& shard) {
-  parts.compaction_lane->post([&parts, &shard] {
-    if (parts.closing.load() || !durable_marks(*shard.table->segments()))
+  parts.compaction_lane->post([&parts, &shard, segments = shard.table->segments()] {
+    if (parts.closing.load() || !durable_marks(*segments))
       return;
     shard.reclaim_due.store(true);
     parts.segments_changed();

@@ -35,11 +35,13 @@ private:
   ShardParts& shard_;
   const MergeCause cause_;
   const From from_;
+  std::shared_ptr<const SegmentList> segments_; ///< As in Merge; until they were looked through.
   SegmentList to_rewrite_;
   Merge::Done done_; ///< Empty once told.
 };
 
-/// The shard's first flush of this life: looks, in the compaction lane, whether an earlier one left something to do.
+/// After the shard's first flush of this life: looks, in the compaction lane, whether an earlier one left something to
+/// do.
 void look_for_marks(EngineParts& parts, ShardParts& shard);
 
 } // namespace weir

@@ -65,6 +65,7 @@ void ShardLog::process() {
   std::vector<Submission> waiting; // written, not synced
   const bool nobody_waits = std::none_of(work.begin(), work.end(),
                                          [](const Submission& each) { return each.strongest == Durability::synced; });
+  const auto compression = nobody_waits ? wal::Compression::allowed : wal::Compression::none;
   for (Submission& submission : work) {
     if (failed_ || (submission.epoch != epoch_ && !sabotaged(Sabotage::keep_numbers_after_failed_write))) {
       commit(waiting); // answers keep their order
@@ -73,53 +74,58 @@ void ShardLog::process() {
     }
     const bool at_once =
         waiting.empty() && (submission.strongest != Durability::synced || sabotaged(Sabotage::acknowledge_before_sync));
-    if (submission.records->records() == 0) { // only answers, which rest on what was stored before
-      waiting.push_back(std::move(submission));
-      if (at_once) {
-        answer(waiting, false);
-        waiting.clear();
-      }
+    if (submission.records->records() != 0) {
+      write(submission, at_once, compression, waiting);
       continue;
     }
-    groups_.fetch_add(1, std::memory_order_relaxed);
-    bytes_since_check_ += submission.records->bytes();
-    const bool before_write =
-        at_once && (submission.strongest == Durability::buffered || sabotaged(Sabotage::acknowledge_before_write));
-    if (before_write) {
-      apply(submission, writer_->last_record() + 1); // a guess, put right below
-      std::vector<Submission> done;
-      done.push_back(std::move(submission));
-      answer(done, false);
-      submission = std::move(done.front());
-    }
-    auto first_record =
-        writer_->append(*submission.records, nobody_waits ? wal::Compression::allowed : wal::Compression::none);
-    bytes_written_.store(writer_->bytes_appended(), std::memory_order_relaxed);
-    if (before_write) {
-      // The cut of its flush must neither miss a record nor reach one that is still to come.
-      parts_.table.set_last_record(writer_->last_record());
-      freeze_if_full();
-    }
-    if (!first_record) {
-      commit(waiting);
-      write_failed(std::move(first_record).error(), submission, before_write);
-      continue;
-    }
-    if (before_write)
-      continue;
+    waiting.push_back(std::move(submission)); // only answers, which rest on what was stored before
     if (at_once) {
-      apply(submission, *first_record);
-      freeze_if_full();
-      std::vector<Submission> done;
-      done.push_back(std::move(submission));
-      answer(done, false);
-    } else {
-      submission.first_record = *first_record;
-      waiting.push_back(std::move(submission));
+      answer(waiting, false);
+      waiting.clear();
     }
   }
   commit(waiting);
   after_work();
+}
+
+void ShardLog::write(Submission& submission, bool at_once, wal::Compression compression,
+                     std::vector<Submission>& waiting) {
+  groups_.fetch_add(1, std::memory_order_relaxed);
+  bytes_since_check_ += submission.records->bytes();
+  const auto answer_alone = [&] {
+    std::vector<Submission> done;
+    done.push_back(std::move(submission));
+    answer(done, false);
+    submission = std::move(done.front());
+  };
+  const bool before_write =
+      at_once && (submission.strongest == Durability::buffered || sabotaged(Sabotage::acknowledge_before_write));
+  if (before_write) {
+    apply(submission, writer_->last_record() + 1); // a guess, put right below
+    answer_alone();
+  }
+  auto first_record = writer_->append(*submission.records, compression);
+  bytes_written_.store(writer_->bytes_appended(), std::memory_order_relaxed);
+  if (before_write) {
+    // The cut of its flush must neither miss a record nor reach one that is still to come.
+    parts_.table.set_last_record(writer_->last_record());
+    freeze_if_full();
+  }
+  if (!first_record) {
+    commit(waiting);
+    write_failed(std::move(first_record).error(), submission, before_write);
+    return;
+  }
+  if (before_write)
+    return;
+  if (at_once) {
+    apply(submission, *first_record);
+    freeze_if_full();
+    answer_alone();
+  } else {
+    submission.first_record = *first_record;
+    waiting.push_back(std::move(submission));
+  }
 }
 
 void ShardLog::commit(std::vector<Submission>& waiting) {

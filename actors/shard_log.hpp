@@ -116,6 +116,8 @@ public:
 
 private:
   void process();
+  /// One group into the log. It is answered if it goes `at_once`; else it joins those that are `waiting` for the sync.
+  void write(Submission& submission, bool at_once, wal::Compression compression, std::vector<Submission>& waiting);
   void write_failed(Error why, Submission& submission, bool applied);
   void go_on();
   void commit(std::vector<Submission>& waiting);

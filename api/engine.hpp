@@ -243,8 +243,9 @@ public:
   /// acknowledged by then. Waits for the work, which is done beside stores, flushes and reads, with what they leave of
   /// the processors, at the rate in force, also while compaction is paused; the background waits meanwhile. Errors:
   /// `cancelled`, `disk_full` (a merge needs room for its output beside disk_reserve_bytes), `corruption` naming the
-  /// damaged file, `closing`, `io_error`; `invalid_argument` for a shard that there is not, and from a callback. After
-  /// an error what was merged before stays so, and nothing is lost.
+  /// damaged file, `closing`, `io_error`; `invalid_argument` for a shard that there is not, and from a callback;
+  /// `shard_failed` for one that could not be opened. After an error what was merged before stays so, and nothing is
+  /// lost.
   Result<CompactReport> compact(const CompactOptions& options = {});
   /// No merge begins in the background until resume_compaction(), or until the directory is opened again; one that is
   /// on its way is given up at once, or ends within a moment if it is written already (see

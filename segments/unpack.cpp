@@ -67,6 +67,10 @@ constexpr auto layouts = [] {
 
 bool has_avx2() noexcept {
   static const bool has = __builtin_cpu_supports("avx2") != 0;
+#ifdef WEIR_TEST_POINTS
+  if (!unpack_with_avx2.load(std::memory_order_relaxed))
+    return false;
+#endif
   return has;
 }
 

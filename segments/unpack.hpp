@@ -6,11 +6,19 @@
 #pragma once
 
 #include <array>
+#ifdef WEIR_TEST_POINTS
+#include <atomic>
+#endif
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
 namespace weir::segments {
+
+#ifdef WEIR_TEST_POINTS
+/// Off: as where the processor has no AVX2.
+inline std::atomic<bool> unpack_with_avx2{true};
+#endif
 
 /// Packed values as they lie in a block.
 struct PackedBits {

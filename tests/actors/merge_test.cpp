@@ -22,8 +22,6 @@ bool is_new_file(const io::Call& call) {
 /// A shard with two segments that a merge takes together.
 struct TwoSegments {
   explicit TwoSegments(EngineOptions options = ShardRig::small_options()) : rig(std::move(options)) {
-    rig.parts.compaction_lane = rig.parts.executor->make_lane(io::LaneKind::dedicated, "compact");
-    rig.parts.catch_up_lane = rig.parts.executor->make_lane(io::LaneKind::dedicated, "catch up");
     for (int i = 0; i < 2; ++i) {
       rig.store("context");
       rig.settle();

@@ -27,10 +27,11 @@ Status MemoryCatalog::publish_segment(const SegmentMeta& segment, std::uint64_t 
   ShardRecord& shard = state_.shards.at(segment.shard);
   CHECK(wal_cut_record >= shard.wal_cut_record);
   CHECK(wal_first_file >= shard.wal_first_file);
+  CHECK(segment.number >= shard.next_segment);
   state_.segments.push_back(segment);
   shard.wal_cut_record = wal_cut_record;
   shard.wal_first_file = wal_first_file;
-  shard.next_segment = std::max(shard.next_segment, segment.number + 1);
+  shard.next_segment = segment.number + 1;
   return {};
 }
 
@@ -41,6 +42,8 @@ Status MemoryCatalog::replace_segments(std::span<const SegmentMeta> inputs, cons
   CHECK(first != state_.segments.end());
   *first = merged;
   state_.segments.erase(first + 1, first + static_cast<std::ptrdiff_t>(inputs.size()));
+  ShardRecord& shard = state_.shards.at(merged.shard);
+  shard.next_segment = std::max(shard.next_segment, merged.number + 1);
   return {};
 }
 
@@ -93,11 +96,14 @@ ShardRig::ShardRig(EngineOptions options, Remains remains, int life) : life_(lif
   parts.lookups = std::move(own_lookups);
   parts.flush_lane = parts.executor->make_lane(io::LaneKind::dedicated, "flush");
   parts.files_lane = parts.executor->make_lane(io::LaneKind::dedicated, "files");
+  parts.compaction_lane = parts.executor->make_lane(io::LaneKind::yielding, "compact");
+  parts.catch_up_lane = parts.executor->make_lane(io::LaneKind::dedicated, "catch up");
   const Position first = catalog_->state().positions_reserved;
   REQUIRE(catalog_->reserve_positions(first + PositionSource::block).ok());
   parts.positions = std::make_unique<PositionSource>(first, first + PositionSource::block);
   parts.watermark = std::make_unique<Watermark>(*parts.positions, 1);
   parts.poke_all = [this] { shard_->wake(); };
+  parts.look_for_merges = [] {}; // no background merges here
   parts.relieve = [this] {
     if (table().flush_queue().size() == 0)
       log().freeze_soon(0);
@@ -203,24 +209,35 @@ const ShardRig::Call& ShardRig::store(const std::string& context_id, Durability 
 
 const ShardRig::Call& ShardRig::store_events(const std::string& context_id, const std::vector<Event>& events,
                                              Durability durability, std::uint64_t sender, Expectation expect) {
-  const auto count = static_cast<std::uint32_t>(events.size());
-  Call& call = calls.emplace_back(
-      Call{context_id, durability, count, events.empty() ? "" : events.front().payload, std::nullopt});
   auto command = std::make_unique<StoreCommand>();
   command->context_id = context_id;
   if (!events.empty())
     encode_call(context_id, events, command->encoded);
-  command->events = count;
+  command->events = static_cast<std::uint32_t>(events.size());
   command->expect = expect;
   command->id_hashes = *hash_event_ids(context_id, events, parts.directory_seed);
   command->ids_checked_to = ids_excluded_to(*table().segments(), context_id, events);
   command->durability = durability;
   command->sender = sender;
-  command->done = Completion([this, &call](Result<Receipt> result) {
+  const Call& call = send(std::move(command));
+  calls.back().payload = events.empty() ? "" : events.front().payload;
+  return call;
+}
+
+const ShardRig::Call& ShardRig::remove(const std::string& context_id, Sequence before) {
+  auto command = EngineCore::make_removal(context_id, {before, false});
+  REQUIRE(command.ok());
+  return send(*std::move(command));
+}
+
+const ShardRig::Call& ShardRig::send(StorePtr command) {
+  Call& call = calls.emplace_back(Call{command->context_id, command->durability, command->events, {}, std::nullopt});
+  const bool removes = command->removal.has_value();
+  command->done = Completion([this, &call, removes](Result<Receipt> result) {
     CHECK_FALSE(call.answer.has_value());
     if (result) {
       CHECK(result->durability >= call.wanted);
-      CHECK(result->events == call.events);
+      CHECK((removes || result->events == call.events));
       answered.push_back(call.wanted);
     }
     call.answer = std::move(result);

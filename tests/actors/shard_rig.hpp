@@ -78,6 +78,9 @@ public:
                            Durability durability = Durability::synced, std::uint64_t sender = 0,
                            Expectation expect = {});
 
+  /// Removes the events of the context before this sequence; as store().
+  const Call& remove(const std::string& context_id, Sequence before);
+
   /// Delivers the oldest message to the pump. False if there is none.
   bool deliver();
   /// One message or job, as `random` chooses. False if there is nothing to do.
@@ -122,6 +125,7 @@ private:
   void open(const CatalogState& state);
   void listen();
   void start_flush();
+  const Call& send(StorePtr command);
   void post(std::function<void()> message) { messages_.push_back(std::move(message)); }
 
   const int life_;

@@ -25,6 +25,24 @@ Rows damage_rows() {
   });
 }
 
+/// A few rows alone are read another way: every eleventh.
+std::vector<std::uint64_t> few_rows(std::uint32_t rows) {
+  std::vector<std::uint64_t> words((rows + 63) / 64);
+  for (std::uint32_t row = 0; row < rows; row += 11)
+    words[row / 64] |= std::uint64_t{1} << (row % 64);
+  return words;
+}
+
+/// Everything that a column of these rows points to is there.
+void check_harmless(const FieldColumn& column, std::uint32_t rows, const std::vector<std::uint64_t>& wanted) {
+  for (std::uint32_t row = 0; row < rows && !column.codes.empty(); ++row)
+    if ((wanted.empty() || (wanted[row / 64] >> (row % 64) & 1U) != 0) &&
+        (column.presence.empty() || column.presence[row] == Presence::value))
+      CHECK(column.codes[row] < column.texts.size());
+  for (const std::string_view text : column.texts)
+    CHECK(std::string(text).size() == text.size()); // every byte is read
+}
+
 /// Whatever the reader says of its fields is read; answers whether all of it was.
 bool read_all(const SegmentReader& reader) {
   const auto fields = reader.fields();
@@ -45,14 +63,10 @@ bool read_all(const SegmentReader& reader) {
       continue;
     for (std::size_t zone = 0; zone < zones->size(); ++zone) {
       good(reader.may_hold(zone, field, "note-3"));
-      const auto columns = reader.read_columns(zone, 0, {&field, 1});
-      if (!good(columns))
-        continue;
-      const FieldColumn& column = (*columns)->fields()[0];
-      for (const std::uint32_t code : column.codes)
-        CHECK(code < column.texts.size());
-      for (const std::string_view text : column.texts)
-        CHECK(std::string(text).size() == text.size()); // every byte is read
+      const std::uint32_t rows = (*zones)[zone].rows;
+      for (const std::vector<std::uint64_t>& wanted : {std::vector<std::uint64_t>(), few_rows(rows)})
+        if (const auto columns = reader.read_columns(zone, 0, {&field, 1}, wanted); good(columns))
+          check_harmless((*columns)->fields()[0], rows, wanted);
     }
   }
   return whole;

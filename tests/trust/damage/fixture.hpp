@@ -3,8 +3,9 @@
 //
 // Purpose: one history of stores, flushes and a merge, seen once with the engine running (as kill -9 leaves a
 // directory) and once closed. Two shards, several log files, spares, merged and unmerged segments, the catalog with and
-// without a journal; together at most 256 KiB. A short second one ("fields") has segments with columns of every type
-// and filters of fields. Owner: the stage. Threading: built by one thread, constant afterwards.
+// without a journal. A short second one ("fields") has segments with columns of every type and filters of fields. All
+// of it is small, for every byte is damaged: the stage reports how many there are (`fixture_bytes`). Owner: the
+// stage. Threading: built by one thread, constant afterwards.
 #pragma once
 
 #include "engine/ports.hpp"

@@ -7,6 +7,7 @@
 #include "segments/segment_reader.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <span>
 
@@ -99,6 +100,56 @@ bool same(const FieldColumn& column, std::uint32_t row, const json::Scalar& foun
   return text != nullptr && column.type == FieldForm::string && column.texts[column.codes[row]] == *text;
 }
 
+bool is_set(std::span<const std::uint64_t> words, std::uint32_t row) {
+  return (words[row / 64] >> (row % 64) & 1U) != 0;
+}
+
+/// Those of `rows` whose numbers in a core column lie between two of them, as the column itself finds them.
+template <class T> void marks(const SegmentReader& reader, std::size_t zone, ColumnBit column,
+                              std::span<const T> numbers, const std::vector<std::uint64_t>& rows, bool whole) {
+  const auto word = [&](std::size_t row) { return static_cast<std::uint64_t>(numbers[row]); };
+  const auto [low, high] = std::minmax({word(numbers.size() / 3), word(numbers.size() / 2)});
+  const NumberRange range{low, high};
+  std::vector<std::uint64_t> marked(rows.size());
+  const auto done = reader.mark_rows(zone, column, {&range, 1}, rows, marked);
+  if (!taken(done, whole) || !whole)
+    return;
+  for (std::uint32_t row = 0; row < numbers.size(); ++row)
+    require(is_set(marked, row) == (is_set(rows, row) && low <= word(row) && word(row) <= high),
+            "a column marks the rows that its array says");
+}
+
+/// A few rows alone have what they have among all.
+void few_rows(const SegmentReader& reader, std::size_t zone, std::size_t field, ColumnSet core, const ZoneColumns& all,
+              bool whole) {
+  const auto rows = static_cast<std::uint32_t>(all.positions().size());
+  std::vector<std::uint64_t> wanted((rows + 63) / 64);
+  for (std::uint32_t row = 0; row < rows; row += 23)
+    wanted[row / 64] |= std::uint64_t{1} << (row % 64);
+  const auto few = reader.read_columns(zone, core, {&field, 1}, wanted);
+  if (!taken(few, whole))
+    return;
+  const FieldColumn &some = (*few)->fields()[0], &column = all.fields()[0];
+  for (std::uint32_t row = 0; row < rows; row += 23) {
+    require((*few)->positions()[row] == all.positions()[row] && (*few)->timestamps()[row] == all.timestamps()[row] &&
+                (*few)->types()[row] == all.types()[row],
+            "some rows have what they have among all");
+    const Presence presence = !column.presence.empty()         ? column.presence[row]
+                              : column.type == FieldForm::none ? Presence::absent
+                                                               : Presence::value;
+    require(column.presence.empty() || some.presence[row] == presence, "a value is there among some as among all");
+    if (presence != Presence::value)
+      continue;
+    require((column.integers.empty() || some.integers[row] == column.integers[row]) &&
+                (column.reals.empty() || std::memcmp(&some.reals[row], &column.reals[row], sizeof(double)) == 0) &&
+                (column.codes.empty() || some.texts[some.codes[row]] == column.texts[column.codes[row]]),
+            "a field has among some rows what it has among all");
+  }
+  marks(reader, zone, column_position, all.positions(), wanted, whole);
+  marks(reader, zone, column_timestamp, all.timestamps(), wanted, whole);
+  marks(reader, zone, column_type, all.types(), wanted, whole);
+}
+
 /// Every field of every zone as arrays, beside the payloads.
 bool columns(const SegmentReader& reader, bool whole) {
   const auto fields = reader.fields();
@@ -124,6 +175,7 @@ bool columns(const SegmentReader& reader, bool whole) {
       for (const std::uint32_t code : column.codes)
         require(code < column.texts.size(), "codes have their texts");
       require(bytes <= (std::size_t{1} << 30), "texts are as long as their block");
+      few_rows(reader, zone, field, core, **read, whole);
       for (std::uint32_t i = 0; whole && i < (*rows)->rows(); ++i) {
         const EventView event = (*rows)->row(i);
         std::vector<json::Scalar> found;

@@ -33,14 +33,16 @@ std::optional<std::size_t> prepared_by(std::size_t point) {
   };
   constexpr Prepared prepared[] = {
       {"sweep.before_unlink", "segment.before_sync"}, // leaves a temporary file
-      {"sweep.after_unlink", "segment.before_rename"}, {"recover.after_file", "log.after_write"}, // leaves a log
-      {"recover.before_tidy", "log.after_write"},                                                 //
-      {"recover.after_unlink", "spare.before_sync"},   // leaves an unfinished spare
-      {"recover.after_recycle", "flush.before_cut"},   // leaves log files below the cut
-      {"recover.after_next_name", "log.after_answer"}, // leaves a log without a seal
-      {"recover.before_seal", "log.after_write"},      //
-      {"recover.after_seal", "log.after_sync"},        //
-      {"recover.after_seal_sync", "log.before_sync"},  //
+      {"sweep.after_unlink", "segment.before_rename"},
+      {"recover.after_file", "log.after_write"},     // leaves a log
+      {"recover.before_tidy", "log.after_write"},    //
+      {"recover.after_unlink", "spare.before_sync"}, // leaves an unfinished spare
+      {"recover.after_recycle", "flush.before_cut"}, // leaves log files below the cut
+      // These leave a log without a seal. The first answer of a life may be to a retry, which no log is begun for.
+      {"recover.after_next_name", "log.after_sync"},
+      {"recover.before_seal", "log.after_write"},
+      {"recover.after_seal", "log.after_sync"},
+      {"recover.after_seal_sync", "log.before_sync"},
   };
   for (const auto& [later, before] : prepared)
     if (later.index() == point)
