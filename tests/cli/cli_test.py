@@ -819,6 +819,9 @@ class Query(Cli):
         lines = err.splitlines()
         self.assertRegex(lines[0], r"^weir: .* \(line 1, column 26\)$")
         self.assertEqual(lines[1:], ["QUERY * WHERE payload.x >> 3", " " * 25 + "^"])
+        # The place of what is not ASCII, and what to do about it.
+        _, err = self.weir("query", self.data, "QUERY * WHERE größe = 3", code=1, errors="found 'ö'.*quotes: 'größe'")
+        self.assertEqual(err.splitlines()[2], " " * 16 + "^")
 
     def test_a_reader_that_leaves_early_ends_it_quietly(self):
         done = subprocess.run(f"set -o pipefail; '{PROGRAM}' query '{self.data}' 'QUERY *' | head -n 1", shell=True,
