@@ -837,6 +837,11 @@ class Query(Cli):
         self.assertNotEqual(plan, ran)
         self.assertEqual(self.weir("query", self.data, "EXPLAIN " + text)[0], plan)
         self.weir("query", self.data, text, "--explain", "--analyze", code=2)
+        for option in ("--explain", "--analyze", "--plot"): # a format is of rows, and there are none
+            self.weir("query", self.data, "QUERY * COUNT PER DAY", option, "--format", "csv", code=2, errors="--format")
+        for statement in ("SHOW STATS", "REPLAY c", "PING", "SHOW VIEWS"):
+            for option in ("--explain", "--analyze"):
+                self.weir("query", self.data, statement, option, code=2, errors=f"{option} wants a QUERY.*--help")
 
     def test_parameters_are_values_and_never_text_of_the_language(self):
         event = self.events[0]
@@ -865,8 +870,11 @@ class Query(Cli):
             counts[row["month"][:7]] = row["count"]
         self.assertEqual({bar[0]: int(bar[-1]) for bar in bars}, counts)
         self.assertLessEqual(max(map(len, lines)), 80)
-        self.weir("query", self.data, "QUERY * COUNT", "--plot", code=1, errors="--plot wants a query with PER")
+        self.weir("query", self.data, "QUERY * COUNT", "--plot", code=2, errors="--plot wants a query with PER")
         self.weir("query", self.data, "QUERY * COUNT PER MONTH", "--plot", "--explain", code=2)
+        self.weir("shell", self.data, stdin="REMEMBER QUERY * COUNT PER MONTH AS monthly; REMEMBER QUERY * COUNT AS all;")
+        self.assertEqual(self.weir("query", self.data, "SHOW monthly", "--plot")[0], out)
+        self.weir("query", self.data, "SHOW all", "--plot", code=1, errors="with PER can be plotted")
 
     def test_it_only_reads(self):
         _, err = self.weir("query", self.data, "STORE t FOR c PAYLOAD {}", code=1, errors="weir query only reads")
@@ -1047,6 +1055,8 @@ class ShellAtTerminal(Cli):
         shown = self.type("QUERY * COUNT PER DAY;\n")
         self.assertIn("count per day", shown)
         self.assertIn("█", shown)
+        self.type("REMEMBER QUERY * COUNT PER DAY AS days;\n")
+        self.assertIn("█", self.type("SHOW days;\n"))
         self.leave("\\q\n")
 
 
