@@ -11,6 +11,7 @@
 #include <cstring>
 #include <cwchar>
 #include <editline/readline.h>
+#include <memory>
 #include <poll.h>
 #include <string_view>
 #include <unistd.h>
@@ -130,9 +131,7 @@ Completions ShellEditor::proposals(std::string_view line, std::size_t cursor) co
         completions.words.emplace_back(command);
     return completions;
   }
-  static const CompletionNames none;
-  const auto names = names_();
-  Completions completions = complete(begun_ + std::string(typed), names ? *names : none);
+  Completions completions = complete(begun_ + std::string(typed), names_());
   completions.begin -= std::min(completions.begin, begun_.size());
   return completions;
 }

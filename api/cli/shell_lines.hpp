@@ -11,7 +11,6 @@
 #include "api/cli/shell_session.hpp"
 
 #include <functional>
-#include <memory>
 #include <string>
 
 namespace weir::cli {
@@ -31,7 +30,7 @@ private:
 /// Standard input, which is one.
 class ShellEditor : public ShellLines {
 public:
-  using Names = std::function<std::shared_ptr<const CompletionNames>()>;
+  using Names = std::function<CompletionNames()>;
 
   /// `interrupt` must outlive it; Ctrl-C drops the line. `names` must not wait.
   ShellEditor(Interrupt& interrupt, ShellHistory history, Names names);
