@@ -105,7 +105,9 @@ Result<ShellLine> ShellEditor::next(const std::string& prompt, const std::string
   begun_ = begun;
   dropped_ = false;
   interrupt_.clear();
+  suspension_.emplace();
   const std::unique_ptr<char, void (*)(void*)> line(readline(prompt.c_str()), std::free);
+  suspension_.reset();
   if (dropped_)
     return ShellLine{ShellLine::Kind::dropped, {}};
   if (!line) {
@@ -136,17 +138,29 @@ Completions ShellEditor::proposals(std::string_view line, std::size_t cursor) co
   return completions;
 }
 
+void ShellEditor::suspend() {
+  rl_deprep_terminal();
+  suspension_->stop();
+  rl_prep_terminal(1);
+  rl_forced_update_display();
+}
+
 int ShellEditor::read_character() {
   std::mbstate_t state{};
   for (;;) {
-    std::array<pollfd, 2> waiting{pollfd{STDIN_FILENO, POLLIN, 0}, pollfd{interrupt_.descriptor(), POLLIN, 0}};
-    if (!interrupt_.requested())
+    std::array<pollfd, 3> waiting{pollfd{STDIN_FILENO, POLLIN, 0}, pollfd{interrupt_.descriptor(), POLLIN, 0},
+                                  pollfd{suspension_->descriptor(), POLLIN, 0}};
+    if (!interrupt_.requested() && !suspension_->requested())
       ::poll(waiting.data(), waiting.size(), -1);
     if (interrupt_.requested()) {
       dropped_ = true;
       interrupt_.clear();
       [[maybe_unused]] const auto written = ::write(STDOUT_FILENO, "^C", 2);
       return '\n';
+    }
+    if (suspension_->requested()) {
+      suspend();
+      continue;
     }
     char byte = 0;
     const ssize_t bytes = ::read(STDIN_FILENO, &byte, 1);

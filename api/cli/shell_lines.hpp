@@ -9,8 +9,10 @@
 #include "api/cli/prompt.hpp"
 #include "api/cli/shell_history.hpp"
 #include "api/cli/shell_session.hpp"
+#include "api/cli/suspension.hpp"
 
 #include <functional>
+#include <optional>
 #include <string>
 
 namespace weir::cli {
@@ -27,7 +29,7 @@ private:
   Prompt& input_;
 };
 
-/// Standard input, which is one.
+/// Standard input, which is one. After Ctrl-Z the terminal is as it was before, and the line is there again.
 class ShellEditor : public ShellLines {
 public:
   using Names = std::function<CompletionNames()>;
@@ -46,7 +48,10 @@ public:
   int read_character();
 
 private:
+  void suspend();
+
   Interrupt& interrupt_;
+  std::optional<Suspension> suspension_; ///< While a line is typed.
   ShellHistory history_;
   Names names_;
   std::string begun_;
