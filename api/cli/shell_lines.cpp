@@ -105,9 +105,9 @@ Result<ShellLine> ShellEditor::next(const std::string& prompt, const std::string
   begun_ = begun;
   dropped_ = false;
   interrupt_.clear();
-  suspension_.emplace();
+  signals_.emplace();
   const std::unique_ptr<char, void (*)(void*)> line(readline(prompt.c_str()), std::free);
-  suspension_.reset();
+  signals_.reset();
   if (dropped_)
     return ShellLine{ShellLine::Kind::dropped, {}};
   if (!line) {
@@ -138,9 +138,9 @@ Completions ShellEditor::proposals(std::string_view line, std::size_t cursor) co
   return completions;
 }
 
-void ShellEditor::suspend() {
+void ShellEditor::obey_signal() {
   rl_deprep_terminal();
-  suspension_->stop();
+  signals_->obey();
   rl_prep_terminal(1);
   rl_forced_update_display();
 }
@@ -149,8 +149,8 @@ int ShellEditor::read_character() {
   std::mbstate_t state{};
   for (;;) {
     std::array<pollfd, 3> waiting{pollfd{STDIN_FILENO, POLLIN, 0}, pollfd{interrupt_.descriptor(), POLLIN, 0},
-                                  pollfd{suspension_->descriptor(), POLLIN, 0}};
-    if (!interrupt_.requested() && !suspension_->requested())
+                                  pollfd{signals_->descriptor(), POLLIN, 0}};
+    if (!interrupt_.requested() && !signals_->pending())
       ::poll(waiting.data(), waiting.size(), -1);
     if (interrupt_.requested()) {
       dropped_ = true;
@@ -158,8 +158,8 @@ int ShellEditor::read_character() {
       [[maybe_unused]] const auto written = ::write(STDOUT_FILENO, "^C", 2);
       return '\n';
     }
-    if (suspension_->requested()) {
-      suspend();
+    if (signals_->pending()) {
+      obey_signal();
       continue;
     }
     char byte = 0;

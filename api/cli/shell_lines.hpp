@@ -9,7 +9,7 @@
 #include "api/cli/prompt.hpp"
 #include "api/cli/shell_history.hpp"
 #include "api/cli/shell_session.hpp"
-#include "api/cli/suspension.hpp"
+#include "api/cli/terminal_signals.hpp"
 
 #include <functional>
 #include <optional>
@@ -29,7 +29,8 @@ private:
   Prompt& input_;
 };
 
-/// Standard input, which is one. After Ctrl-Z the terminal is as it was before, and the line is there again.
+/// Standard input, which is one. Whoever stops or ends the process gets the terminal as it was before; when it goes on
+/// the line is there again.
 class ShellEditor : public ShellLines {
 public:
   using Names = std::function<CompletionNames()>;
@@ -48,10 +49,10 @@ public:
   int read_character();
 
 private:
-  void suspend();
+  void obey_signal();
 
   Interrupt& interrupt_;
-  std::optional<Suspension> suspension_; ///< While a line is typed.
+  std::optional<TerminalSignals> signals_; ///< While a line is typed.
   ShellHistory history_;
   Names names_;
   std::string begun_;

@@ -1045,7 +1045,11 @@ class ShellAtTerminal(Cli):
         self.type("fg\n")
         self.assertFalse(self.lines_are_echoed())
         self.assertIn("pong", self.type("PING;\n"))
-        self.type("\x04", wanted="sh> ")
+        # Ended.
+        os.kill(process, signal.SIGTERM)
+        self.read_until("sh> ")
+        self.assertTrue(self.lines_are_echoed())
+        self.assertIn(f"code {128 + signal.SIGTERM}", self.type("echo code $?\n", wanted="\r\nsh> "))
         self.leave("exit\n")
 
     def test_history_comes_back_in_the_next_session_and_is_private(self):
