@@ -65,14 +65,12 @@ public:
   }
 
   Result<Executed> operator()(const StoreStatement& statement) const {
-    Event event;
-    event.context_id = statement.context_id;
-    event.event_type = statement.event_type;
-    event.timestamp = statement.timestamp;
-    event.event_id = statement.event_id;
-    event.metadata = statement.metadata;
-    event.payload = statement.payload;
-    const auto receipt = engine_.store(std::move(event));
+    const auto receipt = engine_.store(Event{.context_id = statement.context_id,
+                                             .event_type = statement.event_type,
+                                             .payload = statement.payload,
+                                             .timestamp = statement.timestamp,
+                                             .event_id = statement.event_id,
+                                             .metadata = statement.metadata});
     if (!receipt)
       return receipt.error();
     Executed executed;
@@ -83,20 +81,18 @@ public:
   }
 
   Result<Executed> operator()(const ReplayStatement& statement) const {
-    ReplayOptions replay;
-    replay.from = statement.from;
-    replay.to = statement.to;
-    replay.types = statement.event_types;
-    replay.backward = statement.backward;
-    replay.limit = statement.events_max.value_or(0);
-    replay.as_stored = options_.query.as_stored;
     Executed executed;
     executed.result = table({"context_id", "event_type", "sequence", "position", "timestamp", "recorded_at", "event_id",
                              "metadata", "payload"},
                             {});
     if (statement.events_max == 0u)
       return executed;
-    auto stream = engine_.replay(statement.context_id, std::move(replay));
+    auto stream = engine_.replay(statement.context_id, {.from = statement.from,
+                                                        .to = statement.to,
+                                                        .backward = statement.backward,
+                                                        .limit = statement.events_max.value_or(0),
+                                                        .types = statement.event_types,
+                                                        .as_stored = options_.query.as_stored});
     if (!stream)
       return std::move(stream).error();
     WEIR_TRY(read(*stream, statement.context_id, executed));
@@ -154,6 +150,7 @@ public:
       return std::move(result).error();
     Executed executed;
     executed.result = *std::move(result);
+    executed.query = plan_of(statement.name);
     return executed;
   }
 
@@ -173,6 +170,15 @@ public:
   }
 
 private:
+  /// None, if the view has been forgotten since it answered.
+  [[nodiscard]] std::optional<Query> plan_of(const std::string& view) const {
+    for (const RememberedQuery& each : engine_.remembered())
+      if (each.name == view)
+        if (auto plan = parse_query(each.query))
+          return *std::move(plan);
+    return std::nullopt;
+  }
+
   [[nodiscard]] Status go_on(std::chrono::steady_clock::time_point deadline) const {
     if (options_.query.cancel && *options_.query.cancel)
       return fail(Errc::cancelled, "the replay was cancelled");

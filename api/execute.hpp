@@ -25,7 +25,8 @@ struct ExecuteOptions {
   QueryParameters parameters{};
   /// Of QUERY and SHOW <name>; `timeout_ms`, `cancel` and `as_stored` hold for REPLAY, too.
   QueryOptions query{};
-  /// A QUERY is explained as if EXPLAIN or EXPLAIN ANALYZE stood before it, if the text does not ask for more.
+  /// A QUERY is explained as if EXPLAIN or EXPLAIN ANALYZE stood before it, if the text does not ask for more. Any
+  /// other statement does what it does.
   QueryStatement::Explain explain = QueryStatement::Explain::none;
   std::uint64_t replay_events_max = 100'000;  ///< A REPLAY that would answer more is `too_large`: Engine::replay
   std::uint64_t replay_bytes_max = 256 * MiB; ///< gives any number of events, a batch at a time.
@@ -39,7 +40,7 @@ struct Executed {
   /// DEFINE: `event_type`, `version`.  PING: `answer`, which is "pong".  SHOW STATS: what each shard holds.
   /// SHOW VIEWS: `name`, `query`.
   QueryResult result;
-  std::optional<Query> query; ///< The plan whose rows these are, of QUERY.
+  std::optional<Query> query; ///< The plan whose rows these are, of QUERY and SHOW <name>.
   bool explained = false;     ///< There are no rows: `result.explain` is the answer, a line each.
   std::string message;        ///< A sentence for people, where rows do not say it: "flushed".
 };

@@ -43,7 +43,8 @@ public:
   /// a second after its deadline, even if nobody reads. Errors, for good: those of Engine::query(), whose timeout is
   /// that of the whole stream.
   Result<std::vector<std::vector<Value>>> next();
-  /// next() answers `cancelled` from now on, also one that is running.
+  /// next() answers `cancelled` from now on, also one that is running. Where the caller gave a QueryOptions::cancel,
+  /// this sets it, and so ends whatever else goes by it.
   void cancel() noexcept;
 
 private:

@@ -142,13 +142,6 @@ private:
   std::string failed_;
 };
 
-Figures with_prefix(const Figures& all, const std::string& prefix) {
-  Figures figures;
-  for (const auto& name : {"rate", "p50", "p99", "p999"})
-    figures.set(name, all.number(prefix + name));
-  return figures;
-}
-
 /// What was done under one condition, in all its turns.
 struct Side {
   LatencyRecorder latencies;

@@ -1,7 +1,7 @@
 // LMDB as an event store: one key an event, {number of the context, sequence}, so that a context is one range.
-#include "bench/adapter.hpp"
 #include "bench/group_commit.hpp"
 #include "bench/peer_support.hpp"
+#include "bench/visiting_adapter.hpp"
 
 #include <lmdb.h>
 #include <sys/stat.h>
@@ -137,7 +137,7 @@ private:
   MDB_cursor* events_ = nullptr;
 };
 
-class LmdbAdapter final : public Adapter {
+class LmdbAdapter final : public VisitingAdapter<LmdbAdapter> {
 public:
   LmdbAdapter()
       : group_commit_([this](std::span<const Row* const> rows) {
@@ -197,16 +197,14 @@ public:
     });
   }
 
-  Tally tally() override {
-    Tally tally;
-    visit_all([&tally](const Row& row) { tally.add(row); });
-    return tally;
-  }
-
-  [[nodiscard]] Answer ask(const Question& question) override {
-    Examiner examiner(question);
-    visit_all([&examiner](const Row& row) { examiner.add(row); });
-    return examiner.answer();
+  /// For VisitingAdapter.
+  template <class Take> void visit_all(Take take) {
+    with_reader([&](Reader& reader) {
+      const std::vector<std::string> contexts = reader.names(tables_.contexts);
+      MDB_val key{}, value{};
+      for (bool more = reader.step(key, value, MDB_FIRST); more; more = reader.step(key, value, MDB_NEXT))
+        take(row_of(contexts.at(EventKey::context_of(key)), view(value)));
+    });
   }
 
   void close() override {
@@ -224,15 +222,6 @@ public:
   }
 
 private:
-  template <class Take> void visit_all(Take take) {
-    with_reader([&](Reader& reader) {
-      const std::vector<std::string> contexts = reader.names(tables_.contexts);
-      MDB_val key{}, value{};
-      for (bool more = reader.step(key, value, MDB_FIRST); more; more = reader.step(key, value, MDB_NEXT))
-        take(row_of(contexts.at(EventKey::context_of(key)), view(value)));
-    });
-  }
-
   static std::string file_in(const std::string& directory) { return directory + "/events.mdb"; }
 
   /// LMDB ties a write transaction to its thread: made, filled and committed by one.

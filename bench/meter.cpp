@@ -42,6 +42,14 @@ Figures Meter::figures(std::size_t operations) const {
   return figures;
 }
 
+Figures with_prefix(const Figures& all, const std::string& prefix) {
+  Figures figures;
+  for (const auto& name : {"rate", "p50", "p99", "p999"})
+    if (all.has(prefix + name))
+      figures.set(name, all.number(prefix + name));
+  return figures;
+}
+
 void add_metered(const Job& job, const Line& line, const Figures& figures) {
   job.add(line, figures.number("rate"));
   for (const auto& figure : further_figures())

@@ -44,6 +44,8 @@ private:
   double cpu_us_ = 0;
 };
 
+/// Rate and latencies out of `all`, where their names begin with `prefix`; what was not measured is left out.
+[[nodiscard]] Figures with_prefix(const Figures& all, const std::string& prefix);
 /// Adds what a meter measured to a line: its rate as the line's own figure, and the aspects beside it.
 void add_metered(const Job& job, const Line& line, const Figures& figures);
 

@@ -53,14 +53,6 @@ void set_all(Figures& into, const std::string& prefix, const Figures& from) {
       into.set(prefix + name, from.number(name));
 }
 
-Figures with_prefix(const Figures& all, const std::string& prefix) {
-  Figures figures;
-  for (const auto& name : {"rate", "p50", "p99", "p999"})
-    if (all.has(prefix + name))
-      figures.set(name, all.number(prefix + name));
-  return figures;
-}
-
 Clock::time_point in_seconds(double seconds) {
   return Clock::now() + std::chrono::microseconds(static_cast<std::int64_t>(seconds * 1e6));
 }

@@ -1,6 +1,6 @@
 // `raw`: the limit. Logs of checksummed frames, group commit, offsets in memory, and nothing else.
-#include "bench/adapter.hpp"
 #include "bench/raw_log.hpp"
+#include "bench/visiting_adapter.hpp"
 #include "engine/hash.hpp"
 
 #include <atomic>
@@ -61,7 +61,7 @@ private:
   std::atomic<std::uint64_t> done_[2] = {0, 1};
 };
 
-class RawAdapter final : public Adapter {
+class RawAdapter final : public VisitingAdapter<RawAdapter> {
 public:
   void open(const Settings& settings) override {
     durable_ = settings.durable;
@@ -106,19 +106,10 @@ public:
     logs_[shard_of(context_id)]->log.read(context_id, visit);
   }
 
-  Tally tally() override {
-    Tally tally;
+  /// For VisitingAdapter. Reads and checks every frame.
+  template <class Take> void visit_all(const Take& take) {
     for (const auto& log : logs_)
-      log->log.read_all([&tally](const Row& row) { tally.add(row); });
-    return tally;
-  }
-
-  /// Reads and checks every frame.
-  [[nodiscard]] Answer ask(const Question& question) override {
-    Examiner examiner(question);
-    for (const auto& log : logs_)
-      log->log.read_all([&](const Row& row) { examiner.add(row); });
-    return examiner.answer();
+      log->log.read_all(take);
   }
 
   void close() override {

@@ -1,7 +1,7 @@
 // RocksDB as an event store: one key an event, {context, 0, sequence}, so that a context is one range.
-#include "bench/adapter.hpp"
 #include "bench/group_commit.hpp"
 #include "bench/peer_support.hpp"
+#include "bench/visiting_adapter.hpp"
 
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
@@ -133,7 +133,7 @@ rocksdb::Options tuned() {
   return options;
 }
 
-class RocksdbAdapter final : public Adapter {
+class RocksdbAdapter final : public VisitingAdapter<RocksdbAdapter> {
 public:
   RocksdbAdapter()
       : group_commit_([this](std::span<const Row* const> rows) {
@@ -183,24 +183,7 @@ public:
     check(events->status());
   }
 
-  Tally tally() override {
-    Tally tally;
-    visit_all([&tally](const Row& row) { tally.add(row); });
-    return tally;
-  }
-
-  [[nodiscard]] Answer ask(const Question& question) override {
-    Examiner examiner(question);
-    visit_all([&examiner](const Row& row) { examiner.add(row); });
-    return examiner.answer();
-  }
-
-  void close() override {
-    check(database_->Close());
-    database_.reset();
-  }
-
-private:
+  /// For VisitingAdapter.
   template <class Take> void visit_all(Take take) {
     rocksdb::ReadOptions options;
     options.total_order_seek = true;
@@ -214,6 +197,12 @@ private:
     check(events->status());
   }
 
+  void close() override {
+    check(database_->Close());
+    database_.reset();
+  }
+
+private:
   /// Rows on their way into one WriteBatch. One at a time.
   class Batch {
   public:

@@ -28,9 +28,8 @@ Result<ExitCode> backup(const BackupCommand& command, Streams& streams) {
   BackupOptions options;
   options.base = command.base;
   options.link_segments = !command.copy;
-  options.cancel = std::make_shared<std::atomic<bool>>(false);
+  options.cancel = interrupt.flag();
   options.progress = [&](const BackupProgress& progress) {
-    options.cancel->store(interrupt.requested());
     line.update(progress.files, progress.bytes, progress.bytes_total);
   };
   const auto report = engine->backup(command.target, options);

@@ -46,11 +46,10 @@ Result<ExitCode> compact(const CompactCommand& command, Streams& streams) {
   ProgressLine line(streams.console, "compact", "MiB");
   CompactOptions options;
   options.all = command.all;
-  options.cancel = std::make_shared<std::atomic<bool>>(false);
+  options.cancel = interrupt.flag();
   std::uint64_t merges = 0;
   options.progress = [&](const CompactProgress& progress) {
     merges = progress.merges;
-    options.cancel->store(interrupt.requested());
     line.update(progress.bytes / MiB, progress.bytes, progress.bytes_total);
   };
   const auto report = engine->compact(options);

@@ -47,6 +47,7 @@ enum class Place : std::uint8_t {
   explained,
   remembered,
   shown,
+  views,
   types,
   fields,
   conditions,
@@ -70,7 +71,7 @@ std::optional<Place> place_after(std::string_view word, std::string_view before)
       {"UNTIL", Place::values},     {"LIMIT", Place::values},      {"OFFSET", Place::values},
       {"WITHIN", Place::values},    {"LIKE", Place::values},       {"IN", Place::values},
       {"BETWEEN", Place::values},   {"CONTAINS", Place::values},   {"AS", Place::values},
-      {"REPLAY", Place::values},    {"FORGET", Place::values},     {"REMEMBER", Place::remembered},
+      {"REPLAY", Place::values},    {"FORGET", Place::views},      {"REMEMBER", Place::remembered},
       {"TYPES", Place::types},      {"PREFIX", Place::values},     {"AT", Place::values},
       {"ID", Place::values},        {"METADATA", Place::values},   {"PAYLOAD", Place::values},
       {"FROM", Place::values},      {"TO", Place::values},
@@ -205,7 +206,8 @@ Completions complete(std::string_view text, const CompletionNames& names) {
   case Place::statement: matches.add_keywords(statement_keywords); break;
   case Place::remembered: matches.add_keywords(std::span(explain_keywords).last<1>()); break;
   case Place::explained: matches.add_keywords(explain_keywords); break;
-  case Place::shown: matches.add_keywords(show_keywords); break;
+  case Place::shown: matches.add_keywords(show_keywords); [[fallthrough]];
+  case Place::views: matches.add_names(names.views); break;
   case Place::types: matches.add_names(names.types); break;
   case Place::conditions: matches.add_keywords(condition_words); [[fallthrough]];
   case Place::fields: matches.add_names(names.fields); break;

@@ -15,6 +15,7 @@ namespace weir::cli {
 struct CompletionNames {
   std::vector<std::string> types;
   std::vector<std::string> fields; ///< Core fields and paths: "payload.total".
+  std::vector<std::string> views;
 };
 
 struct Completions {

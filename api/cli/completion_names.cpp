@@ -1,5 +1,6 @@
 #include "api/cli/completion_names.hpp"
 
+#include "engine/query/column_names.hpp"
 #include <weir/json_value.hpp>
 
 #include <algorithm>
@@ -25,11 +26,17 @@ std::string quoted(std::string_view text, char quote) {
   return out + quote;
 }
 
-/// As a statement spells it.
-std::string type_text(std::string_view type) {
-  const bool bare = std::all_of(type.begin(), type.end(),
+/// A type or view as a statement spells it.
+std::string name_text(std::string_view name) {
+  const bool bare = std::all_of(name.begin(), name.end(),
                                 [](char c) { return is_letter_or_digit(c) || c == '.' || c == '/' || c == '-'; });
-  return bare ? std::string(type) : quoted(type, '\'');
+  return bare ? std::string(name) : quoted(name, '\'');
+}
+
+/// SHOW takes two words for what it shows of the engine.
+std::string view_text(std::string_view name) {
+  const std::string small = query::lowered(name);
+  return small == "stats" || small == "views" ? quoted(name, '\'') : name_text(name);
 }
 
 std::string step_text(std::string_view key) {
@@ -57,7 +64,7 @@ NameCollector::NameCollector()
 
 void NameCollector::add_type(std::string_view event_type) {
   if (types_.size() < types_max)
-    types_.insert(type_text(event_type));
+    types_.insert(name_text(event_type));
 }
 
 void NameCollector::add_document(std::string_view root, std::string_view json) {
@@ -68,7 +75,7 @@ void NameCollector::add_document(std::string_view root, std::string_view json) {
 }
 
 CompletionNames NameCollector::names() const {
-  return {{types_.begin(), types_.end()}, {fields_.begin(), fields_.end()}};
+  return {{types_.begin(), types_.end()}, {fields_.begin(), fields_.end()}, {}};
 }
 
 CompletionNamesReader::CompletionNamesReader(const Engine& engine) : engine_(engine), thread_([this] { run(); }) {
@@ -84,9 +91,16 @@ void CompletionNamesReader::wait() {
     thread_.join();
 }
 
-std::shared_ptr<const CompletionNames> CompletionNamesReader::names() const {
-  const std::lock_guard lock(mutex_);
-  return names_;
+CompletionNames CompletionNamesReader::names() const {
+  CompletionNames known;
+  {
+    const std::lock_guard lock(mutex_);
+    known = names_;
+  }
+  for (const RememberedQuery& view : engine_.remembered())
+    known.views.push_back(view_text(view.name));
+  std::sort(known.views.begin(), known.views.end());
+  return known;
 }
 
 void CompletionNamesReader::run() {
@@ -141,7 +155,7 @@ void CompletionNamesReader::count_types(NameCollector& names) const {
 }
 
 void CompletionNamesReader::publish(const NameCollector& names) {
-  auto known = std::make_shared<const CompletionNames>(names.names());
+  CompletionNames known = names.names();
   const std::lock_guard lock(mutex_);
   names_ = std::move(known);
 }

@@ -1,8 +1,8 @@
 // The names that completion proposes, read from the data while somebody types.
 //
-// Purpose: event types and fields are known to Tab without anybody waiting for them.
-// Owner: the shell. Threading: a thread of its own reads once; names() may be called from any thread and never waits
-// for it.
+// Purpose: event types, fields and views are known to Tab without anybody waiting for them.
+// Owner: the shell. Threading: a thread of its own reads events once; names() may be called from any thread and never
+// waits for it.
 // Invariants: the work is bounded: the last events_max events, at most bytes_max of them, and one count of types that
 // gives up after a few seconds. What cannot be read is not proposed, and no error.
 #pragma once
@@ -49,8 +49,8 @@ public:
   CompletionNamesReader(const CompletionNamesReader&) = delete;
   CompletionNamesReader& operator=(const CompletionNamesReader&) = delete;
 
-  /// What is known by now; null at first.
-  [[nodiscard]] std::shared_ptr<const CompletionNames> names() const;
+  /// What is known by now: views as they are, types and fields as far as they have been read.
+  [[nodiscard]] CompletionNames names() const;
   /// Until everything that will be known is.
   void wait();
 
@@ -63,7 +63,7 @@ private:
   const Engine& engine_;
   std::shared_ptr<std::atomic<bool>> stopped_ = std::make_shared<std::atomic<bool>>(false);
   mutable std::mutex mutex_;
-  std::shared_ptr<const CompletionNames> names_;
+  CompletionNames names_; ///< Without views.
   std::thread thread_;
 };
 

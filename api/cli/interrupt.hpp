@@ -5,6 +5,8 @@
 // Invariants: `once`: only the first SIGINT or SIGTERM is kept; a second one ends the process as usual.
 #pragma once
 
+#include "api/cli/wake_pipe.hpp"
+
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -28,10 +30,10 @@ public:
   /// As if no signal had come.
   void clear() noexcept;
   /// Readable from the first signal on, so that poll() can wait for input and for the signal together.
-  [[nodiscard]] int descriptor() const noexcept { return pipe_[0]; }
+  [[nodiscard]] int descriptor() const noexcept { return pipe_.descriptor(); }
 
 private:
-  int pipe_[2] = {-1, -1};
+  WakePipe pipe_; ///< Without it a signal is still seen by requested().
 };
 
 } // namespace weir::cli

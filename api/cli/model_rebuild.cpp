@@ -69,9 +69,8 @@ Result<RebuildReport> rebuild_with(const Engine& engine, EventSourcingOptions op
     return std::move(models).error();
   ProgressLine line(console, "rebuild");
   RebuildOptions how;
-  how.cancel = std::make_shared<std::atomic<bool>>(interrupt.requested());
+  how.cancel = interrupt.flag();
   how.progress = [&](const RebuildProgress& progress) {
-    how.cancel->store(interrupt.requested());
     line.update(progress.events, progress.events, progress.events + progress.events_left);
   };
   auto report = (*models)->rebuild(how);

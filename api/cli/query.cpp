@@ -3,6 +3,7 @@
 #include "api/cli/query_arguments.hpp"
 #include "api/cli/query_output.hpp"
 #include "api/cli/terminal.hpp"
+#include "engine/text.hpp"
 
 #include <memory>
 #include <variant>
@@ -26,8 +27,24 @@ bool only_reads(const Statement& statement) {
 }
 
 bool can_be_plotted(const Statement& statement) {
+  if (std::holds_alternative<ShowViewStatement>(statement))
+    return true; // its answer tells
   const auto* const query = std::get_if<QueryStatement>(&statement);
   return query != nullptr && query->query.per_unit && query->explain == QueryStatement::Explain::none;
+}
+
+/// An option that the statement could only ignore is wrong usage.
+Status check_options(const QueryCommand& command, const Statement& statement) {
+  constexpr const char* help = "see weir query --help";
+  const auto explain = command.execute.explain;
+  if (explain != QueryStatement::Explain::none && !std::holds_alternative<QueryStatement>(statement))
+    return fail(Errc::invalid_argument,
+                format("{} wants a QUERY, and this statement is none",
+                       explain == QueryStatement::Explain::plan ? "--explain" : "--analyze"),
+                help);
+  if (command.plot && !can_be_plotted(statement))
+    return fail(Errc::invalid_argument, "--plot wants a query with PER, like QUERY * COUNT PER DAY", help);
+  return {};
 }
 
 Result<Statement> parse(const QueryCommand& command) {
@@ -36,8 +53,6 @@ Result<Statement> parse(const QueryCommand& command) {
     return statement;
   if (!only_reads(*statement))
     return fail(Errc::invalid_argument, "weir query only reads; weir shell takes any statement");
-  if (command.plot && !can_be_plotted(*statement))
-    return fail(Errc::invalid_argument, "--plot wants a query with PER, like QUERY * COUNT PER DAY");
   return statement;
 }
 
@@ -68,6 +83,10 @@ Result<ExitCode> query(const QueryCommand& command, Streams& streams) {
       streams.console.line(place);
     }
     return ExitCode::failed;
+  }
+  if (const Status checked = check_options(command, *statement); !checked) {
+    streams.console.error(checked.error());
+    return ExitCode::usage;
   }
   auto engine = open_existing(command.directory);
   if (!engine)
@@ -124,19 +143,21 @@ void add_query(CLI::App& program, Action& chosen) {
   command.positional("TEXT", options->text, "The query, or another statement that reads");
   CLI::App& app = command.app();
   add_values(app, options);
+  command.format(options->format);
   const auto explain = [&](const char* name, QueryStatement::Explain kind, const char* help) {
     return app.add_flag_callback(
         name, [options, kind] { options->execute.explain = kind; }, help);
   };
   CLI::Option* const plan =
-      explain("--explain", QueryStatement::Explain::plan, "Print how it would be answered, without running it");
+      explain("--explain", QueryStatement::Explain::plan, "Print how a QUERY would be answered, without running it");
   CLI::Option* const analyze =
       explain("--analyze", QueryStatement::Explain::analyze, "Run it, and print what it took instead of the rows");
+  CLI::Option* const plot =
+      app.add_flag("--plot", options->plot, "Print the answer of a query with PER, or of a view of one, as bars");
   plan->excludes(analyze);
-  app.add_flag("--plot", options->plot, "Print the answer of a query with PER as bars")
-      ->excludes(plan)
-      ->excludes(analyze);
-  command.format(options->format);
+  plot->excludes(plan)->excludes(analyze);
+  for (CLI::Option* const without_rows : {plan, analyze, plot})
+    without_rows->excludes(app.get_option("--format"));
   command.runs([options](Streams& streams) { return query(*options, streams); });
 }
 

@@ -20,9 +20,8 @@ Result<ExitCode> restore(const RestoreCommand& command, Streams& streams) {
   const Interrupt interrupt;
   ProgressLine line(streams.console, "restore", "files");
   RestoreOptions options;
-  options.cancel = std::make_shared<std::atomic<bool>>(false);
+  options.cancel = interrupt.flag();
   options.progress = [&](const BackupProgress& progress) {
-    options.cancel->store(interrupt.requested());
     line.update(progress.files, progress.bytes, progress.bytes_total);
   };
   const auto report = restore_backup(command.backup, command.directory, options);

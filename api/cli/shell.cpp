@@ -57,7 +57,6 @@ Result<ExitCode> converse_at_terminal(Engine& engine, const ShellSettings& setti
   Interrupt interrupt(Interrupt::Kept::always);
   const CompletionNamesReader names(engine);
   ShellEditor editor(interrupt, ShellHistory(ShellHistory::default_path()), [&names] { return names.names(); });
-  // Ctrl-C ends the statement that runs, and those behind it in the same line.
   const auto run = [&](const std::string& statement, QueryStatement::Explain explain) {
     return execute_until(interrupt, engine, statement, explain);
   };

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <cwchar>
 #include <editline/readline.h>
+#include <memory>
 #include <poll.h>
 #include <string_view>
 #include <unistd.h>
@@ -104,7 +105,9 @@ Result<ShellLine> ShellEditor::next(const std::string& prompt, const std::string
   begun_ = begun;
   dropped_ = false;
   interrupt_.clear();
+  signals_.emplace();
   const std::unique_ptr<char, void (*)(void*)> line(readline(prompt.c_str()), std::free);
+  signals_.reset();
   if (dropped_)
     return ShellLine{ShellLine::Kind::dropped, {}};
   if (!line) {
@@ -130,24 +133,34 @@ Completions ShellEditor::proposals(std::string_view line, std::size_t cursor) co
         completions.words.emplace_back(command);
     return completions;
   }
-  static const CompletionNames none;
-  const auto names = names_();
-  Completions completions = complete(begun_ + std::string(typed), names ? *names : none);
+  Completions completions = complete(begun_ + std::string(typed), names_());
   completions.begin -= std::min(completions.begin, begun_.size());
   return completions;
+}
+
+void ShellEditor::obey_signal() {
+  rl_deprep_terminal();
+  signals_->obey();
+  rl_prep_terminal(1);
+  rl_forced_update_display();
 }
 
 int ShellEditor::read_character() {
   std::mbstate_t state{};
   for (;;) {
-    std::array<pollfd, 2> waiting{pollfd{STDIN_FILENO, POLLIN, 0}, pollfd{interrupt_.descriptor(), POLLIN, 0}};
-    if (!interrupt_.requested())
+    std::array<pollfd, 3> waiting{pollfd{STDIN_FILENO, POLLIN, 0}, pollfd{interrupt_.descriptor(), POLLIN, 0},
+                                  pollfd{signals_->descriptor(), POLLIN, 0}};
+    if (!interrupt_.requested() && !signals_->pending())
       ::poll(waiting.data(), waiting.size(), -1);
     if (interrupt_.requested()) {
       dropped_ = true;
       interrupt_.clear();
       [[maybe_unused]] const auto written = ::write(STDOUT_FILENO, "^C", 2);
       return '\n';
+    }
+    if (signals_->pending()) {
+      obey_signal();
+      continue;
     }
     char byte = 0;
     const ssize_t bytes = ::read(STDIN_FILENO, &byte, 1);

@@ -9,9 +9,10 @@
 #include "api/cli/prompt.hpp"
 #include "api/cli/shell_history.hpp"
 #include "api/cli/shell_session.hpp"
+#include "api/cli/terminal_signals.hpp"
 
 #include <functional>
-#include <memory>
+#include <optional>
 #include <string>
 
 namespace weir::cli {
@@ -28,10 +29,11 @@ private:
   Prompt& input_;
 };
 
-/// Standard input, which is one.
+/// Standard input, which is one. Whoever stops or ends the process gets the terminal as it was before; when it goes on
+/// the line is there again.
 class ShellEditor : public ShellLines {
 public:
-  using Names = std::function<std::shared_ptr<const CompletionNames>()>;
+  using Names = std::function<CompletionNames()>;
 
   /// `interrupt` must outlive it; Ctrl-C drops the line. `names` must not wait.
   ShellEditor(Interrupt& interrupt, ShellHistory history, Names names);
@@ -47,7 +49,10 @@ public:
   int read_character();
 
 private:
+  void obey_signal();
+
   Interrupt& interrupt_;
+  std::optional<TerminalSignals> signals_; ///< While a line is typed.
   ShellHistory history_;
   Names names_;
   std::string begun_;

@@ -13,14 +13,14 @@ using Explain = QueryStatement::Explain;
 
 constexpr std::string_view help =
     R"(A statement ends with a semicolon or an empty line; lines that begin with -- are comments.
-  QUERY, EXPLAIN [ANALYZE] QUERY, STORE, REPLAY, DEFINE, FLUSH, PING, SHOW STATS: see docs/query-language.md
+  QUERY, EXPLAIN [ANALYZE] QUERY, STORE, REPLAY, DEFINE, REMEMBER, SHOW, FORGET, FLUSH, PING: see docs/query-language.md
   \format table|jsonl|csv    how rows are shown
   \plot [on|off]             answers of PER as bars
   \explain [off|plan|analyze]  how a QUERY would be answered, or what it took, in the place of its rows
   \timing [on|off]           how long each statement takes
   \?                         this text
   \q                         leave; so does Ctrl-D
-Tab completes keywords, event types and fields. Ctrl-C cancels what is running, or drops what is being typed.)";
+Tab completes keywords, event types, fields and views. Ctrl-C cancels what is running, or drops what is being typed.)";
 
 std::string duration_text(std::chrono::steady_clock::duration duration) {
   const double ms = std::chrono::duration<double, std::milli>(duration).count();
@@ -53,13 +53,12 @@ Result<ExitCode> ShellSession::run() {
 Result<ShellSession::Next> ShellSession::take(const ShellLine& line) {
   switch (line.kind) {
   case ShellLine::Kind::dropped: statements_.take_rest(); return Next::go_on;
-  case ShellLine::Kind::end: {
-    if (!statements_.begun())
-      return Next::quit;
-    if (const auto last = answer(statements_.take_rest()); !last)
-      return last.error();
+  case ShellLine::Kind::end:
+    // Of a script the end is that of its last statement, too. Who types Ctrl-D wants to leave, and stores nothing by
+    // it.
+    if (statements_.begun() && !lines_.at_terminal())
+      WEIR_TRY(answer(statements_.take_rest()));
     return Next::quit;
-  }
   case ShellLine::Kind::text: break;
   }
   const std::string_view text = trimmed(line.text);
@@ -104,8 +103,11 @@ Result<ShellSession::Next> ShellSession::answer(const std::string& statement) {
   const auto begin = std::chrono::steady_clock::now();
   const auto executed = execute_(statement, settings_.explain);
   const auto took = std::chrono::steady_clock::now() - begin;
-  if (!executed)
+  if (!executed) {
+    if (executed.code() == Errc::cancelled && lines_.at_terminal())
+      statements_.take_rest(); // typed before Ctrl-C, so not wanted either
     return failed(executed.error(), statement);
+  }
   if (const Status printed = print_(*executed, settings_); !printed) {
     if (streams_.out.reader_gone() || printed.code() != Errc::invalid_argument)
       return printed.error();

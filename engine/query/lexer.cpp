@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace weir::query {
 namespace {
@@ -29,6 +30,21 @@ bool awaits_exponent(std::string_view word) noexcept {
     return false;
   word.remove_suffix(1);
   return std::all_of(word.begin(), word.end(), [](char c) { return (c >= '0' && c <= '9') || c == '.' || c == '-'; });
+}
+
+bool is_ascii(char c) noexcept {
+  return static_cast<unsigned char>(c) < 0x80;
+}
+
+/// What is at byte `at` starts nothing.
+Error unexpected(std::string_view text, std::size_t at) {
+  std::size_t end = at + 1;
+  while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0u) == 0x80u)
+    ++end;
+  std::string message = format("expected a name, a value or an operator, found '{}'", text.substr(at, end - at));
+  if (!is_ascii(text[at]))
+    message += "; what is not ASCII stands in quotes: 'größe', payload.\"größe\"";
+  return parse_failure(text, at, std::move(message));
 }
 
 constexpr std::array<std::string_view, 18> statement_symbols = {"!=", "<=", "<>", ">=", "=", "<", ">", "*", "(",
@@ -79,13 +95,8 @@ Result<Token> Lexer::next() {
   } else {
     const auto symbol =
         std::find_if(symbols_.begin(), symbols_.end(), [&](std::string_view s) { return rest.starts_with(s); });
-    if (symbol == symbols_.end()) {
-      std::size_t length = 1;
-      while (length < rest.size() && (static_cast<unsigned char>(rest[length]) & 0xC0u) == 0x80u)
-        ++length;
-      return parse_failure(text_, at_,
-                           format("expected a name, a value or an operator, found '{}'", rest.substr(0, length)));
-    }
+    if (symbol == symbols_.end())
+      return unexpected(text_, at_);
     at_ += symbol->size();
     token.kind = Token::Kind::symbol;
   }
@@ -106,6 +117,8 @@ Status Lexer::read_word() {
       if (!length)
         return parse_failure(text_, at_, format("expected a closing {} for this quote", c));
       at_ += *length;
+    } else if (!is_ascii(c)) {
+      return unexpected(text_, at_); // here, where the beginning of the name is not judged without the rest
     } else {
       break;
     }

@@ -216,10 +216,17 @@ Status TokenReader::check_parameters() const {
   if (positional_used_ < parameters_.positional.size())
     return fail(Errc::invalid_argument, format("{} values for parameters ? are given, the text takes {}",
                                                parameters_.positional.size(), positional_used_));
+  const auto& named = parameters_.named;
   for (std::size_t i = 0; i < named_used_.size(); ++i) {
-    if (!named_used_[i])
-      return fail(Errc::invalid_argument, format("a value is given for the parameter :{}, which the text does not take",
-                                                 shortened(parameters_.named[i].first)));
+    if (named_used_[i])
+      continue;
+    const std::string& name = named[i].first;
+    const bool twice = std::any_of(named.begin(), named.begin() + static_cast<std::ptrdiff_t>(i),
+                                   [&name](const auto& before) { return before.first == name; });
+    return fail(Errc::invalid_argument,
+                twice
+                    ? format("two values are given for the parameter :{}", shortened(name))
+                    : format("a value is given for the parameter :{}, which the text does not take", shortened(name)));
   }
   return {};
 }

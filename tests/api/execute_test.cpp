@@ -212,6 +212,8 @@ TEST_CASE("execute: REMEMBER, SHOW and FORGET keep a query under a name") {
   const Executed shown = console.must("SHOW by_context");
   CHECK(shown.result.columns == std::vector<std::string>{"context_id", "count"});
   CHECK(shown.result.rows == console.must("QUERY counted COUNT BY context_id").result.rows);
+  REQUIRE(shown.query);
+  CHECK(to_text(*shown.query) == "QUERY counted COUNT BY context_id");
   const Executed views = console.must("SHOW VIEWS");
   REQUIRE(views.result.rows.size() == 1);
   CHECK(views.result.row(0).get<std::string>("query").value() == "QUERY counted COUNT BY context_id");

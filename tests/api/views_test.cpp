@@ -3,7 +3,9 @@
 #include <weir/salvage.hpp>
 
 #include "engine/text.hpp"
+#include "tests/api/simulated_engine.hpp"
 #include "tests/support/temp_directory.hpp"
+#include "tests/support/why.hpp"
 
 #include <doctest/doctest.h>
 
@@ -118,6 +120,22 @@ TEST_CASE("view: a name is for one query, checked before it is kept, and can be 
   const auto answer = engine.show("a");
   REQUIRE(answer.ok());
   CHECK(answer->rows == std::vector<std::vector<Value>>{{Value(3)}});
+}
+
+TEST_CASE("view: there are so many, and no more until one is forgotten") {
+  test::SimulatedDisk disk;
+  auto engine = disk.open({});
+  REQUIRE_MESSAGE(engine.ok(), test::why(engine));
+  const Query query = parsed("QUERY * COUNT");
+  for (std::size_t i = 1; i <= limits::views_max; ++i)
+    REQUIRE(engine->remember(format("view-{}", i), query).ok());
+  const auto refused = engine->remember("another", query);
+  CHECK(refused.code() == Errc::too_large);
+  CHECK(to_string(refused.error()).find(std::to_string(limits::views_max)) != std::string::npos);
+  CHECK(engine->remember("view-1", query).ok()); // it is there
+  REQUIRE(engine->forget("view-2").ok());
+  CHECK(engine->remember("another", query).ok());
+  CHECK(engine->remembered().size() == limits::views_max);
 }
 
 TEST_CASE("view: salvage takes the remembered queries along") {

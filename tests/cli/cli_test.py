@@ -83,10 +83,22 @@ class Cli(unittest.TestCase):
         self.assertTrue(ready, "no line came")
         return process.stdout.readline()
 
+    def read_terminal(self, terminal, wanted):
+        """What a program shows at a terminal up to `wanted`, which must come."""
+        shown = b""
+        while wanted.encode() not in shown:
+            ready, _, _ = select.select([terminal], [], [], TIMEOUT_S)
+            self.assertTrue(ready, f"{wanted!r} did not come, only {shown!r}")
+            try:
+                shown += os.read(terminal, 65536)
+            except OSError:  # What Linux says when the other end is closed.
+                self.fail(f"ended before {wanted!r}: {shown!r}")
+        return shown.decode()
+
 
 class Usage(Cli):
     COMMANDS = ["init", "store", "import", "export", "replay", "tail", "query", "shell", "flush", "compact", "stats",
-                "verify", "backup", "restore", "salvage", "schema", "consumer", "context", "model"]
+                "verify", "backup", "restore", "salvage", "schema", "consumer", "context", "retention", "model"]
 
     def test_help_lists_every_command_and_each_shows_an_example(self):
         out, _ = self.weir("--help")
@@ -819,13 +831,15 @@ class Query(Cli):
         lines = err.splitlines()
         self.assertRegex(lines[0], r"^weir: .* \(line 1, column 26\)$")
         self.assertEqual(lines[1:], ["QUERY * WHERE payload.x >> 3", " " * 25 + "^"])
+        # The place of what is not ASCII, and what to do about it.
+        _, err = self.weir("query", self.data, "QUERY * WHERE größe = 3", code=1, errors="found 'ö'.*quotes: 'größe'")
+        self.assertEqual(err.splitlines()[2], " " * 16 + "^")
 
     def test_a_reader_that_leaves_early_ends_it_quietly(self):
         done = subprocess.run(f"set -o pipefail; '{PROGRAM}' query '{self.data}' 'QUERY *' | head -n 1", shell=True,
                               executable="/bin/bash", capture_output=True, timeout=TIMEOUT_S)
         self.assertEqual((done.returncode, done.stderr), (0, b""))
         self.assertEqual(len(done.stdout.splitlines()), 1)
-
 
     def test_explain_reads_nothing_and_analyze_runs_it(self):
         text = "QUERY file_deleted COUNT BY context_id"
@@ -834,6 +848,11 @@ class Query(Cli):
         self.assertNotEqual(plan, ran)
         self.assertEqual(self.weir("query", self.data, "EXPLAIN " + text)[0], plan)
         self.weir("query", self.data, text, "--explain", "--analyze", code=2)
+        for option in ("--explain", "--analyze", "--plot"): # a format is of rows, and there are none
+            self.weir("query", self.data, "QUERY * COUNT PER DAY", option, "--format", "csv", code=2, errors="--format")
+        for statement in ("SHOW STATS", "REPLAY c", "PING", "SHOW VIEWS"):
+            for option in ("--explain", "--analyze"):
+                self.weir("query", self.data, statement, option, code=2, errors=f"{option} wants a QUERY.*--help")
 
     def test_parameters_are_values_and_never_text_of_the_language(self):
         event = self.events[0]
@@ -862,8 +881,11 @@ class Query(Cli):
             counts[row["month"][:7]] = row["count"]
         self.assertEqual({bar[0]: int(bar[-1]) for bar in bars}, counts)
         self.assertLessEqual(max(map(len, lines)), 80)
-        self.weir("query", self.data, "QUERY * COUNT", "--plot", code=1, errors="--plot wants a query with PER")
+        self.weir("query", self.data, "QUERY * COUNT", "--plot", code=2, errors="--plot wants a query with PER")
         self.weir("query", self.data, "QUERY * COUNT PER MONTH", "--plot", "--explain", code=2)
+        self.weir("shell", self.data, stdin="REMEMBER QUERY * COUNT PER MONTH AS monthly; REMEMBER QUERY * COUNT AS all;")
+        self.assertEqual(self.weir("query", self.data, "SHOW monthly", "--plot")[0], out)
+        self.weir("query", self.data, "SHOW all", "--plot", code=1, errors="with PER can be plotted")
 
     def test_it_only_reads(self):
         _, err = self.weir("query", self.data, "STORE t FOR c PAYLOAD {}", code=1, errors="weir query only reads")
@@ -927,12 +949,12 @@ class ShellAtTerminal(Cli):
         self.import_lines(*(line("c", n, event_type="odd_one" if n % 2 else "even") for n in range(1, 101)))
         self.terminal = None
 
-    def open(self, **environment):
+    def open(self, *command, wanted="weir> ", **environment):
         parent, child = pty.openpty()
         subprocess.run(["stty", "cols", "100", "rows", "24"], stdin=child, check=True)
         # A terminal of its own, so that Ctrl-C becomes a signal.
         self.process = subprocess.Popen(
-            [PROGRAM, "shell", self.data], stdin=child, stdout=child, stderr=child, start_new_session=True,
+            command or [PROGRAM, "shell", self.data], stdin=child, stdout=child, stderr=child, start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
             env={**os.environ, "TERM": "xterm", "LC_ALL": "C.UTF-8", "XDG_STATE_HOME": self.path("state"),
                  "PAGER": "", **environment})
@@ -946,19 +968,10 @@ class ShellAtTerminal(Cli):
             os.close(parent)
 
         self.addCleanup(end)
-        self.read_until("weir> ")
+        self.read_until(wanted)
 
     def read_until(self, wanted):
-        """What the shell shows up to `wanted`, which must come."""
-        shown = b""
-        while wanted.encode() not in shown:
-            ready, _, _ = select.select([self.terminal], [], [], TIMEOUT_S)
-            self.assertTrue(ready, f"{wanted!r} did not come, only {shown!r}")
-            try:
-                shown += os.read(self.terminal, 65536)
-            except OSError:  # What Linux says when the other end is closed.
-                self.fail(f"ended before {wanted!r}: {shown!r}")
-        return shown.decode()
+        return self.read_terminal(self.terminal, wanted)
 
     def type(self, text, wanted="weir> "):
         os.write(self.terminal, text.encode())
@@ -994,33 +1007,53 @@ class ShellAtTerminal(Cli):
         self.type("QUERY t WHERE payload.s LIKE 'b%'\n", wanted="-> ")
         for _ in range(30):
             self.type(f"OR payload.s LIKE '%{'a' * 60}_b'\n", wanted="-> ")
-        self.type("COUNT;\n", wanted="COUNT;\r\n")
-        shown = self.interrupt_until_prompt()
-        self.assertRegex(shown, r"weir: .*cancel")
+        # The line is read once its end is shown, and a Ctrl-C from then on is one for the statement.
+        self.type("COUNT; STORE t FOR c PAYLOAD {};\n", wanted=";\r\n")
+        self.assertRegex(self.type("\x03"), r"weir: .*cancel")
         self.assertIn("pong", self.type("PING;\n"))
+        self.assertRegex(self.type("QUERY t FOR c COUNT;\n"), r"count\r\n-----\r\n    0\r\n")
         self.leave("\\q\n")
-
-    def interrupt_until_prompt(self):
-        """Presses Ctrl-C as people do: again, if nothing happens. The first may come before the statement runs."""
-        shown = b""
-        deadline = time.monotonic() + TIMEOUT_S
-        while b"weir> " not in shown:
-            self.assertLess(time.monotonic(), deadline, shown)
-            os.write(self.terminal, b"\x03")
-            while b"weir> " not in shown and select.select([self.terminal], [], [], 2)[0]:
-                shown += os.read(self.terminal, 65536)
-        return shown.decode()
 
     def test_tab_completes_keywords_types_and_fields(self):
         self.open()
         self.assertIn("pong", self.type("PIN\t;\n"))
-        # Names are read in the background; until they are there, what was typed stands as it is.
-        deadline = time.monotonic() + TIMEOUT_S
-        while "   50\r\n" not in self.type("QUERY odd_\tCOUNT;\n"):
-            self.assertLess(time.monotonic(), deadline)
-        self.assertIn("payload.n", self.type("QUERY odd_one COUNT UNIQUE pay\t;\n"))
+        # Types and fields are read in the background: tests/cli/completion_names_test.cpp waits for them.
+        self.type("REMEMBER QUERY even COUNT AS evens;\n")
+        self.assertRegex(self.type("SHOW ev\t;\n"), r"count\r\n-----\r\n   50\r\n")
+        self.type("FORGET ev\t;\n")
+        self.assertIn("no query is remembered as 'evens'", self.type("SHOW evens;\n"))
         self.assertIn("timing is on", self.type("\\ti\t\n"))
         self.leave("\\q\n")
+
+    def lines_are_echoed(self):
+        """The terminal has the modes of a shell, not those of an editor of lines."""
+        modes = termios.tcgetattr(self.terminal)[3]
+        return modes & termios.ICANON != 0 and modes & termios.ECHO != 0
+
+    def test_ctrl_z_gives_the_terminal_back_and_the_line_is_there_when_it_goes_on(self):
+        self.open("/bin/sh", "-i", wanted="sh> ", PS1="sh> ", ENV="")
+        before = termios.tcgetattr(self.terminal)
+        self.type(f"{PROGRAM} shell {self.data}\n")
+        self.type("PI", wanted="PI")
+        self.type("\x1a", wanted="sh> ")
+        self.assertTrue(self.lines_are_echoed())
+        process = int(self.type("jobs -p\n", wanted="\r\nsh> ").splitlines()[1])
+        self.type("fg\n", wanted="weir> PI")
+        self.assertFalse(self.lines_are_echoed())
+        self.assertIn("pong", self.type("NG;\n"))
+        # Stopped by somebody else, and gone on in a terminal with other modes.
+        os.kill(process, signal.SIGSTOP)
+        self.read_until("sh> ")
+        termios.tcsetattr(self.terminal, termios.TCSANOW, before)
+        self.type("fg\n")
+        self.assertFalse(self.lines_are_echoed())
+        self.assertIn("pong", self.type("PING;\n"))
+        # Ended.
+        os.kill(process, signal.SIGTERM)
+        self.read_until("sh> ")
+        self.assertTrue(self.lines_are_echoed())
+        self.assertIn(f"code {128 + signal.SIGTERM}", self.type("echo code $?\n", wanted="\r\nsh> "))
+        self.leave("exit\n")
 
     def test_history_comes_back_in_the_next_session_and_is_private(self):
         self.open()
@@ -1044,6 +1077,8 @@ class ShellAtTerminal(Cli):
         shown = self.type("QUERY * COUNT PER DAY;\n")
         self.assertIn("count per day", shown)
         self.assertIn("█", shown)
+        self.type("REMEMBER QUERY * COUNT PER DAY AS days;\n")
+        self.assertIn("█", self.type("SHOW days;\n"))
         self.leave("\\q\n")
 
 
@@ -1111,14 +1146,17 @@ class Maintenance(Cli):
         before = self.weir("export", self.data)[0]
         for number in (signal.SIGINT, signal.SIGTERM):
             with self.subTest(number):
-                process = self.start("compact", self.data, "--all", "--rate", "1500") # most of a minute
-                while not any(name.endswith(".tmp") for _, _, names in os.walk(os.path.join(self.data, "segments"))
-                              for name in names):
-                    self.assertIsNone(process.poll())
+                terminal, errors = pty.openpty()
+                self.addCleanup(os.close, terminal)
+                process = subprocess.Popen([PROGRAM, "compact", self.data, "--all", "--rate", "1500"],  # most of a minute
+                                           stdout=subprocess.PIPE, stderr=errors)
+                self.addCleanup(process.kill)
+                os.close(errors)
+                self.read_terminal(terminal, " %")  # A part of the work is done.
                 process.send_signal(number)
-                out, err = process.communicate(timeout=TIMEOUT_S)
+                self.read_terminal(terminal, "interrupted after 0 merges, which stay; nothing is lost")
+                out, _ = process.communicate(timeout=TIMEOUT_S)
                 self.assertEqual((process.returncode, out), (1, b""))
-                self.assertRegex(err.decode(), r"interrupted after 0 merges, which stay; nothing is lost")
                 self.assertEqual(self.rows("stats", self.data)[-1]["segments"], segments)
                 self.assertEqual(self.weir("export", self.data)[0], before)
         self.weir("compact", self.data, "--rate", "0", code=2, errors="at least 1")

@@ -15,7 +15,8 @@ namespace {
 using Words = std::vector<std::string>;
 
 const CompletionNames names{{"'odd type'", "order_paid", "order_placed", "shipped"},
-                            {"context_id", "payload.\"odd key\"", "payload.total", "payload.user", "timestamp"}};
+                            {"context_id", "payload.\"odd key\"", "payload.total", "payload.user", "timestamp"},
+                            {"'two words'", "by_country", "sums"}};
 
 Words after(std::string_view text) {
   return cli::complete(text, names).words;
@@ -35,7 +36,15 @@ TEST_CASE("completion: a statement begins with a keyword") {
   CHECK(after("re") == Words{"remember", "replay"});
   CHECK(after("EXPLAIN ") == Words{"ANALYZE", "QUERY"});
   CHECK(after("explain analyze q") == Words{"query"});
-  CHECK(after("SHOW ") == Words{"STATS", "VIEWS"});
+}
+
+TEST_CASE("completion: views where they are shown and forgotten") {
+  CHECK(after("SHOW ") == Words{"'two words'", "STATS", "VIEWS", "by_country", "sums"});
+  CHECK(after("show s") == Words{"stats", "sums"});
+  CHECK(after("FORGET ") == names.views);
+  CHECK(after("forget by") == Words{"by_country"});
+  CHECK(after("FORGET sums ").empty());
+  CHECK(after("SHOW sums ").empty());
 }
 
 TEST_CASE("completion: event types where types stand") {
@@ -81,7 +90,7 @@ TEST_CASE("completion: each statement has its own clauses, all of them keywords 
   const auto keywords = query_keywords();
   for (const char* const text :
        {"", "EXPLAIN ", "SHOW ", "QUERY * ", "STORE t ", "REPLAY c ", "DEFINE t ", "REMEMBER ", "QUERY * COUNT PER "})
-    for (const std::string& word : after(text))
+    for (const std::string& word : cli::complete(text, {names.types, names.fields, {}}).words)
       CHECK_MESSAGE(std::find(keywords.begin(), keywords.end(), word) != keywords.end(), word);
 }
 

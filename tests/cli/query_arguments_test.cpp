@@ -1,9 +1,7 @@
-#include "api/cli/completion_names.hpp"
 #include "api/cli/query_arguments.hpp"
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <string>
 
 using namespace weir;
@@ -38,38 +36,4 @@ TEST_CASE("query arguments: a time limit has a unit") {
   CHECK(cli::parse_timeout("2h").value() == 2h);
   for (const char* const wrong : {"", "5", "s", "0s", "-1s", "1.5s", "1d", "5 s", "99999999999999999h", "87601h"})
     CHECK(cli::parse_timeout(wrong).code() == Errc::invalid_argument);
-}
-
-TEST_CASE("completion names: the paths of documents, spelled as a query needs them") {
-  cli::NameCollector collector;
-  collector.add_type("order_placed");
-  collector.add_type("order placed");
-  collector.add_type("it's");
-  collector.add_document("payload",
-                         R"({"total": 1, "odd key": 2, "address": {"city": "x", "a\"b": 1}, "lines": [{"n": 1}]})");
-  collector.add_document("metadata", R"({"user": "u", "empty": {}})");
-  collector.add_document("payload", "no JSON");
-  collector.add_document("metadata", "");
-  const auto names = collector.names();
-  CHECK(names.types == std::vector<std::string>{"'it''s'", "'order placed'", "order_placed"});
-  CHECK(names.fields == std::vector<std::string>{"context_id", "event_id", "event_type", "metadata.user",
-                                                 R"(payload."odd key")", R"(payload.address."a""b")",
-                                                 "payload.address.city", "payload.lines", "payload.total", "position",
-                                                 "recorded_at", "sequence", "timestamp"});
-}
-
-TEST_CASE("completion names: are bounded, whatever the data") {
-  cli::NameCollector collector;
-  std::string deep = "1", wide = "{";
-  for (int i = 0; i < 20; ++i)
-    deep = "{\"a\":" + deep + "}";
-  for (int i = 0; i < 9'000; ++i)
-    wide += (i > 0 ? ",\"k" : "\"k") + std::to_string(i) + "\":0";
-  collector.add_document("payload", deep);
-  CHECK(collector.names().fields.size() == 8);
-  collector.add_document("payload", wide + "}");
-  for (int i = 0; i < 9'000; ++i)
-    collector.add_type(std::to_string(i));
-  CHECK(collector.names().fields.size() == cli::NameCollector::fields_max);
-  CHECK(collector.names().types.size() == cli::NameCollector::types_max);
 }

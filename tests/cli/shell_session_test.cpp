@@ -92,6 +92,8 @@ private:
     executed.push_back(text);
     if (text == "WRONG")
       return fail(Errc::parse_error, "expected a statement, found 'WRONG'", "line 1, column 1");
+    if (text == "SLOW")
+      return fail(Errc::cancelled, "the query was cancelled");
     Executed answer;
     if (text == "FLUSH") {
       answer.message = "flushed";
@@ -140,6 +142,12 @@ TEST_CASE("shell: the end of input ends a statement, too") {
   CHECK(session.code == 0);
 }
 
+TEST_CASE("shell: who leaves a terminal in the middle of a statement did not ask for it") {
+  const Session session({"ONE;", "STORE", "more"}, true);
+  CHECK(session.executed == Texts{"ONE"});
+  CHECK(session.code == 0);
+}
+
 TEST_CASE("shell: a script stops at its first error, with its place and exit code") {
   const Session session({"ONE;", "WRONG;", "TWO;"}, false, settings(cli::Format::csv));
   CHECK(session.executed == Texts{"ONE", "WRONG"});
@@ -170,6 +178,12 @@ TEST_CASE("shell: Ctrl-C drops what is being typed and nothing else") {
   const Session session({"ONE", "'never ended", "^C", "TWO;", "^C", "THREE;"}, true);
   CHECK(session.executed == Texts{"TWO", "THREE"});
   CHECK(session.prompts() == "weir> \n   -> \n   '> \nweir> \nweir> \nweir> \nweir> \n");
+}
+
+TEST_CASE("shell: Ctrl-C takes the statements behind the cancelled one along, as far as they were typed with it") {
+  const Session session({"ONE; SLOW; STORE; 'begun", "TWO;"}, true);
+  CHECK(session.executed == Texts{"ONE", "SLOW", "TWO"});
+  CHECK(session.remembered() == Texts{"ONE;", "SLOW;", "TWO;"});
 }
 
 TEST_CASE("shell: commands change how answers are shown") {

@@ -66,6 +66,7 @@ TEST_CASE("query parameters: one without a value, a value without one and one th
        {{}, {{"x", "a"}, {"y", 1}}},
        "a value is given for the parameter :y, which the text does not take",
        ""},
+      {"QUERY * FOR :x", {{}, {{"x", "a"}, {"x", "a"}}}, "two values are given for the parameter :x", ""},
       {"QUERY * LIMIT ?", positional({-1}), "a number of rows is an integer of 0 or more", "line 1, column 15"},
       {"QUERY * LIMIT ?", positional({"5"}), "a number of rows is an integer of 0 or more", "line 1, column 15"},
       {"QUERY ?", positional({5}), "an event type or * is a string", "line 1, column 7"},

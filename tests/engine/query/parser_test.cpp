@@ -197,6 +197,7 @@ TEST_CASE("query text: what is wrong is told with what was expected, what was fo
     std::string where;
     std::string message;
   };
+  const std::string quoted = "; what is not ASCII stands in quotes: 'gr\u00f6\u00dfe', payload.\"gr\u00f6\u00dfe\"";
   const std::string every_clause =
       "expected FOR, SINCE, UNTIL, USING TIME, WHERE, RETURN, COUNT, TOTAL, AVG, MIN, MAX, P50, P95, P99, "
       "FIRST, LAST, PER, BY, HAVING, ORDER BY, LIMIT, OFFSET or the end, found ";
@@ -352,7 +353,15 @@ TEST_CASE("query text: what is wrong is told with what was expected, what was fo
        "found 'AND'"},
       {"QUERY *;", "line 1, column 8", "expected the end of the query, found ';'"},
       // Columns count characters, not bytes.
-      {"QUERY '\u00e9\u00e9' \u00e9", "line 1, column 12", "expected a name, a value or an operator, found '\u00e9'"},
+      {"QUERY '\u00e9\u00e9' \u00e9", "line 1, column 12",
+       "expected a name, a value or an operator, found '\u00e9'" + quoted},
+      {"QUERY gr\u00f6\u00dfe", "line 1, column 9", "expected a name, a value or an operator, found '\u00f6'" + quoted},
+      {"QUERY * WHERE payload.gr\u00f6\u00dfe = 3", "line 1, column 25",
+       "expected a name, a value or an operator, found '\u00f6'" + quoted},
+      {"QUERY * RETURN gr\u00f6\u00dfe", "line 1, column 18",
+       "expected a name, a value or an operator, found '\u00f6'" + quoted},
+      {"QUERY * WHERE payload.a = \u201cx\u201d", "line 1, column 27",
+       "expected a name, a value or an operator, found '\u201c'" + quoted},
   };
   for (const Case& c : cases) {
     CAPTURE(c.text);
