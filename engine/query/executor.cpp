@@ -5,6 +5,7 @@
 #include "engine/query/order.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <iterator>
 
 namespace weir::query {
@@ -13,7 +14,7 @@ namespace {
 using Rows = std::vector<std::vector<Value>>;
 
 /// LIMIT and OFFSET over `ordered`.
-Status take_window(const CompiledQuery& query, std::vector<ResultRow>& ordered, Rows& out, Pacer& pacer) {
+template <class Ordered> Status take_window(const CompiledQuery& query, Ordered& ordered, Rows& out, Pacer& pacer) {
   const auto skipped = std::min<std::uint64_t>(query.rows_skipped, ordered.size());
   const auto taken = std::min<std::uint64_t>(query.rows_max, ordered.size() - skipped);
   out.reserve(taken);
@@ -24,19 +25,16 @@ Status take_window(const CompiledQuery& query, std::vector<ResultRow>& ordered, 
   return {};
 }
 
-Status order_rows(const CompiledQuery& query, std::vector<ShardRows>& parts, std::vector<ResultRow>& rows,
+Status order_rows(const CompiledQuery& query, std::vector<ShardRows>& parts, std::deque<ResultRow>& rows,
                   Pacer& pacer) {
-  for (ShardRows& part : parts) {
-    WEIR_TRY(pacer.spend(part.rows.size() / 16));
-    std::move(part.rows.begin(), part.rows.end(), std::back_inserter(rows));
-    part.rows.clear();
-  }
+  for (ShardRows& part : parts)
+    WEIR_TRY(append_rows(rows, part.rows, pacer));
   return sort_paced(
       rows, [&](const ResultRow& a, const ResultRow& b) { return comes_before(query, a, b); }, pacer);
 }
 
 Status merge_rows(const CompiledQuery& query, std::vector<ShardRows>& parts, Rows& out, Pacer& pacer) {
-  std::vector<ResultRow> rows;
+  std::deque<ResultRow> rows;
   const HandOver rest(rows, pacer.leftovers());
   WEIR_TRY(order_rows(query, parts, rows, pacer));
   return take_window(query, rows, out, pacer);
@@ -57,7 +55,10 @@ Status keep_first(std::vector<ResultRow>& rows, std::uint64_t count, const Befor
     std::swap(*std::prev(end), *row);
     std::push_heap(rows.begin(), end, before);
   }
-  rows.erase(end, rows.end());
+  while (rows.size() > count) { // what they hold takes time to free
+    WEIR_TRY(pacer.spend(1));
+    rows.pop_back();
+  }
   return {};
 }
 
@@ -157,12 +158,11 @@ Result<std::vector<ResultRow>> rows_by_position(const CompiledQuery& query, std:
                                                 const QueryControl& control) {
   const HandOver rest(parts, control.leftovers);
   Pacer pacer(control);
-  std::vector<ResultRow> rows;
+  std::deque<ResultRow> rows;
   const HandOver rest_of_rows(rows, control.leftovers);
   WEIR_TRY(order_rows(query, parts, rows, pacer));
-  if (rows.size() > query.rows_max)
-    rows.resize(query.rows_max);
-  return rows;
+  const auto end = rows.begin() + static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(rows.size(), query.rows_max));
+  return std::vector<ResultRow>(std::make_move_iterator(rows.begin()), std::make_move_iterator(end));
 }
 
 Result<QueryResult> run(const Query& query, std::span<const ShardView> views, const QueryControl& control) {

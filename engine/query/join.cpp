@@ -10,12 +10,7 @@ namespace {
 
 /// Takes over the rows of `more`, and drops what the answer cannot use.
 Status add_rows(const CompiledQuery& query, std::deque<ResultRow>& rows, std::deque<ResultRow>& more, Pacer& pacer) {
-  if (rows.size() < more.size())
-    rows.swap(more);
-  for (ResultRow& row : more) {
-    WEIR_TRY(pacer.spend(1));
-    rows.push_back(std::move(row));
-  }
+  WEIR_TRY(append_rows(rows, more, pacer));
   if (rows.size() <= query.rows_kept)
     return {};
   WEIR_TRY(select_paced(

@@ -24,6 +24,16 @@ std::uint64_t bytes_of(const ResultRow& row) noexcept {
   return sizeof(ResultRow) + sizeof(row.cells) + bytes_of(row.keys) + bytes_of(row.cells);
 }
 
+Status append_rows(std::deque<ResultRow>& rows, std::deque<ResultRow>& more, Pacer& pacer) {
+  if (rows.size() < more.size())
+    rows.swap(more);
+  for (; !more.empty(); more.pop_front()) {
+    WEIR_TRY(pacer.spend(1));
+    rows.push_back(std::move(more.front()));
+  }
+  return {};
+}
+
 Result<ShardRows> copy(const ShardRows& rows, Pacer& pacer) {
   ShardRows made;
   const HandOver rest(made, pacer.leftovers()); // of a copy that was not made to its end

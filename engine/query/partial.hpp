@@ -35,6 +35,10 @@ struct ShardRows {
   QueryStats stats;
 };
 
+/// Moves `more` to the end of `rows`, or to their beginning if that is less work. `cancelled` or `deadline_exceeded` as
+/// `pacer` says.
+Status append_rows(std::deque<ResultRow>& rows, std::deque<ResultRow>& more, Pacer& pacer);
+
 /// A copy of rows and groups. `cancelled` or `deadline_exceeded` as `pacer` says. Precondition: no sequence.
 Result<ShardRows> copy(const ShardRows& rows, Pacer& pacer);
 
