@@ -67,6 +67,7 @@ Figures ask(const Job& job, std::size_t events) {
   job.workload.touch();
   const auto adapter = job.peer.make();
   adapter->open({.directory = job.directory, .durable = false});
+  adapter->settle(); // merges after a load of millions go on for a while; what they cost is asked by mixed/
   Figures figures;
   std::vector<std::pair<Asked, Answer>> all;
   for (const Asked& asked : questions(job.workload, events)) {
