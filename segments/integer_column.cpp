@@ -185,7 +185,18 @@ bool IntegerColumn::mark(std::span<const NumberRange> ranges, RowWords rows, std
       continue;
     const std::uint64_t least = base(group);
     const std::uint64_t span = bits_each == 0 ? 0 : ~std::uint64_t{0} >> (64 - bits_each);
-    const std::uint64_t most = least > ~std::uint64_t{0} - span ? ~std::uint64_t{0} : least + span;
+    if (least > ~std::uint64_t{0} - span) { // some may wrap round, as decode() has them
+      each_row({begin, end, bits_each}, wanted, [&](std::size_t i, std::uint64_t value) {
+        value += least;
+        const bool inside = std::any_of(ranges.begin(), ranges.end(), [value](const NumberRange& range) {
+          return value >= range.low && value <= range.high;
+        });
+        out[group * words + i / 64] |= std::uint64_t{inside ? 1U : 0U} << i % 64;
+        over = over || value > limit;
+      });
+      continue;
+    }
+    const std::uint64_t most = least + span;
     for (const NumberRange& range : ranges) {
       if (range.high < least || range.low > most)
         continue;

@@ -114,12 +114,14 @@ SegmentFileReader::SegmentFileReader(const SegmentMeta& meta, std::unique_ptr<io
 Result<const SegmentFileReader::FooterPtr*> SegmentFileReader::footer() const {
   if (footer_read_.load(std::memory_order_acquire))
     return &footer_;
+  // Without the lock: a merge that yields to everybody may be the first to come, and a store must not wait for it.
+  auto footer = read_footer(source_, meta_);
+  if (!footer)
+    return std::move(footer).error();
+  auto shared = std::make_shared<const Footer>(*std::move(footer));
   const std::lock_guard lock(footer_mutex_);
-  if (!footer_) {
-    auto footer = read_footer(source_, meta_);
-    if (!footer)
-      return std::move(footer).error();
-    footer_ = std::make_shared<const Footer>(*std::move(footer));
+  if (!footer_) { // or another reader was faster
+    footer_ = std::move(shared);
     footer_read_.store(true, std::memory_order_release);
   }
   return &footer_;

@@ -152,6 +152,29 @@ TEST_CASE("integer column: any range decodes to what was encoded") {
   }
 }
 
+TEST_CASE("integer column: values that wrap round, which nobody writes, are the same to every reader") {
+  std::vector<std::uint64_t> values(100);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = i % 16;
+  std::string bytes = encode_integers(values);
+  const std::uint64_t base = UINT64_MAX - 6;
+  std::memcpy(bytes.data(), &base, sizeof base);
+  const auto column = IntegerColumn::open(bytes, 100);
+  REQUIRE(column.has_value());
+  column->decode(0, values);
+  CHECK(values[7] == 0);
+  for (const std::uint64_t one_in : {1U, 10U})
+    for (const NumberRange range : {NumberRange{0, 3}, {UINT64_MAX - 2, UINT64_MAX}, {5, UINT64_MAX - 3}}) {
+      std::vector<std::uint64_t> rows(2), marked(2);
+      for (std::size_t i = 0; i < values.size(); i += one_in)
+        rows[i / 64] |= std::uint64_t{1} << i % 64;
+      CHECK(column->mark({&range, 1}, rows, UINT64_MAX, marked));
+      for (std::size_t i = 0; i < values.size(); ++i)
+        CHECK((marked[i / 64] >> i % 64 & 1U) ==
+              (i % one_in == 0 && values[i] >= range.low && values[i] <= range.high ? 1U : 0U));
+    }
+}
+
 TEST_CASE("integer column: rows that are picked out, and rows in ranges, are those of the values") {
   const std::uint64_t seed = std::random_device{}();
   CAPTURE(seed);
