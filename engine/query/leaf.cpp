@@ -138,12 +138,6 @@ void Leaf::finish(const FieldTable* table) {
     core_ = table->ref(slot()).core;
 }
 
-std::optional<std::string_view> Leaf::required_text() const noexcept {
-  const bool equality =
-      kind_ == Kind::one_of ? literals_.size() == 1 : kind_ == Kind::comparison && comparison_ == Comparison::equal;
-  return simple_ && equality ? literals_.front().as_string() : std::nullopt;
-}
-
 std::vector<std::string_view> Leaf::required_texts() const {
   std::vector<std::string_view> texts;
   if (!demands_texts_)

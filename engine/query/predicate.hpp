@@ -48,8 +48,6 @@ public:
   [[nodiscard]] Comparison comparison() const noexcept { return comparison_; }
   /// Of a simple comparison the one it compares with, of IN all of them in total_order.
   [[nodiscard]] std::span<const Value> literals() const noexcept { return literals_; }
-  /// The text it demands the field to equal, if it is such a comparison. Nothing if it is not simple.
-  [[nodiscard]] std::optional<std::string_view> required_text() const noexcept;
   /// It demands the field to equal one of its literals, all of which are texts.
   [[nodiscard]] bool demands_texts() const noexcept { return demands_texts_; }
   /// The texts one of which it demands the field to equal: of = and IN with texts only. Empty otherwise.

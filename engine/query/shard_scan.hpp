@@ -51,7 +51,6 @@ private:
   /// What is known of a shard once it was begun with.
   struct Shard {
     std::shared_ptr<const RemovedRows> removed;
-    SegmentList segments;
     std::vector<std::shared_ptr<const SegmentPlan>> plans; ///< By segment, once it was begun with.
   };
   class Worker;

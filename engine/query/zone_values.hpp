@@ -40,8 +40,6 @@ public:
   /// False: that is not possible here, or the column is there already.
   Result<bool> mark(ColumnBit column, std::span<const NumberRange> ranges, const RowBits& rows,
                     std::span<std::uint64_t> out) const;
-  /// All that was asked for so far.
-  [[nodiscard]] ColumnSet core_read() const noexcept { return core_read_; }
   [[nodiscard]] std::size_t fields_read() const noexcept { return fields_read_; }
 
   // Each precondition: its column was read.
