@@ -155,7 +155,7 @@ std::span<const Presence> presence_of(const Rows& rows, RowWords wanted, std::ui
   for (std::size_t w = 0; w < wanted.size(); ++w)
     for (std::uint64_t word = wanted[w]; word != 0; word &= word - 1) {
       const auto bit = static_cast<unsigned>(std::countr_zero(word));
-      const unsigned value = 2 * (rows.present[w] >> bit & 1), null = nulls ? rows.null[w] >> bit & 1 : 0;
+      const std::uint64_t value = 2 * (rows.present[w] >> bit & 1), null = nulls ? rows.null[w] >> bit & 1 : 0;
       out[w * 64 + bit] = static_cast<Presence>(value + null);
     }
   return out;
