@@ -176,7 +176,7 @@ private:
   std::unique_ptr<ActorSide> actors_;
   std::atomic<bool> closing_{false};
   query::ViewPins stream_pins_;
-  const Querier::Freeing freeing_ = std::make_shared<std::atomic<std::size_t>>(0);
+  const std::shared_ptr<Freeing> freeing_ = std::make_shared<Freeing>();
   Door door_; ///< Calls that use actors or the executor are inside; close() shuts it before it ends them.
   std::mutex projections_mutex_;
   std::set<std::string> projections_;

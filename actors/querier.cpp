@@ -15,8 +15,6 @@ namespace {
 constexpr std::uint64_t rows_per_thread = 32'768;
 /// Less is freed sooner than handed over.
 constexpr std::uint64_t bytes_freed_later_min = 4 * MiB;
-/// What waits to be freed is memory that no limit of a query counts.
-constexpr std::size_t freeing_max = 2;
 
 } // namespace
 
@@ -49,6 +47,7 @@ std::size_t Querier::helpers(const std::vector<ShardView>& views) const {
 Result<std::shared_ptr<query::Execution>> Querier::begin(const Query& query, std::vector<ShardView> views,
                                                          const query::QueryControl& control,
                                                          const std::shared_ptr<std::atomic<bool>>& cancel) const {
+  WEIR_TRY(freeing_->wait_for_room(control));
   const std::size_t others = helpers(views);
   auto execution = query::Execution::make(query, std::move(views), control);
   if (execution)
@@ -74,14 +73,8 @@ Result<QueryResult> Querier::run(const Query& query, std::vector<ShardView> view
 void Querier::free_later(std::shared_ptr<query::Leftovers> leftovers, std::uint64_t bytes) const {
   if (bytes < bytes_freed_later_min || leftovers->empty())
     return;
-  if (freeing_->fetch_add(1) >= freeing_max) {
-    freeing_->fetch_sub(1);
-    return;
-  }
-  const auto freed = [freeing = freeing_](query::Leftovers*) { freeing->fetch_sub(1); };
-  // Counted down when the job is gone, whether it ran or not; what it holds is freed before.
-  std::shared_ptr<query::Leftovers> counted(leftovers.get(), freed);
-  post_read_([counted = std::move(counted), leftovers = std::move(leftovers)]() mutable { leftovers.reset(); });
+  // Counted until the job is gone, whether it ran or not; what it holds is freed before.
+  post_read_([counted = Freeing::begin(freeing_), leftovers = std::move(leftovers)]() mutable { leftovers.reset(); });
 }
 
 Result<std::vector<query::ShardRows>> Querier::gather(const Query& query, std::vector<ShardView> views,

@@ -5,6 +5,7 @@
 // loss if they never run: a query ends even if every read thread is busy.
 #pragma once
 
+#include "actors/freeing.hpp"
 #include "engine/io/clock.hpp"
 #include "engine/query/leftovers.hpp"
 #include "engine/query/row_stream.hpp"
@@ -43,13 +44,10 @@ struct QueryRun {
 
 class Querier {
 public:
-  /// How many runs wait for what they left over to be freed, over all queries of an engine.
-  using Freeing = std::shared_ptr<std::atomic<std::size_t>>;
-
   /// `helpers_max`: read threads that one query may take beside its caller. `post_read` runs a job in one of them, now,
   /// later or never. `clock` and `schemas` must outlive all jobs.
   Querier(const io::Clock& clock, const schema::Registry& schemas, std::size_t helpers_max,
-          std::function<void(Job)> post_read, Freeing freeing)
+          std::function<void(Job)> post_read, std::shared_ptr<Freeing> freeing)
       : clock_(clock), schemas_(schemas), helpers_max_(helpers_max), post_read_(std::move(post_read)),
         freeing_(std::move(freeing)) {}
 
@@ -69,7 +67,7 @@ public:
                                                const query::QueryControl& control,
                                                const std::shared_ptr<std::atomic<bool>>& cancel) const;
 
-  /// Has them freed in a read thread, unless enough others wait for that. `bytes`: about so much memory.
+  /// Has them freed in a read thread, if that is worth it. `bytes`: about so much memory.
   void free_later(std::shared_ptr<query::Leftovers> leftovers, std::uint64_t bytes) const;
 
 private:
@@ -82,7 +80,7 @@ private:
   const schema::Registry& schemas_;
   std::size_t helpers_max_;
   std::function<void(Job)> post_read_;
-  Freeing freeing_;
+  std::shared_ptr<Freeing> freeing_; ///< Of all queries of the engine.
 };
 
 /// Read threads that one query may take beside its caller, as EngineOptions::query_threads_max says.
