@@ -209,7 +209,7 @@ Result<QueryResult> PlainEngine::show(const std::string& name) {
   if (!view)
     return view.error();
   const Querier alone(
-      *parts.clock, parts.schemas, 0, [](const Job&) {}, std::make_shared<std::atomic<std::size_t>>(0));
+      *parts.clock, parts.schemas, 0, [](const Job&) {}, std::make_shared<Freeing>());
   return show_view(parts, name, *view, [this]() -> Result<std::vector<ShardView>> { return views(); }, alone, {});
 }
 
