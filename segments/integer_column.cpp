@@ -1,5 +1,6 @@
 #include "segments/integer_column.hpp"
 
+#include "engine/count_bits.hpp"
 #include "segments/bit_pack.hpp"
 #include "segments/format.hpp"
 
@@ -16,14 +17,15 @@ std::size_t groups_of(std::size_t rows) noexcept {
   return (rows + integer_group_rows - 1) / integer_group_rows;
 }
 
-/// Of one group, up to so many cost less one by one than all of them together.
-constexpr int few_rows_decoded = 8, few_rows_compared = 32;
+constexpr std::size_t group_words = integer_group_rows / 64;
 
-int count_of(RowWords rows) noexcept {
-  int count = 0;
-  for (const std::uint64_t word : rows)
-    count += std::popcount(word);
-  return count;
+/// So many groups are compared together at most.
+constexpr std::size_t run_groups_max = 32;
+
+/// Of one group, up to so many cost less one by one than all of them together.
+constexpr std::uint64_t few_rows_decoded = 8;
+constexpr std::uint64_t few_rows_compared(unsigned width) noexcept {
+  return width <= 8 ? 2 : width <= 16 ? 8 : width <= 25 ? 16 : 32;
 }
 
 /// Calls `visit(i, value)` for those of `rows` of a group.
@@ -71,15 +73,23 @@ unsigned IntegerColumn::width(std::size_t group) const noexcept {
 
 std::optional<IntegerColumn> IntegerColumn::open(std::string_view bytes, std::uint32_t rows) noexcept {
   const IntegerColumn column(bytes, rows);
-  std::uint64_t size = groups_of(rows) * group_header_bytes;
+  const std::size_t groups = groups_of(rows);
+  std::uint64_t size = groups * group_header_bytes;
   if (bytes.size() < size)
     return std::nullopt;
-  for (std::size_t group = 0; group < column.groups(); ++group) {
-    if (column.width(group) > 64)
-      return std::nullopt;
-    size +=
-        packed_bytes(std::min<std::size_t>(integer_group_rows, rows - group * integer_group_rows), column.width(group));
+  const auto* const widths = reinterpret_cast<const unsigned char*>(bytes.data()) + groups * sizeof(std::uint64_t);
+  std::uint32_t bits = 0, widest = 0; // of one row of each group but the last
+  for (std::size_t group = 0; group + 1 < groups; ++group) {
+    bits += widths[group];
+    widest = std::max<std::uint32_t>(widest, widths[group]);
   }
+  size += std::uint64_t{bits} * (integer_group_rows / 8);
+  if (groups != 0) {
+    widest = std::max<std::uint32_t>(widest, widths[groups - 1]);
+    size += packed_bytes(rows - (groups - 1) * integer_group_rows, widths[groups - 1]);
+  }
+  if (widest > 64)
+    return std::nullopt;
   if (bytes.size() != size + bits_padding_bytes)
     return std::nullopt;
   return column;
@@ -143,7 +153,7 @@ template <class Out> void IntegerColumn::decode_rows_to(RowWords rows, std::span
     const std::size_t first = group * integer_group_rows;
     const unsigned bits_each = width(group);
     const auto wanted = rows.subspan(group * words, std::min(words, rows.size() - group * words));
-    if (count_of(wanted) > few_rows_decoded) {
+    if (count_bits(wanted) > few_rows_decoded) {
       unpack_values({bits, end, bits_each}, base(group),
                     out.subspan(first, std::min(integer_group_rows, out.size() - first)));
     } else {
@@ -170,28 +180,39 @@ void IntegerColumn::decode_rows(RowWords rows, std::span<std::uint32_t> out) con
   decode_rows_to(rows, out);
 }
 
+std::size_t IntegerColumn::run_end(std::size_t group) const noexcept {
+  std::size_t end = group + 1;
+  const std::size_t last = std::min(groups(), group + run_groups_max);
+  while (end < last && width(end) == width(group) && base(end) == base(group))
+    ++end;
+  return end;
+}
+
 bool IntegerColumn::mark(std::span<const NumberRange> ranges, RowWords rows, std::uint64_t limit,
                          std::span<std::uint64_t> out) const noexcept {
-  constexpr std::size_t words = integer_group_rows / 64;
-  const char* const end = bytes_.data() + bytes_.size();
   const char* bits = values_of(0);
   bool over = false;
-  for (std::size_t group = 0; group < groups(); ++group) {
+  for (std::size_t group = 0, next = 0; group < groups(); group = next) {
+    next = run_end(group);
     const unsigned bits_each = width(group);
-    const char* const begin = bits;
-    bits += packed_bytes(integer_group_rows, bits_each);
-    const auto wanted = rows.subspan(group * words, std::min(words, rows.size() - group * words));
-    if (std::all_of(wanted.begin(), wanted.end(), [](std::uint64_t word) { return word == 0; }))
+    const PackedBits packed{bits, bytes_.data() + bytes_.size(), bits_each};
+    bits += (next - group) * packed_bytes(integer_group_rows, bits_each);
+    const std::size_t first_word = group * group_words;
+    const std::size_t words = std::min((next - group) * group_words, rows.size() - first_word);
+    const auto wanted = rows.subspan(first_word, words);
+    const auto marked = out.subspan(first_word, words);
+    const std::uint64_t wanted_count = count_bits(wanted);
+    if (wanted_count == 0)
       continue;
     const std::uint64_t least = base(group);
     const std::uint64_t span = bits_each == 0 ? 0 : ~std::uint64_t{0} >> (64 - bits_each);
     if (least > ~std::uint64_t{0} - span) { // some may wrap round, as decode() has them
-      each_row({begin, end, bits_each}, wanted, [&](std::size_t i, std::uint64_t value) {
+      each_row(packed, wanted, [&](std::size_t i, std::uint64_t value) {
         value += least;
         const bool inside = std::any_of(ranges.begin(), ranges.end(), [value](const NumberRange& range) {
           return value >= range.low && value <= range.high;
         });
-        out[group * words + i / 64] |= std::uint64_t{inside ? 1U : 0U} << i % 64;
+        marked[i / 64] |= std::uint64_t{inside ? 1U : 0U} << i % 64;
         over = over || value > limit;
       });
       continue;
@@ -201,44 +222,46 @@ bool IntegerColumn::mark(std::span<const NumberRange> ranges, RowWords rows, std
       if (range.high < least || range.low > most)
         continue;
       if (range.low <= least && range.high >= most) {
-        for (std::size_t w = 0; w < wanted.size(); ++w)
-          out[group * words + w] |= wanted[w];
+        for (std::size_t w = 0; w < words; ++w)
+          marked[w] |= wanted[w];
         break;
       }
       const std::uint64_t low = std::max(range.low, least) - least, high = range.high - least;
       const std::uint64_t highest = limit < least ? 0 : limit - least;
       over = over || limit < least;
-      if (count_of(wanted) <= few_rows_compared) {
-        std::array<std::uint64_t, words> found{};
+      std::array<std::uint64_t, run_groups_max * group_words> found; // NOLINT: written before it is read
+      const auto here = std::span(found).first(words);
+      if (wanted_count <= (next - group) * few_rows_compared(bits_each)) {
+        std::ranges::fill(here, 0);
         std::uint64_t largest = 0;
-        each_row({begin, end, bits_each}, wanted, [&](std::size_t i, std::uint64_t value) {
-          found[i / 64] |= std::uint64_t{value - low <= high - low ? 1U : 0U} << i % 64;
+        each_row(packed, wanted, [&](std::size_t i, std::uint64_t value) {
+          here[i / 64] |= std::uint64_t{value - low <= high - low ? 1U : 0U} << i % 64;
           largest = std::max(largest, value);
         });
         over = over || largest > highest;
-        for (std::size_t w = 0; w < wanted.size(); ++w)
-          out[group * words + w] |= found[w];
-        continue;
+      } else {
+        const std::size_t count = std::min((next - group) * integer_group_rows, rows_ - group * integer_group_rows);
+        values_between(packed, count, low, high, highest, here, over);
       }
-      const std::size_t count = std::min<std::size_t>(integer_group_rows, rows_ - group * integer_group_rows);
-      const auto found = values_between({begin, end, bits_each}, count, low, high, highest, over);
-      for (std::size_t w = 0; w < wanted.size(); ++w)
-        out[group * words + w] |= wanted[w] & found[w];
+      for (std::size_t w = 0; w < words; ++w)
+        marked[w] |= wanted[w] & here[w];
     }
   }
   return !over;
 }
 
 IntegerColumn::Cursor::Cursor(const IntegerColumn& column) noexcept
-    : bases_(column.bytes_.data()), widths_(bases_ + column.groups() * sizeof(std::uint64_t)),
-      bits_(column.values_of(0)) {
+    : column_(column), base_(column.base(0)), width_(column.width(0)), bits_(column.values_of(0)) {
 }
 
 std::uint64_t IntegerColumn::Cursor::at(std::size_t index) noexcept {
-  for (const std::size_t group = index / integer_group_rows; group_ < group; ++group_)
-    bits_ += packed_bytes(integer_group_rows, static_cast<unsigned char>(widths_[group_]));
-  return load<std::uint64_t>(bases_ + group_ * sizeof(std::uint64_t)) +
-         unpack(bits_, index % integer_group_rows, static_cast<unsigned char>(widths_[group_]));
+  if (const std::size_t group = index / integer_group_rows; group != group_) {
+    group_ = group;
+    base_ = column_.base(group);
+    width_ = column_.width(group);
+    bits_ = column_.values_of(group);
+  }
+  return base_ + unpack(bits_, index % integer_group_rows, width_);
 }
 
 } // namespace weir::segments

@@ -39,19 +39,20 @@ public:
   [[nodiscard]] bool mark(std::span<const NumberRange> ranges, RowWords rows, std::uint64_t limit,
                           std::span<std::uint64_t> out) const noexcept;
 
-  /// Single values, at places that ascend.
+  /// Single values; cheapest at places that follow each other.
   class Cursor {
   public:
-    /// Borrows the bytes of `column`.
+    /// Borrows `column`, which has values.
     explicit Cursor(const IntegerColumn& column) noexcept;
-    /// Precondition: there is such a value, and none behind it was asked for.
+    /// Precondition: there is such a value.
     [[nodiscard]] std::uint64_t at(std::size_t index) noexcept;
 
   private:
-    const char* bases_;
-    const char* widths_;
-    const char* bits_; ///< Of the group.
+    const IntegerColumn& column_;
     std::size_t group_ = 0;
+    std::uint64_t base_;
+    unsigned width_;
+    const char* bits_;
   };
 
 private:
@@ -60,6 +61,8 @@ private:
   [[nodiscard]] unsigned width(std::size_t group) const noexcept;
   [[nodiscard]] const char* values_of(std::size_t group) const noexcept;
   [[nodiscard]] std::uint64_t base(std::size_t group) const noexcept;
+  /// Behind the groups from `group` on that have its base and its width: their values lie as if they were one.
+  [[nodiscard]] std::size_t run_end(std::size_t group) const noexcept;
   template <class Out> void decode_to(std::uint32_t first, std::span<Out> out) const noexcept;
   template <class Out> void decode_rows_to(RowWords rows, std::span<Out> out) const noexcept;
 

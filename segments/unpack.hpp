@@ -1,24 +1,15 @@
 // Packed integers (bit_pack.hpp), many at a time.
 //
-// Purpose: the inner loops of every scan: eight values in a few instructions where the processor has AVX2, one by one
-// where it has not; which of the two is found out once. The answer is the same. Threading: pure functions.
+// Purpose: the inner loops of every scan: many values in a few instructions where the processor can (processor.hpp),
+// one by one where it cannot. The answer is the same. Threading: pure functions.
 // Invariants: nothing is read at or behind `end`, nor less than 8 bytes behind the last value's word.
 #pragma once
 
-#include <array>
-#ifdef WEIR_TEST_POINTS
-#include <atomic>
-#endif
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
 namespace weir::segments {
-
-#ifdef WEIR_TEST_POINTS
-/// Off: as where the processor has no AVX2.
-inline std::atomic<bool> unpack_with_avx2{true};
-#endif
 
 /// Packed values as they lie in a block.
 struct PackedBits {
@@ -31,10 +22,9 @@ struct PackedBits {
 void unpack_values(const PackedBits& packed, std::uint64_t base, std::span<std::uint64_t> out) noexcept;
 void unpack_values(const PackedBits& packed, std::uint64_t base, std::span<std::uint32_t> out) noexcept;
 
-/// Bit i: value i, of the first `count` (at most 128), is from `low` to `high`. `over` becomes true if one is above
-/// `limit`.
-[[nodiscard]] std::array<std::uint64_t, 2> values_between(const PackedBits& packed, std::size_t count,
-                                                          std::uint64_t low, std::uint64_t high, std::uint64_t limit,
-                                                          bool& over) noexcept;
+/// Bit i of `out`: value i, of the first `count`, is from `low` to `high`; bits behind these become 0. `over` becomes
+/// true if one is above `limit`. Precondition: `out` has a word for each 64 values.
+void values_between(const PackedBits& packed, std::size_t count, std::uint64_t low, std::uint64_t high,
+                    std::uint64_t limit, std::span<std::uint64_t> out, bool& over) noexcept;
 
 } // namespace weir::segments

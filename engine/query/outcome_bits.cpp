@@ -1,5 +1,6 @@
 #include "engine/query/outcome_bits.hpp"
 
+#include "engine/count_bits.hpp"
 #include "engine/sabotage.hpp"
 
 #include <algorithm>
@@ -18,48 +19,64 @@ template <class Visit> void each_word(std::size_t begin, std::size_t end, const 
   }
 }
 
+/// Rows of `open` without a value are unknown, and others false unless they are true. The arrays lie apart, which a
+/// compiler cannot see.
+void decide(std::size_t words, const std::uint64_t* __restrict open, const std::uint64_t* __restrict values,
+            const std::uint64_t* __restrict is_true, std::uint64_t* __restrict is_false,
+            std::uint64_t* __restrict unknown) noexcept {
+  for (std::size_t w = 0; w < words; ++w) {
+    const std::uint64_t missing = open[w] & ~values[w];
+    unknown[w] = missing;
+    is_false[w] = ~(is_true[w] | missing);
+  }
+}
+
 } // namespace
 
 void RowBits::add(std::size_t begin, std::size_t end) noexcept {
+  const auto all = words();
   if (begin == 0 && end == rows_) { // most often
-    std::ranges::fill(words_, ~std::uint64_t{0});
+    std::ranges::fill(all, ~std::uint64_t{0});
     if (rows_ % 64 != 0)
-      words_.back() >>= 64 - rows_ % 64;
+      all.back() >>= 64 - rows_ % 64;
     return;
   }
-  each_word(begin, end, [this](std::size_t word, std::uint64_t bits) { words_[word] |= bits; });
+  each_word(begin, end, [all](std::size_t word, std::uint64_t bits) { all[word] |= bits; });
 }
 
 void RowBits::remove(std::size_t begin, std::size_t end) noexcept {
-  each_word(begin, end, [this](std::size_t word, std::uint64_t bits) { words_[word] &= ~bits; });
+  each_word(begin, end, [all = words()](std::size_t word, std::uint64_t bits) { all[word] &= ~bits; });
+}
+
+void RowBits::keep(std::span<const std::uint64_t> others) noexcept {
+  const auto all = words();
+  for (std::size_t w = 0; w < all.size(); ++w)
+    all[w] &= others[w];
 }
 
 void RowBits::keep(std::span<const std::uint64_t> others, std::size_t first) noexcept {
   const std::size_t bit = first % 64;
-  for (std::size_t w = 0, at = first / 64; w < words_.size(); ++w, ++at) {
-    std::uint64_t bits = others[at] >> bit;
-    if (bit != 0 && at + 1 < others.size())
-      bits |= others[at + 1] << (64 - bit);
-    words_[w] &= bits;
-  }
+  if (bit == 0)
+    return keep(others.subspan(first / 64));
+  const auto all = words();
+  for (std::size_t w = 0, at = first / 64; w < all.size(); ++w, ++at)
+    all[w] &= others[at] >> bit | (at + 1 < others.size() ? others[at + 1] << (64 - bit) : 0);
 }
 
 bool RowBits::contains(const RowBits& others) const noexcept {
-  for (std::size_t w = 0; w < words_.size(); ++w)
-    if ((others.words_[w] & ~words_[w]) != 0)
-      return false;
-  return true;
+  const auto all = words(), asked = others.words();
+  std::uint64_t missing = 0;
+  for (std::size_t w = 0; w < all.size(); ++w)
+    missing |= asked[w] & ~all[w];
+  return missing == 0;
 }
 
 bool RowBits::any() const noexcept {
-  return std::any_of(words_.begin(), words_.end(), [](std::uint64_t word) { return word != 0; });
+  return std::ranges::any_of(words(), [](std::uint64_t word) { return word != 0; });
 }
 
 std::size_t RowBits::count() const noexcept {
-  std::size_t rows = 0;
-  for (const std::uint64_t word : words_)
-    rows += static_cast<std::size_t>(std::popcount(word));
-  return rows;
+  return static_cast<std::size_t>(count_bits(words()));
 }
 
 void OutcomeBits::fill(Outcomes outcomes) noexcept {
@@ -85,6 +102,18 @@ void OutcomeBits::set(std::size_t row, Outcomes outcomes) noexcept {
   put(may_be_false()[row / 64], outcomes.may_be_false());
   put(may_be_unknown()[row / 64], outcomes.may_be_unknown());
   put(may_be_true()[row / 64], outcomes.may_be_true());
+}
+
+void OutcomeBits::set_marked(std::span<const std::uint64_t> open, std::span<const std::uint64_t> values,
+                             std::span<const std::uint64_t> null, Outcomes of_absent, Outcomes of_null) noexcept {
+  decide(words_, open.data(), values.data(), may_be_true().data(), may_be_false().data(), may_be_unknown().data());
+  if (of_absent == Outcomes::unknown() && of_null == Outcomes::unknown())
+    return; // most often
+  WordArray<usual_zone_words> absent(words_);
+  for (std::size_t w = 0; w < words_; ++w)
+    absent.words()[w] = open[w] & ~(values[w] | null[w]);
+  set(absent.words(), of_absent);
+  set(null, of_null);
 }
 
 Outcomes OutcomeBits::at(std::size_t row) const noexcept {

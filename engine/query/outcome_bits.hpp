@@ -6,12 +6,12 @@
 #pragma once
 
 #include "engine/query/outcomes.hpp"
+#include "engine/query/row_words.hpp"
 
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <vector>
 
 namespace weir::query {
 
@@ -20,18 +20,18 @@ class RowBits {
 public:
   RowBits() = default;
   /// No row of `rows`.
-  explicit RowBits(std::size_t rows) : rows_(rows), words_((rows + 63) / 64) {}
+  explicit RowBits(std::size_t rows) : rows_(rows), array_((rows + 63) / 64) {}
 
   [[nodiscard]] std::size_t rows() const noexcept { return rows_; }
-  [[nodiscard]] std::span<std::uint64_t> words() noexcept { return words_; }
-  [[nodiscard]] std::span<const std::uint64_t> words() const noexcept { return words_; }
-  [[nodiscard]] bool has(std::size_t row) const noexcept { return ((words_[row / 64] >> (row % 64)) & 1u) != 0; }
-  void add(std::size_t row) noexcept { words_[row / 64] |= std::uint64_t{1} << (row % 64); }
-  void remove(std::size_t row) noexcept { words_[row / 64] &= ~(std::uint64_t{1} << (row % 64)); }
+  [[nodiscard]] std::span<std::uint64_t> words() noexcept { return array_.words(); }
+  [[nodiscard]] std::span<const std::uint64_t> words() const noexcept { return array_.words(); }
+  [[nodiscard]] bool has(std::size_t row) const noexcept { return ((words()[row / 64] >> (row % 64)) & 1u) != 0; }
+  void add(std::size_t row) noexcept { words()[row / 64] |= std::uint64_t{1} << (row % 64); }
+  void remove(std::size_t row) noexcept { words()[row / 64] &= ~(std::uint64_t{1} << (row % 64)); }
   /// Rows from `begin` to before `end`.
   void add(std::size_t begin, std::size_t end) noexcept;
   void remove(std::size_t begin, std::size_t end) noexcept;
-  void keep(std::span<const std::uint64_t> others) noexcept { keep(others, 0); }
+  void keep(std::span<const std::uint64_t> others) noexcept;
   /// Those that are among `others`, where row 0 has bit `first`.
   void keep(std::span<const std::uint64_t> others, std::size_t first) noexcept;
 
@@ -42,19 +42,20 @@ public:
 
   /// Calls `visit(row)` in ascending order.
   template <class Visit> void each(const Visit& visit) const {
-    for (std::size_t w = 0; w < words_.size(); ++w)
-      for (std::uint64_t word = words_[w]; word != 0; word &= word - 1)
+    const auto all = words();
+    for (std::size_t w = 0; w < all.size(); ++w)
+      for (std::uint64_t word = all[w]; word != 0; word &= word - 1)
         visit(w * 64 + static_cast<std::size_t>(std::countr_zero(word)));
   }
 
 private:
   std::size_t rows_ = 0;
-  std::vector<std::uint64_t> words_;
+  WordArray<usual_zone_words> array_;
 };
 
 class OutcomeBits {
 public:
-  explicit OutcomeBits(std::size_t rows) : words_((rows + 63) / 64), bits_(3 * words_) {}
+  explicit OutcomeBits(std::size_t rows) : words_((rows + 63) / 64), array_(3 * words_) {}
 
   [[nodiscard]] std::size_t words() const noexcept { return words_; }
   // Which rows may turn out so. A row that was decided is in one of them.
@@ -71,6 +72,11 @@ public:
   void set(std::span<const std::uint64_t> rows, Outcomes outcomes) noexcept;
   void set(std::size_t row, Outcomes outcomes) noexcept;
   [[nodiscard]] Outcomes at(std::size_t row) const noexcept;
+  /// Rows of a payload field of which the segment told where the condition is true: these have to be in may_be_true()
+  /// already. It is false for other values, `of_null` for the rows of `null`, and `of_absent` for those of `open` that
+  /// are in none.
+  void set_marked(std::span<const std::uint64_t> open, std::span<const std::uint64_t> values,
+                  std::span<const std::uint64_t> null, Outcomes of_absent, Outcomes of_null) noexcept;
 
   void combine_both(const OutcomeBits& other) noexcept;   ///< AND
   void combine_either(const OutcomeBits& other) noexcept; ///< OR
@@ -78,14 +84,14 @@ public:
 
 private:
   [[nodiscard]] std::span<std::uint64_t> part(std::size_t i) noexcept {
-    return std::span(bits_).subspan(i * words_, words_);
+    return array_.words().subspan(i * words_, words_);
   }
   [[nodiscard]] std::span<const std::uint64_t> part(std::size_t i) const noexcept {
-    return std::span(bits_).subspan(i * words_, words_);
+    return array_.words().subspan(i * words_, words_);
   }
 
   std::size_t words_;
-  std::vector<std::uint64_t> bits_;
+  WordArray<3 * usual_zone_words> array_;
 };
 
 } // namespace weir::query

@@ -142,6 +142,71 @@ TEST_CASE("row bits: ranges are added and removed, and rows visited in order") {
   CHECK_FALSE(rows.any());
 }
 
+TEST_CASE("row bits: sets of zones of any size are copied, kept and compared") {
+  for (const std::size_t size : {1u, 64u, 4'096u, 4'097u, 9'000u}) {
+    CAPTURE(size);
+    RowBits rows(size);
+    rows.add(0, size);
+    CHECK(rows.count() == size);
+    RowBits copy = rows, other(7), none;
+    other = rows;
+    copy.remove(size - 1);
+    CHECK(rows.contains(copy));
+    CHECK_FALSE(copy.contains(rows));
+    CHECK(other.count() == size);
+    other = copy;
+    CHECK(other.count() == size - 1);
+    other = none;
+    CHECK(other.rows() == 0);
+    const RowBits& self = copy;
+    copy = self;
+    CHECK(copy.count() == size - 1);
+    std::vector<std::uint64_t> shifted((size + 64) / 64 + 1); // of rows that begin anywhere in a word
+    for (std::size_t row = 0; row < size; row += 3)
+      shifted[(row + 11) / 64] |= std::uint64_t{1} << ((row + 11) % 64);
+    rows.keep(shifted, 11);
+    CHECK(rows.count() == (size + 2) / 3);
+    CHECK(rows.has(0));
+  }
+}
+
+TEST_CASE("outcome bits: rows that a segment marked are decided as value by value") {
+  std::mt19937_64 random(5);
+  for (const Outcomes of_absent : all_sets())
+    for (const Outcomes of_null : all_sets()) {
+      constexpr std::size_t rows = 150;
+      RowBits open(rows), values(rows), nulls(rows);
+      OutcomeBits out(rows);
+      out.fill(Outcomes::any());
+      std::ranges::fill(out.may_be_true(), 0);
+      std::vector<Outcomes> expected(rows);
+      for (std::size_t row = 0; row < rows; ++row) {
+        if (random() % 3 == 0)
+          continue;
+        open.add(row);
+        switch (random() % 4) {
+        case 0: expected[row] = of_absent; break;
+        case 1:
+          nulls.add(row);
+          expected[row] = of_null;
+          break;
+        case 2:
+          values.add(row);
+          expected[row] = Outcomes::never();
+          break;
+        default:
+          values.add(row);
+          out.may_be_true()[row / 64] |= std::uint64_t{1} << (row % 64);
+          expected[row] = Outcomes::always();
+        }
+      }
+      out.set_marked(open.words(), values.words(), nulls.words(), of_absent, of_null);
+      for (std::size_t row = 0; row < rows; ++row)
+        if (open.has(row))
+          CHECK((out.at(row) == expected[row]));
+    }
+}
+
 TEST_CASE("column loops: a range marks the rows within it, whatever the length") {
   std::mt19937_64 random(7);
   for (const std::size_t rows : {1u, 63u, 64u, 65u, 200u}) {
