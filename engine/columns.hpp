@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 namespace weir {
@@ -27,6 +28,18 @@ using RowWords = std::span<const std::uint64_t>;
 /// Numbers from `low` to `high`, both inclusive. Times are these words by their bits.
 struct NumberRange {
   std::uint64_t low = 0, high = 0;
+};
+
+/// Values from `low` to `high`, both inclusive.
+template <class T> struct ValueRange { T low{}, high{}; };
+/// Of a payload field of one form: integers and booleans, or doubles; the two zeros are equal.
+using FieldRanges = std::variant<std::span<const ValueRange<std::int64_t>>, std::span<const ValueRange<double>>>;
+
+/// What is told of the rows of a field without an array of it. Each has a word for each 64 rows.
+struct FieldMarks {
+  std::span<std::uint64_t> inside; ///< The value lies in one of the ranges.
+  std::span<std::uint64_t> values; ///< There is a value.
+  std::span<std::uint64_t> nulls;  ///< There is a JSON null.
 };
 
 /// What the values of a payload field are in one zone.

@@ -90,6 +90,12 @@ struct CoreCondition {
   std::span<const NumberRange> ranges;
 };
 
+/// Rows of a segment that may meet some conditions, a bit each as in RowWords.
+struct SelectedRows {
+  std::vector<std::uint64_t> rows;
+  std::vector<std::uint64_t> unsure; ///< Those of `rows` that may not meet them. Empty: none.
+};
+
 /// Pruning metadata of one zone: consecutive rows of a segment.
 struct ZoneMeta {
   std::uint64_t first_row = 0;
@@ -227,11 +233,17 @@ public:
                                  RowWords /*rows*/, std::span<std::uint64_t> /*out*/) const {
     return false;
   }
-  /// The rows of the whole segment that meet all of `conditions`, a bit each as in RowWords. Nothing: finding them here
-  /// takes as long as reading the columns. Asks `may_go_on` now and then.
-  virtual Result<std::optional<std::vector<std::uint64_t>>> select_rows(std::span<const CoreCondition> /*conditions*/,
-                                                                        const MayGoOn& /*may_go_on*/) const {
-    return std::optional<std::vector<std::uint64_t>>();
+  /// The same for the field with this number: adds those of `rows` to `out` that are what each part of it says. False
+  /// also where the field's values in this zone are of another form than `ranges`.
+  virtual Result<bool> mark_field(std::size_t /*zone*/, std::size_t /*field*/, const FieldRanges& /*ranges*/,
+                                  RowWords /*rows*/, const FieldMarks& /*out*/) const {
+    return false;
+  }
+  /// Rows of the whole segment among which all are that meet all of `conditions`. Nothing: finding them here takes as
+  /// long as reading the columns. Asks `may_go_on` now and then.
+  virtual Result<std::optional<SelectedRows>> select_rows(std::span<const CoreCondition> /*conditions*/,
+                                                          const MayGoOn& /*may_go_on*/) const {
+    return std::optional<SelectedRows>();
   }
 };
 

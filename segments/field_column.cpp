@@ -1,6 +1,6 @@
 #include "segments/field_column.hpp"
 
-#include "engine/sabotage.hpp"
+#include "engine/count_bits.hpp"
 #include "segments/bytes.hpp"
 #include "segments/format.hpp"
 #include "segments/integer_column.hpp"
@@ -14,8 +14,6 @@
 namespace weir::segments {
 namespace {
 
-constexpr std::uint8_t value_bits_follow = 1, null_bits_follow = 2;
-constexpr std::array<double, field_decimals_max + 1> powers_of_ten = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
 // Integers up to here are doubles, so dividing one by a power of ten rounds once.
 constexpr double exact_integer_max = 9007199254740992.0;
 
@@ -82,44 +80,8 @@ void append_strings(std::string& out, const FieldValues& column) {
     out += text;
 }
 
-/// The bitmaps of a column, taken apart.
-struct Rows {
-  RowBits present, null;
-  bool all_present = false;
-};
-
-bool take_bits(ByteSource& source, std::uint32_t rows, RowBits& bits) {
-  const std::string_view bytes = source.take_bytes((rows + 7) / 8);
-  if (!source.ok())
-    return false;
-  bits.assign(row_words(rows), 0);
-  std::memcpy(bits.data(), bytes.data(), bytes.size());
-  return rows % 64 == 0 || bits.back() >> (rows % 64) == 0;
-}
-
-bool take_rows(ByteSource& source, std::uint8_t follow, const FieldZone& zone, std::uint32_t rows, Rows& out) {
-  if (follow > (value_bits_follow | null_bits_follow))
-    return false;
-  out.present.assign(row_words(rows), zone.type == FieldForm::none ? 0 : ~std::uint64_t{0});
-  out.null.assign(row_words(rows), 0);
-  if (rows % 64 != 0)
-    out.present.back() &= (std::uint64_t{1} << rows % 64) - 1;
-  if ((follow & value_bits_follow) != 0 && !take_bits(source, rows, out.present))
-    return false;
-  if ((follow & null_bits_follow) != 0 && !take_bits(source, rows, out.null))
-    return false;
-  for (std::size_t i = 0; i < out.null.size(); ++i) {
-    if ((follow & value_bits_follow) == 0)
-      out.present[i] &= ~out.null[i];
-    if ((out.present[i] & out.null[i]) != 0)
-      return false;
-  }
-  out.all_present = zone.values == rows;
-  return count_rows(out.present) == zone.values && count_rows(out.null) == zone.nulls;
-}
-
 /// The values at the front of `out` go to their rows; other rows become 0.
-template <class T> void spread(std::span<T> out, std::size_t values, const Rows& rows) {
+template <class T> void spread(std::span<T> out, std::size_t values, const FieldRows& rows) {
   if (rows.all_present)
     return;
   for (std::size_t row = out.size(); row-- > 0;) { // a value never moves down, so none is overwritten before it moved
@@ -136,12 +98,11 @@ constexpr std::uint64_t bytes_of_bits(std::uint64_t eight) noexcept {
   return (apart + 0x7F7F7F7F7F7F7F7FULL) >> 7 & 0x0101010101010101ULL; // no byte exceeds 0x80, so nothing carries
 }
 
-std::span<const Presence> presence_of(const Rows& rows, std::uint32_t count, ZoneArrays& memory) {
+std::span<const Presence> presence_of(const FieldRows& rows, std::uint32_t count, ZoneArrays& memory) {
   const auto out = memory.room<Presence>(count);
   for (std::size_t row = 0; row < count; row += 8) {
-    const std::uint64_t eight =
-        2 * bytes_of_bits(rows.present[row / 64] >> (row % 64) & 0xFF) +
-        (sabotaged(Sabotage::null_is_absent) ? 0 : bytes_of_bits(rows.null[row / 64] >> (row % 64) & 0xFF));
+    const std::uint64_t eight = 2 * bytes_of_bits(rows.present[row / 64] >> (row % 64) & 0xFF) +
+                                bytes_of_bits(rows.nulls(row / 64) >> (row % 64) & 0xFF);
     std::memcpy(out.data() + row, &eight, std::min<std::size_t>(sizeof eight, count - row));
   }
   static_assert(static_cast<int>(Presence::null) == 1 && static_cast<int>(Presence::value) == 2);
@@ -149,13 +110,12 @@ std::span<const Presence> presence_of(const Rows& rows, std::uint32_t count, Zon
 }
 
 /// The same for the elements of `wanted` alone.
-std::span<const Presence> presence_of(const Rows& rows, RowWords wanted, std::uint32_t count, ZoneArrays& memory) {
+std::span<const Presence> presence_of(const FieldRows& rows, RowWords wanted, std::uint32_t count, ZoneArrays& memory) {
   const auto out = memory.room<Presence>(count);
-  const bool nulls = !sabotaged(Sabotage::null_is_absent);
   for (std::size_t w = 0; w < wanted.size(); ++w)
     for (std::uint64_t word = wanted[w]; word != 0; word &= word - 1) {
       const auto bit = static_cast<unsigned>(std::countr_zero(word));
-      const std::uint64_t value = 2 * (rows.present[w] >> bit & 1), null = nulls ? rows.null[w] >> bit & 1 : 0;
+      const std::uint64_t value = 2 * (rows.present[w] >> bit & 1), null = rows.nulls(w) >> bit & 1;
       out[w * 64 + bit] = static_cast<Presence>(value + null);
     }
   return out;
@@ -223,7 +183,7 @@ bool take_codes(ByteSource& source, const FieldZone& zone, std::span<std::uint32
 
 /// Calls `visit(row, place)` for those of `wanted` that have a value, `place` that among all values. False if a visit
 /// is.
-template <class Visit> bool each_value(const Rows& rows, RowWords wanted, const Visit& visit) {
+template <class Visit> bool each_value(const FieldRows& rows, RowWords wanted, const Visit& visit) {
   std::size_t before = 0;
   for (std::size_t w = 0; w < wanted.size(); ++w) {
     for (std::uint64_t word = wanted[w] & rows.present[w]; word != 0; word &= word - 1) {
@@ -238,11 +198,11 @@ template <class Visit> bool each_value(const Rows& rows, RowWords wanted, const 
 }
 
 /// The elements of `wanted` alone. False where the bytes contradict `zone`.
-bool take_wanted(ByteSource& source, const FieldZone& zone, std::uint8_t decimals, const Rows& rows, RowWords wanted,
-                 FieldColumn& column, std::uint32_t count, ZoneArrays& memory) {
+bool take_wanted(ByteSource& source, const FieldZone& zone, const FieldRows& rows, RowWords wanted, FieldColumn& column,
+                 std::uint32_t count, ZoneArrays& memory) {
   if (zone.type == FieldForm::none)
     return source.left() == 0;
-  if (zone.type == FieldForm::float64 && decimals == field_decimals_none) {
+  if (zone.type == FieldForm::float64 && rows.decimals == field_decimals_none) {
     const std::string_view bytes = source.take_bytes(std::size_t{zone.values} * sizeof(double));
     if (!source.ok() || source.left() != 0)
       return false;
@@ -257,7 +217,7 @@ bool take_wanted(ByteSource& source, const FieldZone& zone, std::uint8_t decimal
   const auto base = texts ? 0 : source.take<std::uint64_t>();
   const auto packed =
       IntegerColumn::open(source.take_bytes(texts ? source.take<std::uint32_t>() : source.left()), zone.values);
-  if (!source.ok() || !packed || decimals > field_decimals_max)
+  if (!source.ok() || !packed || rows.decimals > field_decimals_max)
     return false;
   IntegerColumn::Cursor values(*packed);
   if (texts) {
@@ -273,7 +233,7 @@ bool take_wanted(ByteSource& source, const FieldZone& zone, std::uint8_t decimal
   if (zone.type == FieldForm::float64) {
     const auto reals = memory.room<double>(count);
     column.reals = reals;
-    const double divisor = powers_of_ten[decimals];
+    const double divisor = powers_of_ten[rows.decimals];
     return each_value(rows, wanted, [&](std::size_t row, std::size_t place) {
       reals[row] = static_cast<double>(static_cast<std::int64_t>(base + values.at(place))) / divisor;
       return true;
@@ -289,13 +249,6 @@ bool take_wanted(ByteSource& source, const FieldZone& zone, std::uint8_t decimal
 }
 
 } // namespace
-
-std::uint64_t count_rows(std::span<const std::uint64_t> bits) noexcept {
-  std::uint64_t count = 0;
-  for (const std::uint64_t word : bits)
-    count += static_cast<std::uint64_t>(std::popcount(word));
-  return count;
-}
 
 std::string encode_field_column(const FieldValues& column) {
   const std::size_t others = column.rows - column.values.size() - column.nulls;
@@ -332,20 +285,16 @@ std::string encode_field_column(const FieldValues& column) {
 std::optional<FieldColumn> decode_field_column(std::string_view bytes, const FieldZone& zone, std::uint32_t rows,
                                                ZoneArrays& memory, RowWords wanted) {
   ByteSource source(bytes);
-  const auto follow = source.take<std::uint8_t>();
-  const auto decimals = source.take<std::uint8_t>();
-  const auto zero = source.take<std::uint16_t>();
-  Rows which;
-  if (!source.ok() || zero != 0 || (zone.type != FieldForm::float64 && decimals != 0) ||
-      !take_rows(source, follow, zone, rows, which))
+  FieldRows which;
+  if (!take_field_rows(source, zone, rows, which))
     return std::nullopt;
   FieldColumn column;
   column.type = zone.type;
   bool good = false;
   // A value by itself costs as much as some of all of them; more where these are doubles, or have to be spread.
   const std::uint64_t single_cost = which.all_present && zone.type != FieldForm::float64 ? 16 : 4;
-  if (!wanted.empty() && count_rows(wanted) * single_cost < rows) {
-    if (!take_wanted(source, zone, decimals, which, wanted, column, rows, memory))
+  if (!wanted.empty() && count_bits(wanted) * single_cost < rows) {
+    if (!take_wanted(source, zone, which, wanted, column, rows, memory))
       return std::nullopt;
     if (!which.all_present)
       column.presence = presence_of(which, wanted, rows, memory);
@@ -366,7 +315,7 @@ std::optional<FieldColumn> decode_field_column(std::string_view bytes, const Fie
   }
   case FieldForm::float64: {
     const auto reals = memory.room<double>(rows);
-    good = take_doubles(source, decimals, zone.values, reals, memory);
+    good = take_doubles(source, which.decimals, zone.values, reals, memory);
     if (good)
       spread(reals, zone.values, which);
     column.reals = reals;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "engine/columns.hpp"
+#include "segments/field_rows.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -16,13 +17,6 @@
 #include <vector>
 
 namespace weir::segments {
-
-/// One bit for each row, low bits first; bits behind the last row are 0.
-using RowBits = std::vector<std::uint64_t>;
-
-[[nodiscard]] constexpr std::size_t row_words(std::size_t rows) noexcept {
-  return (rows + 63) / 64;
-}
 
 /// What a writer knows of a column.
 struct FieldValues {
@@ -59,8 +53,5 @@ private:
 [[nodiscard]] std::optional<FieldColumn> decode_field_column(std::string_view bytes, const FieldZone& zone,
                                                              std::uint32_t rows, ZoneArrays& memory,
                                                              RowWords wanted = {});
-
-/// How many rows are set.
-[[nodiscard]] std::uint64_t count_rows(std::span<const std::uint64_t> bits) noexcept;
 
 } // namespace weir::segments

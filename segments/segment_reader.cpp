@@ -378,8 +378,21 @@ Result<bool> SegmentFileReader::mark_rows(std::size_t zone, ColumnBit column, st
   return mark_zone_rows(source_, ***footer, zone, column, ranges, rows, out);
 }
 
-Result<std::optional<std::vector<std::uint64_t>>>
-SegmentFileReader::select_rows(std::span<const CoreCondition> conditions, const MayGoOn& may_go_on) const {
+Result<bool> SegmentFileReader::mark_field(std::size_t zone, std::size_t field, const FieldRanges& ranges,
+                                           RowWords rows, const FieldMarks& out) const {
+  auto footer = this->footer();
+  if (!footer)
+    return std::move(footer).error();
+  if (zone >= (**footer)->zones.size())
+    return fail(Errc::invalid_argument, format("zone {} of {}", zone, (**footer)->zones.size()), source_.path());
+  const auto zones = fields_.zones(source_, ***footer, field);
+  if (!zones)
+    return zones.error();
+  return mark_zone_field(source_, ***footer, zone, **zones, ranges, rows, out);
+}
+
+Result<std::optional<SelectedRows>> SegmentFileReader::select_rows(std::span<const CoreCondition> conditions,
+                                                                   const MayGoOn& may_go_on) const {
   auto footer = this->footer();
   if (!footer)
     return std::move(footer).error();

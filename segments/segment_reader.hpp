@@ -52,8 +52,10 @@ public:
                                                           RowWords wanted = {}) const override;
   Result<bool> mark_rows(std::size_t zone, ColumnBit column, std::span<const NumberRange> ranges, RowWords rows,
                          std::span<std::uint64_t> out) const override;
-  Result<std::optional<std::vector<std::uint64_t>>> select_rows(std::span<const CoreCondition> conditions,
-                                                                const MayGoOn& may_go_on) const override;
+  Result<bool> mark_field(std::size_t zone, std::size_t field, const FieldRanges& ranges, RowWords rows,
+                          const FieldMarks& out) const override;
+  Result<std::optional<SelectedRows>> select_rows(std::span<const CoreCondition> conditions,
+                                                  const MayGoOn& may_go_on) const override;
   Status verify() const override;
 
   /// Whether an event of the context may have this id; false is certain.

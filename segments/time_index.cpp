@@ -1,24 +1,24 @@
 #include "segments/time_index.hpp"
 
+#include "engine/count_bits.hpp"
 #include "engine/sabotage.hpp"
 #include "segments/bit_pack.hpp"
 #include "segments/bytes.hpp"
 #include "segments/integer_column.hpp"
 #include "segments/position_order.hpp"
 #include "segments/unpack.hpp"
-#include "segments/zone_columns.hpp"
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <limits>
-#include <numeric>
+#include <memory>
+#include <utility>
 
 namespace weir::segments {
 namespace {
 
-/// Setting the bits of single rows pays as long as it is one row in so many; looking at the numbers of single rows as
-/// long as these are fewer.
+/// Setting the bits of single rows pays as long as it is one row in so many; as long as fewer of them have to be looked
+/// at all the same.
 constexpr std::uint64_t selected_part = 3, unsure_part = 8;
 
 void append_column(std::string& out, std::span<const std::uint64_t> values) {
@@ -46,6 +46,9 @@ Fit fit(std::span<const NumberRange> ranges, std::uint64_t low, std::uint64_t hi
 /// A time index, taken apart.
 class TimeIndex {
 public:
+  /// Cached by `source`.
+  static Result<std::shared_ptr<const TimeIndex>> read(const BlockSource& source, const Footer& footer);
+
   /// False if `bytes` are none of a segment with `rows` rows.
   bool open(std::string_view bytes, std::uint64_t rows) {
     ByteSource source(bytes);
@@ -78,6 +81,9 @@ public:
   }
 
   [[nodiscard]] std::span<const std::uint64_t> rows() const noexcept { return rows_; }
+  [[nodiscard]] std::uint64_t memory_bytes() const noexcept {
+    return sizeof *this + 5 * rows_.size() * sizeof rows_[0];
+  }
 
   [[nodiscard]] Fit fit_of(std::size_t stretch, const CoreCondition& condition) const noexcept {
     switch (condition.column) {
@@ -101,6 +107,33 @@ private:
   Bounds timestamps_, recorded_at_;
 };
 
+/// In the cache.
+class CachedIndex final : public Block {
+public:
+  explicit CachedIndex(TimeIndex index) : Block(Charge{index.memory_bytes()}), index_(std::move(index)) {}
+  [[nodiscard]] const TimeIndex& index() const noexcept { return index_; }
+
+private:
+  TimeIndex index_;
+};
+
+Result<std::shared_ptr<const TimeIndex>> TimeIndex::read(const BlockSource& source, const Footer& footer) {
+  const BlockRef& ref = footer.time_index_block;
+  const std::uint64_t place = ref.offset + 1; // within the block, so nothing else is derived from there
+  auto known = source.find_derived(place);
+  if (!known) {
+    const auto block = source.read(ref);
+    if (!block)
+      return block.error();
+    TimeIndex index;
+    if (!index.open((*block)->text(), footer.totals.event_count))
+      return source.damaged("the time index contradicts itself or the footer", ref.offset);
+    known = source.keep_derived(place, std::make_shared<const CachedIndex>(std::move(index)));
+  }
+  const TimeIndex& index = static_cast<const CachedIndex&>(*known).index();
+  return std::shared_ptr<const TimeIndex>(std::move(known), &index);
+}
+
 /// A set of rows, found by their places in the position order.
 class Selection {
 public:
@@ -108,7 +141,7 @@ public:
       : source_(source), footer_(footer), may_go_on_(may_go_on),
         rows_(std::max<std::uint64_t>(64, std::uint64_t{1} << footer.order_width()) / 64) {}
 
-  /// Adds the rows at places `begin` to before `end`; not `sure`: those that are told from others by keep_those().
+  /// Adds the rows at places `begin` to before `end`; not `sure`: to those that are not, too.
   Status add(std::uint64_t begin, std::uint64_t end, bool sure) {
     while (begin < end) {
       const std::uint64_t number = begin / order_rows_per_block;
@@ -121,87 +154,52 @@ public:
         block_number_ = number;
       }
       const std::uint64_t block_end = std::min(end, (number + 1) * order_rows_per_block);
-      WEIR_TRY(add_of_block(begin % order_rows_per_block, block_end - number * order_rows_per_block, sure));
+      add_of_block(begin % order_rows_per_block, block_end - number * order_rows_per_block, sure);
       begin = block_end;
     }
     return {};
   }
 
-  /// Looks at the numbers of those that are not sure, and drops the ones that do not meet all of `conditions`.
-  Status keep_those(std::span<const CoreCondition> conditions) {
-    std::sort(unsure_.begin(), unsure_.end());
-    if (!unsure_.empty() && unsure_.back() >= footer_.totals.event_count)
-      return damaged();
-    for (std::size_t first = 0; first < unsure_.size();) {
-      const std::uint32_t zone = unsure_[first] / footer_.zone_rows;
-      const auto behind = std::partition_point(unsure_.begin() + static_cast<std::ptrdiff_t>(first), unsure_.end(),
-                                               [&](std::uint32_t row) { return row / footer_.zone_rows == zone; });
-      const auto end = static_cast<std::size_t>(behind - unsure_.begin());
-      WEIR_TRY(may_go_on_());
-      for (const CoreCondition& condition : conditions)
-        WEIR_TRY(keep_those_of_zone(zone, std::span(unsure_).subspan(first, end - first), condition));
-      first = end;
-    }
-    return {};
-  }
-
-  /// By row.
-  Result<std::vector<std::uint64_t>> finish() && {
+  Result<SelectedRows> finish() && {
     const std::uint64_t events = footer_.totals.event_count;
-    std::uint64_t count = 0, beyond = 0; // as wide as they are stored, row numbers may be of rows that are not there
-    for (std::size_t w = 0; w < rows_.size(); ++w) {
-      count += static_cast<std::uint64_t>(std::popcount(rows_[w]));
-      if ((w + 1) * 64 > events)
-        beyond |= w * 64 >= events ? rows_[w] : rows_[w] >> events % 64;
-    }
-    if (beyond != 0 || count + dropped_ != added_) // or in the order twice
-      return damaged();
+    std::uint64_t beyond = 0; // as wide as they are stored, row numbers may be of rows that are not there
+    for (std::size_t w = events / 64; w < rows_.size(); ++w)
+      beyond |= w * 64 >= events ? rows_[w] : rows_[w] >> events % 64;
+    if (beyond != 0 || count_bits(rows_) != added_) // or in the order twice
+      return source_.damaged(order_is_wrong, footer_.order_offset);
     rows_.resize((events + 63) / 64);
-    return std::move(rows_);
+    if (!unsure_.empty())
+      unsure_.resize(rows_.size());
+    return SelectedRows{std::move(rows_), std::move(unsure_)};
   }
 
 private:
-  Error damaged() const { return source_.damaged(order_is_wrong, footer_.order_offset); }
-
-  Status add_of_block(std::uint64_t begin, std::uint64_t end, bool sure) {
+  void add_of_block(std::uint64_t begin, std::uint64_t end, bool sure) {
     const std::string_view bytes = block_->text();
     const unsigned width = footer_.order_width();
     const std::uint64_t whole = begin / 8 * 8; // so many values end with a byte
     const auto numbers = std::span(numbers_).first(end - whole);
     unpack_values({bytes.data() + whole / 8 * width, bytes.data() + bytes.size(), width}, 0, numbers);
     const auto wanted = numbers.subspan(begin - whole);
-    std::uint64_t* const words = rows_.data();
-    for (const std::uint32_t row : wanted)
-      words[row / 64] |= std::uint64_t{1} << row % 64;
-    if (!sure)
-      unsure_.insert(unsure_.end(), wanted.begin(), wanted.end());
+    set_bits(wanted, rows_);
+    if (!sure) {
+      unsure_.resize(rows_.size());
+      set_bits(wanted, unsure_);
+    }
     added_ += wanted.size();
-    return {};
   }
 
-  Status keep_those_of_zone(std::uint32_t zone, std::span<const std::uint32_t> rows, const CoreCondition& condition) {
-    const auto numbers = read_numbers(source_, footer_, zone, condition.column);
-    if (!numbers)
-      return numbers.error();
-    IntegerColumn::Cursor cursor((*numbers)->column);
-    for (const std::uint32_t row : rows) {
-      const std::uint64_t number = cursor.at(row % footer_.zone_rows);
-      std::uint64_t& word = rows_[row / 64];
-      const std::uint64_t bit = word & std::uint64_t{1} << row % 64;
-      if (bit == 0 || fit(condition.ranges, number, number) == Fit::all)
-        continue;
-      word -= bit;
-      ++dropped_;
-    }
-    return {};
+  static void set_bits(std::span<const std::uint32_t> numbers, std::span<std::uint64_t> bits) noexcept {
+    std::uint64_t* const words = bits.data();
+    for (const std::uint32_t number : numbers)
+      words[number / 64] |= std::uint64_t{1} << number % 64;
   }
 
   const BlockSource& source_;
   const Footer& footer_;
   const MayGoOn& may_go_on_;
-  std::vector<std::uint64_t> rows_; ///< A bit for every number that the order can hold.
-  std::vector<std::uint32_t> unsure_;
-  std::uint64_t added_ = 0, dropped_ = 0;
+  std::vector<std::uint64_t> rows_, unsure_; ///< A bit for every number that the order can hold.
+  std::uint64_t added_ = 0;
   BlockPtr block_;
   std::uint64_t block_number_ = 0;
   std::array<std::uint32_t, order_rows_per_block> numbers_;
@@ -290,41 +288,42 @@ std::string TimeIndexBuilder::encode() const {
   return out;
 }
 
-Result<std::optional<std::vector<std::uint64_t>>> select_by_time(const BlockSource& source, const Footer& footer,
-                                                                 std::span<const CoreCondition> conditions,
-                                                                 const MayGoOn& may_go_on) {
-  const auto nothing = std::optional<std::vector<std::uint64_t>>();
+Result<std::optional<SelectedRows>> select_by_time(const BlockSource& source, const Footer& footer,
+                                                   std::span<const CoreCondition> conditions,
+                                                   const MayGoOn& may_go_on) {
+  const auto nothing = std::optional<SelectedRows>();
   if (footer.time_index_block.offset == 0 || footer.order_blocks() == 0 || conditions.empty() ||
       !std::all_of(conditions.begin(), conditions.end(),
                    [](const CoreCondition& condition) { return is_number(condition.column); }))
     return nothing;
-  const auto block = source.read(footer.time_index_block);
-  if (!block)
-    return block.error();
-  TimeIndex index;
-  if (!index.open((*block)->text(), footer.totals.event_count))
-    return source.damaged("the time index contradicts itself or the footer", footer.time_index_block.offset);
-  std::vector<Fit> fits;
+  const auto index = TimeIndex::read(source, footer);
+  if (!index)
+    return index.error();
+  const auto rows_of = (*index)->rows();
+  std::vector<Fit> fits(rows_of.size());
   std::uint64_t selected = 0, unsure = 0;
-  for (std::size_t stretch = 0; stretch < index.rows().size(); ++stretch) {
+  for (std::size_t stretch = 0; stretch < fits.size(); ++stretch) {
     Fit fit = Fit::all;
     for (const CoreCondition& condition : conditions)
-      fit = std::min(fit, index.fit_of(stretch, condition));
-    fits.push_back(fit);
-    selected += fit == Fit::none ? 0 : index.rows()[stretch];
-    unsure += fit == Fit::some ? index.rows()[stretch] : 0;
+      if (fit != Fit::none)
+        fit = std::min(fit, (*index)->fit_of(stretch, condition));
+    fits[stretch] = fit;
+    selected += fit == Fit::none ? 0 : rows_of[stretch];
+    unsure += fit == Fit::some ? rows_of[stretch] : 0;
   }
   if (selected > footer.totals.event_count / selected_part || unsure > footer.totals.event_count / unsure_part)
     return nothing;
   Selection selection(source, footer, may_go_on);
   std::uint64_t begin = 0;
-  for (std::size_t stretch = 0; stretch < fits.size(); ++stretch) {
-    const std::uint64_t end = begin + index.rows()[stretch];
-    if (fits[stretch] != Fit::none)
-      WEIR_TRY(selection.add(begin, end, fits[stretch] == Fit::all));
+  for (std::size_t stretch = 0; stretch < fits.size();) { // those of one fit together
+    const Fit fit = fits[stretch];
+    std::uint64_t end = begin;
+    for (; stretch < fits.size() && fits[stretch] == fit; ++stretch)
+      end += rows_of[stretch];
+    if (fit != Fit::none)
+      WEIR_TRY(selection.add(begin, end, fit == Fit::all));
     begin = end;
   }
-  WEIR_TRY(selection.keep_those(conditions));
   auto rows = std::move(selection).finish();
   if (!rows)
     return std::move(rows).error();

@@ -50,8 +50,7 @@ private:
 
 /// See SegmentReader::select_rows; nothing for conditions on other columns than position, timestamp and recorded_at.
 /// Errors: `corruption`, `unsupported`, `io_error`, and what `may_go_on` says.
-Result<std::optional<std::vector<std::uint64_t>>> select_by_time(const BlockSource& source, const Footer& footer,
-                                                                 std::span<const CoreCondition> conditions,
-                                                                 const MayGoOn& may_go_on);
+Result<std::optional<SelectedRows>> select_by_time(const BlockSource& source, const Footer& footer,
+                                                   std::span<const CoreCondition> conditions, const MayGoOn& may_go_on);
 
 } // namespace weir::segments

@@ -2,6 +2,7 @@
 
 #include "segments/context_index.hpp"
 #include "segments/field_column.hpp"
+#include "segments/field_marks.hpp"
 #include "segments/filter.hpp"
 #include "segments/integer_column.hpp"
 #include "segments/zone_directory.hpp"
@@ -19,6 +20,7 @@ namespace weir::segments {
 namespace {
 
 constexpr std::string_view unknown_type = "a type is not in the dictionary";
+constexpr std::string_view field_differs = "the column of a field and what is known of it differ";
 
 /// A block that is wanted, and whose it is.
 struct Wanted {
@@ -147,7 +149,7 @@ private:
   Status decode_field(const BlockSource& source, const Wanted& want, const FieldZone& zone) {
     const auto column = decode_field_column(want.block->text(), zone, rows_, memory_, wanted_);
     if (!column)
-      return source.damaged("the column of a field and what is known of it differ", want.ref.offset);
+      return source.damaged(field_differs, want.ref.offset);
     fields_[want.field] = *column;
     pins_.push_back(want.block); // strings lie there
     return {};
@@ -256,6 +258,20 @@ Result<bool> mark_zone_rows(const BlockSource& source, const Footer& footer, std
   if (!(*numbers)->column.mark(ranges, rows, limit, out))
     return source.damaged(unknown_type, (*numbers)->ref.offset);
   return true;
+}
+
+Result<bool> mark_zone_field(const BlockSource& source, const Footer& footer, std::size_t zone, const FieldZones& field,
+                             const FieldRanges& ranges, RowWords rows, const FieldMarks& out) {
+  const BlockRef& ref = field.places[zone].column;
+  if (ref.offset == 0)
+    return false;
+  const auto block = source.read(ref);
+  if (!block)
+    return block.error();
+  const auto done = mark_field_column((*block)->text(), field.zones[zone], footer.zones[zone].rows, ranges, rows, out);
+  if (!done)
+    return source.damaged(field_differs, ref.offset);
+  return *done;
 }
 
 Result<bool> field_may_hold(const BlockSource& source, const FieldZones& field, std::size_t zone,

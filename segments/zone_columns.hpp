@@ -35,6 +35,10 @@ Result<std::optional<NumberBlock>> read_numbers(const BlockSource& source, const
 Result<bool> mark_zone_rows(const BlockSource& source, const Footer& footer, std::size_t zone, ColumnBit column,
                             std::span<const NumberRange> ranges, RowWords rows, std::span<std::uint64_t> out);
 
+/// See SegmentReader::mark_field. Preconditions as of mark_zone_rows().
+Result<bool> mark_zone_field(const BlockSource& source, const Footer& footer, std::size_t zone, const FieldZones& field,
+                             const FieldRanges& ranges, RowWords rows, const FieldMarks& out);
+
 /// See SegmentReader::may_hold.
 Result<bool> field_may_hold(const BlockSource& source, const FieldZones& field, std::size_t zone,
                             std::string_view text);

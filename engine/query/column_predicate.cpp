@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <limits>
 #include <utility>
 
 namespace weir::query {
@@ -15,8 +14,6 @@ constexpr std::uint64_t rows_per_work = 32;
 
 /// Reading single rows of a field costs as much as so many of all of them.
 constexpr std::size_t single_row_cost = 8;
-/// A pass over a packed column for each range; beyond it the array is cheaper.
-constexpr std::size_t ranges_max = 4;
 
 std::optional<ColumnBit> core_column(Core core) noexcept {
   switch (core) {
@@ -34,25 +31,6 @@ void add_range(std::vector<NumberRange>& ranges, std::uint64_t low, std::uint64_
     ranges.back().high = high;
   else
     ranges.push_back({low, high});
-}
-
-/// Where `steps` are true; nothing if they may be unknown, or that takes too many ranges.
-template <class Domain> std::optional<std::vector<NumberRange>> true_ranges(const ValueSteps<Domain>& steps) {
-  std::vector<NumberRange> ranges;
-  for (const auto& step : steps.steps()) {
-    if (!step.outcomes.is_one() || step.outcomes.may_be_unknown())
-      return std::nullopt;
-    if (!step.outcomes.is_true())
-      continue;
-    const auto low = static_cast<std::uint64_t>(step.low), high = static_cast<std::uint64_t>(step.high);
-    if (low <= high) {
-      ranges.push_back({low, high});
-    } else { // from below zero to above: by their bits these are two
-      ranges.push_back({0, high});
-      ranges.push_back({low, std::numeric_limits<std::uint64_t>::max()});
-    }
-  }
-  return ranges.size() <= ranges_max ? std::optional(std::move(ranges)) : std::nullopt;
 }
 
 void add_slot(std::vector<std::size_t>& slots, std::size_t slot) {
@@ -134,6 +112,8 @@ private:
         else
           out.combine_either(*term);
       }
+      if (&each == &node.terms.back())
+        break;
       const auto f = out.may_be_false(), u = out.may_be_unknown(), t = out.may_be_true();
       const auto left = undecided.words();
       for (std::size_t w = 0; w < left.size(); ++w) {
@@ -173,9 +153,18 @@ private:
       if (!marked || *marked)
         return marked ? Status{} : Status(marked.error());
     }
+    const auto ranges =
+        !core && leaf.is_simple() ? predicate_.steps_[number].ranges_of(values_.form(leaf.slot())) : std::nullopt;
+    if (ranges) {
+      WEIR_TRY(pacer_.spend(values_.rows() / rows_per_work));
+      const auto marked = mark_field(leaf, *ranges, open, out);
+      if (!marked || *marked)
+        return marked ? Status{} : Status(marked.error());
+    }
     const bool few = !core && open.count() * single_row_cost < values_.rows();
     // Those of one sort are read together: a read of several columns costs little more than one of a single one.
-    WEIR_TRY(values_.read(core ? predicate_.core_slots_ : predicate_.field_slots_, 0, few ? &open : nullptr));
+    const std::span<const std::size_t> together = core ? predicate_.core_slots_ : predicate_.field_slots_;
+    WEIR_TRY(values_.read(ranges ? slots : together, 0, few ? &open : nullptr));
     if (!leaf.is_simple())
       return evaluate_rows(leaf, open, out);
     if (core)
@@ -189,7 +178,7 @@ private:
     const auto column = core_column(*leaf.core());
     if (!column)
       return false;
-    const auto ranges = *column == column_type ? type_ranges(number) : predicate_.steps_[number].ranges;
+    const auto ranges = *column == column_type ? type_ranges(number) : predicate_.steps_[number].ranges();
     if (!ranges)
       return false;
     std::ranges::fill(out.may_be_true(), 0);
@@ -198,6 +187,19 @@ private:
       return done;
     std::ranges::fill(out.may_be_unknown(), 0);
     std::ranges::transform(out.may_be_true(), out.may_be_false().begin(), std::bit_not<>());
+    return true;
+  }
+
+  /// As mark_core() for a payload field.
+  Result<bool> mark_field(const Leaf& leaf, const FieldRanges& ranges, const RowBits& open, OutcomeBits& out) {
+    RowBits with_value(values_.rows()), with_null(values_.rows());
+    std::ranges::fill(out.may_be_true(), 0);
+    const auto done =
+        values_.mark_field(leaf.slot(), ranges, open, {out.may_be_true(), with_value.words(), with_null.words()});
+    if (!done || !*done)
+      return done;
+    out.set_marked(open.words(), with_value.words(), with_null.words(), leaf.evaluate(ValueView::absent()),
+                   leaf.evaluate(ValueView{}));
     return true;
   }
 
@@ -213,12 +215,12 @@ private:
       if (types[type].is_true())
         add_range(ranges, type, type);
     }
-    return ranges.size() <= ranges_max ? std::optional(std::move(ranges)) : std::nullopt;
+    return ranges.size() <= marked_ranges_max ? std::optional(std::move(ranges)) : std::nullopt;
   }
 
   /// Of a field whose rows in `open` alone were read.
   Status evaluate_some(std::size_t number, const Leaf& leaf, const RowBits& open, OutcomeBits& out) {
-    const Steps& steps = predicate_.steps_[number];
+    const LeafSteps& steps = predicate_.steps_[number];
     const FieldColumn& column = values_.field(leaf.slot());
     const Outcomes absent = leaf.evaluate(ValueView::absent()), null = leaf.evaluate(ValueView{});
     const auto set = [&](const auto& of) {
@@ -229,9 +231,9 @@ private:
     };
     out.fill(Outcomes::never()); // an empty set would pass for decided where terms are joined
     switch (column.type) {
-    case FieldForm::boolean: set([&](std::size_t row) { return steps.booleans.at(column.integers[row]); }); break;
-    case FieldForm::int64: set([&](std::size_t row) { return steps.integers.at(column.integers[row]); }); break;
-    case FieldForm::float64: set([&](std::size_t row) { return steps.reals.at(column.reals[row]); }); break;
+    case FieldForm::boolean: set([&](std::size_t row) { return steps.booleans().at(column.integers[row]); }); break;
+    case FieldForm::int64: set([&](std::size_t row) { return steps.integers().at(column.integers[row]); }); break;
+    case FieldForm::float64: set([&](std::size_t row) { return steps.reals().at(column.reals[row]); }); break;
     case FieldForm::string: {
       std::vector<Outcomes> known(column.texts.size()); // Empty: not asked for yet.
       std::uint64_t judged = 0;
@@ -253,12 +255,12 @@ private:
   }
 
   Status evaluate_core(std::size_t number, const Leaf& leaf, OutcomeBits& out) {
-    const Steps& steps = predicate_.steps_[number];
+    const LeafSteps& steps = predicate_.steps_[number];
     switch (*leaf.core()) {
-    case Core::sequence: steps.naturals.evaluate(values_.sequences(), out); break;
-    case Core::position: steps.naturals.evaluate(values_.positions(), out); break;
-    case Core::timestamp: steps.times.evaluate(values_.timestamps(), out); break;
-    case Core::recorded_at: steps.times.evaluate(values_.recorded_at(), out); break;
+    case Core::sequence: steps.naturals().evaluate(values_.sequences(), out); break;
+    case Core::position: steps.naturals().evaluate(values_.positions(), out); break;
+    case Core::timestamp: steps.times().evaluate(values_.timestamps(), out); break;
+    case Core::recorded_at: steps.times().evaluate(values_.recorded_at(), out); break;
     case Core::event_type: {
       const auto types = plan_.of_types(number);
       CodeTable table(types.size());
@@ -285,12 +287,12 @@ private:
   }
 
   Status evaluate_field(std::size_t number, const Leaf& leaf, OutcomeBits& out) {
-    const Steps& steps = predicate_.steps_[number];
+    const LeafSteps& steps = predicate_.steps_[number];
     const FieldColumn& column = values_.field(leaf.slot());
     switch (column.type) {
-    case FieldForm::boolean: steps.booleans.evaluate(column.integers, out); break;
-    case FieldForm::int64: steps.integers.evaluate(column.integers, out); break;
-    case FieldForm::float64: steps.reals.evaluate(column.reals, out); break;
+    case FieldForm::boolean: steps.booleans().evaluate(column.integers, out); break;
+    case FieldForm::int64: steps.integers().evaluate(column.integers, out); break;
+    case FieldForm::float64: steps.reals().evaluate(column.reals, out); break;
     case FieldForm::string:
       if (column.texts.empty())
         out.fill(leaf.evaluate(ValueView::absent()));
@@ -341,7 +343,7 @@ private:
 
 ColumnPredicate::ColumnPredicate(const ScanTarget& target) : target_(target) {
   for (const Leaf& leaf : target.predicate.leaves()) {
-    steps_.push_back(leaf.is_simple() ? steps_of(leaf) : Steps{});
+    steps_.push_back(leaf.is_simple() ? LeafSteps(leaf) : LeafSteps());
     for (const std::size_t slot : leaf.slots())
       add_slot(leaf.is_simple() && leaf.core() ? core_slots_ : field_slots_, slot);
   }
@@ -359,7 +361,7 @@ void ColumnPredicate::collect_demands(const Node& node) {
     return;
   const Leaf& leaf = target_.predicate.leaves()[node.leaf];
   const auto column = leaf.core() ? core_column(*leaf.core()) : std::nullopt;
-  const auto& ranges = steps_[node.leaf].ranges;
+  const auto& ranges = steps_[node.leaf].ranges();
   if (column && ranges)
     demands_.push_back({node.leaf, {*column, *ranges}});
 }
@@ -371,24 +373,6 @@ unsigned ColumnPredicate::cost_of(const Leaf& leaf) noexcept {
   // Numbers first: bounds of groups of rows often tell, and what they rule out needs no further look.
   const bool number = leaf.core() && *leaf.core() != Core::event_type && *leaf.core() != Core::context_id;
   return text + (leaf.in_document() ? 100 : number ? 1 : 2);
-}
-
-ColumnPredicate::Steps ColumnPredicate::steps_of(const Leaf& leaf) {
-  const auto literals = leaf.literals();
-  const auto of = [&leaf](const ValueView& value) { return leaf.evaluate(value); };
-  Steps steps;
-  if (leaf.core() == Core::timestamp || leaf.core() == Core::recorded_at) {
-    steps.times = {literals, of};
-    steps.ranges = true_ranges(steps.times);
-  } else if (leaf.core() == Core::sequence || leaf.core() == Core::position) {
-    steps.naturals = {literals, of};
-    steps.ranges = true_ranges(steps.naturals);
-  } else if (!leaf.core()) {
-    steps.booleans = {literals, of};
-    steps.integers = {literals, of};
-    steps.reals = {literals, of};
-  }
-  return steps;
 }
 
 ColumnPredicate::Node ColumnPredicate::prepare(const Predicate::Node& node) const {

@@ -1,8 +1,8 @@
 // A condition over the columns of a whole zone.
 //
 // Purpose: a leaf on one field costs a pass over an array: numbers and times by ranges (value_steps.hpp), texts once
-// for each different one. Core numbers are compared where they lie, if the segment can; of a payload field only the
-// rows that are still open are read where these are few. Leaves on several fields are evaluated row by row, for the
+// for each different one. Numbers are compared where they lie, if the segment can; of a payload field only the rows
+// that are still open are read where these are few. Leaves on several fields are evaluated row by row, for the
 // rows that are still open. What has no column stays open and is left to who reads payloads. Threading: a
 // ColumnPredicate is immutable; an evaluation has one owner.
 #pragma once
@@ -10,16 +10,15 @@
 #include <weir/result.hpp>
 
 #include "engine/query/control.hpp"
+#include "engine/query/leaf_steps.hpp"
 #include "engine/query/outcome_bits.hpp"
 #include "engine/query/predicate.hpp"
 #include "engine/query/scan_plan.hpp"
-#include "engine/query/value_steps.hpp"
 #include "engine/query/zone_values.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -48,25 +47,14 @@ private:
     unsigned cost = 0;
     std::vector<Node> terms; ///< Cheap ones first.
   };
-  /// What a leaf is for each kind of column it may meet.
-  struct Steps {
-    ValueSteps<BooleanDomain> booleans;
-    ValueSteps<IntegerDomain> integers;
-    ValueSteps<RealDomain> reals;
-    ValueSteps<TimeDomain> times;
-    ValueSteps<NaturalDomain> naturals;
-    /// Of a core number, if it is either true or false: where it is true.
-    std::optional<std::vector<NumberRange>> ranges;
-  };
   class Evaluation;
 
   Node prepare(const Predicate::Node& node) const;
-  static Steps steps_of(const Leaf& leaf);
   void collect_demands(const Node& node);
   [[nodiscard]] static unsigned cost_of(const Leaf& leaf) noexcept;
 
   const ScanTarget& target_;
-  std::vector<Steps> steps_;             ///< By leaf; empty where it is not simple.
+  std::vector<LeafSteps> steps_;         ///< By leaf; empty where it is not simple.
   std::vector<std::size_t> core_slots_;  ///< Of simple leaves on core columns.
   std::vector<std::size_t> field_slots_; ///< All others of the condition.
   Node root_;

@@ -74,7 +74,8 @@ Status SegmentPlan::select_rows(std::span<const CoreDemand> demands, Pacer& pace
   if (!*selected)
     return {};
   selected_ = *std::move(selected);
-  if (selected_->size() != (segment_.meta().event_count + 63) / 64)
+  const std::size_t words = (segment_.meta().event_count + 63) / 64;
+  if (selected_->rows.size() != words || (has_unsure() && selected_->unsure.size() != words))
     return fail(Errc::corruption, "the rows selected are not those of the segment", place_of(segment_));
   met_.resize(target_.predicate.leaves().size());
   for (const CoreDemand& demand : demands)
@@ -85,10 +86,10 @@ Status SegmentPlan::select_rows(std::span<const CoreDemand> demands, Pacer& pace
 Status SegmentPlan::find_fields(const QueryControl& control) {
   fields_.resize(target_.fields.size());
   field_zones_.resize(target_.fields.size());
-  changed_types_.resize(types_.size());
   if (control.upcasts != nullptr)
     for (std::size_t type = 0; type < types_.size(); ++type)
-      changed_types_[type] = control.upcasts->upcasts(types_[type]);
+      if (control.upcasts->upcasts(types_[type]))
+        changed_types_.push_back(type);
   if (!control.columns || !target_.fields.has_paths(target_.step))
     return {};
   const auto known = segment_.fields();
@@ -137,7 +138,14 @@ std::uint64_t SegmentPlan::rows_in(std::size_t zone) const noexcept {
 void SegmentPlan::add_rows(std::size_t zone, RowBits& rows) const noexcept {
   each_range(zone, [&](std::uint64_t begin, std::uint64_t end) { rows.add(begin, end); });
   if (selected_)
-    rows.keep(*selected_, zones_[zone].first_row);
+    rows.keep(selected_->rows, zones_[zone].first_row);
+}
+
+void SegmentPlan::keep_unsure(std::size_t zone, RowBits& rows) const noexcept {
+  if (has_unsure())
+    rows.keep(selected_->unsure, zones_[zone].first_row);
+  else
+    rows = RowBits(rows.rows());
 }
 
 std::optional<std::size_t> SegmentPlan::column(std::size_t slot, std::size_t zone) const noexcept {
@@ -146,10 +154,8 @@ std::optional<std::size_t> SegmentPlan::column(std::size_t slot, std::size_t zon
 }
 
 bool SegmentPlan::payloads_change(std::size_t zone) const noexcept {
-  for (std::size_t type = 0; type < changed_types_.size(); ++type)
-    if (changed_types_[type] && zones_[zone].has_type(type))
-      return true;
-  return false;
+  return std::any_of(changed_types_.begin(), changed_types_.end(),
+                     [&](std::size_t type) { return zones_[zone].has_type(type); });
 }
 
 Result<Outcomes> SegmentPlan::evaluate(std::size_t zone, std::vector<Outcomes>& by_leaf, Pacer& pacer) const {

@@ -60,13 +60,22 @@ public:
   void add_rows(std::size_t zone, RowBits& rows) const noexcept;
   /// How many these are.
   [[nodiscard]] std::uint64_t rows_in(std::size_t zone) const noexcept;
+  /// Takes those out of `rows` of which the segment told for sure that they meet the demands.
+  void keep_unsure(std::size_t zone, RowBits& rows) const noexcept;
+  /// There may be others.
+  [[nodiscard]] bool has_unsure() const noexcept { return selected_ && !selected_->unsure.empty(); }
 
-  /// What the condition can turn out to be for the rows of a zone; `by_leaf` becomes what each leaf can. May do I/O.
+  /// What the condition can turn out to be for the rows of a zone; `by_leaf` becomes what each leaf can. Of rows that
+  /// are unsure, who asks has to look whether they meet the demands. May do I/O.
   /// Fails as `pacer` says, too.
   [[nodiscard]] Result<Outcomes> evaluate(std::size_t zone, std::vector<Outcomes>& by_leaf, Pacer& pacer) const;
   /// The segment's number of the payload field in `slot`, if it is a column in this zone that holds what the payload
   /// does now.
   [[nodiscard]] std::optional<std::size_t> column(std::size_t slot, std::size_t zone) const noexcept;
+  /// What its values are there. Precondition: column() has one.
+  [[nodiscard]] FieldForm form(std::size_t slot, std::size_t zone) const noexcept {
+    return field_zones_[slot][zone].type;
+  }
   /// What the condition of a leaf on event types is for each type; empty for other leaves.
   [[nodiscard]] std::span<const Outcomes> of_types(std::size_t leaf) const noexcept { return pruner_.of_types(leaf); }
 
@@ -83,15 +92,15 @@ private:
   const SegmentReader& segment_;
   std::span<const std::string> types_;
   std::span<const ZoneMeta> zones_;
-  std::vector<RowRange> rows_;                         ///< Ascending.
-  bool some_rows_ = false;                             ///< Only those of rows_.
-  std::optional<std::vector<std::uint64_t>> selected_; ///< A bit for each row of the segment; others cannot match.
-  std::vector<bool> met_;                              ///< By leaf: true for all rows of selected_. Empty: for none.
+  std::vector<RowRange> rows_;           ///< Ascending.
+  bool some_rows_ = false;               ///< Only those of rows_.
+  std::optional<SelectedRows> selected_; ///< Other rows cannot match.
+  std::vector<bool> met_; ///< By leaf: true for all rows of selected_ that are not unsure. Empty: for none.
   Bounds bounds_;
   SegmentPruner pruner_;
   std::vector<std::optional<std::size_t>> fields_;      ///< By slot: the segment's number of the field.
   std::vector<std::span<const FieldZone>> field_zones_; ///< By slot.
-  std::vector<bool> changed_types_; ///< By type: payloads may be upcast, columns are of the old ones.
+  std::vector<std::size_t> changed_types_;              ///< Whose payloads may be upcast: columns are of the old ones.
 };
 
 } // namespace weir::query

@@ -60,7 +60,12 @@ Status ZoneScan::scan(const SegmentPlan& plan, std::size_t zone, RemovedRows& re
     ++stats_.zones_pruned;
     return {};
   }
-  if (known->is_true() && target_.counts_only && !removed.any()) {
+  RowBits unsure;
+  if (plan.has_unsure()) {
+    unsure = rows;
+    plan.keep_unsure(zone, unsure);
+  }
+  if (known->is_true() && target_.counts_only && !removed.any() && !unsure.any()) {
     ++stats_.zones_counted;
     stats_.rows_matched += asked;
     return sink_.add_count(asked);
@@ -73,6 +78,8 @@ Status ZoneScan::scan(const SegmentPlan& plan, std::size_t zone, RemovedRows& re
     certain = rows;
   else
     WEIR_TRY(predicate_.evaluate(plan, by_leaf_, values, rows, certain, pacer_));
+  if (unsure.any())
+    WEIR_TRY(keep_demanded(values, rows, std::move(unsure)));
   if (rows.any() && removed.any())
     WEIR_TRY(remove_rows(values, rows, removed));
   if (rows.any() && target_.by_position)
@@ -80,12 +87,40 @@ Status ZoneScan::scan(const SegmentPlan& plan, std::size_t zone, RemovedRows& re
   stats_.field_columns += values.fields_read();
   if (!rows.any())
     return {};
-  certain.keep(rows.words());
-  const bool all_certain = certain.count() == rows.count();
+  const bool all_certain = certain.contains(rows);
   const bool columns_do = std::all_of(target_.slots.begin(), target_.slots.end(),
                                       [&](std::size_t slot) { return values.has_column(slot); });
   WEIR_TRY(pacer_.pause());
   return all_certain && columns_do ? hand_on(values, rows) : read_documents(plan, values, rows, certain);
+}
+
+/// Of `rows` that are `unsure`, those are kept that meet the demands. By now these are few.
+Status ZoneScan::keep_demanded(ZoneValues& values, RowBits& rows, RowBits unsure) {
+  unsure.keep(rows.words());
+  for (const CoreDemand& demand : predicate_.demands()) {
+    if (!unsure.any())
+      return {};
+    RowBits meets(rows.rows());
+    const auto& [column, ranges] = demand.condition;
+    const auto marked = values.mark(column, ranges, unsure, meets.words());
+    if (!marked)
+      return marked.error();
+    if (!*marked) {
+      WEIR_TRY(values.read({}, column, &unsure));
+      unsure.each([&, column = column, ranges = ranges](std::size_t row) {
+        const std::uint64_t number = values.number(column, row);
+        if (std::any_of(ranges.begin(), ranges.end(),
+                        [number](const NumberRange& range) { return number >= range.low && number <= range.high; }))
+          meets.add(row);
+      });
+    }
+    unsure.each([&](std::size_t row) {
+      if (!meets.has(row))
+        rows.remove(row);
+    });
+    unsure.keep(meets.words());
+  }
+  return {};
 }
 
 /// Rows of one context follow each other, so its mark is looked up once.

@@ -36,6 +36,7 @@ public:
   Status scan_unpruned(const SegmentReader& segment, std::size_t zone, RemovedRows& removed);
 
 private:
+  Status keep_demanded(ZoneValues& values, RowBits& rows, RowBits unsure);
   Status remove_rows(ZoneValues& values, RowBits& rows, RemovedRows& removed);
   Status keep_wanted(ZoneValues& values, RowBits& rows);
   Status hand_on(ZoneValues& values, const RowBits& rows);

@@ -34,6 +34,7 @@ ZoneValues::ZoneValues(const ScanTarget& target, const SegmentPlan& plan, std::s
     } else if (const auto number = plan.column(i, zone)) {
       slots_[i].kind = Kind::field;
       slots_[i].number = *number;
+      slots_[i].form = plan.form(i, zone);
     }
   }
 }
@@ -46,7 +47,7 @@ Status ZoneValues::read(std::span<const std::size_t> slots, ColumnSet core, cons
   for (const std::size_t i : slots) {
     const Slot& slot = slots_[i];
     if (slot.kind == Kind::field) {
-      const bool there = slot.read && covers(slot.rows, wanted);
+      const bool there = slot.read && covers(slot.rows.get(), wanted);
       if (!there && std::find(field_slots.begin(), field_slots.end(), i) == field_slots.end()) {
         fields.push_back(slot.number);
         field_slots.push_back(i);
@@ -55,7 +56,7 @@ Status ZoneValues::read(std::span<const std::size_t> slots, ColumnSet core, cons
       core |= target_.fields.ref(i).column();
     }
   }
-  if (core != 0 && core_read_ != 0 && !covers(core_rows_, wanted))
+  if (core != 0 && core_read_ != 0 && !covers(core_rows_.get(), wanted))
     core |= core_read_; // One set of rows is known for all of them.
   else
     core &= ~core_read_;
@@ -64,7 +65,7 @@ Status ZoneValues::read(std::span<const std::size_t> slots, ColumnSet core, cons
   // What joins columns that are there must not have fewer rows than they.
   const bool joins = core != 0 && (core_read_ & ~core) != 0;
   if (wanted != nullptr && joins)
-    wanted = core_rows_.rows() == 0 ? nullptr : &core_rows_;
+    wanted = core_rows_.get();
   const auto columns = read_arrays(core, fields, wanted);
   if (!columns)
     return columns.error();
@@ -72,10 +73,11 @@ Status ZoneValues::read(std::span<const std::size_t> slots, ColumnSet core, cons
     return fail(Errc::corruption, format("zone {} has {} rows, its metadata says {}", zone_, (*columns)->rows(), rows_),
                 place_of(plan_.segment()));
   kept_.push_back(*columns);
+  const auto read_rows = wanted == nullptr ? nullptr : std::make_shared<const RowBits>(*wanted);
   if (core != 0)
-    core_rows_ = wanted == nullptr ? RowBits() : *wanted;
+    core_rows_ = read_rows;
   for (const std::size_t i : field_slots)
-    slots_[i].rows = wanted == nullptr ? RowBits() : *wanted;
+    slots_[i].rows = read_rows;
   return take(**columns, core, field_slots);
 }
 
@@ -84,6 +86,17 @@ Result<bool> ZoneValues::mark(ColumnBit column, std::span<const NumberRange> ran
   if (!arrays_ || (core_read_ & column) != 0)
     return false;
   return plan_.segment().mark_rows(zone_, column, ranges, rows.words(), out);
+}
+
+Result<bool> ZoneValues::mark_field(std::size_t slot, const FieldRanges& ranges, const RowBits& rows,
+                                    const FieldMarks& out) {
+  Slot& field = slots_[slot];
+  if (!arrays_ || (field.read && covers(field.rows.get(), &rows)))
+    return false;
+  auto marked = plan_.segment().mark_field(zone_, field.number, ranges, rows.words(), out);
+  if (marked && *marked)
+    count(field);
+  return marked;
 }
 
 Result<std::shared_ptr<const ZoneColumns>> ZoneValues::read_arrays(ColumnSet core, std::span<const std::size_t> fields,
@@ -121,6 +134,7 @@ Status ZoneValues::take(const ZoneColumns& columns, ColumnSet core, std::span<co
     const FieldColumn& field = columns.fields()[i];
     slots_[slots[i]].column = field;
     slots_[slots[i]].read = true;
+    count(slots_[slots[i]]);
     const bool integers = field.type == FieldForm::int64 || field.type == FieldForm::boolean;
     fits = fits && field.type != FieldForm::mixed && (field.presence.empty() || field.presence.size() == rows_) &&
            (!integers || field.integers.size() == rows_) &&
@@ -131,8 +145,13 @@ Status ZoneValues::take(const ZoneColumns& columns, ColumnSet core, std::span<co
     return fail(Errc::corruption, format("the columns of zone {} do not fit its {} rows", zone_, rows_),
                 place_of(plan_.segment()));
   core_read_ |= core;
-  fields_read_ += slots.size();
   return {};
+}
+
+std::uint64_t ZoneValues::number(ColumnBit column, std::size_t row) const noexcept {
+  if (column == column_position)
+    return positions_[row];
+  return static_cast<std::uint64_t>(column == column_timestamp ? timestamps_[row] : recorded_at_[row]);
 }
 
 std::span<const std::int64_t> ZoneValues::times(std::size_t slot) const noexcept {

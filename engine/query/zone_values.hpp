@@ -40,6 +40,10 @@ public:
   /// False: that is not possible here, or the column is there already.
   Result<bool> mark(ColumnBit column, std::span<const NumberRange> ranges, const RowBits& rows,
                     std::span<std::uint64_t> out) const;
+  /// The same for the field of `slot`, as SegmentReader::mark_field has it. Precondition: is_field().
+  Result<bool> mark_field(std::size_t slot, const FieldRanges& ranges, const RowBits& rows, const FieldMarks& out);
+  /// What its values are here. Precondition: is_field().
+  [[nodiscard]] FieldForm form(std::size_t slot) const noexcept { return slots_[slot].form; }
   [[nodiscard]] std::size_t fields_read() const noexcept { return fields_read_; }
 
   // Each precondition: its column was read.
@@ -50,6 +54,9 @@ public:
   [[nodiscard]] std::span<const std::uint32_t> types() const noexcept { return types_; }
   [[nodiscard]] std::span<const std::uint32_t> contexts() const noexcept { return contexts_; }
   [[nodiscard]] std::span<const std::string_view> context_texts() const noexcept { return context_texts_; }
+  /// What the row has of a core number, times by their bits. Precondition: `column` is a position or time, and was
+  /// read.
+  [[nodiscard]] std::uint64_t number(ColumnBit column, std::size_t row) const noexcept;
   /// Core times in microseconds; empty if the slot holds none.
   [[nodiscard]] std::span<const std::int64_t> times(std::size_t slot) const noexcept;
   /// Values of few texts.
@@ -72,17 +79,23 @@ private:
   struct Slot {
     Kind kind = Kind::document;
     bool read = false;
-    RowBits rows;           ///< Which were read; of no size: all.
-    std::size_t number = 0; ///< The segment's, of a field.
+    bool counted = false; ///< In fields_read_.
+    FieldForm form = FieldForm::mixed;
+    std::shared_ptr<const RowBits> rows; ///< Which were read; null: all.
+    std::size_t number = 0;              ///< The segment's, of a field.
     FieldColumn column;
   };
   [[nodiscard]] static ValueView field_value(const FieldColumn& column, std::size_t row) noexcept;
-  /// Whether `wanted` (null: all) are among `rows` (of no size: all).
-  [[nodiscard]] static bool covers(const RowBits& rows, const RowBits* wanted) noexcept {
-    return rows.rows() == 0 || (wanted != nullptr && rows.contains(*wanted));
+  /// Whether `wanted` are among `rows`; null: all.
+  [[nodiscard]] static bool covers(const RowBits* rows, const RowBits* wanted) noexcept {
+    return rows == nullptr || (wanted != nullptr && rows->contains(*wanted));
   }
   Result<std::shared_ptr<const ZoneColumns>> read_arrays(ColumnSet core, std::span<const std::size_t> fields,
                                                          const RowBits* wanted) const;
+  void count(Slot& field) noexcept {
+    fields_read_ += field.counted ? 0 : 1;
+    field.counted = true;
+  }
   Status take(const ZoneColumns& columns, ColumnSet core, std::span<const std::size_t> slots);
 
   const ScanTarget& target_;
@@ -92,7 +105,7 @@ private:
   std::uint32_t rows_;
   std::vector<Slot> slots_;
   ColumnSet core_read_ = 0;
-  RowBits core_rows_; ///< Which were read of them; of no size: all.
+  std::shared_ptr<const RowBits> core_rows_; ///< Which were read of them; null: all.
   std::size_t fields_read_ = 0;
   std::vector<std::shared_ptr<const ZoneColumns>> kept_;
   std::span<const std::uint64_t> sequences_, positions_;

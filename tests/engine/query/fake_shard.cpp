@@ -350,17 +350,51 @@ Result<bool> FakeSegment::mark_rows(std::size_t zone, ColumnBit column, std::spa
   return true;
 }
 
-Result<std::optional<std::vector<std::uint64_t>>> FakeSegment::select_rows(std::span<const CoreCondition> conditions,
-                                                                           const MayGoOn& may_go_on) const {
+Result<bool> FakeSegment::mark_field(std::size_t zone, std::size_t field, const FieldRanges& ranges, RowWords rows,
+                                     const FieldMarks& out) const {
+  const FakeField& column = field_zones_[field][zone];
+  const FieldForm form = column.meta.type;
+  const auto* const integers = std::get_if<std::span<const ValueRange<std::int64_t>>>(&ranges);
+  const auto* const reals = std::get_if<std::span<const ValueRange<double>>>(&ranges);
+  const bool fits =
+      integers != nullptr ? form == FieldForm::int64 || form == FieldForm::boolean : form == FieldForm::float64;
+  if (!marks || !fits)
+    return false;
+  const auto lies_inside = [](const auto& of, auto value) {
+    return std::any_of(of.begin(), of.end(),
+                       [value](const auto& range) { return value >= range.low && value <= range.high; });
+  };
+  for (std::uint32_t row = 0; row < zones_[zone].rows; ++row) {
+    const std::uint64_t bit = rows[row / 64] & std::uint64_t{1} << (row % 64);
+    const Presence presence = column.presence.empty() ? Presence::value : column.presence[row];
+    out.nulls[row / 64] |= presence == Presence::null ? bit : 0;
+    if (presence != Presence::value)
+      continue;
+    out.values[row / 64] |= bit;
+    if (integers != nullptr ? lies_inside(*integers, column.integers[row]) : lies_inside(*reals, column.reals[row]))
+      out.inside[row / 64] |= bit;
+  }
+  return true;
+}
+
+Result<std::optional<SelectedRows>> FakeSegment::select_rows(std::span<const CoreCondition> conditions,
+                                                             const MayGoOn& may_go_on) const {
   WEIR_TRY(may_go_on());
   if (!selects)
-    return std::optional<std::vector<std::uint64_t>>();
-  std::vector<std::uint64_t> selected((events_.size() + 63) / 64);
+    return std::optional<SelectedRows>();
+  SelectedRows selected;
+  selected.rows.resize((events_.size() + 63) / 64);
+  selected.unsure.resize(unsure_of_each != 0 ? selected.rows.size() : 0);
   for (std::size_t row = 0; row < events_.size(); ++row) {
     const bool meets = std::all_of(conditions.begin(), conditions.end(), [&](const CoreCondition& condition) {
       return lies_in(condition.ranges, number(events_[row], condition.column).value());
     });
-    selected[row / 64] |= std::uint64_t{meets ? 1U : 0U} << (row % 64);
+    const bool unsure = unsure_of_each != 0 && row % unsure_of_each == 0;
+    const std::uint64_t bit = std::uint64_t{1} << (row % 64);
+    if (meets || unsure)
+      selected.rows[row / 64] |= bit;
+    if (unsure)
+      selected.unsure[row / 64] |= bit;
   }
   return std::optional(std::move(selected));
 }

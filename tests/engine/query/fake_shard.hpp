@@ -81,8 +81,10 @@ public:
                                                           RowWords wanted = {}) const override;
   Result<bool> mark_rows(std::size_t zone, ColumnBit column, std::span<const NumberRange> ranges, RowWords rows,
                          std::span<std::uint64_t> out) const override;
-  Result<std::optional<std::vector<std::uint64_t>>> select_rows(std::span<const CoreCondition> conditions,
-                                                                const MayGoOn& may_go_on) const override;
+  Result<bool> mark_field(std::size_t zone, std::size_t field, const FieldRanges& ranges, RowWords rows,
+                          const FieldMarks& out) const override;
+  Result<std::optional<SelectedRows>> select_rows(std::span<const CoreCondition> conditions,
+                                                  const MayGoOn& may_go_on) const override;
   Status verify() const override { return {}; }
   Result<bool> has_marks() const override { return marked; }
   Result<std::optional<ContextMark>> find_mark(std::string_view) const override {
@@ -108,10 +110,12 @@ public:
   mutable std::vector<ColumnRead> column_reads;
   bool marked = false; ///< Says so, though it has a mark for nobody.
   mutable std::size_t mark_looks = 0;
-  /// mark_rows() does something. Off: whoever wants to know has to read the column.
+  /// mark_rows() and mark_field() do something. Off: whoever wants to know has to read the column.
   bool marks = false;
   /// select_rows() does something.
   bool selects = false;
+  /// It is unsure of every row with a number that this divides, whether it meets the conditions or not; 0: of none.
+  std::size_t unsure_of_each = 0;
   /// Called before each read of a zone or of its columns; what it returns, if an error, is what the read returns.
   std::function<Status()> on_read;
 

@@ -137,6 +137,7 @@ std::shared_ptr<FakeSegment> random_segment(Random& random, std::vector<StoredEv
   auto segment = std::make_shared<FakeSegment>(std::move(events), zone_rows, fields);
   segment->marks = pick(random, 4) != 0;
   segment->selects = pick(random, 2) != 0;
+  segment->unsure_of_each = pick(random, 4);
   return segment;
 }
 

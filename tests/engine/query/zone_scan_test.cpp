@@ -290,6 +290,25 @@ TEST_CASE("zone scan: where a segment selects rows by their numbers, these are n
   CHECK(ask(either).rows == Rows{{1}, {3}}); // no match has to meet it
 }
 
+TEST_CASE("zone scan: rows of which a segment is not sure are looked at before they count") {
+  for (const bool marks : {false, true}) {
+    CAPTURE(marks);
+    const auto segment = numbered(16);
+    segment->marks = marks;
+    segment->selects = true;
+    segment->unsure_of_each = 3; // 0, 3, 6, 9, 12, 15
+    const std::vector<ShardView> views = {test::make_view({segment})};
+    const auto ask = [&](std::string_view text) { return answer(parsed(text), views).rows; };
+    CHECK(ask("QUERY * SINCE 1700000001000 UNTIL 1700000007000 COUNT") == Rows{{6}});
+    CHECK(ask("QUERY * SINCE 1700000001000 UNTIL 1700000007000 WHERE payload.n > 2 TOTAL payload.n") == Rows{{18}});
+    CHECK(ask("QUERY * SINCE 1700000003000 UNTIL 1700000004000 WHERE timestamp >= 0 RETURN [payload.n]") == Rows{{3}});
+    CHECK(ask("QUERY * WHERE position >= 4 AND position < 9 AND payload.n != 6 COUNT") ==
+          ask("QUERY * WHERE position + 0 >= 4 AND position + 0 < 9 AND payload.n != 6 COUNT"));
+    CHECK(ask("QUERY * WHERE position > 3 AND (timestamp > 1700000005000 OR payload.n = 4) COUNT") ==
+          ask("QUERY * WHERE position + 0 > 3 AND (timestamp > 1700000005000 OR payload.n = 4) COUNT"));
+  }
+}
+
 TEST_CASE("explain: the plan says what is pruned by what and where fields are read, and reads no row") {
   auto events = std::vector<test::StoredEvent>();
   for (std::uint64_t n = 0; n < 16; ++n)

@@ -119,6 +119,29 @@ template <class T> void marks(const SegmentReader& reader, std::size_t zone, Col
             "a column marks the rows that its array says");
 }
 
+/// Those of `rows` whose values of a field lie between two of them, as the column itself finds them.
+template <class T> void field_marks(const SegmentReader& reader, std::size_t zone, std::size_t field,
+                                    const FieldColumn& column, std::span<const T> values,
+                                    const std::vector<std::uint64_t>& rows, std::size_t row_count, bool whole) {
+  if (values.empty())
+    return;
+  const auto [low, high] = std::minmax({values[row_count / 3], values[row_count / 2]});
+  const ValueRange<T> range{low, high};
+  std::vector<std::uint64_t> inside(rows.size()), with_value(rows.size()), with_null(rows.size());
+  const auto done = reader.mark_field(zone, field, std::span(&range, 1), rows, {inside, with_value, with_null});
+  if (!taken(done, whole) || !whole)
+    return;
+  require(*done, "numbers are marked");
+  for (std::uint32_t row = 0; row < row_count; ++row) {
+    const Presence presence = column.presence.empty() ? Presence::value : column.presence[row];
+    const bool asked = is_set(rows, row), has_value = presence == Presence::value;
+    require(is_set(with_value, row) == (asked && has_value) &&
+                is_set(with_null, row) == (asked && presence == Presence::null) &&
+                is_set(inside, row) == (asked && has_value && low <= values[row] && values[row] <= high),
+            "a field marks the rows that its array says");
+  }
+}
+
 /// A few rows alone have what they have among all.
 void few_rows(const SegmentReader& reader, std::size_t zone, std::size_t field, ColumnSet core, const ZoneColumns& all,
               bool whole) {
@@ -144,6 +167,13 @@ void few_rows(const SegmentReader& reader, std::size_t zone, std::size_t field, 
                 (column.reals.empty() || std::memcmp(&some.reals[row], &column.reals[row], sizeof(double)) == 0) &&
                 (column.codes.empty() || some.texts[some.codes[row]] == column.texts[column.codes[row]]),
             "a field has among some rows what it has among all");
+  }
+  std::vector<std::uint64_t> every(wanted.size());
+  for (std::uint32_t row = 0; row < rows; ++row)
+    every[row / 64] |= std::uint64_t{1} << (row % 64);
+  for (const auto& marked : {wanted, every}) {
+    field_marks(reader, zone, field, column, column.integers, marked, rows, whole);
+    field_marks(reader, zone, field, column, column.reals, marked, rows, whole);
   }
   marks(reader, zone, column_position, all.positions(), wanted, whole);
   marks(reader, zone, column_timestamp, all.timestamps(), wanted, whole);
@@ -232,10 +262,13 @@ void selected(const SegmentReader& reader, bool whole) {
     const auto found = reader.select_rows({&condition, 1}, [] { return Status(); });
     if (!taken(found, whole) || !*found)
       continue;
-    require((*found)->size() == (all.size() + 63) / 64, "there is a bit for each row");
-    for (std::size_t row = 0; whole && row < all.size(); ++row)
-      require(((**found)[row / 64] >> row % 64 & 1) == (all[row] >= range.low && all[row] <= range.high ? 1 : 0),
+    const auto& [selected, unsure] = **found;
+    require(selected.size() == (all.size() + 63) / 64, "there is a bit for each row");
+    for (std::uint32_t row = 0; whole && row < all.size(); ++row) {
+      const bool asked = !unsure.empty() && is_set(unsure, row);
+      require(is_set(selected, row) == (asked || (all[row] >= range.low && all[row] <= range.high)),
               "rows are selected as their numbers say");
+    }
   }
 }
 

@@ -1,0 +1,22 @@
+// Bits of a bitmap at the ones of another one, moved together and apart.
+//
+// Purpose: a column keeps the values of the rows that have one, one behind the other; these lead from rows to the
+// places of their values and back, 64 rows at a time. Threading: pure functions.
+#pragma once
+
+#include "engine/columns.hpp"
+
+#include <cstdint>
+#include <span>
+
+namespace weir::segments {
+
+/// Bit k of `out`: that of `bits` at the k-th one of `mask`. Preconditions: `bits` and `mask` are of one size, and
+/// `out` has room for as many bits as `mask` has ones.
+void gather_bits(RowWords bits, RowWords mask, std::span<std::uint64_t> out) noexcept;
+
+/// The way back: adds bit k of `bits` to `out` at the k-th one of `mask`, if that is one of `wanted`. Preconditions:
+/// `mask`, `wanted` and `out` are of one size, and `bits` has as many bits as `mask` has ones.
+void scatter_bits(RowWords bits, RowWords mask, RowWords wanted, std::span<std::uint64_t> out) noexcept;
+
+} // namespace weir::segments
