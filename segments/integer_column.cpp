@@ -18,6 +18,7 @@ std::size_t groups_of(std::size_t rows) noexcept {
 }
 
 constexpr std::size_t group_words = integer_group_rows / 64;
+static_assert(group_words == 2);
 
 /// So many groups are compared together at most.
 constexpr std::size_t run_groups_max = 32;
@@ -26,6 +27,17 @@ constexpr std::size_t run_groups_max = 32;
 constexpr std::uint64_t few_rows_decoded = 8;
 constexpr std::uint64_t few_rows_compared(unsigned width) noexcept {
   return width <= 8 ? 2 : width <= 16 ? 8 : width <= 25 ? 16 : 32;
+}
+
+/// Adds what is in both.
+void add_both(std::span<std::uint64_t> out, RowWords a, RowWords b) noexcept {
+  if (out.size() == group_words) { // most often; a loop for any number takes longer to begin than this
+    out[0] |= a[0] & b[0];
+    out[1] |= a[1] & b[1];
+    return;
+  }
+  for (std::size_t w = 0; w < out.size(); ++w)
+    out[w] |= a[w] & b[w];
 }
 
 /// Calls `visit(i, value)` for those of `rows` of a group.
@@ -201,7 +213,9 @@ bool IntegerColumn::mark(std::span<const NumberRange> ranges, RowWords rows, std
     const std::size_t words = std::min((next - group) * group_words, rows.size() - first_word);
     const auto wanted = rows.subspan(first_word, words);
     const auto marked = out.subspan(first_word, words);
-    const std::uint64_t wanted_count = count_bits(wanted);
+    const std::uint64_t wanted_count = words == group_words ? static_cast<std::uint64_t>(std::popcount(wanted[0])) +
+                                                                  static_cast<std::uint64_t>(std::popcount(wanted[1]))
+                                                            : count_bits(wanted);
     if (wanted_count == 0)
       continue;
     const std::uint64_t least = base(group);
@@ -243,8 +257,7 @@ bool IntegerColumn::mark(std::span<const NumberRange> ranges, RowWords rows, std
         const std::size_t count = std::min((next - group) * integer_group_rows, rows_ - group * integer_group_rows);
         values_between(packed, count, low, high, highest, here, over);
       }
-      for (std::size_t w = 0; w < words; ++w)
-        marked[w] |= wanted[w] & here[w];
+      add_both(marked, wanted, here);
     }
   }
   return !over;

@@ -72,7 +72,16 @@ bool RowBits::contains(const RowBits& others) const noexcept {
 }
 
 bool RowBits::any() const noexcept {
-  return std::ranges::any_of(words(), [](std::uint64_t word) { return word != 0; });
+  constexpr std::size_t together = 8; // without a branch for each
+  const auto all = words();
+  for (std::size_t w = 0; w < all.size(); w += together) {
+    std::uint64_t some = 0;
+    for (const std::uint64_t word : all.subspan(w, std::min(together, all.size() - w)))
+      some |= word;
+    if (some != 0)
+      return true;
+  }
+  return false;
 }
 
 std::size_t RowBits::count() const noexcept {

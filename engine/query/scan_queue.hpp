@@ -1,6 +1,6 @@
 // The pieces of one scan, for however many threads take part.
 //
-// Purpose: a zone is a piece, so that one query over one large segment is shared like one over many shards; what a
+// Purpose: a few zones are a piece, so that one query over one large segment is shared like one over many shards; what a
 // piece turns out to consist of (a shard of segments, a segment of zones) is added while others work.
 // Threading: any thread. take() waits only while somebody else works on a piece, so the last worker never waits: one
 // thread alone can do all.
@@ -27,8 +27,8 @@ public:
     Position order = 0;
     std::size_t shard = 0;   ///< Number of its view.
     std::size_t source = 0;  ///< Number of its segment or memtable.
-    std::uint64_t first = 0; ///< Zone, or first row of a memtable.
-    std::uint64_t last = 0;  ///< Of a memtable: behind its last row.
+    std::uint64_t first = 0; ///< Zone, or row of a memtable.
+    std::uint64_t last = 0;  ///< Behind its last one.
   };
 
   void add(std::vector<Piece> pieces);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <span>
 #include <utility>
 
 namespace weir::query {
@@ -14,6 +15,9 @@ using Piece = ScanQueue::Piece;
 constexpr Position no_end = std::numeric_limits<Position>::max();
 /// Rows of a memtable that are worth a piece of their own.
 constexpr std::uint64_t memtable_piece_rows = 4'096;
+/// Zones are taken some at a time, for taking one costs a part of scanning it, but of one segment there are pieces for
+/// all threads.
+constexpr std::size_t piece_zones_max = 4, pieces_per_segment = 32;
 
 /// A sink that also knows what the others no longer need.
 class BoundedSink final : public RowSink {
@@ -59,7 +63,7 @@ public:
     switch (piece.kind) {
     case Piece::Kind::shard: return begin_shard(piece);
     case Piece::Kind::segment: return begin_segment(piece);
-    case Piece::Kind::zone: return scan_zone(piece);
+    case Piece::Kind::zone: return scan_zones(piece);
     case Piece::Kind::memtable: return scan_memtable(piece);
     }
     return {};
@@ -105,16 +109,22 @@ private:
     ++stats_.segments_total;
     const SegmentReader& segment = *(*scan_.views_[piece.shard].segments)[piece.source];
     std::vector<Piece> pieces;
-    const auto add = [&](std::size_t zone, Position lowest) {
-      pieces.push_back(scan_.piece(Piece::Kind::zone, piece.shard, piece.source, lowest));
-      pieces.back().first = zone;
+    const auto add = [&](std::span<const ZoneMeta> zones) {
+      // Where positions matter each zone has its own place in the order.
+      const std::size_t step = scan_.target_.by_position
+                                   ? 1
+                                   : std::clamp(zones.size() / pieces_per_segment, std::size_t{1}, piece_zones_max);
+      for (std::size_t zone = 0; zone < zones.size(); zone += step) {
+        pieces.push_back(scan_.piece(Piece::Kind::zone, piece.shard, piece.source, zones[zone].position_min));
+        pieces.back().first = zone;
+        pieces.back().last = std::min(zone + step, zones.size());
+      }
     };
     if (!scan_.control_.prune) {
       const auto zones = segment.zones();
       if (!zones)
         return zones.error();
-      for (std::size_t i = 0; i < zones->size(); ++i)
-        add(i, (*zones)[i].position_min);
+      add(*zones);
     } else {
       std::shared_ptr<const SegmentPlan> plan;
       if (segment.meta().position_min < sink_.end()) {
@@ -127,8 +137,7 @@ private:
         ++stats_.segments_pruned;
         return {};
       }
-      for (std::size_t i = 0; i < plan->zones().size(); ++i)
-        add(i, plan->zones()[i].position_min);
+      add(plan->zones());
       const std::lock_guard lock(scan_.mutex_);
       scan_.shards_[piece.shard].plans[piece.source] = std::move(plan);
     }
@@ -136,17 +145,23 @@ private:
     return {};
   }
 
-  Status scan_zone(const Piece& piece) {
+  Status scan_zones(const Piece& piece) {
     RemovedRows& removed = removed_of(piece.shard);
-    if (!scan_.control_.prune)
-      return zone_scan_.scan_unpruned(*(*scan_.views_[piece.shard].segments)[piece.source], piece.first, removed);
+    if (!scan_.control_.prune) {
+      const SegmentReader& segment = *(*scan_.views_[piece.shard].segments)[piece.source];
+      for (std::uint64_t zone = piece.first; zone < piece.last; ++zone)
+        WEIR_TRY(zone_scan_.scan_unpruned(segment, zone, removed));
+      return {};
+    }
     if (plan_ == nullptr || plan_shard_ != piece.shard || plan_source_ != piece.source) {
       const std::lock_guard lock(scan_.mutex_);
       plan_ = scan_.shards_[piece.shard].plans[piece.source];
       plan_shard_ = piece.shard;
       plan_source_ = piece.source;
     }
-    return zone_scan_.scan(*plan_, piece.first, removed);
+    for (std::uint64_t zone = piece.first; zone < piece.last; ++zone)
+      WEIR_TRY(zone_scan_.scan(*plan_, zone, removed));
+    return {};
   }
 
   Status scan_memtable(const Piece& piece) {
