@@ -52,7 +52,18 @@ WEIR_BMI2 void fast_scatter(RowWords bits, RowWords mask, RowWords wanted, std::
   }
 }
 
+WEIR_BMI2 void fast_set(std::span<const std::uint32_t> numbers, std::uint64_t* out) noexcept {
+  for (const std::uint32_t number : numbers)
+    out[number / 64] |= std::uint64_t{1} << number % 64;
+}
+
 #endif
+
+void add_words(std::size_t words, std::uint64_t* __restrict out, const std::uint64_t* __restrict a,
+               const std::uint64_t* __restrict b) noexcept {
+  for (std::size_t w = 0; w < words; ++w)
+    out[w] |= a[w] & b[w];
+}
 
 } // namespace
 
@@ -79,6 +90,25 @@ void scatter_bits(RowWords bits, RowWords mask, RowWords wanted, std::span<std::
   for (std::size_t w = 0; w < mask.size(); ++w)
     for (std::uint64_t word = mask[w]; word != 0; word &= word - 1, ++at)
       out[w] |= (get(bits, at, 1) & 1) != 0 ? word & -word & wanted[w] : 0;
+}
+
+void set_bits(std::span<const std::uint32_t> numbers, std::span<std::uint64_t> out) noexcept {
+  std::uint64_t* const words = out.data();
+#if WEIR_X86_64
+  if (has_bmi2())
+    return fast_set(numbers, words);
+#endif
+  for (const std::uint32_t number : numbers)
+    words[number / 64] |= std::uint64_t{1} << number % 64;
+}
+
+void add_both(std::span<std::uint64_t> out, RowWords a, RowWords b) noexcept {
+  if (out.size() == 2) { // of one group, most often; the loop takes longer to begin than this
+    out[0] |= a[0] & b[0];
+    out[1] |= a[1] & b[1];
+    return;
+  }
+  add_words(out.size(), out.data(), a.data(), b.data());
 }
 
 } // namespace weir::segments

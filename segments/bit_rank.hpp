@@ -1,4 +1,4 @@
-// Bits of a bitmap at the ones of another one, moved together and apart.
+// Bits of a bitmap: set, and moved together and apart by the ones of another one.
 //
 // Purpose: a column keeps the values of the rows that have one, one behind the other; these lead from rows to the
 // places of their values and back, 64 rows at a time. Threading: pure functions.
@@ -18,5 +18,11 @@ void gather_bits(RowWords bits, RowWords mask, std::span<std::uint64_t> out) noe
 /// The way back: adds bit k of `bits` to `out` at the k-th one of `mask`, if that is one of `wanted`. Preconditions:
 /// `mask`, `wanted` and `out` are of one size, and `bits` has as many bits as `mask` has ones.
 void scatter_bits(RowWords bits, RowWords mask, RowWords wanted, std::span<std::uint64_t> out) noexcept;
+
+/// Adds the bits of these numbers. Precondition: `out` has them.
+void set_bits(std::span<const std::uint32_t> numbers, std::span<std::uint64_t> out) noexcept;
+
+/// Adds what is in both `a` and `b`. Precondition: all are of one size.
+void add_both(std::span<std::uint64_t> out, RowWords a, RowWords b) noexcept;
 
 } // namespace weir::segments

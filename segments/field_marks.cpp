@@ -157,10 +157,9 @@ std::optional<bool> mark_field_column(std::string_view bytes, const FieldZone& z
   }
   if (!good)
     return std::nullopt;
-  for (std::size_t w = 0; w < wanted.size(); ++w)
-    out.values[w] |= wanted[w] & which.present[w];
-  for (std::size_t w = 0; w < which.null.size(); ++w)
-    out.nulls[w] |= wanted[w] & which.null[w];
+  add_both(out.values, wanted, which.present);
+  if (!which.null.empty())
+    add_both(out.nulls, wanted, which.null);
   return true;
 }
 

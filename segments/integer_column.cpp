@@ -2,6 +2,7 @@
 
 #include "engine/count_bits.hpp"
 #include "segments/bit_pack.hpp"
+#include "segments/bit_rank.hpp"
 #include "segments/format.hpp"
 
 #include <algorithm>
@@ -27,17 +28,6 @@ constexpr std::size_t run_groups_max = 32;
 constexpr std::uint64_t few_rows_decoded = 8;
 constexpr std::uint64_t few_rows_compared(unsigned width) noexcept {
   return width <= 8 ? 2 : width <= 16 ? 8 : width <= 25 ? 16 : 32;
-}
-
-/// Adds what is in both.
-void add_both(std::span<std::uint64_t> out, RowWords a, RowWords b) noexcept {
-  if (out.size() == group_words) { // most often; a loop for any number takes longer to begin than this
-    out[0] |= a[0] & b[0];
-    out[1] |= a[1] & b[1];
-    return;
-  }
-  for (std::size_t w = 0; w < out.size(); ++w)
-    out[w] |= a[w] & b[w];
 }
 
 /// Calls `visit(i, value)` for those of `rows` of a group.
@@ -204,9 +194,15 @@ bool IntegerColumn::mark(std::span<const NumberRange> ranges, RowWords rows, std
                          std::span<std::uint64_t> out) const noexcept {
   const char* bits = values_of(0);
   bool over = false;
-  for (std::size_t group = 0, next = 0; group < groups(); group = next) {
-    next = run_end(group);
+  const std::size_t groups = this->groups();
+  for (std::size_t group = 0, next = 0; group < groups; group = next) {
     const unsigned bits_each = width(group);
+    if (const std::size_t w = group * group_words; (rows[w] | (w + 1 < rows.size() ? rows[w + 1] : 0)) == 0) {
+      bits += packed_bytes(integer_group_rows, bits_each);
+      next = group + 1;
+      continue;
+    }
+    next = run_end(group);
     const PackedBits packed{bits, bytes_.data() + bytes_.size(), bits_each};
     bits += (next - group) * packed_bytes(integer_group_rows, bits_each);
     const std::size_t first_word = group * group_words;
@@ -216,8 +212,6 @@ bool IntegerColumn::mark(std::span<const NumberRange> ranges, RowWords rows, std
     const std::uint64_t wanted_count = words == group_words ? static_cast<std::uint64_t>(std::popcount(wanted[0])) +
                                                                   static_cast<std::uint64_t>(std::popcount(wanted[1]))
                                                             : count_bits(wanted);
-    if (wanted_count == 0)
-      continue;
     const std::uint64_t least = base(group);
     const std::uint64_t span = bits_each == 0 ? 0 : ~std::uint64_t{0} >> (64 - bits_each);
     if (least > ~std::uint64_t{0} - span) { // some may wrap round, as decode() has them

@@ -3,6 +3,7 @@
 #include "engine/count_bits.hpp"
 #include "engine/sabotage.hpp"
 #include "segments/bit_pack.hpp"
+#include "segments/bit_rank.hpp"
 #include "segments/bytes.hpp"
 #include "segments/integer_column.hpp"
 #include "segments/position_order.hpp"
@@ -187,12 +188,6 @@ private:
       set_bits(wanted, unsure_);
     }
     added_ += wanted.size();
-  }
-
-  static void set_bits(std::span<const std::uint32_t> numbers, std::span<std::uint64_t> bits) noexcept {
-    std::uint64_t* const words = bits.data();
-    for (const std::uint32_t number : numbers)
-      words[number / 64] |= std::uint64_t{1} << number % 64;
   }
 
   const BlockSource& source_;

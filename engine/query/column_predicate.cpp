@@ -396,10 +396,7 @@ Status ColumnPredicate::evaluate(const SegmentPlan& plan, std::span<const Outcom
                                  RowBits& rows, RowBits& certain, Pacer& pacer) const {
   OutcomeBits outcomes(values.rows());
   WEIR_TRY(Evaluation(*this, plan, by_leaf, values, pacer).evaluate(root_, rows, true, outcomes));
-  rows.keep(outcomes.may_be_true());
-  const auto f = outcomes.may_be_false(), u = outcomes.may_be_unknown();
-  for (std::size_t w = 0; w < rows.words().size(); ++w)
-    certain.words()[w] |= rows.words()[w] & ~(f[w] | u[w]);
+  outcomes.keep_matches(rows, certain);
   return {};
 }
 

@@ -19,8 +19,31 @@ template <class Visit> void each_word(std::size_t begin, std::size_t end, const 
   }
 }
 
-/// Rows of `open` without a value are unknown, and others false unless they are true. The arrays lie apart, which a
-/// compiler cannot see.
+// Each over arrays that lie apart, which a compiler cannot see of members.
+
+void keep_words(std::size_t words, std::uint64_t* __restrict out, const std::uint64_t* __restrict others) noexcept {
+  for (std::size_t w = 0; w < words; ++w)
+    out[w] &= others[w];
+}
+
+/// As both() of Outcomes, 64 rows a word; either() is the same with true and false exchanged.
+void combine(std::size_t words, std::uint64_t* __restrict fa, std::uint64_t* __restrict ua,
+             std::uint64_t* __restrict ta, const std::uint64_t* __restrict fb, const std::uint64_t* __restrict ub,
+             const std::uint64_t* __restrict tb) noexcept {
+  for (std::size_t w = 0; w < words; ++w) {
+    ua[w] = (ua[w] & (ub[w] | tb[w])) | (ub[w] & ta[w]);
+    fa[w] |= fb[w];
+    ta[w] &= tb[w];
+  }
+}
+
+void add_certain(std::size_t words, std::uint64_t* __restrict out, const std::uint64_t* __restrict rows,
+                 const std::uint64_t* __restrict is_false, const std::uint64_t* __restrict unknown) noexcept {
+  for (std::size_t w = 0; w < words; ++w)
+    out[w] |= rows[w] & ~(is_false[w] | unknown[w]);
+}
+
+/// Rows of `open` without a value are unknown, and others false unless they are true.
 void decide(std::size_t words, const std::uint64_t* __restrict open, const std::uint64_t* __restrict values,
             const std::uint64_t* __restrict is_true, std::uint64_t* __restrict is_false,
             std::uint64_t* __restrict unknown) noexcept {
@@ -49,9 +72,7 @@ void RowBits::remove(std::size_t begin, std::size_t end) noexcept {
 }
 
 void RowBits::keep(std::span<const std::uint64_t> others) noexcept {
-  const auto all = words();
-  for (std::size_t w = 0; w < all.size(); ++w)
-    all[w] &= others[w];
+  keep_words(words().size(), words().data(), others.data());
 }
 
 void RowBits::keep(std::span<const std::uint64_t> others, std::size_t first) noexcept {
@@ -72,16 +93,12 @@ bool RowBits::contains(const RowBits& others) const noexcept {
 }
 
 bool RowBits::any() const noexcept {
-  constexpr std::size_t together = 8; // without a branch for each
   const auto all = words();
-  for (std::size_t w = 0; w < all.size(); w += together) {
-    std::uint64_t some = 0;
-    for (const std::uint64_t word : all.subspan(w, std::min(together, all.size() - w)))
-      some |= word;
-    if (some != 0)
+  std::size_t w = 0;
+  for (; w + 4 <= all.size(); w += 4) // without a branch for each
+    if ((all[w] | all[w + 1] | all[w + 2] | all[w + 3]) != 0)
       return true;
-  }
-  return false;
+  return std::ranges::any_of(all.subspan(w), [](std::uint64_t word) { return word != 0; });
 }
 
 std::size_t RowBits::count() const noexcept {
@@ -137,31 +154,19 @@ Outcomes OutcomeBits::at(std::size_t row) const noexcept {
   return outcomes;
 }
 
-// The arrays of two sets lie apart, which a compiler cannot see.
-
-/// As both() of Outcomes, 64 rows a word.
 void OutcomeBits::combine_both(const OutcomeBits& other) noexcept {
-  std::uint64_t *__restrict fa = may_be_false().data(), *__restrict ua = may_be_unknown().data(),
-                *__restrict ta = may_be_true().data();
-  const std::uint64_t *__restrict fb = other.may_be_false().data(), *__restrict ub = other.may_be_unknown().data(),
-                      *__restrict tb = other.may_be_true().data();
-  for (std::size_t w = 0; w < words_; ++w) {
-    ua[w] = (ua[w] & (ub[w] | tb[w])) | (ub[w] & ta[w]);
-    fa[w] |= fb[w];
-    ta[w] &= tb[w];
-  }
+  combine(words_, may_be_false().data(), may_be_unknown().data(), may_be_true().data(), other.may_be_false().data(),
+          other.may_be_unknown().data(), other.may_be_true().data());
 }
 
 void OutcomeBits::combine_either(const OutcomeBits& other) noexcept {
-  std::uint64_t *__restrict fa = may_be_false().data(), *__restrict ua = may_be_unknown().data(),
-                *__restrict ta = may_be_true().data();
-  const std::uint64_t *__restrict fb = other.may_be_false().data(), *__restrict ub = other.may_be_unknown().data(),
-                      *__restrict tb = other.may_be_true().data();
-  for (std::size_t w = 0; w < words_; ++w) {
-    ua[w] = (ua[w] & (ub[w] | fb[w])) | (ub[w] & fa[w]);
-    ta[w] |= tb[w];
-    fa[w] &= fb[w];
-  }
+  combine(words_, may_be_true().data(), may_be_unknown().data(), may_be_false().data(), other.may_be_true().data(),
+          other.may_be_unknown().data(), other.may_be_false().data());
+}
+
+void OutcomeBits::keep_matches(RowBits& rows, RowBits& certain) const noexcept {
+  rows.keep(may_be_true());
+  add_certain(words_, certain.words().data(), rows.words().data(), may_be_false().data(), may_be_unknown().data());
 }
 
 void OutcomeBits::negate() noexcept {

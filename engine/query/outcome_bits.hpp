@@ -82,6 +82,9 @@ public:
   void combine_either(const OutcomeBits& other) noexcept; ///< OR
   void negate() noexcept;                                 ///< NOT
 
+  /// Takes those out of `rows` that cannot turn out true, and adds those left that cannot but be true to `certain`.
+  void keep_matches(RowBits& rows, RowBits& certain) const noexcept;
+
 private:
   [[nodiscard]] std::span<std::uint64_t> part(std::size_t i) noexcept {
     return array_.words().subspan(i * words_, words_);

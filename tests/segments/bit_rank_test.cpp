@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <random>
 #include <vector>
 
@@ -58,6 +59,18 @@ void check_all() {
         Words back(size);
         scatter_bits(gathered, mask, wanted, back);
         CHECK(back == back_expected);
+        std::vector<std::uint32_t> numbers;
+        for (std::size_t bit = 0; bit < size * 64; ++bit)
+          if (has(bits, bit))
+            numbers.push_back(static_cast<std::uint32_t>(bit));
+        std::shuffle(numbers.begin(), numbers.end(), random);
+        Words set(size), both = wanted, both_expected = wanted;
+        set_bits(numbers, set);
+        CHECK(set == bits);
+        add_both(both, bits, mask);
+        for (std::size_t w = 0; w < size; ++w)
+          both_expected[w] |= bits[w] & mask[w];
+        CHECK(both == both_expected);
         if (ones % 64 != 0) // behind the last one of the mask there may be anything
           gathered.back() |= ~std::uint64_t{0} << (ones % 64);
         Words again = back;
