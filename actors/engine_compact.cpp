@@ -6,12 +6,15 @@
 #include "actors/merge.hpp"
 #include "actors/reclaim.hpp"
 #include "engine/callback_scope.hpp"
+#include "engine/guarded_call.hpp"
 #include "engine/kill_point.hpp"
 #include "engine/text.hpp"
 #include "segments/compaction_plan.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -31,8 +34,9 @@ public:
   CompactCall(EngineParts& parts, const std::optional<Stepped>& stepped, const CompactOptions& options)
       : parts_(parts), stepped_(stepped), options_(options), claim_(parts.compaction) {
     cause_.asked = true;
-    cause_.may_go_on = [cancel = options.cancel]() -> Status {
-      return cancel && cancel->load() ? Status(fail(Errc::cancelled, "the compaction was cancelled")) : Status();
+    cause_.may_go_on = [cancel = options.cancel, given_up = given_up_]() -> Status {
+      const bool cancelled = given_up->load() || (cancel && cancel->load());
+      return cancelled ? Status(fail(Errc::cancelled, "the compaction was cancelled")) : Status();
     };
     // What is stored from now on is left to the next call, so that this one ends however much that is.
     for (const auto& shard : parts.shards)
@@ -164,7 +168,7 @@ private:
     report_.bytes_read += parts_.compaction.moved().read - moved.read;
     report_.bytes_written += parts_.compaction.moved().written - moved.written;
     moved_before_.reset();
-    tell();
+    WEIR_TRY(tell());
     kill_point("compact.after_merge");
     return ended->status;
   }
@@ -175,7 +179,7 @@ private:
 
   /// Tells how far it is, and asks whether it may go on.
   Status look() {
-    tell();
+    WEIR_TRY(tell());
     if (parts_.closing.load())
       return closing_error();
     return cause_.may_go_on();
@@ -193,15 +197,22 @@ private:
     for (const Target& target : targets_)
       bytes_total_ += segments::bytes_to_move(metas_of(segments_of(target)), policy(), planner());
   }
-  void tell() const {
-    if (options_.progress)
-      options_.progress({report_.merges, bytes_so_far(), std::max(bytes_total_, bytes_so_far())});
+  /// The error, once the function threw: the merge under way is given up, and nothing more is told.
+  Status tell() {
+    if (told_) {
+      const CompactProgress now{report_.merges, bytes_so_far(), std::max(bytes_total_, bytes_so_far())};
+      told_ = guarded_tell(progress_function, options_.progress, now);
+      given_up_->store(!told_);
+    }
+    return told_;
   }
 
   EngineParts& parts_;
   const std::optional<Stepped>& stepped_;
   const CompactOptions& options_;
   MergeCause cause_;
+  const std::shared_ptr<std::atomic<bool>> given_up_ = std::make_shared<std::atomic<bool>>(false);
+  Status told_;
   std::vector<Target> targets_;
   CompactReport report_;
   std::uint64_t events_before_ = 0;

@@ -27,6 +27,7 @@ struct CompactOptions {
   bool all = false;
   std::optional<ShardId> shard{}; ///< None: every shard that could be opened.
   /// Called in the calling thread, some times a second and after each merge. It may use the engine, but not close it.
+  /// If it throws, the call ends as if it were cancelled, and the error is `invalid_argument` with what was thrown.
   std::function<void(const CompactProgress&)> progress{};
   /// Set it to true from any thread to end the call with `cancelled`. The merge under way is given up; what was merged
   /// before stays so.
