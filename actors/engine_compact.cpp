@@ -67,6 +67,8 @@ private:
     Ended(const std::optional<Stepped>& stepped, const io::Clock& clock) : left(1, stepped, clock) {}
     Countdown left;
     Status status;
+    std::uint64_t merges = 0;
+    CompactionControl::Bytes moved;
   };
 
   [[nodiscard]] SegmentList segments_of(const Target& target) const {
@@ -154,7 +156,10 @@ private:
     const CompactionControl::Bytes moved = parts_.compaction.moved();
     moved_before_ = moved.sum();
     estimate();
-    start([ended, turn = std::move(turn), &parts = parts_](const Status& status) mutable {
+    start([ended, merges, moved, turn = std::move(turn), &shard, &parts = parts_](const Status& status) mutable {
+      // While the turn is held: what comes after it is another's.
+      ended->merges = shard.compactions.load() - merges;
+      ended->moved = {parts.compaction.moved().read - moved.read, parts.compaction.moved().written - moved.written};
       turn.reset();
       parts.look_for_merges(); // the call may have left
       ended->status = status;
@@ -164,9 +169,9 @@ private:
       if (const Status going = look(); !going && (parts_.closing.load() || shard.merge_publishing.load()))
         return going;
     }
-    report_.merges += shard.compactions.load() - merges;
-    report_.bytes_read += parts_.compaction.moved().read - moved.read;
-    report_.bytes_written += parts_.compaction.moved().written - moved.written;
+    report_.merges += ended->merges;
+    report_.bytes_read += ended->moved.read;
+    report_.bytes_written += ended->moved.written;
     moved_before_.reset();
     WEIR_TRY(tell());
     kill_point("compact.after_merge");
