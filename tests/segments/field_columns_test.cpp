@@ -118,7 +118,7 @@ TEST_CASE("field columns: a zone without a field says so, and one where its type
   CHECK(reader->verify().ok());
 }
 
-TEST_CASE("field columns: who asks for the fields does not wait for another's read of their list") {
+TEST_CASE("field list: who asks for the fields does not wait for another's read of their list") {
   SegmentDirectory directory({.directory_seed = 7, .zone_rows = 64, .filter_bits_per_key = 10});
   const SegmentMeta meta = directory.write(rows_with(100, [](std::size_t) { return R"({"n":1,"m":"x"})"; }));
   const auto reader = directory.open(meta);
