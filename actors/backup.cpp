@@ -2,6 +2,7 @@
 
 #include "actors/backup_log.hpp"
 #include "actors/countdown.hpp"
+#include "engine/guarded_call.hpp"
 #include "engine/io/posix_file_system.hpp"
 #include "engine/stream_hash.hpp"
 #include "engine/text.hpp"
@@ -365,6 +366,7 @@ BeforePiece Backup::before_piece(bool writes) {
 }
 
 Status Backup::may_go_on() {
+  WEIR_TRY(told_);
   if (parts_.closing.load(std::memory_order_relaxed))
     return fail(Errc::closing, "the engine is closing; there is no backup");
   if (options_.cancel && options_.cancel->load())
@@ -373,8 +375,8 @@ Status Backup::may_go_on() {
 }
 
 void Backup::tell_progress() {
-  if (options_.progress)
-    options_.progress(progress_);
+  if (told_)
+    told_ = guarded_tell(progress_function, options_.progress, progress_);
 }
 
 } // namespace weir

@@ -39,8 +39,8 @@ public:
 
   /// Errors: `invalid_argument` (the target holds files, the base is a backup of another directory), `shard_failed`,
   /// `disk_full` (the target would keep less than the engine's reserve free), `corruption` (a file to copy is damaged,
-  /// or the base has no valid manifest), `cancelled`, `closing`, `io_error`. Then what was written is removed again, as
-  /// far as that goes.
+  /// or the base has no valid manifest), `cancelled`, `closing`, `io_error`; `invalid_argument` if the progress
+  /// function threw. Then what was written is removed again, as far as that goes.
   Result<BackupReport> run();
 
 private:
@@ -79,6 +79,7 @@ private:
   [[nodiscard]] const BackupFile* in_base(const SegmentMeta& meta);
   [[nodiscard]] BeforePiece before_piece(bool writes);
   Status may_go_on();
+  /// What the function throws may_go_on() answers from then on.
   void tell_progress();
 
   EngineParts& parts_;
@@ -90,6 +91,7 @@ private:
   BackupManifest manifest_;
   BackupReport report_;
   BackupProgress progress_;
+  Status told_;
   std::vector<std::string> written_; ///< Names in the target, in the order they were made.
   std::unique_ptr<io::File> manifest_file_;
   std::optional<BackupManifest> base_manifest_;

@@ -6,12 +6,15 @@
 #include "actors/merge.hpp"
 #include "actors/reclaim.hpp"
 #include "engine/callback_scope.hpp"
+#include "engine/guarded_call.hpp"
 #include "engine/kill_point.hpp"
 #include "engine/text.hpp"
 #include "segments/compaction_plan.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -31,8 +34,9 @@ public:
   CompactCall(EngineParts& parts, const std::optional<Stepped>& stepped, const CompactOptions& options)
       : parts_(parts), stepped_(stepped), options_(options), claim_(parts.compaction) {
     cause_.asked = true;
-    cause_.may_go_on = [cancel = options.cancel]() -> Status {
-      return cancel && cancel->load() ? Status(fail(Errc::cancelled, "the compaction was cancelled")) : Status();
+    cause_.may_go_on = [cancel = options.cancel, given_up = given_up_]() -> Status {
+      const bool cancelled = given_up->load() || (cancel && cancel->load());
+      return cancelled ? Status(fail(Errc::cancelled, "the compaction was cancelled")) : Status();
     };
     // What is stored from now on is left to the next call, so that this one ends however much that is.
     for (const auto& shard : parts.shards)
@@ -63,6 +67,8 @@ private:
     Ended(const std::optional<Stepped>& stepped, const io::Clock& clock) : left(1, stepped, clock) {}
     Countdown left;
     Status status;
+    std::uint64_t merges = 0;
+    CompactionControl::Bytes moved;
   };
 
   [[nodiscard]] SegmentList segments_of(const Target& target) const {
@@ -150,7 +156,10 @@ private:
     const CompactionControl::Bytes moved = parts_.compaction.moved();
     moved_before_ = moved.sum();
     estimate();
-    start([ended, turn = std::move(turn), &parts = parts_](const Status& status) mutable {
+    start([ended, merges, moved, turn = std::move(turn), &shard, &parts = parts_](const Status& status) mutable {
+      // While the turn is held: what comes after it is another's.
+      ended->merges = shard.compactions.load() - merges;
+      ended->moved = {parts.compaction.moved().read - moved.read, parts.compaction.moved().written - moved.written};
       turn.reset();
       parts.look_for_merges(); // the call may have left
       ended->status = status;
@@ -160,11 +169,11 @@ private:
       if (const Status going = look(); !going && (parts_.closing.load() || shard.merge_publishing.load()))
         return going;
     }
-    report_.merges += shard.compactions.load() - merges;
-    report_.bytes_read += parts_.compaction.moved().read - moved.read;
-    report_.bytes_written += parts_.compaction.moved().written - moved.written;
+    report_.merges += ended->merges;
+    report_.bytes_read += ended->moved.read;
+    report_.bytes_written += ended->moved.written;
     moved_before_.reset();
-    tell();
+    WEIR_TRY(tell());
     kill_point("compact.after_merge");
     return ended->status;
   }
@@ -175,7 +184,7 @@ private:
 
   /// Tells how far it is, and asks whether it may go on.
   Status look() {
-    tell();
+    WEIR_TRY(tell());
     if (parts_.closing.load())
       return closing_error();
     return cause_.may_go_on();
@@ -193,15 +202,22 @@ private:
     for (const Target& target : targets_)
       bytes_total_ += segments::bytes_to_move(metas_of(segments_of(target)), policy(), planner());
   }
-  void tell() const {
-    if (options_.progress)
-      options_.progress({report_.merges, bytes_so_far(), std::max(bytes_total_, bytes_so_far())});
+  /// The error, once the function threw: the merge under way is given up, and nothing more is told.
+  Status tell() {
+    if (told_) {
+      const CompactProgress now{report_.merges, bytes_so_far(), std::max(bytes_total_, bytes_so_far())};
+      told_ = guarded_tell(progress_function, options_.progress, now);
+      given_up_->store(!told_);
+    }
+    return told_;
   }
 
   EngineParts& parts_;
   const std::optional<Stepped>& stepped_;
   const CompactOptions& options_;
   MergeCause cause_;
+  const std::shared_ptr<std::atomic<bool>> given_up_ = std::make_shared<std::atomic<bool>>(false);
+  Status told_;
   std::vector<Target> targets_;
   CompactReport report_;
   std::uint64_t events_before_ = 0;

@@ -3,6 +3,7 @@
 
 #include "engine/callback_scope.hpp"
 #include "engine/consumers/lag.hpp"
+#include "engine/guarded_call.hpp"
 #include "engine/models/corrections.hpp"
 #include "engine/models/model_catalog.hpp"
 #include "engine/sqlite/database_files.hpp"
@@ -273,8 +274,8 @@ Status Projector::apply_all(Projection& made, QueueCursor& cursor, const Rebuild
       const std::lock_guard lock(mutex_);
       keep_outcomes(*progress); // the live models may be behind, and never come to these events
     }
-    if (options.progress)
-      options.progress({done, all->events - std::min(all->events, done)});
+    const RebuildProgress now{done, all->events - std::min(all->events, done)};
+    WEIR_TRY(guarded_tell(progress_function, options.progress, now));
   }
   return {};
 }

@@ -2,6 +2,7 @@
 
 #include "actors/catalog_copy.hpp"
 #include "actors/verify.hpp"
+#include "engine/guarded_call.hpp"
 #include "engine/sabotage.hpp"
 #include "engine/text.hpp"
 
@@ -103,15 +104,15 @@ Status verify_backup(io::FileSystem& backup, std::vector<Error>* findings,
   };
   VerifyProgress done;
   done.bytes_total = manifest->bytes();
+  Status told;
   const auto before = [&](std::uint64_t bytes) -> Status {
     done.bytes += bytes;
-    if (progress)
-      progress(done);
-    return {};
+    return told = guarded_tell(progress_function, progress, done);
   };
   for (const BackupFile& file : manifest->files) {
     const std::string path = file.path();
     const auto checksum = checksum_of_file(backup, path, file.size_bytes, before);
+    WEIR_TRY(told);
     if (!checksum)
       found(checksum.error());
     else if (!(*checksum == file.checksum) && !sabotaged(Sabotage::believe_backup))

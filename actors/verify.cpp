@@ -2,6 +2,7 @@
 
 #include "actors/catalog_copy.hpp"
 #include "actors/restore.hpp"
+#include "engine/guarded_call.hpp"
 #include "engine/io/posix_file_system.hpp"
 #include "engine/sabotage.hpp"
 #include "segments/segment_files.hpp"
@@ -57,8 +58,7 @@ Status verify_files(io::FileSystem& fs, const CatalogState& state, std::vector<E
     found(segment ? (*segment)->verify() : Status{segment.error()});
     done.events += meta.event_count;
     done.bytes += meta.file_bytes;
-    if (progress)
-      progress(done);
+    WEIR_TRY(guarded_tell(progress_function, progress, done));
   }
   for (const ShardRecord& shard : state.shards)
     found(wal::verify(fs, {.shard = shard.shard,

@@ -16,7 +16,7 @@ namespace weir {
 /// Locks the directory, then checks the catalog, every byte of every live segment and every live log file; of a backup
 /// every byte of every file (see verify_backup). Every
 /// finding goes to `findings`, if given; the result is the first one. `progress`, if given, is called after each
-/// segment. Errors: as EngineCore::open.
+/// segment. Errors: as EngineCore::open; `invalid_argument` with what `progress` threw, which ends the work.
 Status verify_directory(const std::string& directory, std::vector<std::string>* findings,
                         const std::function<void(const VerifyProgress&)>& progress);
 

@@ -2,6 +2,7 @@
 
 #include "actors/engine_core.hpp"
 #include "actors/restore.hpp"
+#include "engine/guarded_call.hpp"
 #include "engine/io/posix_file_system.hpp"
 
 #include <weir/engine.hpp>
@@ -64,9 +65,7 @@ Result<RestoreReport> restore_backup(const std::string& backup, const std::strin
     if (options.cancel && options.cancel->load())
       return fail(Errc::cancelled, "the restore was cancelled");
     progress.bytes += bytes;
-    if (options.progress)
-      options.progress(progress);
-    return {};
+    return guarded_tell(progress_function, options.progress, progress);
   });
   if (!restored)
     return restored.error();

@@ -15,7 +15,8 @@
 namespace weir {
 
 struct RestoreOptions {
-  /// Called in the caller's thread now and then.
+  /// Called in the caller's thread now and then. If it throws, the restore ends as if it were cancelled, and the error
+  /// is `invalid_argument` with what was thrown.
   std::function<void(const BackupProgress&)> progress{};
   /// Set it to true from any thread to end the work with `cancelled`.
   std::shared_ptr<std::atomic<bool>> cancel{};

@@ -5,8 +5,9 @@
 // process.
 // Threading: every method may be called from any thread at any time. Callbacks run on the engine's own threads or on
 // one that is in a store at the time; they must not block, and must not call a blocking store or close(); an exception
-// that leaves one is caught and shown in health(). Errors: no exception leaves the engine (a failed allocation ends the
-// process).
+// that leaves one is caught and shown in health(). One that leaves a function called in the caller's thread, to tell
+// how far the call is or to visit what it finds, ends the call with `invalid_argument`. Errors: no exception leaves the
+// engine (a failed allocation ends the process).
 #pragma once
 
 #include <weir/backup_options.hpp>
@@ -289,7 +290,7 @@ private:
 
 /// Checks every byte of every live file of a directory that nobody has open, or of a backup, changing nothing. Errors:
 /// `corruption` for the first damage found (all of it in `findings`, if given), else as open(). `progress`, if given,
-/// is called in the caller's thread after each segment.
+/// is called in the caller's thread after each segment; if it throws, the work ends with `invalid_argument`.
 Status verify_directory(const std::string& directory, std::vector<std::string>* findings = nullptr,
                         const std::function<void(const VerifyProgress&)>& progress = nullptr);
 

@@ -4,6 +4,7 @@
 #include "actors/store_call.hpp"
 #include "engine/bell.hpp"
 #include "engine/consumers/reply.hpp"
+#include "engine/guarded_call.hpp"
 #include "engine/io/helping_hand.hpp"
 #include "engine/models/es_events.hpp"
 #include "engine/text.hpp"
@@ -298,14 +299,18 @@ Result<Dispatched> EventSourcingDB::dispatch(ModelEvent event, const DispatchOpt
 }
 
 void EventSourcingDB::dispatch_async(ModelEvent event, DispatchDone done, const DispatchOptions& options) {
+  auto answer = [projector = state_->projector, done = std::move(done)](Result<Dispatched> result) {
+    const Status told = guarded_tell("a callback of dispatch_async", done, std::move(result));
+    if (!told && projector)
+      projector->core().warn(told.error().message);
+  };
   auto prepared =
       state_->writes() ? state_->prepare(std::move(event), options) : Result<State::Prepared>(state_->writes().error());
   if (!prepared) {
-    done(std::move(prepared).error());
+    answer(std::move(prepared).error());
     return;
   }
-  pass(std::make_shared<Passage>(state_->projector, prepared->event.context_id, false,
-                                 [done = std::move(done)](Result<Dispatched> result) { done(std::move(result)); }),
+  pass(std::make_shared<Passage>(state_->projector, prepared->event.context_id, false, std::move(answer)),
        prepared->event, {Durability::synced, options.expect, std::nullopt}, WhenFull::park, std::nullopt);
 }
 

@@ -71,8 +71,8 @@ public:
   /// receipt.
   Result<Dispatched> dispatch(std::string type, Json data = {}, const DispatchOptions& options = {});
   Result<Dispatched> dispatch(ModelEvent event, const DispatchOptions& options = {});
-  /// The same, answered later, in a thread of the engine or before this returns; `done` must not block. `timeout_ms` is
-  /// not for this one.
+  /// The same, answered later, in a thread of the engine or before this returns; `done` must not block; what it
+  /// throws is shown in Engine::health(). `timeout_ms` is not for this one.
   using DispatchDone = std::function<void(Result<Dispatched>)>;
   void dispatch_async(ModelEvent event, DispatchDone done, const DispatchOptions& options = {});
   /// Stores an event as it is and withholds the receipt until it is applied: an inline projection. Errors: as

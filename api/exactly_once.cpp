@@ -1,5 +1,6 @@
 #include <weir/exactly_once.hpp>
 
+#include "engine/guarded_call.hpp"
 #include "engine/sabotage.hpp"
 #include "engine/sqlite/position_table.hpp"
 #include "engine/text.hpp"
@@ -50,7 +51,7 @@ Status ExactlyOnce::apply(const QueueBatch& batch, const Handle& handle) {
     return sqlite::run(connection_, "COMMIT");
   };
   WEIR_TRY(sqlite::run(connection_, "BEGIN IMMEDIATE"));
-  if (Status done = work(); !done) {
+  if (Status done = guarded_call("the handler", work); !done) {
     (void)sqlite::run(connection_, "ROLLBACK").ok(); // SQLite has done so by itself after some errors
     return done;
   }

@@ -38,8 +38,8 @@ public:
 
   /// Calls `handle` for each event that was not applied before, and moves the position behind the batch, in one
   /// transaction (BEGIN IMMEDIATE). Events before position() are left out, so a batch that comes again does nothing.
-  /// Errors: what `handle` said; `locked` if somebody else has moved the position meanwhile (open again); as open().
-  /// Then nothing of the batch is in the database.
+  /// Errors: what `handle` said; `invalid_argument` with what it threw; `locked` if somebody else has moved the
+  /// position meanwhile (open again); as open(). Then nothing of the batch is in the database.
   Status apply(const QueueBatch& batch, const Handle& handle);
 
 private:

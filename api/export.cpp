@@ -1,6 +1,7 @@
 #include <weir/export.hpp>
 
 #include "actors/engine_core.hpp"
+#include "engine/guarded_call.hpp"
 
 #include <weir/engine.hpp>
 
@@ -24,7 +25,7 @@ Status export_context(const Engine& engine, std::string_view context_id, const E
       return {};
     for (const EventView& event : *batch)
       if ((!filter.from || event.timestamp >= *filter.from) && (!filter.to || event.timestamp < *filter.to))
-        WEIR_TRY(visit(event));
+        WEIR_TRY(guarded_call("the visitor", [&] { return visit(event); }));
   }
 }
 

@@ -28,7 +28,8 @@ struct ExportFilter {
 /// Calls `visit` with every event that `filter` lets through, context by context in the order of their bytes, inside a
 /// context in the order of its events. Each context is as it is when its turn comes; contexts that appear meanwhile may
 /// be left out. The view lives until `visit` returns; an error of `visit` ends the export and is the result. Errors:
-/// those of Engine::replay and its streams; `shard_failed` unless every shard is open.
+/// `invalid_argument` with what `visit` threw; those of Engine::replay and its streams; `shard_failed` unless every
+/// shard is open.
 Status export_events(const Engine& engine, const ExportFilter& filter,
                      const std::function<Status(const EventView&)>& visit);
 

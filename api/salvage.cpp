@@ -2,6 +2,7 @@
 
 #include "actors/engine_core.hpp"
 #include "actors/salvage.hpp"
+#include "engine/guarded_call.hpp"
 #include "engine/io/posix_file_system.hpp"
 
 #include <weir/engine.hpp>
@@ -125,30 +126,32 @@ Result<SalvageReport> salvage_directory(const std::string& source, const std::st
 
   Copy copy;
   std::uint64_t saved = 0;
+  Status told;
+  const auto tell = [&told](std::string_view what, const auto& function, const auto&... news) {
+    if (told)
+      told = guarded_tell(what, function, news...);
+  };
   SalvageSink sink;
   sink.begin = [&](std::uint32_t shards) { return copy.open(destination, shards); };
   sink.store = [&](std::string_view context_id, std::vector<SalvagedEvent> events) -> Status {
+    WEIR_TRY(told);
     saved += events.size();
     WEIR_TRY(copy.store(context_id, std::move(events)));
-    if (listener.progress)
-      listener.progress(saved);
-    return {};
+    tell(progress_function, listener.progress, saved);
+    return told;
   };
   sink.schema = [&](const SchemaRecord& schema) { return copy.define(schema); };
   sink.retention = [&](const std::vector<RetentionRule>& rules) { return copy.retain(rules); };
   sink.view = [&](const std::string& name, const Query& query) { return copy.remember(name, query); };
-  sink.damaged = [&](const Error& error) {
-    if (listener.damaged)
-      listener.damaged(error);
-  };
+  sink.damaged = [&](const Error& error) { tell("the function given for damage", listener.damaged, error); };
   sink.missing = [&](std::string_view context_id, Sequence first, Sequence last) {
-    if (listener.missing)
-      listener.missing(context_id, first, last);
+    tell("the function given for missing events", listener.missing, context_id, first, last);
   };
   sink.closed = [&](std::string_view context_id) { return copy.close_context(context_id); };
   const auto sum = salvage_files(**fs, sink);
   if (!sum)
     return sum.error();
+  WEIR_TRY(told);
   WEIR_TRY(copy.finish());
   return SalvageReport{sum->contexts, sum->events, sum->events_missing, sum->damaged_places, sum->more_may_be_missing};
 }

@@ -26,7 +26,8 @@ struct SalvageReport {
   [[nodiscard]] bool complete() const noexcept { return events_missing == 0 && !more_may_be_missing; }
 };
 
-/// Told in the caller's thread while the work goes on; each may be empty.
+/// Told in the caller's thread while the work goes on; each may be empty. If one throws, none is told anything more,
+/// and the work ends at the next events to be stored.
 struct SalvageListener {
   /// A place that is not as it was written; `where` names file and offset.
   std::function<void(const Error&)> damaged;
@@ -41,8 +42,8 @@ struct SalvageListener {
 /// that be seen, and its event ids are forgotten; contexts that were deleted for good are in the new directory, too.
 /// Nothing in `source` is changed but its lock file; its catalog may be damaged or missing: if it is whole, schemas,
 /// rules of retention and remembered queries are kept as well. Errors: `locked`; `invalid_argument` if `destination` is
-/// not empty or lies in `source`; `not_found`, `corruption` if `source` holds nothing of weir's; those of storing,
-/// after which `destination` holds a part.
+/// not empty or lies in `source`; `not_found`, `corruption` if `source` holds nothing of weir's; those of storing, and
+/// `invalid_argument` with what a function of the listener threw, after which `destination` holds a part.
 Result<SalvageReport> salvage_directory(const std::string& source, const std::string& destination,
                                         const SalvageListener& listener = {});
 

@@ -127,19 +127,27 @@ public:
     });
   }
   [[nodiscard]] const std::atomic<bool>& ended() const noexcept { return ended_; }
+  ~Merging() { end(); } // what was measured beside it may have thrown
+  Merging(const Merging&) = delete;
+  Merging& operator=(const Merging&) = delete;
   void stop() {
-    options_.cancel->store(true);
-    thread_.join();
+    end();
     if (!failed_.empty())
       throw std::runtime_error("weir: " + failed_);
   }
 
 private:
+  void end() {
+    options_.cancel->store(true);
+    if (thread_.joinable())
+      thread_.join();
+  }
+
   Engine& engine_;
   CompactOptions options_;
-  std::thread thread_;
   std::atomic<bool> ended_{false};
   std::string failed_;
+  std::thread thread_; // Last: it uses the others.
 };
 
 /// What was done under one condition, in all its turns.
@@ -292,8 +300,7 @@ Figures ingest(const Job& job) {
   feed.at_most(job.plan.events);
   store_all(engine, feed);
   must(engine.flush());
-  while (engine.stats().compactions_pending != 0)
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  must(engine.compact()); // what the background is about to do, without its pause
   Figures figures;
   figures.set("amplification", engine.stats().write_amplification());
   figures.set("acknowledged", feed.tally());

@@ -26,7 +26,8 @@ struct BackupOptions {
   /// makes it a copy of its own.
   bool link_segments = true;
   /// Called in the caller's thread after each file and now and then inside large ones. It may use the engine, but not
-  /// close it: close() waits for the backup to end.
+  /// close it: close() waits for the backup to end. If it throws, the backup ends as if it were cancelled, and the
+  /// error is `invalid_argument` with what was thrown.
   std::function<void(const BackupProgress&)> progress{};
   /// Set it to true from any thread to end the backup with `cancelled`.
   std::shared_ptr<std::atomic<bool>> cancel{};

@@ -4,10 +4,9 @@
 // payload fields that a segment keeps as columns (docs/formats/segment.md) look the same here.
 // Owner: whoever read a zone's columns; the arrays live as long as the ZoneColumns. Threading: immutable.
 // Invariants: every array has ZoneColumns::rows() elements, or is empty where it was not asked for; who asked for some
-// rows finds anything in the elements of the others. A column only
-// speeds things up: the payload has the same values, and a field without a column is read there. A column has exactly
-// what json::find_paths finds for its path in each row's payload: the same integers, doubles to the bit, strings to the
-// byte.
+// rows finds anything in the elements of the others. A column only speeds things up: the payload has the same values,
+// and a field without a column is read there. A column has exactly what json::find_paths finds for its path in each
+// row's payload: the same integers, doubles to the bit, strings to the byte.
 #pragma once
 
 #include <weir/event.hpp>

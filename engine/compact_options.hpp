@@ -27,21 +27,24 @@ struct CompactOptions {
   bool all = false;
   std::optional<ShardId> shard{}; ///< None: every shard that could be opened.
   /// Called in the calling thread, some times a second and after each merge. It may use the engine, but not close it.
+  /// If it throws, the call ends as if it were cancelled, and the error is `invalid_argument` with what was thrown.
   std::function<void(const CompactProgress&)> progress{};
   /// Set it to true from any thread to end the call with `cancelled`. The merge under way is given up; what was merged
   /// before stays so.
   std::shared_ptr<std::atomic<bool>> cancel{};
 };
 
-/// Of the segments that hold what was acknowledged before the call.
+/// Of the segments that hold what was acknowledged before the call. `merges`, `bytes_read` and `bytes_written` are the
+/// work of this call alone; all else compares what was there before with what is there afterwards, whoever merged:
+/// another call may have worked in between.
 struct CompactReport {
-  std::uint64_t merges = 0; ///< Done by the call; segments rewritten alone among them.
+  std::uint64_t merges = 0; ///< Segments rewritten alone among them.
   std::uint64_t segments_before = 0;
   std::uint64_t segments_after = 0;
   std::uint64_t bytes_before = 0; ///< On disk.
   std::uint64_t bytes_after = 0;
   std::uint64_t bytes_given_back = 0; ///< The difference; 0 if they have grown. Files go once nobody reads them.
-  std::uint64_t bytes_read = 0;       ///< By the call's merges, to check what they wrote as well.
+  std::uint64_t bytes_read = 0;       ///< To check what was written as well.
   std::uint64_t bytes_written = 0;
   std::uint64_t events_removed = 0; ///< Removed events, and stubs of some, that are in no segment any more.
   /// bytes_written for each byte of payload in the segments afterwards; 0 if there is none.

@@ -44,6 +44,7 @@ inline constexpr std::size_t query_columns_max = 64;   ///< Of RETURN, aggregate
 inline constexpr std::size_t query_names_max = 1'024;  ///< Event types and contexts, each.
 inline constexpr std::size_t query_values_max = 4'096; ///< Of one IN.
 inline constexpr std::size_t query_steps_max = 16;     ///< Of one sequence.
+inline constexpr std::size_t query_fields_max = 8'192; ///< Different ones that a condition names.
 
 inline constexpr std::size_t schema_text_bytes_max = 64 * KiB;  ///< Of one definition, as to_text writes it.
 inline constexpr std::size_t schemas_text_bytes_max = 16 * MiB; ///< Of all definitions of a directory.
@@ -69,6 +70,7 @@ static_assert(payload_bytes_max + metadata_bytes_max + context_id_bytes_max + ev
                       event_id_bytes_max <=
                   call_bytes_max,
               "the largest legal event fits into one call");
+static_assert(query_text_bytes_max / sizeof("payload.a") < query_fields_max, "no text is refused for its fields");
 static_assert(encoded_call_bytes_max < UINT32_MAX / 2, "record lengths are 32 bit and sums must not wrap");
 static_assert(context_id_bytes_max < UINT16_MAX && event_type_bytes_max < UINT16_MAX && event_id_bytes_max < UINT16_MAX,
               "lengths of names are stored in 16 bit");

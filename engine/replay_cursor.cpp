@@ -58,11 +58,53 @@ EventBatch ReplayCursor::end() {
   return batch;
 }
 
+/// The next events of the range, whatever their types; `done_` if there are none behind them.
+Result<EventBatch> ReplayCursor::read(const ShardView& view) {
+  // Without a filter the limit also bounds the read; with one nobody knows how many rows it takes.
+  const std::uint64_t events =
+      options_.types.empty() ? std::min<std::uint64_t>(left_, options_.batch_events_max) : options_.batch_events_max;
+  EventBatch read;
+  auto more =
+      read_context(view, context_id_, rest_, {static_cast<std::size_t>(events), options_.batch_bytes_max}, read);
+  if (!more)
+    return std::move(more).error();
+  // read_context cannot know that a batch before this one ended right above the range.
+  if (options_.backward && begun_ && (read.empty() || read[0].sequence != rest_.to))
+    return fail(Errc::corruption, format("context {} lacks sequence {}", context_id_, rest_.to), context_id_);
+  begun_ = true;
+  done_ = !*more;
+  if (read.empty())
+    return read;
+  const Sequence last = read.back().sequence;
+  if (options_.backward) {
+    rest_.to = last - 1;
+    done_ |= last == 1;
+  } else {
+    rest_.from = last + 1;
+  }
+  return read;
+}
+
+/// Those of the wanted types, as many as are left of the limit.
+EventBatch ReplayCursor::choose(EventBatch read) {
+  if (options_.types.empty()) {
+    left_ -= read.size();
+    return read;
+  }
+  EventBatch batch;
+  for (const EventView& event : read) {
+    if (left_ == 0)
+      break;
+    if (std::find(options_.types.begin(), options_.types.end(), event.event_type) == options_.types.end())
+      continue;
+    batch.add(event);
+    --left_;
+  }
+  batch.adopt_pins(std::move(read));
+  return batch;
+}
+
 Result<EventBatch> ReplayCursor::next() {
-  const auto wanted = [this](std::string_view type) {
-    return options_.types.empty() ||
-           std::find(options_.types.begin(), options_.types.end(), type) != options_.types.end();
-  };
   if (!done_ && budget_->exhausted())
     return fail(
         Errc::overloaded,
@@ -75,43 +117,12 @@ Result<EventBatch> ReplayCursor::next() {
     WEIR_TRY(skip_removed(*view));
     if (rest_.from > rest_.to)
       break;
-    // Without a filter the limit also bounds the read; with one nobody knows how many rows it takes.
-    const std::uint64_t events =
-        options_.types.empty() ? std::min<std::uint64_t>(left_, options_.batch_events_max) : options_.batch_events_max;
-    EventBatch read;
-    auto more =
-        read_context(*view, context_id_, rest_, {static_cast<std::size_t>(events), options_.batch_bytes_max}, read);
-    if (!more)
-      return std::move(more).error();
-    // read_context cannot know that a batch before this one ended right above the range.
-    if (options_.backward && begun_ && (read.empty() || read[0].sequence != rest_.to))
-      return fail(Errc::corruption, format("context {} lacks sequence {}", context_id_, rest_.to), context_id_);
-    begun_ = true;
-    done_ = !*more;
-    if (read.empty())
+    auto found = read(*view);
+    if (!found)
+      return found;
+    if (found->empty())
       break;
-    const Sequence last = read.back().sequence;
-    if (options_.backward) {
-      rest_.to = last - 1;
-      done_ |= last == 1;
-    } else {
-      rest_.from = last + 1;
-    }
-    EventBatch batch;
-    if (options_.types.empty()) {
-      left_ -= read.size();
-      batch = std::move(read);
-    } else {
-      for (const EventView& event : read) {
-        if (left_ == 0)
-          break;
-        if (!wanted(event.event_type))
-          continue;
-        batch.add(event);
-        --left_;
-      }
-      batch.adopt_pins(std::move(read));
-    }
+    EventBatch batch = choose(*std::move(found));
     if (batch.empty())
       continue;
     if (change_)

@@ -51,6 +51,8 @@ public:
 
 private:
   Status skip_removed(const ShardView& view);
+  Result<EventBatch> read(const ShardView& view);
+  EventBatch choose(EventBatch read);
   EventBatch end();
 
   Views views_;

@@ -219,25 +219,32 @@ Result<std::vector<FieldEntry>> parse_field_list(const BlockSource& source, cons
 }
 
 Result<std::span<const FieldInfo>> SegmentFields::fields(const BlockSource& source, const Footer& footer) const {
-  if (!listed_.load(std::memory_order_acquire)) {
-    const std::lock_guard lock(mutex_);
-    if (!listed_.load(std::memory_order_relaxed)) {
-      if (footer.fields_block.offset != 0) {
-        auto block = source.read(footer.fields_block);
-        if (!block)
-          return std::move(block).error();
-        auto entries = parse_field_list(source, footer.fields_block, (*block)->text());
-        if (!entries)
-          return std::move(entries).error();
-        entries_ = *std::move(entries);
-        for (const FieldEntry& entry : entries_)
-          infos_.push_back({entry.path});
-        read_ = std::make_unique<std::atomic<const FieldZones*>[]>(entries_.size());
-      }
-      listed_.store(true, std::memory_order_release);
-    }
-  }
+  if (!listed_.load(std::memory_order_acquire))
+    WEIR_TRY(read_list(source, footer));
   return std::span<const FieldInfo>(infos_);
+}
+
+Status SegmentFields::read_list(const BlockSource& source, const Footer& footer) const {
+  // Without the lock: who finds the block in the cache must not wait for another's disk.
+  std::vector<FieldEntry> entries;
+  if (footer.fields_block.offset != 0) {
+    const auto block = source.read(footer.fields_block);
+    if (!block)
+      return block.error();
+    auto parsed = parse_field_list(source, footer.fields_block, (*block)->text());
+    if (!parsed)
+      return std::move(parsed).error();
+    entries = *std::move(parsed);
+  }
+  const std::lock_guard lock(mutex_);
+  if (listed_.load(std::memory_order_relaxed))
+    return {}; // another reader was faster
+  entries_ = std::move(entries);
+  for (const FieldEntry& entry : entries_)
+    infos_.push_back({entry.path});
+  read_ = std::make_unique<std::atomic<const FieldZones*>[]>(entries_.size());
+  listed_.store(true, std::memory_order_release);
+  return {};
 }
 
 Result<const FieldZones*> SegmentFields::zones(const BlockSource& source, const Footer& footer,

@@ -68,7 +68,10 @@ public:
   [[nodiscard]] std::span<const FieldEntry> entries() const noexcept { return entries_; }
 
 private:
-  mutable std::mutex mutex_;
+  /// Reads the list and publishes it; nothing is changed on an error.
+  Status read_list(const BlockSource& source, const Footer& footer) const;
+
+  mutable std::mutex mutex_;                 ///< Of what is published below; never held while a block is read.
   mutable std::atomic<bool> listed_ = false; ///< The list is read and stays as it is.
   mutable std::vector<FieldEntry> entries_;
   mutable std::vector<FieldInfo> infos_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <optional>
 
 namespace weir::segments {
 namespace {
@@ -62,6 +63,52 @@ std::size_t common_before(const char* a, const char* b, std::size_t max) noexcep
   return std::min(i, max);
 }
 
+/// The streams that encoded text is made of, as far as they are written.
+struct Streams {
+  char* literal;
+  std::uint16_t* sequence;
+  std::uint16_t* next_offset;
+  std::string& lengths;
+  const char* anchor; ///< What is before it is encoded.
+  std::size_t last_offset = 0;
+
+  /// Encodes the next bytes: `literals` of them as they are, then `copied` from `offset` before.
+  void add(std::size_t literals, std::size_t copied, std::size_t offset) {
+    if (literals <= literal_step)
+      copy<literal_step>(literal, anchor);
+    else
+      std::memcpy(literal, anchor, literals);
+    literal += literals;
+    anchor += literals + copied;
+    if (literals >= literal_max)
+      append_varint(lengths, literals - literal_max);
+    const bool same = offset == last_offset;
+    *next_offset = static_cast<std::uint16_t>(offset);
+    next_offset += same ? 0 : 1;
+    last_offset = offset;
+    *sequence++ = static_cast<std::uint16_t>(std::min(literals, literal_max) | std::min(copied, copy_max) << 5 |
+                                             (same ? same_offset : 0));
+    for (; copied > copy_max; copied -= copy_max)
+      *sequence++ = static_cast<std::uint16_t>(std::min(copied - copy_max, copy_max) << 5 | same_offset);
+  }
+};
+
+/// The streams of an encoded text; the lengths are what follows them.
+struct StoredStreams {
+  std::string_view literals, offsets, sequences;
+};
+
+std::optional<StoredStreams> take_streams(ByteSource& source, std::size_t stored_bytes) noexcept {
+  const std::uint64_t literals = source.take_varint(), offsets = source.take_varint(), sequences = source.take_varint();
+  if (!source.ok() || literals > stored_bytes || sequences > stored_bytes || offsets > sequences)
+    return std::nullopt;
+  StoredStreams streams;
+  streams.literals = source.take_bytes(literals);
+  streams.offsets = source.take_bytes(offsets * sizeof(std::uint16_t));
+  streams.sequences = source.take_bytes(sequences * sizeof(std::uint16_t));
+  return source.ok() ? std::optional(streams) : std::nullopt;
+}
+
 } // namespace
 
 TextDictionary::TextDictionary(std::string_view text) : padded_(text), size_(text.size()) {
@@ -100,29 +147,7 @@ std::string_view TextEncoder::encode(std::string_view raw) {
   const char* const history = history_.get() + history_margin;
   const char* const text = history + dictionary_.size();
   const char* const end = text + raw.size();
-  char* literal = literals_.get();
-  std::uint16_t* sequence = sequences_.get();
-  std::uint16_t* next_offset = offsets_.get();
-  const char* anchor = text; // what is before it is encoded
-  std::size_t last_offset = 0;
-  const auto add = [&](std::size_t literals, std::size_t copied, std::size_t offset) {
-    if (literals <= literal_step)
-      copy<literal_step>(literal, anchor);
-    else
-      std::memcpy(literal, anchor, literals);
-    literal += literals;
-    anchor += literals + copied;
-    if (literals >= literal_max)
-      append_varint(lengths_, literals - literal_max);
-    const bool same = offset == last_offset;
-    *next_offset = static_cast<std::uint16_t>(offset);
-    next_offset += same ? 0 : 1;
-    last_offset = offset;
-    *sequence++ = static_cast<std::uint16_t>(std::min(literals, literal_max) | std::min(copied, copy_max) << 5 |
-                                             (same ? same_offset : 0));
-    for (; copied > copy_max; copied -= copy_max)
-      *sequence++ = static_cast<std::uint16_t>(std::min(copied - copy_max, copy_max) << 5 | same_offset);
-  };
+  Streams streams{literals_.get(), sequences_.get(), offsets_.get(), lengths_, text};
   std::size_t misses = 0;
   for (const char* at = text; end - at >= static_cast<std::ptrdiff_t>(sizeof(std::uint64_t));) {
     const auto here = load<std::uint64_t>(at);
@@ -131,8 +156,8 @@ std::string_view TextEncoder::encode(std::string_view raw) {
     const auto distance = static_cast<std::size_t>(at - there);
     if (distance >= offset_min) // of a short pattern that repeats itself, the place stays until it is far enough away
       place = static_cast<std::uint32_t>(at - history);
-    const bool again =
-        static_cast<std::uint32_t>(load<std::uint64_t>(at - last_offset) ^ here) == 0 && last_offset != 0;
+    const bool again = static_cast<std::uint32_t>(load<std::uint64_t>(at - streams.last_offset) ^ here) == 0 &&
+                       streams.last_offset != 0;
     const bool found =
         (load<std::uint64_t>(there) ^ here) << hash_shift == 0 && distance - offset_min <= offset_max - offset_min;
     if (!(again | found)) {
@@ -140,24 +165,28 @@ std::string_view TextEncoder::encode(std::string_view raw) {
       continue;
     }
     misses = 0;
-    const std::size_t offset = again ? last_offset : distance;
+    const std::size_t offset = again ? streams.last_offset : distance;
     const char* from = at - offset;
     const std::size_t back =
         common_before(at, from,
-                      std::min(static_cast<std::size_t>(at - anchor),
+                      std::min(static_cast<std::size_t>(at - streams.anchor),
                                static_cast<std::size_t>(from < text ? from - history : from - text)));
     std::size_t max = static_cast<std::size_t>(end - at);
     if (from < text) // a copy does not go on from the dictionary into the text
       max = std::min(max, static_cast<std::size_t>(text - from));
     const std::size_t length = common(at, from, max) + back;
-    add(static_cast<std::size_t>(at - anchor) - back, length, offset);
-    at = anchor;
+    streams.add(static_cast<std::size_t>(at - streams.anchor) - back, length, offset);
+    at = streams.anchor;
     places_[place_of(load<std::uint64_t>(at - 2))] = static_cast<std::uint32_t>(at - 2 - history);
   }
-  add(static_cast<std::size_t>(end - anchor), 0, last_offset);
-  const auto literals = static_cast<std::size_t>(literal - literals_.get());
-  const auto sequences = static_cast<std::size_t>(sequence - sequences_.get());
-  const auto offsets = static_cast<std::size_t>(next_offset - offsets_.get());
+  streams.add(static_cast<std::size_t>(end - streams.anchor), 0, streams.last_offset);
+  return put_together(static_cast<std::size_t>(streams.literal - literals_.get()),
+                      static_cast<std::size_t>(streams.sequence - sequences_.get()),
+                      static_cast<std::size_t>(streams.next_offset - offsets_.get()));
+}
+
+/// The code, of so many of each.
+std::string_view TextEncoder::put_together(std::size_t literals, std::size_t sequences, std::size_t offsets) {
   out_.clear();
   append_varint(out_, literals);
   append_varint(out_, offsets);
@@ -171,23 +200,18 @@ std::string_view TextEncoder::encode(std::string_view raw) {
 
 bool decode_text(std::string_view stored, const TextDictionary& dictionary, std::span<char> out) noexcept {
   ByteSource source(stored);
-  const std::uint64_t literals = source.take_varint(), offsets = source.take_varint(), sequences = source.take_varint();
-  if (!source.ok() || literals > stored.size() || sequences > stored.size() || offsets > sequences)
+  const auto streams = take_streams(source, stored.size());
+  if (!streams)
     return false;
-  const std::string_view literal_bytes = source.take_bytes(literals);
-  const std::string_view offset_bytes = source.take_bytes(offsets * sizeof(std::uint16_t));
-  const std::string_view sequence_bytes = source.take_bytes(sequences * sizeof(std::uint16_t));
-  if (!source.ok())
-    return false;
-  const char* literal = literal_bytes.data();
-  const char* const literal_end = literal + literal_bytes.size();
+  const char* literal = streams->literals.data();
+  const char* const literal_end = literal + streams->literals.size();
   // Never further than the sequences, which are as many as these at least: no look at it leaves `stored`.
-  const char* next_offset = offset_bytes.data();
+  const char* next_offset = streams->offsets.data();
   const std::string_view text = dictionary.text();
   char* to = out.data();
   char* const end = to + out.size();
   std::size_t offset = 0;
-  for (const char *at = sequence_bytes.data(), *last = at + sequence_bytes.size(); at != last; at += 2) {
+  for (const char *at = streams->sequences.data(), *last = at + streams->sequences.size(); at != last; at += 2) {
     const std::size_t sequence = load<std::uint16_t>(at);
     std::size_t literal_count = sequence & literal_max;
     const std::size_t copy_count = sequence >> 5 & copy_max;
@@ -230,7 +254,7 @@ bool decode_text(std::string_view stored, const TextDictionary& dictionary, std:
     }
     to += copy_count;
   }
-  return to == end && literal == literal_end && next_offset == offset_bytes.data() + offset_bytes.size() &&
+  return to == end && literal == literal_end && next_offset == streams->offsets.data() + streams->offsets.size() &&
          source.ok() && source.left() == 0;
 }
 

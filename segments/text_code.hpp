@@ -43,6 +43,7 @@ public:
 
 private:
   void begin(std::string_view raw);
+  std::string_view put_together(std::size_t literals, std::size_t sequences, std::size_t offsets);
 
   std::string dictionary_;
   /// Where in the history it was last that a text began like this; by hash. Of the dictionary alone, and of all.

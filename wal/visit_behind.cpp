@@ -1,5 +1,6 @@
 #include "wal/visit_behind.hpp"
 
+#include <system_error>
 #include <utility>
 
 namespace weir::wal {
@@ -11,9 +12,8 @@ VisitBehind::~VisitBehind() {
 Status VisitBehind::visit(std::uint64_t first_record, std::span<const std::string_view> bodies,
                           std::shared_ptr<const void> owner, std::uint64_t owner_bytes) {
   if (!thread_.joinable()) {
-    if (owner_bytes < batch_bytes_worth_a_thread)
+    if (owner_bytes < batch_bytes_worth_a_thread || !start_thread())
       return visitor_(first_record, bodies, std::move(owner), owner_bytes);
-    thread_ = std::thread([this] { run(); });
   }
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return waiting_.size() < batches_ahead_max || !status_ || thrown_; });
@@ -29,6 +29,15 @@ Status VisitBehind::finish() {
   if (thrown_)
     std::rethrow_exception(thrown_);
   return status_;
+}
+
+bool VisitBehind::start_thread() {
+  try {
+    thread_ = std::thread([this] { run(); });
+    return true;
+  } catch (const std::system_error&) {
+    return false;
+  }
 }
 
 void VisitBehind::end_thread() {

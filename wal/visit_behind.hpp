@@ -2,7 +2,8 @@
 //
 // Why: half of a restart is reading and checking the log, the other half is what becomes of its records; each has a
 // core to itself this way. Owner: one recovery. Threading: one thread visits and finishes; the visitor is called in
-// order, by one thread at a time, and never after finish(). Short logs need no thread: they are visited at once.
+// order, by one thread at a time, and never after finish(). Short logs need no thread: they are visited at once, and
+// so is what comes while the system has no thread to give.
 // Invariants: no more than `batches_ahead_max` batches wait; after an error nothing is visited any more.
 #pragma once
 
@@ -49,6 +50,8 @@ private:
   static constexpr std::uint64_t batch_bytes_worth_a_thread = 1u << 20;
 
   void run();
+  /// False if the system has none.
+  bool start_thread();
   void end_thread();
 
   const RecordVisitor& visitor_;

@@ -55,6 +55,7 @@ struct QueueCursor::Reading {
   Position mark = 0; ///< The watermark.
   std::uint64_t left = 0;
   std::uint64_t scanned = 0;
+  const void* pinned = nullptr; ///< The owner of events that was pinned last.
   bool full = false;
   bool cut_short = false;                          ///< By an error that the next read will meet again.
   std::shared_ptr<std::deque<std::string>> upcast; ///< Payloads.
@@ -169,12 +170,8 @@ bool QueueCursor::is_exhausted(const Reading& reading) const {
 }
 
 Status QueueCursor::merge(Reading& reading) {
-  for (std::size_t i = 0; i < shards_.size(); ++i) {
-    auto head = shards_[i].peek(reading.next);
-    if (!head)
-      return std::move(head).error();
-    heads_[i] = *head;
-  }
+  for (std::size_t i = 0; i < shards_.size(); ++i)
+    WEIR_TRY(find_head(i, reading.next));
   const auto before = [backward = options_.backward](const EventView* a, const EventView* b) {
     return b == nullptr || (a != nullptr && (backward ? a->position > b->position : a->position < b->position));
   };
@@ -200,11 +197,40 @@ Status QueueCursor::merge(Reading& reading) {
   return {};
 }
 
+Status QueueCursor::find_head(std::size_t number, Position from) {
+  auto head = shards_[number].peek(from);
+  if (!head)
+    return std::move(head).error();
+  heads_[number] = *head;
+  return {};
+}
+
+bool QueueCursor::add(const EventView& event, std::string* payload, ShardAhead& shard, Reading& reading) {
+  EventBatch& events = reading.batch.events;
+  if (!events.empty() && events.bytes() + event.bytes() > options_.batch_bytes_max)
+    return false;
+  if (reading.pinned != shard.owner().get()) {
+    events.pin(shard.owner());
+    reading.pinned = shard.owner().get();
+  }
+  if (payload == nullptr) {
+    events.add(event);
+  } else {
+    if (!reading.upcast)
+      reading.upcast = std::make_shared<std::deque<std::string>>();
+    EventView kept = event;
+    kept.payload = reading.upcast->emplace_back(std::move(*payload));
+    events.add(kept);
+  }
+  --reading.left;
+  return true;
+}
+
 Status QueueCursor::take_from(std::size_t number, Position limit, Reading& reading) {
   ShardAhead& shard = shards_[number];
   EventBatch& events = reading.batch.events;
   const bool all = filter_.passes_all();
-  const void* pinned = nullptr;
+  reading.pinned = nullptr;
   if (all)
     events.reserve(std::min<std::size_t>(shard.count_at_hand(), options_.batch_events_max - events.size()));
   while (const EventView* event = heads_[number]) {
@@ -231,22 +257,9 @@ Status QueueCursor::take_from(std::size_t number, Position limit, Reading& readi
         return std::move(passes).error();
       wanted = *passes;
     }
-    if (wanted) {
-      if (!events.empty() && events.bytes() + event->bytes() > options_.batch_bytes_max) {
-        reading.full = true;
-        return {};
-      }
-      if (pinned != shard.owner().get()) {
-        events.pin(shard.owner());
-        pinned = shard.owner().get();
-      }
-      if (event == &changed) {
-        if (!reading.upcast)
-          reading.upcast = std::make_shared<std::deque<std::string>>();
-        changed.payload = reading.upcast->emplace_back(std::move(payload));
-      }
-      events.add(*event);
-      --reading.left;
+    if (wanted && !add(*event, event == &changed ? &payload : nullptr, shard, reading)) {
+      reading.full = true;
+      return {};
     }
     reading.next = options_.backward ? event->position : event->position + 1;
     shard.pop();
@@ -255,12 +268,8 @@ Status QueueCursor::take_from(std::size_t number, Position limit, Reading& readi
       return {};
     }
     heads_[number] = shard.at_hand();
-    if (heads_[number] == nullptr) {
-      auto head = shard.peek(reading.next);
-      if (!head)
-        return std::move(head).error();
-      heads_[number] = *head;
-    }
+    if (heads_[number] == nullptr)
+      WEIR_TRY(find_head(number, reading.next));
     if (events.size() >= options_.batch_events_max || ++reading.scanned >= scan_events_max) {
       reading.full = true;
       return {};

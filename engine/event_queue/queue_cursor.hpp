@@ -45,7 +45,12 @@ private:
   Status renew(std::size_t events_max);
   [[nodiscard]] bool is_exhausted(const Reading& reading) const;
   Status merge(Reading& reading);
+  /// The events of a shard that are next, up to `limit`.
   Status take_from(std::size_t shard, Position limit, Reading& reading);
+  Status find_head(std::size_t shard, Position from);
+  /// Adds an event of `shard` to the batch, with another payload if one is given; false if the batch is too full for
+  /// it.
+  bool add(const EventView& event, std::string* payload, ShardAhead& shard, Reading& reading);
 
   std::shared_ptr<SharedQueue> queue_;
   SubscribeOptions options_;

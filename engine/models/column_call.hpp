@@ -1,7 +1,7 @@
 // Calls of a column's functions.
 #pragma once
 
-#include "engine/models/guarded_call.hpp"
+#include "engine/guarded_call.hpp"
 #include "engine/text.hpp"
 
 #include <string_view>

@@ -1,5 +1,5 @@
+#include "engine/guarded_call.hpp"
 #include "engine/models/database_state.hpp"
-#include "engine/models/guarded_call.hpp"
 #include "engine/models/model_table.hpp"
 #include "engine/text.hpp"
 

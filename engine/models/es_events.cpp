@@ -206,6 +206,38 @@ EsRules::Without EsRules::without(const Json::Member& old) const {
   return Without::same;
 }
 
+/// What a set or an update makes of the object that is there; nothing where it is so already.
+EsChange EsRules::change_of(const EsWrite& write, Json object) const {
+  Json changes = Json::object();
+  bool differs = false;
+  for (const auto& [key, value] : write.data->members())
+    if (const Json* const was = object.find(key); was == nullptr || *was != value) {
+      changes.set(key, value);
+      differs = true;
+    }
+  if (write.action == EsAction::set)
+    for (const Json::Member& member : object.members())
+      if (member.first != id_key_ && !write.data->contains(member.first)) {
+        const Without what = without(member);
+        if (what != Without::impossible)
+          changes.set(member.first, nullptr);
+        differs = differs || what == Without::differs;
+      }
+  EsChange result;
+  if (!differs)
+    return result;
+  Json& named = result.change.upd.emplace_back(Json::object({{id_key_, *write.id}}));
+  for (auto& [key, value] : changes.members()) {
+    named.set(key, value);
+    if (value.is_null())
+      object.erase(key);
+    else
+      object.set(key, value);
+  }
+  result.whole = std::move(object);
+  return result;
+}
+
 Result<EsChange> EsRules::reduce(const Json& data) const {
   const auto write = read_es_event(data);
   if (!write)
@@ -239,35 +271,7 @@ Result<EsChange> EsRules::reduce(const Json& data) const {
     change.es_fail = "EEXIST";
     return result;
   }
-
-  Json& object = **old;
-  Json changes = Json::object();
-  bool differs = false;
-  for (const auto& [key, value] : write->data->members())
-    if (const Json* const was = object.find(key); was == nullptr || *was != value) {
-      changes.set(key, value);
-      differs = true;
-    }
-  if (write->action == EsAction::set)
-    for (const Json::Member& member : object.members())
-      if (member.first != id_key_ && !write->data->contains(member.first)) {
-        const Without what = without(member);
-        if (what != Without::impossible)
-          changes.set(member.first, nullptr);
-        differs = differs || what == Without::differs;
-      }
-  if (!differs)
-    return result;
-  Json& named = change.upd.emplace_back(Json::object({{id_key_, id}}));
-  for (auto& [key, value] : changes.members()) {
-    named.set(key, value);
-    if (value.is_null())
-      object.erase(key);
-    else
-      object.set(key, value);
-  }
-  result.whole = std::move(object);
-  return result;
+  return change_of(*write, **std::move(old));
 }
 
 } // namespace weir

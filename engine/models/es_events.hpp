@@ -94,6 +94,7 @@ private:
     impossible, ///< It is an expression of the others.
   };
   [[nodiscard]] Without without(const Json::Member& old) const;
+  [[nodiscard]] EsChange change_of(const EsWrite& write, Json object) const;
 
   const JsonModel* model_;
   std::string type_;

@@ -1,7 +1,7 @@
 #include "engine/models/event_run.hpp"
 
+#include "engine/guarded_call.hpp"
 #include "engine/models/change_apply.hpp"
-#include "engine/models/guarded_call.hpp"
 #include "engine/models/phase_errors.hpp"
 #include "engine/text.hpp"
 

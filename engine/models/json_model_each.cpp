@@ -1,5 +1,5 @@
 // JsonModel: visiting all objects that are found, batch by batch.
-#include "engine/models/guarded_call.hpp"
+#include "engine/guarded_call.hpp"
 #include "engine/models/json_model_state.hpp"
 #include "engine/models/run_search.hpp"
 

@@ -1,9 +1,9 @@
 #include <weir/model_database.hpp>
 
 #include "engine/check.hpp"
+#include "engine/guarded_call.hpp"
 #include "engine/io/file_system.hpp"
 #include "engine/models/database_state.hpp"
-#include "engine/models/guarded_call.hpp"
 #include "engine/models/model_access.hpp"
 #include "engine/text.hpp"
 

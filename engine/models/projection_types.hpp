@@ -76,8 +76,10 @@ struct RebuildProgress {
 };
 
 struct RebuildOptions {
-  std::function<void(const RebuildProgress&)> progress{}; ///< In the caller's thread, after each transaction.
-  std::shared_ptr<std::atomic<bool>> cancel{};            ///< Set it to true from any thread: `cancelled`.
+  /// Called in the caller's thread, after each transaction. If it throws, the rebuild ends as if it were cancelled, and
+  /// the error is `invalid_argument` with what was thrown.
+  std::function<void(const RebuildProgress&)> progress{};
+  std::shared_ptr<std::atomic<bool>> cancel{}; ///< Set it to true from any thread: `cancelled`.
 };
 
 struct RebuildReport {

@@ -10,6 +10,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
+#include <unordered_set>
 
 namespace weir::query {
 namespace {
@@ -84,12 +86,18 @@ Status check_call(const Expr& call) {
   return {};
 }
 
-Status check_below(const Expr& expression, const Query& query, Names names) {
+/// What was named before is in `named`.
+Status check_below(const Expr& expression, const Query& query, Names names,
+                   std::unordered_set<std::string_view>& named) {
   WEIR_TRY(check_node(expression));
-  if (expression.kind() == Kind::field || expression.kind() == Kind::exists)
+  if (expression.kind() == Kind::field || expression.kind() == Kind::exists) {
     WEIR_TRY(check_name_of(expression, query, names));
+    named.insert(expression.name());
+    if (named.size() > limits::query_fields_max)
+      return fail(Errc::too_large, format("a condition names at most {} different fields", limits::query_fields_max));
+  }
   for (const Expr& term : expression.terms())
-    WEIR_TRY(check_below(term, query, names));
+    WEIR_TRY(check_below(term, query, names, named));
   return {};
 }
 
@@ -185,7 +193,8 @@ Status check_name_of(const Expr& expression, const Query& query, Names names) {
 Status check_condition(const Expr& condition, const Query& query, Names names) {
   if (condition.kind() != Kind::too_deep && !condition.is_condition())
     return fail(Errc::invalid_argument, "a value stands where a condition is needed");
-  return check_below(condition, query, names);
+  std::unordered_set<std::string_view> named;
+  return check_below(condition, query, names, named);
 }
 
 } // namespace weir::query

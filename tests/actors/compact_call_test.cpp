@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -134,6 +135,33 @@ TEST_CASE("compact call: cancelled while removed events are left out, it leaves 
   CHECK(shard.files() == 1);
   CHECK(shard.read() == shard.before);
   CHECK(shard.compacted(false).events_removed == 5);
+}
+
+TEST_CASE("compact call: whenever its progress function throws, it ends as if cancelled, and says what was thrown") {
+  MarkedSegment shard(10, 6);
+  std::uint64_t thrown = 0;
+  for (std::uint64_t nth = 1;; ++nth) {
+    CAPTURE(nth);
+    std::uint64_t told = 0;
+    CompactOptions options;
+    options.progress = [&](const CompactProgress&) {
+      if (++told == nth)
+        throw std::runtime_error("the screen is gone");
+    };
+    const auto report = shard.compact(options);
+    CHECK(shard.read() == shard.before);
+    CHECK(shard.files() == 1);
+    CHECK_FALSE(shard.rig.parts.compaction.taken());
+    if (report)
+      break;
+    ++thrown;
+    CHECK(told == nth); // nothing after it
+    CHECK(report.code() == Errc::invalid_argument);
+    CHECK(report.error().message == "the function given for progress threw: the screen is gone");
+    REQUIRE(nth < 1'000);
+  }
+  CHECK(thrown >= 3);
+  CHECK(shard.rows() == 5);
 }
 
 TEST_CASE("compact call: cancelled while the catalog takes nothing, it leaves what is written to itself") {

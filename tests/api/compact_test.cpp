@@ -185,6 +185,32 @@ TEST_CASE("compact: all leaves as few segments as their size allows, and a conte
   CHECK(compacted(engine, all).segments_after == 1);
 }
 
+TEST_CASE("compact: of two calls at the same time each reports its own merges and bytes") {
+  SimulatedDisk disk;
+  fill(disk, 40, 11);
+  Engine engine = opened_still(disk);
+  engine.pause_compaction();
+  engine.set_compaction_rate(64 * KiB);
+  std::optional<CompactReport> second;
+  CompactOptions options;
+  options.progress = [&](const CompactProgress& progress) {
+    if (second || progress.bytes == 0)
+      return;
+    CHECK(progress.merges == 0); // the first merge is under way
+    engine.set_compaction_rate(0);
+    second = compacted(engine);
+  };
+  const CompactReport first = compacted(engine, options);
+  REQUIRE(second.has_value());
+  const ShardStats now = shard_of(engine);
+  CHECK(first.merges >= 1);
+  CHECK(second->merges >= 1);
+  CHECK(first.merges + second->merges == now.compactions);
+  CHECK(first.bytes_read + second->bytes_read == now.merge_read_bytes);
+  CHECK(first.bytes_written + second->bytes_written == now.merge_written_bytes);
+  CHECK(first.segments_after == second->segments_after);
+}
+
 TEST_CASE("compact: where nothing is ever merged it changes nothing") {
   SimulatedDisk disk;
   fill(disk, 3, 6);

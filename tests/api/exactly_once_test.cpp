@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 
 #include <memory>
+#include <stdexcept>
 #include <string>
 
 using namespace weir;
@@ -80,6 +81,17 @@ TEST_CASE("exactly once: rows and position are in one transaction, whatever fail
                                : insert(database.get(), event);
   };
   CHECK(once->apply(batch_of(5, 10), fails_at_seven).code() == Errc::unsupported);
+  CHECK(once->position() == 5);
+  CHECK(number(database.get(), "SELECT count(*) FROM seen") == 4);
+  const auto throws_at_seven = [&](const EventView& event) -> Status {
+    if (event.position == 7)
+      throw std::runtime_error("no more");
+    return insert(database.get(), event);
+  };
+  const Status thrown = once->apply(batch_of(5, 10), throws_at_seven);
+  REQUIRE(!thrown.ok());
+  CHECK(thrown.code() == Errc::invalid_argument);
+  CHECK(thrown.error().message == "the handler threw: no more");
   CHECK(once->position() == 5);
   CHECK(number(database.get(), "SELECT count(*) FROM seen") == 4);
   CHECK(number(database.get(), "SELECT position FROM weir_positions") == 5);

@@ -1,9 +1,13 @@
 #include "tests/segments/field_fixture.hpp"
+#include "tests/support/gate.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <chrono>
+#include <future>
 #include <numeric>
 
 using namespace weir;
@@ -112,6 +116,34 @@ TEST_CASE("field columns: a zone without a field says so, and one where its type
   }
   CHECK(zone_of(*reader, {"x"}, 4).nulls == 25);
   CHECK(reader->verify().ok());
+}
+
+TEST_CASE("field list: who asks for the fields does not wait for another's read of their list") {
+  SegmentDirectory directory({.directory_seed = 7, .zone_rows = 64, .filter_bits_per_key = 10});
+  const SegmentMeta meta = directory.write(rows_with(100, [](std::size_t) { return R"({"n":1,"m":"x"})"; }));
+  const auto reader = directory.open(meta);
+  REQUIRE(reader->zones().ok()); // the footer is read
+  weir::test::Gate gate;
+  gate.close();
+  std::atomic<int> reads{0};
+  directory.fs->set_hook([&](const io::Call& call) -> std::optional<Error> {
+    if (call.operation == io::Operation::read && reads++ == 0)
+      gate.pass();
+    return std::nullopt;
+  });
+  std::future<std::span<const FieldInfo>> held, other;
+  const weir::test::OpenAtEnd end(gate);
+  held = std::async(std::launch::async, [&] { return *reader->fields(); });
+  gate.wait_until_n_waiting(1);
+  other = std::async(std::launch::async, [&] { return *reader->fields(); });
+  const bool answered = other.wait_for(std::chrono::seconds(20)) == std::future_status::ready;
+  CHECK(answered);
+  gate.open();
+  const auto first = held.get(), second = other.get();
+  directory.fs->set_hook({});
+  CHECK(first.data() == second.data()); // published once
+  CHECK(second.size() == 2);
+  CHECK(reads == 2);
 }
 
 TEST_CASE("field columns: strings that are all different have a filter instead of a column") {

@@ -2,9 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <pthread.h>
+
 #include <semaphore>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -24,6 +27,28 @@ struct Records {
     return behind.visit(last, bodies, body, owner_bytes);
   }
   std::uint64_t last = 0;
+};
+
+/// While it lives, no thread can be made: each would need a stack larger than any address space.
+class NoThreads {
+public:
+  NoThreads() {
+    pthread_attr_t impossible;
+    REQUIRE(pthread_getattr_default_np(&before_) == 0);
+    REQUIRE(pthread_getattr_default_np(&impossible) == 0);
+    REQUIRE(pthread_attr_setstacksize(&impossible, std::size_t{1} << 56) == 0);
+    REQUIRE(pthread_setattr_default_np(&impossible) == 0);
+    pthread_attr_destroy(&impossible);
+  }
+  ~NoThreads() {
+    pthread_setattr_default_np(&before_);
+    pthread_attr_destroy(&before_);
+  }
+  NoThreads(const NoThreads&) = delete;
+  NoThreads& operator=(const NoThreads&) = delete;
+
+private:
+  pthread_attr_t before_;
 };
 
 } // namespace
@@ -71,6 +96,29 @@ TEST_CASE(
   gone_on.release();
   CHECK(behind.finish().ok());
   CHECK(visitor_thread != std::this_thread::get_id());
+}
+
+TEST_CASE("visit behind: while the system has no thread to give, a long log is visited in the caller's") {
+  std::vector<std::pair<std::string, bool>> visited; // and whether here
+  const RecordVisitor visitor =
+      [&, caller = std::this_thread::get_id()](std::uint64_t, std::span<const std::string_view> bodies,
+                                               std::shared_ptr<const void>, std::uint64_t) -> Status {
+    visited.emplace_back(bodies.front(), std::this_thread::get_id() == caller);
+    return {};
+  };
+  VisitBehind behind(visitor);
+  Records records;
+  {
+    const NoThreads none;
+    CHECK_THROWS_AS(std::thread([] {}).join(), std::system_error);
+    REQUIRE(records.visit(behind, worth_a_thread).ok());
+    REQUIRE(records.visit(behind, worth_a_thread).ok());
+  }
+  REQUIRE(records.visit(behind, worth_a_thread).ok());
+  REQUIRE(records.visit(behind, worth_a_thread).ok());
+  CHECK(behind.finish().ok());
+  const std::vector<std::pair<std::string, bool>> expected = {{"1", true}, {"2", true}, {"3", false}, {"4", false}};
+  CHECK(visited == expected);
 }
 
 TEST_CASE("visit behind: after the visitor's first error nothing is visited, and the error is what the end says") {

@@ -91,6 +91,19 @@ TEST_CASE("query plan: validate refuses what no text could say") {
   CHECK(where(call(Function::time, {"soon"}) == 1) == Errc::invalid_argument);
 }
 
+TEST_CASE("query plan: a condition names so many different fields and no more, wherever they are in it") {
+  const auto numbered = [](std::size_t i) { return field("payload.f" + std::to_string(i)) == 1; };
+  Expr all = numbered(0);
+  for (std::size_t i = 1; i < limits::query_fields_max; ++i)
+    all = std::move(all) || numbered(i);
+  all = std::move(all) || (numbered(7) && !exists("payload.f8"));
+  CHECK(Query::all_types().where(all).validate().ok());
+  const Status refused = Query::all_types().where(Expr(all) || !exists("payload.more")).validate();
+  REQUIRE(!refused.ok());
+  CHECK(refused.code() == Errc::too_large);
+  CHECK(refused.error().message == "a condition names at most 8192 different fields");
+}
+
 TEST_CASE("query plan: values and conditions do not stand for each other") {
   const Expr value = field("payload.a").expression();
   const Expr condition = field("payload.a") == 1;

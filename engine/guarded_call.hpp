@@ -22,4 +22,18 @@ template <class Call> auto guarded_call(std::string_view what, Call&& call) -> d
   }
 }
 
+/// Tells a function without result, if there is one. Error: as guarded_call.
+template <class Function, class... Args>
+Status guarded_tell(std::string_view what, const Function& function, Args&&... args) {
+  if (!function)
+    return {};
+  return guarded_call(what, [&]() -> Status {
+    function(std::forward<Args>(args)...);
+    return {};
+  });
+}
+
+/// How errors call the function that is told how far a work has come.
+inline constexpr std::string_view progress_function = "the function given for progress";
+
 } // namespace weir
