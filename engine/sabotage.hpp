@@ -116,6 +116,8 @@ enum class Sabotage : std::uint8_t {
   null_is_absent,
   stale_field_bounds,
   narrow_time_index,
+  trust_unsure_rows,
+  mark_next_value,
   number_texts_as_they_came,
   field_filter_forgets,
   // What queries make of them.

@@ -1,6 +1,7 @@
 #include "segments/field_marks.hpp"
 
 #include "engine/count_bits.hpp"
+#include "engine/sabotage.hpp"
 #include "segments/bit_rank.hpp"
 #include "segments/bytes.hpp"
 #include "segments/field_rows.hpp"
@@ -67,7 +68,9 @@ std::optional<NumberRange> above(const IntegerRange& range, std::int64_t base) n
   if (range.high < base)
     return std::nullopt;
   const auto word = [](std::int64_t value) { return static_cast<std::uint64_t>(value); };
-  return NumberRange{word(std::max(range.low, base)) - word(base), word(range.high) - word(base)};
+  const std::uint64_t high = word(range.high) - word(base);
+  return NumberRange{word(std::max(range.low, base)) - word(base),
+                     high + (sabotaged(Sabotage::mark_next_value) ? 1 : 0)};
 }
 
 /// Doubles that are kept as they are. False where one is none of JSON.

@@ -78,7 +78,7 @@ Status ZoneScan::scan(const SegmentPlan& plan, std::size_t zone, RemovedRows& re
     certain = rows;
   else
     WEIR_TRY(predicate_.evaluate(plan, by_leaf_, values, rows, certain, pacer_));
-  if (unsure.any())
+  if (unsure.any() && !sabotaged(Sabotage::trust_unsure_rows))
     WEIR_TRY(keep_demanded(values, rows, std::move(unsure)));
   if (rows.any() && removed.any())
     WEIR_TRY(remove_rows(values, rows, removed));

@@ -120,6 +120,8 @@ constexpr std::array table = {
     Directed{Sabotage::null_is_absent, cases("segments", "field columns: of random documents*")},
     Directed{Sabotage::stale_field_bounds, cases("segments", "field columns: a zone settles*")},
     Directed{Sabotage::narrow_time_index, cases("segments", "time index: of random rows*")},
+    Directed{Sabotage::trust_unsure_rows, cases("engine", "zone scan: rows of which a segment is not sure*")},
+    Directed{Sabotage::mark_next_value, cases("segments", "field marks: rows are marked as their arrays say*")},
     Directed{Sabotage::number_texts_as_they_came, cases("segments", "field columns: of random documents*")},
     Directed{Sabotage::field_filter_forgets, cases("segments", "field columns: strings that are all different*")},
     Directed{Sabotage::negated_unknown_is_true, cases("engine", "zone scan: conditions find*")},
