@@ -74,7 +74,7 @@ Status look_at(const ScanTarget& target, const ColumnPredicate& predicate, const
       ++out.pruned_by_fields;
       continue;
     }
-    if (by_all->is_true() && target.counts_only) {
+    if (by_all->is_true() && target.counts_only && (*plan)->is_sure(zone)) {
       ++out.counted;
       continue;
     }

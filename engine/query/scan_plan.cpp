@@ -148,6 +148,13 @@ void SegmentPlan::keep_unsure(std::size_t zone, RowBits& rows) const noexcept {
     rows = RowBits(rows.rows());
 }
 
+bool SegmentPlan::is_sure(std::size_t zone) const noexcept {
+  RowBits rows(zones_[zone].rows);
+  rows.add(0, rows.rows());
+  keep_unsure(zone, rows);
+  return !rows.any();
+}
+
 std::optional<std::size_t> SegmentPlan::column(std::size_t slot, std::size_t zone) const noexcept {
   const bool usable = fields_[slot] && field_zones_[slot][zone].type != FieldForm::mixed && !payloads_change(zone);
   return usable ? fields_[slot] : std::nullopt;

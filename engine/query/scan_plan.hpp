@@ -65,6 +65,8 @@ public:
   /// There may be others.
   [[nodiscard]] bool has_unsure() const noexcept { return selected_ && !selected_->unsure.empty(); }
 
+  /// None of its rows is unsure.
+  [[nodiscard]] bool is_sure(std::size_t zone) const noexcept;
   /// What the condition can turn out to be for the rows of a zone; `by_leaf` becomes what each leaf can. Of rows that
   /// are unsure, who asks has to look whether they meet the demands. May do I/O.
   /// Fails as `pacer` says, too.

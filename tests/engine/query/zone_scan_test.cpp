@@ -306,6 +306,15 @@ TEST_CASE("zone scan: rows of which a segment is not sure are looked at before t
           ask("QUERY * WHERE position + 0 >= 4 AND position + 0 < 9 AND payload.n != 6 COUNT"));
     CHECK(ask("QUERY * WHERE position > 3 AND (timestamp > 1700000005000 OR payload.n = 4) COUNT") ==
           ask("QUERY * WHERE position + 0 > 3 AND (timestamp > 1700000005000 OR payload.n = 4) COUNT"));
+    const Query count = parsed("QUERY * SINCE 1700000001000 UNTIL 1700000007000 COUNT");
+    for (const std::size_t each : {std::size_t{0}, std::size_t{6}}) { // 0, 6 and 12, in three of the four zones
+      segment->unsure_of_each = each;
+      const std::uint64_t counted = answer(count, views).stats.zones_counted;
+      CHECK(counted == (each == 0 ? 2 : 0));
+      const auto plan = query::explain_plan(count, views, {});
+      REQUIRE(plan.ok());
+      CHECK(std::count(plan->begin(), plan->end(), "  counted from metadata: " + std::to_string(counted)) == 1);
+    }
   }
 }
 
