@@ -27,24 +27,26 @@ Status SequenceJoin::join(std::span<SequencePart> parts, std::size_t bin) {
   WEIR_TRY(make_room(events_, next.empty() ? 0 : next.back()));
   for (std::size_t part = 0; part < parts.size(); ++part) {
     SequencePart::Bin& from = parts[part].bins[bin];
-    const auto details = from.details.pieces();
-    for (std::size_t piece = 0; piece < from.candidates.pieces().size(); ++piece) {
-      const auto candidates = std::exchange(from.candidates.pieces()[piece], {});
-      const auto of_candidates =
-          details.empty() ? std::vector<SequencePart::Detail>() : std::exchange(details[piece], {});
+    const bool has_details = from.details.size() != 0;
+    for (std::size_t piece = 0; piece < from.candidates.pieces(); ++piece) {
+      const auto candidates = from.candidates.piece(piece);
+      const auto details = has_details ? from.details.piece(piece) : std::span<const SequencePart::Detail>();
       WEIR_TRY(pacer_.spend(candidates.size()));
       for (std::size_t i = 0; i < candidates.size(); ++i) {
         SequenceEvent& event = events_[next[number(part, candidates[i].link)]++];
         event.position = candidates[i].position;
         event.steps = candidates[i].steps;
-        if (of_candidates.empty())
+        if (!has_details)
           continue;
-        event.time_us = of_candidates[i].time_us;
-        event.values = std::uint64_t{part} << place_bits | of_candidates[i].values;
+        event.time_us = details[i].time_us;
+        event.values = std::uint64_t{part} << place_bits | details[i].values;
       }
+      from.candidates.free_piece(piece);
+      if (has_details)
+        from.details.free_piece(piece);
     }
     budget_.give_back(bytes_of(from));
-    from = {};
+    from.links = {};
   }
   next.pop_back();
   ends_ = std::move(next);
@@ -71,9 +73,10 @@ Status SequenceJoin::number_links(std::span<SequencePart> parts, std::size_t bin
 Status SequenceJoin::count(std::span<SequencePart> parts, std::size_t bin, std::vector<std::uint64_t>& next) {
   next.assign(parts.front().bins[bin].links.size() + 1, 0);
   for (std::size_t part = 0; part < parts.size(); ++part) {
-    for (const auto& candidates : parts[part].bins[bin].candidates.pieces()) {
-      WEIR_TRY(pacer_.spend(candidates.size() / moves_per_work));
-      for (const SequencePart::Candidate& candidate : candidates)
+    const PieceList<SequencePart::Candidate>& candidates = parts[part].bins[bin].candidates;
+    for (std::size_t piece = 0; piece < candidates.pieces(); ++piece) {
+      WEIR_TRY(pacer_.spend(candidates.piece(piece).size() / moves_per_work));
+      for (const SequencePart::Candidate& candidate : candidates.piece(piece))
         ++next[number(part, candidate.link) + 1];
     }
   }

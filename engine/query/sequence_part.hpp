@@ -39,13 +39,13 @@ struct SequencePart {
   };
   /// Those whose link values share the upper bits of their hashes.
   struct Bin {
-    LinkTable links; ///< Packed and normalized.
     PieceList<Candidate> candidates;
     PieceList<Detail> details;    ///< One for each candidate, or none at all.
+    LinkTable links;              ///< Packed and normalized.
     std::uint64_t link_bytes = 0; ///< What was taken of the budget for `links`.
   };
 
-  static constexpr unsigned bin_bits = 8;
+  static constexpr unsigned bin_bits = 6;
   [[nodiscard]] static std::size_t bin_of(std::uint64_t link_hash) noexcept { return link_hash >> (64 - bin_bits); }
 
   std::vector<Bin> bins = std::vector<Bin>(std::size_t{1} << bin_bits);
