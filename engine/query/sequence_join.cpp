@@ -1,5 +1,7 @@
 #include "engine/query/sequence_join.hpp"
 
+#include "engine/query/order.hpp"
+
 #include <algorithm>
 #include <bit>
 #include <limits>
@@ -45,7 +47,6 @@ Status SequenceJoin::join(std::span<SequencePart> parts, std::size_t bin) {
       if (has_details)
         from.details.free_piece(piece);
     }
-    budget_.give_back(bytes_of(from));
     from.links = {};
   }
   next.pop_back();
@@ -111,12 +112,15 @@ Status SequenceJoin::sort(std::span<SequenceEvent>& events) {
   }));
   if (ascends) // all of one context, as a rule
     return {};
+  const auto by_position = [](const SequenceEvent& a, const SequenceEvent& b) { return a.position < b.position; };
   if (events.size() <= compared_max) {
-    std::sort(events.begin(), events.end(),
-              [](const SequenceEvent& a, const SequenceEvent& b) { return a.position < b.position; });
+    std::sort(events.begin(), events.end(), by_position);
     return pacer_.spend(events.size());
   }
-  WEIR_TRY(make_room(sorted_, events.size()));
+  const Status room = make_room(sorted_, events.size());
+  if (room.code() == Errc::too_large) // It goes without, slower.
+    return sort_paced(events, by_position, pacer_);
+  WEIR_TRY(room);
   const unsigned bits = static_cast<unsigned>(std::bit_width(most - least));
   const unsigned passes = (bits + digit_bits_max - 1) / digit_bits_max;
   const unsigned digit_bits = (bits + passes - 1) / passes;

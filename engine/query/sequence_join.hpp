@@ -20,16 +20,14 @@ namespace weir::query {
 
 class SequenceJoin {
 public:
-  /// What this takes of `budget`, whose bound is `bytes_max`, is given back with it. Both must outlive this.
+  /// Takes memory of `budget`, whose bound is `bytes_max`. Both must outlive this.
   SequenceJoin(ResultBudget& budget, std::uint64_t bytes_max, Pacer& pacer)
       : budget_(budget), bytes_max_(bytes_max), pacer_(pacer) {}
   SequenceJoin(const SequenceJoin&) = delete;
   SequenceJoin& operator=(const SequenceJoin&) = delete;
-  ~SequenceJoin() { budget_.give_back(bytes_); }
 
-  /// Moves the events of bin `bin` out of `parts`, in the place of what was joined before, and gives back what they
-  /// took of the budget; their packed values stay there. SequenceEvent::values is values_place() then. Errors:
-  /// `too_large`, and as the pacer says; then nothing is joined.
+  /// Moves the events of bin `bin` out of `parts`, in the place of what was joined before; their packed values stay
+  /// there. Precondition: some part. Errors: `too_large`, and as the pacer says; then nothing is joined.
   Status join(std::span<SequencePart> parts, std::size_t bin);
   [[nodiscard]] std::size_t links() const noexcept { return ends_.size(); }
   /// The events of a link value, in any order. Precondition: below links().
@@ -41,6 +39,9 @@ public:
   /// positions: where links meet in no order a comparison is foreseen wrong every other time, and costs more than
   /// moving an event. Errors: as join(); then some may be missing.
   Status sort(std::span<SequenceEvent>& events);
+
+  /// Taken of the budget, and not given back.
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
 
   // SequenceEvent::values of a joined event: the part above, the place in its values below.
   static constexpr unsigned place_bits = 40;
@@ -74,7 +75,7 @@ private:
   ResultBudget& budget_;
   std::uint64_t bytes_max_;
   Pacer& pacer_;
-  std::uint64_t bytes_ = 0;                         ///< Taken of the budget.
+  std::uint64_t bytes_ = 0;
   std::vector<std::vector<std::uint32_t>> numbers_; ///< By part but the first, then by the part's number of the link.
   std::vector<std::uint64_t> ends_;                 ///< By link.
   std::vector<SequenceEvent> events_;

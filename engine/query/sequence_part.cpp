@@ -7,9 +7,12 @@
 
 namespace weir::query {
 
-std::uint64_t bytes_of(const SequencePart::Bin& bin) noexcept {
-  return bin.candidates.size() * sizeof(SequencePart::Candidate) + bin.details.size() * sizeof(SequencePart::Detail) +
-         bin.link_bytes;
+std::uint64_t bytes_of(const SequencePart& part) noexcept {
+  std::uint64_t bytes = part.values.bytes() + part.link_bytes;
+  for (const SequencePart::Bin& bin : part.bins)
+    bytes +=
+        bin.candidates.size() * sizeof(SequencePart::Candidate) + bin.details.size() * sizeof(SequencePart::Detail);
+  return bytes;
 }
 
 Status take_for_sequence(ResultBudget& budget, std::uint64_t bytes, std::uint64_t bytes_max) {
@@ -173,7 +176,7 @@ Status SequenceGatherer::number_of(std::string_view key, std::uint64_t hash, Res
     return {};
   const std::uint64_t bytes = LinkTable::bytes_of(key);
   WEIR_TRY(take_for_sequence(budget, bytes, bytes_max_));
-  bin.link_bytes += bytes;
+  part_.link_bytes += bytes;
   return {};
 }
 

@@ -40,20 +40,21 @@ struct SequencePart {
   /// Those whose link values share the upper bits of their hashes.
   struct Bin {
     PieceList<Candidate> candidates;
-    PieceList<Detail> details;    ///< One for each candidate, or none at all.
-    LinkTable links;              ///< Packed and normalized.
-    std::uint64_t link_bytes = 0; ///< What was taken of the budget for `links`.
+    PieceList<Detail> details; ///< One for each candidate, or none at all.
+    LinkTable links;           ///< Packed and normalized.
   };
 
-  static constexpr unsigned bin_bits = 6;
+  static constexpr unsigned bin_bits = 6; ///< More would have more places that grow at a time than fit the first cache.
+  static constexpr std::size_t bin_count = std::size_t{1} << bin_bits;
   [[nodiscard]] static std::size_t bin_of(std::uint64_t link_hash) noexcept { return link_hash >> (64 - bin_bits); }
 
-  std::vector<Bin> bins = std::vector<Bin>(std::size_t{1} << bin_bits);
-  PackedValues values; ///< Of an event those of CompiledSequence::kept that its steps need.
+  std::vector<Bin> bins = std::vector<Bin>(bin_count);
+  PackedValues values;          ///< Of an event those of CompiledSequence::kept that its steps need.
+  std::uint64_t link_bytes = 0; ///< What was taken of the budget for the links of all bins.
 };
 
-/// What SequenceGatherer took of the budget for a bin, and for the values of all bins of a part.
-[[nodiscard]] std::uint64_t bytes_of(const SequencePart::Bin& bin) noexcept;
+/// What SequenceGatherer took of the budget for a part.
+[[nodiscard]] std::uint64_t bytes_of(const SequencePart& part) noexcept;
 /// `too_large` as ResultBudget has it, in the words of a sequence.
 [[nodiscard]] Status take_for_sequence(ResultBudget& budget, std::uint64_t bytes, std::uint64_t bytes_max);
 
