@@ -105,17 +105,20 @@ Status SequenceGatherer::number_links(const ZoneValues& values, const RowBits& r
   asked_.clear();
   keys_.clear();
   rows.each([&](std::size_t row) {
-    const bool present = links.presence.empty() || links.presence[row] == Presence::value;
-    Link& link = code_links_[links.codes[row]];
-    if (!present || link.bin != Link::no_bin)
-      return;
+    if (links.presence.empty() || links.presence[row] == Presence::value)
+      code_links_[links.codes[row]] = {0, static_cast<std::uint32_t>(row)};
+  });
+  for (std::size_t code = 0; code < links.count; ++code) { // in the order in which the values lie in memory
+    Link& link = code_links_[code];
+    if (link.bin == Link::no_bin)
+      continue;
     const std::size_t begin = keys_.size();
-    pack(keys_, normalized(values.value(query_.link, row)));
+    pack(keys_, normalized(values.value(query_.link, link.number)));
     const std::uint64_t hash = LinkTable::hash(std::string_view(keys_).substr(begin));
     link.bin = static_cast<std::uint32_t>(SequencePart::bin_of(hash));
     part_.bins[link.bin].links.fetch_slot(hash);
-    asked_.push_back({hash, keys_.size(), links.codes[row]});
-  });
+    asked_.push_back({hash, keys_.size(), static_cast<std::uint32_t>(code)});
+  }
   WEIR_TRY(pacer.spend(asked_.size() + keys_.size() / Watch::bytes_per_work));
   std::size_t begin = 0;
   for (std::size_t i = 0; i < asked_.size(); ++i) {
