@@ -26,7 +26,7 @@ Status SequenceJoin::join(std::span<SequencePart> parts, std::size_t bin) {
   WEIR_TRY(number_links(parts, bin));
   std::vector<std::uint64_t> next;
   WEIR_TRY(count(parts, bin, next));
-  WEIR_TRY(make_room(events_, next.empty() ? 0 : next.back()));
+  WEIR_TRY(make_room(events_, next.back()));
   for (std::size_t part = 0; part < parts.size(); ++part) {
     SequencePart::Bin& from = parts[part].bins[bin];
     const bool has_details = from.details.size() != 0;

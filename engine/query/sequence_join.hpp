@@ -1,7 +1,7 @@
 // The events of one bin of all parts, those of a link value side by side and in position order.
 //
 // Purpose: what SequenceMatcher wants, made of what the threads of a scan gathered, bin by bin: one is in the
-// processor's caches from its first step to its matches, and only one is there twice at a time.
+// processor's caches from its first step to its matches, and nothing else is there twice meanwhile.
 // Owner: whoever matches. Threading: one thread; bins of the same parts may be joined by different threads.
 #pragma once
 

@@ -7,8 +7,12 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <chrono>
+#include <latch>
+#include <numeric>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using namespace weir;
@@ -52,6 +56,27 @@ std::vector<SequencePart> gathered(const Query& plan, const std::vector<ShardVie
     candidates.push_back(std::move(part.candidates));
   return candidates;
 }
+
+/// From begin() on lets the first thread that asks it wait for a second one: both have a share in the work then.
+class MeetingClock final : public io::Clock {
+public:
+  void begin() const { meeting_ = true; }
+  [[nodiscard]] Timestamp now() const override { return {}; }
+  [[nodiscard]] std::chrono::steady_clock::time_point steady_now() const override {
+    if (!meeting_)
+      return {};
+    const auto me = std::this_thread::get_id();
+    std::thread::id first;
+    if (first_.compare_exchange_strong(first, me) || (first != me && !met_.exchange(true)))
+      both_.arrive_and_wait();
+    return {};
+  }
+
+private:
+  mutable std::atomic<bool> meeting_{false}, met_{false};
+  mutable std::atomic<std::thread::id> first_{};
+  mutable std::latch both_{2};
+};
 
 } // namespace
 
@@ -137,29 +162,34 @@ TEST_CASE("sequence matching: whether it takes too much memory does not depend o
   const Query plan = parsed(pairs + "RETURN a.position, b.position");
   const std::vector<ShardView> views = shard(20'000);
   const auto run = [&](std::uint64_t bytes_max, bool helped) {
+    const MeetingClock clock;
     QueryControl control;
     control.result_bytes_max = bytes_max;
+    control.clock = &clock;
+    control.deadline = std::chrono::steady_clock::time_point::max();
     const auto execution = *Execution::make(plan, views, control);
-    std::vector<std::thread> helpers;
-    auto answer = execution->run([&] {
-      for (int i = 0; helped && i < 3; ++i)
-        helpers.emplace_back([&] { execution->help(); });
+    std::thread helper;
+    const auto answer = execution->run([&] {
+      if (!helped)
+        return;
+      clock.begin();
+      helper = std::thread([&] { execution->help(); });
     });
-    for (std::thread& helper : helpers)
+    if (helper.joinable())
       helper.join();
     return answer;
   };
-  std::uint64_t enough = 100'000;
-  while (run(enough, false).code() == Errc::too_large)
-    enough += enough / 64;
+  std::uint64_t too_few = 10'000, enough = 16 * MiB;
+  while (enough - too_few > 64) {
+    const std::uint64_t middle = std::midpoint(enough, too_few);
+    (run(middle, false).code() == Errc::too_large ? too_few : enough) = middle;
+  }
   const auto alone = run(enough, false);
   REQUIRE(alone.ok());
-  for (int round = 0; round < 20; ++round) {
-    const auto helped = run(enough, true);
-    REQUIRE_MESSAGE(helped.ok(), to_string(helped.error()));
-    CHECK(helped->rows == alone->rows);
-    CHECK(run(enough - enough / 60, true).code() == Errc::too_large);
-  }
+  const auto helped = run(enough, true);
+  REQUIRE_MESSAGE(helped.ok(), to_string(helped.error()));
+  CHECK(helped->rows == alone->rows);
+  CHECK(run(too_few, true).code() == Errc::too_large);
 }
 
 TEST_CASE("sequence matching: the first error ends the work of all") {
