@@ -51,9 +51,14 @@ Result<std::shared_ptr<query::Execution>> Querier::begin(const Query& query, std
   const std::size_t others = helpers(views);
   auto execution = query::Execution::make(query, std::move(views), control);
   if (execution)
-    for (std::size_t i = 0; i < others; ++i)
-      post_read_([work = *execution, cancel] { work->help(); });
+    call_helpers(*execution, others, cancel);
   return execution;
+}
+
+void Querier::call_helpers(const std::shared_ptr<query::Execution>& execution, std::size_t count,
+                           const std::shared_ptr<std::atomic<bool>>& cancel) const {
+  for (std::size_t i = 0; i < count; ++i)
+    post_read_([execution, cancel] { execution->help(); });
 }
 
 Result<QueryResult> Querier::run(const Query& query, std::vector<ShardView> views, const QueryRun& run) const {
@@ -62,10 +67,11 @@ Result<QueryResult> Querier::run(const Query& query, std::vector<ShardView> view
   query::QueryControl bounded = control(run);
   bounded.leftovers = leftovers.get();
   bounded.result_bytes = &bytes;
+  const std::size_t others = helpers(views);
   const auto execution = begin(query, std::move(views), bounded, run.cancel);
   if (!execution)
     return execution.error();
-  auto result = (*execution)->run();
+  auto result = (*execution)->run([&] { call_helpers(*execution, others, run.cancel); });
   free_later(leftovers, bytes.load());
   return result;
 }

@@ -75,6 +75,9 @@ private:
                                                   const query::QueryControl& control,
                                                   const std::shared_ptr<std::atomic<bool>>& cancel) const;
   [[nodiscard]] std::size_t helpers(const std::vector<ShardView>& views) const;
+  /// Has `count` read threads help.
+  void call_helpers(const std::shared_ptr<query::Execution>& execution, std::size_t count,
+                    const std::shared_ptr<std::atomic<bool>>& cancel) const;
 
   const io::Clock& clock_;
   const schema::Registry& schemas_;

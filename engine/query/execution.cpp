@@ -12,6 +12,9 @@
 namespace weir::query {
 namespace {
 
+/// Waking a thread costs about as much as matching this many events.
+constexpr std::uint64_t matched_alone_max = 8'192;
+
 QueryControl with_budget(QueryControl control, std::atomic<std::uint64_t>& result_bytes) {
   if (control.result_bytes == nullptr)
     control.result_bytes = &result_bytes;
@@ -43,13 +46,18 @@ std::int64_t Execution::now_us() const {
 }
 
 void Execution::help() {
+  SequenceMatching* matching = nullptr;
   {
     const std::lock_guard lock(mutex_);
     if (over_)
       return;
     ++inside_;
+    matching = matching_ ? &*matching_ : nullptr;
   }
-  take_part();
+  if (matching != nullptr)
+    matching->work();
+  else
+    take_part();
   const std::lock_guard lock(mutex_);
   if (--inside_ == 0)
     left_.notify_all();
@@ -78,17 +86,20 @@ void Execution::take_part() {
 
 Status Execution::finish() {
   take_part();
-  std::unique_lock lock(mutex_);
-  over_ = true;
-  left_.wait(lock, [this] { return inside_ == 0; });
+  wait_for_helpers();
   alone_ = gatherers_ <= 1;
-  lock.unlock();
   Status status = scan_->status();
   if (!alone_ && status.code() == Errc::too_large)
     status = gather_alone();
   if (!status && control_.leftovers != nullptr)
     control_.leftovers->add(std::move(parts_));
   return status;
+}
+
+void Execution::wait_for_helpers() {
+  std::unique_lock lock(mutex_);
+  over_ = true;
+  left_.wait(lock, [this] { return inside_ == 0; });
 }
 
 Status Execution::gather_alone() {
@@ -110,24 +121,52 @@ Result<std::vector<ShardRows>> Execution::gather() {
   return std::move(parts_);
 }
 
-Result<QueryResult> Execution::merged() {
-  if (compiled_->gathers != nullptr)
-    return merge_sequence(*compiled_->gathers, std::move(parts_), scan_->views(), control_);
-  return merge(*compiled_, std::move(parts_), control_);
+Result<std::vector<ShardRows>> Execution::match(const std::function<void()>& call_helpers) {
+  QueryStats stats;
+  std::vector<SequencePart> candidates;
+  for (ShardRows& part : parts_) {
+    stats.add(part.stats);
+    candidates.push_back(std::move(part.candidates));
+  }
+  matching_.emplace(*compiled_->gathers, std::move(candidates), control_);
+  if (call_helpers && matching_->events() >= matched_alone_max) {
+    {
+      const std::lock_guard lock(mutex_);
+      over_ = false;
+    }
+    call_helpers();
+  }
+  matching_->work();
+  wait_for_helpers();
+  alone_ = alone_ && matching_->threads() <= 1;
+  auto matches = std::move(*matching_).rows();
+  matching_.reset();
+  if (matches)
+    matches->emplace_back().stats = stats;
+  return matches;
 }
 
-Result<QueryResult> Execution::run() {
+Result<QueryResult> Execution::merged(const std::function<void()>& call_helpers) {
+  if (compiled_->gathers == nullptr)
+    return merge(*compiled_, std::move(parts_), control_);
+  auto matches = match(call_helpers);
+  if (!matches)
+    return std::move(matches).error();
+  return merge_sequence(*compiled_->gathers, *std::move(matches), scan_->views(), control_);
+}
+
+Result<QueryResult> Execution::run(const std::function<void()>& call_helpers) {
   const Status scanned = finish();
   const bool sequence = compiled_->gathers != nullptr;
   if (!sequence || !scanned) // Documents of a sequence are read once its matches are known.
     scan_->release_views();
   WEIR_TRY(scanned);
   const std::int64_t begin = now_us();
-  auto result = merged();
+  auto result = merged(call_helpers);
   // Link values that several threads met were counted for each of them.
   if (sequence && !alone_ && result.code() == Errc::too_large) {
     const Status again = gather_alone();
-    result = again ? merged() : Result<QueryResult>(again.error());
+    result = again ? merged({}) : Result<QueryResult>(again.error());
   }
   scan_->release_views();
   if (!result)

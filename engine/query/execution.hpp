@@ -4,6 +4,7 @@
 // Each gathers into a part of its own, and parts merge to the same answer whoever made them. Where the parts of several
 // threads take more memory than there may be, the caller gathers all of it alone: the memory that one thread needs
 // decides, and an answer never depends on how many came.
+// What a sequence gathered is matched the same way (sequence_matching.hpp), for which helpers are called once more.
 // Owner: shared by the caller and the jobs that help. Threading: help() from any thread, run() or gather() from one,
 // once. Invariants: what comes to help too late touches nothing but this object; views are dropped when that returns.
 #pragma once
@@ -15,6 +16,7 @@
 #include "engine/query/compiled_query.hpp"
 #include "engine/query/control.hpp"
 #include "engine/query/partial.hpp"
+#include "engine/query/sequence_matching.hpp"
 #include "engine/query/shard_scan.hpp"
 #include "engine/shard_view.hpp"
 
@@ -22,6 +24,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -35,11 +38,12 @@ public:
   static Result<std::shared_ptr<Execution>> make(const Query& query, std::vector<ShardView> views,
                                                  const QueryControl& control);
 
-  /// Does a part of the scan until nothing is left of it, or nothing at all if the run is over.
+  /// Does a part of what is going on until nothing is left of it, or nothing at all if the run is over.
   void help();
-  /// Does what nobody else does, waits for those who help, and makes the answer. Errors: `deadline_exceeded`,
-  /// `cancelled`, `too_large`; `corruption` and `io_error` of a segment.
-  Result<QueryResult> run();
+  /// Does what nobody else does, waits for those who help, and makes the answer. `call_helpers`: has others call help()
+  /// again, now, later or never; it is called where a second thing is worth sharing. May be empty. Errors:
+  /// `deadline_exceeded`, `cancelled`, `too_large`; `corruption` and `io_error` of a segment.
+  Result<QueryResult> run(const std::function<void()>& call_helpers = {});
   /// The same, but for the answer: the parts that it would be made of.
   Result<std::vector<ShardRows>> gather();
 
@@ -50,8 +54,12 @@ private:
   void take_part();
   /// Takes part, then waits for those who do. What went wrong with any of them.
   Status finish();
+  /// Lets nobody in any more, and waits for those who are inside.
+  void wait_for_helpers();
   /// The answer of all parts, which are gone then.
-  Result<QueryResult> merged();
+  Result<QueryResult> merged(const std::function<void()>& call_helpers);
+  /// The matches of a sequence.
+  Result<std::vector<ShardRows>> match(const std::function<void()>& call_helpers);
   /// Drops all parts and begins again. Precondition: finish() was done.
   Status gather_alone();
 
@@ -66,8 +74,9 @@ private:
   std::size_t inside_ = 0;
   bool over_ = false;
   std::size_t gatherers_ = 0; ///< That had a share in the scan.
-  bool alone_ = false;        ///< All parts are of one thread.
+  bool alone_ = false;        ///< All was done by one thread.
   std::vector<ShardRows> parts_;
+  std::optional<SequenceMatching> matching_; ///< Of a sequence, once all is gathered.
 };
 
 } // namespace weir::query

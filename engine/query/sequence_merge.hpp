@@ -1,6 +1,6 @@
-// From the events that may take part, of all shards, to the matches and their documents.
+// From the matches of a sequence to the answer, with the documents of their events.
 //
-// Purpose: the second half of a sequence query, after the shards were scanned.
+// Purpose: the last part of a sequence query, after its events were matched.
 // Threading: free functions without shared state; one thread per query.
 #pragma once
 
@@ -9,7 +9,6 @@
 
 #include "engine/query/control.hpp"
 #include "engine/query/partial.hpp"
-#include "engine/query/sequence_part.hpp"
 #include "engine/query/sequence_plan.hpp"
 #include "engine/shard_view.hpp"
 
@@ -18,14 +17,8 @@
 
 namespace weir::query {
 
-/// The matches as rows of CompiledSequence::match, each at the position of its first event. What `parts` took of the
-/// budget is given back. Errors: `too_large`, `deadline_exceeded`, `cancelled`.
-Result<ShardRows> match_sequences(const CompiledSequence& query, std::vector<SequencePart> parts,
-                                  const QueryControl& control);
-
-/// The answer from what the scan of `query` gathered, whose views are `views` if the answer has documents. Errors: as a
-/// query.
-Result<QueryResult> merge_sequence(const CompiledSequence& query, std::vector<ShardRows> parts,
+/// The answer from the matches (SequenceMatching::rows()) among the events of `views`. Errors: as a query.
+Result<QueryResult> merge_sequence(const CompiledSequence& query, std::vector<ShardRows> matches,
                                    std::span<const ShardView> views, const QueryControl& control);
 
 /// Puts documents where `rows` of the answer hold positions instead (CompiledSequence::documents). `views` are those

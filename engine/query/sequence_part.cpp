@@ -3,77 +3,16 @@
 #include "engine/text.hpp"
 
 #include <bit>
-#include <cstring>
-#include <limits>
 #include <utility>
 
 namespace weir::query {
-namespace {
-
-constexpr std::uint64_t link_overhead_bytes = 128; ///< Node and bucket of the hash table, both strings' headers.
-constexpr unsigned absent_bit = 0x80;
-
-bool has_text(Value::Kind kind) noexcept {
-  return kind == Value::Kind::string || kind == Value::Kind::json;
-}
-
-template <class T> void append_raw(std::string& out, T value) {
-  char bytes[sizeof value];
-  std::memcpy(bytes, &value, sizeof value);
-  out.append(bytes, sizeof value);
-}
-
-template <class T> T read_raw(const char*& at) noexcept {
-  T value;
-  std::memcpy(&value, at, sizeof value);
-  at += sizeof value;
-  return value;
-}
-
-std::uint64_t bytes_of_link(std::string_view key) noexcept {
-  return link_overhead_bytes + 2 * key.size();
-}
-
-} // namespace
-
-void pack(std::string& out, const ValueView& value) {
-  out.push_back(static_cast<char>(static_cast<unsigned>(value.kind) | (value.present ? 0 : absent_bit)));
-  switch (value.kind) {
-  case Value::Kind::null: break;
-  case Value::Kind::boolean:
-  case Value::Kind::int64:
-  case Value::Kind::timestamp: append_raw(out, value.integer); break;
-  case Value::Kind::uint64: append_raw(out, value.natural); break;
-  case Value::Kind::float64: append_raw(out, value.real); break;
-  case Value::Kind::string:
-  case Value::Kind::json:
-    append_raw(out, static_cast<std::uint64_t>(value.text.size()));
-    out.append(value.text);
-    break;
-  }
-}
-
-ValueView unpack(const char*& at) noexcept {
-  const auto head = static_cast<unsigned char>(*at++);
-  ValueView value;
-  value.kind = static_cast<Value::Kind>(head & ~absent_bit);
-  value.present = (head & absent_bit) == 0;
-  if (has_text(value.kind)) {
-    const auto size = read_raw<std::uint64_t>(at);
-    value.text = {at, size};
-    at += size;
-  } else if (value.kind == Value::Kind::uint64) {
-    value.natural = read_raw<std::uint64_t>(at);
-  } else if (value.kind == Value::Kind::float64) {
-    value.real = read_raw<double>(at);
-  } else if (value.kind != Value::Kind::null) {
-    value.integer = read_raw<std::int64_t>(at);
-  }
-  return value;
-}
 
 std::uint64_t bytes_of(const SequencePart& part) noexcept {
-  return part.events.size() * sizeof(SequenceEvent) + part.values.bytes() + part.link_bytes;
+  std::uint64_t bytes = part.values.bytes() + part.link_bytes;
+  for (const SequencePart::Bin& bin : part.bins)
+    bytes +=
+        bin.candidates.size() * sizeof(SequencePart::Candidate) + bin.details.size() * sizeof(SequencePart::Detail);
+  return bytes;
 }
 
 Status take_for_sequence(ResultBudget& budget, std::uint64_t bytes, std::uint64_t bytes_max) {
@@ -87,41 +26,46 @@ Status take_for_sequence(ResultBudget& budget, std::uint64_t bytes, std::uint64_
              bytes_max));
 }
 
-template <class Of> std::uint64_t SequenceGatherer::keep(SequenceEvent& event, const Of& of) {
+template <class Of>
+std::uint64_t SequenceGatherer::keep(Position position, std::uint32_t steps, Link link, const Of& of) {
+  SequencePart::Bin& bin = part_.bins[link.bin];
+  bin.candidates.push_back({position, steps, link.number});
+  if (!query_.has_details())
+    return sizeof(SequencePart::Candidate);
+  SequencePart::Detail detail{SequenceEvent::no_time, 0};
+  if (query_.within_us) {
+    const ValueView time = as_time(of(query_.time));
+    if (time.kind == Value::Kind::timestamp)
+      detail.time_us = time.integer;
+  }
   packed_.clear();
   for (const CompiledSequence::Kept& kept : query_.kept) {
-    if ((kept.steps & event.steps) != 0 && !kept.is_position)
+    if ((kept.steps & steps) != 0 && !kept.is_position)
       pack(packed_, of(kept.source));
   }
-  event.values = part_.values.add(packed_);
-  part_.events.push_back(event);
-  return sizeof event + packed_.size();
+  detail.values = part_.values.add(packed_);
+  bin.details.push_back(detail);
+  return sizeof(SequencePart::Candidate) + sizeof detail + packed_.size();
 }
 
 Status SequenceGatherer::add(Position position, RowValues row, ResultBudget& budget) {
   const ValueView& link_value = row[query_.link];
   if (link_value.kind == Value::Kind::null || link_value.kind == Value::Kind::json)
     return {};
-  SequenceEvent event;
-  event.steps = steps_of(row);
+  const std::uint32_t steps = steps_of(row);
   WEIR_TRY(scratch_.watch().going());
-  if (event.steps == 0)
+  if (steps == 0)
     return {};
-  WEIR_TRY(link_of(link_value, budget, event.link));
-  event.position = position;
-  if (query_.within_us) {
-    const ValueView time = as_time(row[query_.time]);
-    if (time.kind == Value::Kind::timestamp)
-      event.time_us = time.integer;
-  }
-  const std::uint64_t bytes = keep(event, [&](std::size_t slot) -> const ValueView& { return row[slot]; });
+  Link link;
+  WEIR_TRY(link_of(link_value, budget, link));
+  const std::uint64_t bytes =
+      keep(position, steps, link, [&](std::size_t slot) -> const ValueView& { return row[slot]; });
   return take_for_sequence(budget, bytes, bytes_max_);
 }
 
 /// Types and links by their codes, so that neither is compared for a row.
 Result<bool> SequenceGatherer::add_zone(const ZoneValues& values, const RowBits& rows, ResultBudget& budget,
                                         Pacer& pacer) {
-  constexpr std::uint32_t no_link = std::numeric_limits<std::uint32_t>::max();
   constexpr std::uint64_t taken_at_once = 64 * KiB;
   const ZoneValues::Codes types = values.codes(query_.event_type);
   const ZoneValues::Codes links = values.codes(query_.link);
@@ -134,39 +78,60 @@ Result<bool> SequenceGatherer::add_zone(const ZoneValues& values, const RowBits&
       return false; // which of them a row fits is judged by its values
     type_steps_[type] = steps;
   }
-  code_links_.assign(links.count, no_link);
+  WEIR_TRY(number_links(values, rows, budget, pacer));
   std::uint64_t bytes = 0; // not taken of the budget yet
   Status going = pacer.spend(rows.count() / 8);
   rows.each([&](std::size_t row) {
     if (!going || (!links.presence.empty() && links.presence[row] != Presence::value))
       return;
-    SequenceEvent event;
-    event.steps = type_steps_[types.codes[row]];
-    if (event.steps == 0)
+    const std::uint32_t steps = type_steps_[types.codes[row]];
+    if (steps == 0)
       return;
-    std::uint32_t& link = code_links_[links.codes[row]];
-    if (link == no_link) {
-      going = link_of(values.value(query_.link, row), budget, event.link);
-      if (going)
-        going = pacer.spend(1);
-      if (!going)
-        return;
-      link = event.link;
-    }
-    event.link = link;
-    event.position = values.positions()[row];
-    if (query_.within_us) {
-      const ValueView time = as_time(values.value(query_.time, row));
-      if (time.kind == Value::Kind::timestamp)
-        event.time_us = time.integer;
-    }
-    bytes += keep(event, [&](std::size_t slot) { return values.value(slot, row); });
+    bytes += keep(values.positions()[row], steps, code_links_[links.codes[row]],
+                  [&](std::size_t slot) { return values.value(slot, row); });
     if (bytes >= taken_at_once)
       going = take_for_sequence(budget, std::exchange(bytes, 0), bytes_max_);
   });
   WEIR_TRY(going);
   WEIR_TRY(take_for_sequence(budget, bytes, bytes_max_));
   return true;
+}
+
+Status SequenceGatherer::number_links(const ZoneValues& values, const RowBits& rows, ResultBudget& budget,
+                                      Pacer& pacer) {
+  constexpr std::size_t ahead = 8;
+  const ZoneValues::Codes links = values.codes(query_.link);
+  code_links_.assign(links.count, {});
+  asked_.clear();
+  keys_.clear();
+  rows.each([&](std::size_t row) {
+    if (links.presence.empty() || links.presence[row] == Presence::value)
+      code_links_[links.codes[row]] = {0, static_cast<std::uint32_t>(row)};
+  });
+  for (std::size_t code = 0; code < links.count; ++code) { // in the order in which the values lie in memory
+    Link& link = code_links_[code];
+    if (link.bin == Link::no_bin)
+      continue;
+    const std::size_t begin = keys_.size();
+    pack(keys_, normalized(values.value(query_.link, link.number)));
+    const std::uint64_t hash = LinkTable::hash(std::string_view(keys_).substr(begin));
+    link.bin = static_cast<std::uint32_t>(SequencePart::bin_of(hash));
+    part_.bins[link.bin].links.fetch_slot(hash);
+    asked_.push_back({hash, keys_.size(), static_cast<std::uint32_t>(code)});
+  }
+  WEIR_TRY(pacer.spend(asked_.size() + keys_.size() / Watch::bytes_per_work));
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < asked_.size(); ++i) {
+    if (i + ahead < asked_.size()) {
+      const std::uint64_t later = asked_[i + ahead].hash;
+      part_.bins[SequencePart::bin_of(later)].links.fetch_link(later);
+    }
+    const Asked& asked = asked_[i];
+    const auto key = std::string_view(keys_).substr(begin, asked.end - begin);
+    WEIR_TRY(number_of(key, asked.hash, budget, code_links_[asked.code].number));
+    begin = asked.end;
+  }
+  return {};
 }
 
 std::uint32_t SequenceGatherer::steps_of_type(std::string_view type) const noexcept {
@@ -190,27 +155,31 @@ std::uint32_t SequenceGatherer::steps_of(RowValues row) {
   return fits;
 }
 
-Status SequenceGatherer::link_of(const ValueView& value, ResultBudget& budget, std::uint32_t& link) {
+Status SequenceGatherer::link_of(const ValueView& value, ResultBudget& budget, Link& link) {
   key_.clear();
   pack(key_, normalized(value));
   if (key_ != last_key_) {
-    const Links& of_hash = links_.part_of(std::string_view(key_));
-    auto known = of_hash.find(std::string_view(key_));
-    if (known != of_hash.end()) {
-      last_link_ = known->second;
-    } else {
-      if (part_.links.size() == std::numeric_limits<std::uint32_t>::max())
-        return fail(Errc::too_large, "the sequence has more than 4294967295 different values of its link");
-      WEIR_TRY(take_for_sequence(budget, bytes_of_link(key_), bytes_max_));
-      part_.link_bytes += bytes_of_link(key_);
-      last_link_ = static_cast<std::uint32_t>(part_.links.size());
-      part_.links.push_back(key_);
-      links_.make_room();
-      links_.part_of(std::string_view(key_)).emplace(part_.links.back(), last_link_);
-    }
+    const std::uint64_t hash = LinkTable::hash(key_);
+    last_link_.bin = static_cast<std::uint32_t>(SequencePart::bin_of(hash));
+    WEIR_TRY(number_of(key_, hash, budget, last_link_.number));
     last_key_.swap(key_);
   }
   link = last_link_;
+  return {};
+}
+
+Status SequenceGatherer::number_of(std::string_view key, std::uint64_t hash, ResultBudget& budget,
+                                   std::uint32_t& number) {
+  SequencePart::Bin& bin = part_.bins[SequencePart::bin_of(hash)];
+  if (bin.links.size() == LinkTable::size_max)
+    return fail(Errc::too_large, "the sequence has more than 4294967295 different values of its link");
+  const LinkTable::Entry entry = bin.links.number_of(key, hash);
+  number = entry.number;
+  if (!entry.added)
+    return {};
+  const std::uint64_t bytes = LinkTable::bytes_of(key);
+  WEIR_TRY(take_for_sequence(budget, bytes, bytes_max_));
+  part_.link_bytes += bytes;
   return {};
 }
 

@@ -1,70 +1,56 @@
 // The events of some rows that may take part in a sequence, as compact records, and how they are gathered.
 //
 // Purpose: all candidates of all shards are in memory before anything is matched, so each takes only what matching and
-// the answer will read: a fixed record and the packed values that its steps need.
+// the answer will read: a fixed record and the packed values that its steps need. They are divided by the hash of their
+// link value as they come: what is to be matched with one another is then in a bin that fits the processor's caches.
 // Threading: one owner.
 #pragma once
 
 #include <weir/result.hpp>
 
-#include "engine/hash.hpp"
-#include "engine/query/compare.hpp"
 #include "engine/query/control.hpp"
 #include "engine/query/evaluate.hpp"
+#include "engine/query/link_table.hpp"
 #include "engine/query/outcome_bits.hpp"
+#include "engine/query/packed_values.hpp"
+#include "engine/query/piece_list.hpp"
 #include "engine/query/sequence_match.hpp"
 #include "engine/query/sequence_plan.hpp"
-#include "engine/query/split_table.hpp"
 #include "engine/query/zone_values.hpp"
 
 #include <cstdint>
-#include <deque>
-#include <functional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace weir::query {
 
-/// Appends `value` as bytes that unpack() reads. Bytes of two normalized values are equal exactly if the values are.
-void pack(std::string& out, const ValueView& value);
-/// Reads one value from `at` on and moves behind it. Precondition: pack() wrote it. The view points into the bytes.
-[[nodiscard]] ValueView unpack(const char*& at) noexcept;
-
-/// Packed values of many events, those of one side by side. It grows in small steps: what is there is not moved, and no
-/// more room is taken than is used.
-class PackedValues {
-public:
-  /// Where `packed`, the values of an event, are from now on: below 2^40 for less than half a tebibyte of them.
-  [[nodiscard]] std::uint64_t add(std::string_view packed) {
-    if (blocks_.empty() || blocks_.back().size() + packed.size() >= block_bytes)
-      blocks_.emplace_back();
-    const std::uint64_t place = std::uint64_t{blocks_.size() - 1} << block_bits | blocks_.back().size();
-    blocks_.back() += packed;
-    bytes_ += packed.size();
-    return place;
-  }
-  /// Precondition: add() gave `place`.
-  [[nodiscard]] const char* at(std::uint64_t place) const noexcept {
-    return blocks_[place >> block_bits].data() + (place & (block_bytes - 1));
-  }
-  [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
-
-private:
-  static constexpr unsigned block_bits = 20;
-  static constexpr std::size_t block_bytes = std::size_t{1} << block_bits;
-
-  std::vector<std::string> blocks_; ///< Longer ones have the values of one event alone.
-  std::uint64_t bytes_ = 0;
-};
-
-/// Events that may take part, in any order. SequenceEvent::link is a place in `links`, `values` one in `values`.
+/// Events that may take part, in any order.
 struct SequencePart {
-  std::deque<SequenceEvent> events;
-  PackedValues values;           ///< Of an event those of CompiledSequence::kept that its steps need.
-  std::deque<std::string> links; ///< Packed and normalized, each once.
-  std::uint64_t link_bytes = 0;  ///< What was taken of the budget for them.
+  struct Candidate {
+    Position position;
+    std::uint32_t steps; ///< As SequenceEvent has it.
+    std::uint32_t link;  ///< Number of its link value in its bin.
+  };
+  /// What not every sequence needs of an event (CompiledSequence::has_details()).
+  struct Detail {
+    std::int64_t time_us;
+    std::uint64_t values; ///< Place in `values`.
+  };
+  /// Those whose link values share the upper bits of their hashes.
+  struct Bin {
+    PieceList<Candidate> candidates;
+    PieceList<Detail> details; ///< One for each candidate, or none at all.
+    LinkTable links;           ///< Packed and normalized.
+  };
+
+  static constexpr unsigned bin_bits = 6; ///< More would have more places that grow at a time than fit the first cache.
+  static constexpr std::size_t bin_count = std::size_t{1} << bin_bits;
+  [[nodiscard]] static std::size_t bin_of(std::uint64_t link_hash) noexcept { return link_hash >> (64 - bin_bits); }
+
+  std::vector<Bin> bins = std::vector<Bin>(bin_count);
+  PackedValues values;          ///< Of an event those of CompiledSequence::kept that its steps need.
+  std::uint64_t link_bytes = 0; ///< What was taken of the budget for the links of all bins.
 };
 
 /// What SequenceGatherer took of the budget for a part.
@@ -88,30 +74,40 @@ public:
   Result<bool> add_zone(const ZoneValues& values, const RowBits& rows, ResultBudget& budget, Pacer& pacer);
 
 private:
-  struct LinkHash {
-    using is_transparent = void;
-    std::uint64_t operator()(std::string_view key) const noexcept { return hash64(key, 0); }
+  /// A link value of part_.
+  struct Link {
+    static constexpr std::uint32_t no_bin = UINT32_MAX;
+    std::uint32_t bin = no_bin;
+    std::uint32_t number = 0;
   };
 
   [[nodiscard]] std::uint32_t steps_of(RowValues row);
   [[nodiscard]] std::uint32_t steps_of_type(std::string_view type) const noexcept;
-  Status link_of(const ValueView& value, ResultBudget& budget, std::uint32_t& link);
-  /// Adds the event with the values that `of(slot)` says. How much memory that took.
-  template <class Of> std::uint64_t keep(SequenceEvent& event, const Of& of);
+  Status link_of(const ValueView& value, ResultBudget& budget, Link& link);
+  /// Fills in code_links_ for the codes that rows of a zone have.
+  Status number_links(const ZoneValues& values, const RowBits& rows, ResultBudget& budget, Pacer& pacer);
+  Status number_of(std::string_view key, std::uint64_t hash, ResultBudget& budget, std::uint32_t& number);
+  /// Adds an event with the values that `of(slot)` says. How much memory that took.
+  template <class Of> std::uint64_t keep(Position position, std::uint32_t steps, Link link, const Of& of);
 
   const CompiledSequence& query_;
   std::uint64_t bytes_max_;
   SequencePart part_;
-  using Links = std::unordered_map<std::string_view, std::uint32_t, LinkHash, std::equal_to<>>;
-  SplitTable<Links, LinkHash> links_; ///< Of the texts in part_.
-  std::string key_;                   ///< Packed link of the row looked at.
-  std::string last_key_;              ///< ... of the one before: rows of a context often follow one another.
-  std::string packed_;                ///< Values of the row looked at.
-  std::uint32_t last_link_ = 0;
-  Pacer pacer_; ///< Of what steps are judged by.
+  std::string key_;      ///< Packed link of the row looked at.
+  std::string last_key_; ///< ... of the one before: rows of a context often follow one another.
+  Link last_link_;
+  std::string packed_; ///< Values of the row looked at.
+  Pacer pacer_;        ///< Of what steps are judged by.
   Scratch scratch_;
   std::vector<std::uint32_t> type_steps_; ///< Of a zone, by code of the type.
-  std::vector<std::uint32_t> code_links_; ///< Of a zone, by code of the link value; no_link: not asked for yet.
+  std::vector<Link> code_links_;          ///< Of a zone, by code of the link value; no_bin: no row has it.
+  struct Asked {
+    std::uint64_t hash = 0;
+    std::size_t end = 0; ///< Of its key in keys_.
+    std::uint32_t code = 0;
+  };
+  std::vector<Asked> asked_; ///< The different link values of a zone's rows.
+  std::string keys_;         ///< Packed, one behind the other.
 };
 
 } // namespace weir::query

@@ -211,6 +211,7 @@ private:
       value.slots.assign(query_.steps.size(), CompiledSequence::Kept::no_slot);
       found = kept.insert(kept.end(), std::move(value));
     }
+    made_->keeps_values |= !found->is_position;
     found->steps |= std::uint32_t{1} << step;
     found->slots[step] = slot;
   }

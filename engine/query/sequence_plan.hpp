@@ -48,6 +48,7 @@ struct CompiledSequence {
   std::vector<Step> steps;
   std::vector<Kept> kept;      ///< Those that `joint` conditions read come first.
   std::size_t kept_judged = 0; ///< How many those are.
+  bool keeps_values = false;   ///< Some are no positions.
   /// Columns of the result that are whole documents. A match has the event's position there instead: the documents are
   /// fetched once it is known which are returned.
   std::vector<std::size_t> documents;
@@ -55,6 +56,9 @@ struct CompiledSequence {
   std::size_t event_type = 0; ///< Slot of `scan`.
   std::size_t time = 0;       ///< Slot of `scan`; only with WITHIN.
   std::optional<std::int64_t> within_us;
+
+  /// Whether more is needed of an event than its position, its steps and its link.
+  [[nodiscard]] bool has_details() const noexcept { return within_us.has_value() || keeps_values; }
 };
 
 /// What a scan for `query` looks for: itself, or the events that may take part in a sequence (CompiledSequence::scan).

@@ -6,7 +6,7 @@
 #include "engine/query/number_list.hpp"
 #include "engine/query/order.hpp"
 #include "engine/query/pruning.hpp"
-#include "engine/query/sequence_merge.hpp"
+#include "engine/query/sequence_matching.hpp"
 #include "engine/query/split_table.hpp"
 #include "engine/query/text_pieces.hpp"
 #include "engine/views/view_book.hpp"
@@ -400,11 +400,18 @@ TEST_CASE("query bounds: many link values of a sequence are numbered with a look
   const Query plan = parsed("QUERY placed FOLLOWED BY paid LINKED BY context_id COUNT");
   const auto sequence = *CompiledSequence::make(plan);
   std::vector<SequencePart> parts(2);
-  for (SequencePart& part : parts)
-    for (int i = 0; i < 50'000; ++i)
-      part.links.push_back("link " + std::to_string(i));
+  for (SequencePart& part : parts) {
+    for (int i = 0; i < 100'000; ++i) {
+      const std::string link = "link " + std::to_string(i);
+      const std::uint64_t hash = LinkTable::hash(link);
+      part.bins[SequencePart::bin_of(hash)].links.number_of(link, hash);
+    }
+  }
   const SteppingClock clock;
-  CHECK(match_sequences(*sequence, parts, control_of(clock, 20)).code() == Errc::deadline_exceeded);
+  const QueryControl control = control_of(clock, 20);
+  SequenceMatching matching(*sequence, std::move(parts), control);
+  matching.work();
+  CHECK(std::move(matching).rows().code() == Errc::deadline_exceeded);
   CHECK(clock.looks == 20);
 }
 

@@ -119,7 +119,9 @@ TEST_CASE("shard scan: any number of threads gives the same answer") {
   for (const std::string text :
        {"QUERY * WHERE payload.n > 1950 RETURN [position, payload.country]", "QUERY * COUNT BY payload.country",
         "QUERY paid AVG payload.n, COUNT PER MINUTE", "QUERY * RETURN [position] LIMIT 7 OFFSET 60",
-        "QUERY * RETURN [payload.n] ORDER BY payload.country, payload.n DESC LIMIT 9"}) {
+        "QUERY * RETURN [payload.n] ORDER BY payload.country, payload.n DESC LIMIT 9",
+        "QUERY placed FOLLOWED BY paid LINKED BY payload.country COUNT",
+        "QUERY placed FOLLOWED BY paid LINKED BY context_id RETURN placed.position, paid.position"}) {
     CAPTURE(text);
     const Query plan = parsed(text);
     const std::vector<ShardView> views = four_shards();

@@ -1,0 +1,155 @@
+#include "engine/query/sequence_join.hpp"
+
+#include "engine/query/order.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+namespace weir::query {
+namespace {
+
+/// So many events are dealt with between two looks at the deadline.
+constexpr std::size_t events_at_once = 4'096;
+/// Moving so many costs as much as a plain row.
+constexpr std::size_t moves_per_work = 4;
+/// Fewer are sorted sooner by comparing them than by their digits.
+constexpr std::size_t compared_max = 64;
+constexpr unsigned digit_bits_max = 8;
+
+} // namespace
+
+Status SequenceJoin::join(std::span<SequencePart> parts, std::size_t bin) {
+  ends_.clear();
+  WEIR_TRY(number_links(parts, bin));
+  std::vector<std::uint64_t> next;
+  WEIR_TRY(count(parts, bin, next));
+  WEIR_TRY(make_room(events_, next.back()));
+  for (std::size_t part = 0; part < parts.size(); ++part) {
+    SequencePart::Bin& from = parts[part].bins[bin];
+    const bool has_details = from.details.size() != 0;
+    for (std::size_t piece = 0; piece < from.candidates.pieces(); ++piece) {
+      const auto candidates = from.candidates.piece(piece);
+      const auto details = has_details ? from.details.piece(piece) : std::span<const SequencePart::Detail>();
+      WEIR_TRY(pacer_.spend(candidates.size()));
+      for (std::size_t i = 0; i < candidates.size(); ++i) {
+        SequenceEvent& event = events_[next[number(part, candidates[i].link)]++];
+        event.position = candidates[i].position;
+        event.steps = candidates[i].steps;
+        if (!has_details)
+          continue;
+        event.time_us = details[i].time_us;
+        event.values = std::uint64_t{part} << place_bits | details[i].values;
+      }
+      from.candidates.free_piece(piece);
+      if (has_details)
+        from.details.free_piece(piece);
+    }
+    from.links = {};
+  }
+  next.pop_back();
+  ends_ = std::move(next);
+  return {};
+}
+
+Status SequenceJoin::number_links(std::span<SequencePart> parts, std::size_t bin) {
+  LinkTable& all = parts.front().bins[bin].links;
+  numbers_.resize(parts.size() - 1);
+  for (std::size_t part = 1; part < parts.size(); ++part) {
+    const LinkTable& links = parts[part].bins[bin].links;
+    std::vector<std::uint32_t>& numbers = numbers_[part - 1];
+    numbers.resize(links.size());
+    std::size_t place = 0;
+    for (std::uint32_t& number : numbers) {
+      WEIR_TRY(pacer_.spend(1));
+      const std::string_view link = links.next(place);
+      number = all.number_of(link, LinkTable::hash(link)).number;
+    }
+  }
+  return {};
+}
+
+Status SequenceJoin::count(std::span<SequencePart> parts, std::size_t bin, std::vector<std::uint64_t>& next) {
+  next.assign(parts.front().bins[bin].links.size() + 1, 0);
+  for (std::size_t part = 0; part < parts.size(); ++part) {
+    const PieceList<SequencePart::Candidate>& candidates = parts[part].bins[bin].candidates;
+    for (std::size_t piece = 0; piece < candidates.pieces(); ++piece) {
+      WEIR_TRY(pacer_.spend(candidates.piece(piece).size() / moves_per_work));
+      for (const SequencePart::Candidate& candidate : candidates.piece(piece))
+        ++next[number(part, candidate.link) + 1];
+    }
+  }
+  WEIR_TRY(pacer_.spend(next.size() / moves_per_work));
+  std::partial_sum(next.begin(), next.end(), next.begin());
+  return {};
+}
+
+Status SequenceJoin::make_room(std::vector<SequenceEvent>& events, std::size_t size) {
+  if (size <= events.size())
+    return {};
+  const std::uint64_t more_bytes = (size - events.size()) * sizeof(SequenceEvent);
+  WEIR_TRY(take_for_sequence(budget_, more_bytes, bytes_max_));
+  bytes_ += more_bytes;
+  std::vector<SequenceEvent>().swap(events);
+  events.reserve(size);
+  while (events.size() < size) { // memory of this size is touched for the first time
+    WEIR_TRY(pacer_.spend(events_at_once / moves_per_work));
+    events.resize(std::min(size, events.size() + events_at_once));
+  }
+  return {};
+}
+
+Status SequenceJoin::sort(std::span<SequenceEvent>& events) {
+  Position least = std::numeric_limits<Position>::max();
+  Position most = 0;
+  bool ascends = true;
+  WEIR_TRY(each(events, [&](const SequenceEvent& event) {
+    ascends &= event.position >= most;
+    most = std::max(most, event.position);
+    least = std::min(least, event.position);
+  }));
+  if (ascends) // all of one context, as a rule
+    return {};
+  const auto by_position = [](const SequenceEvent& a, const SequenceEvent& b) { return a.position < b.position; };
+  if (events.size() <= compared_max) {
+    std::sort(events.begin(), events.end(), by_position);
+    return pacer_.spend(events.size());
+  }
+  const Status room = make_room(sorted_, events.size());
+  if (room.code() == Errc::too_large) // It goes without, slower.
+    return sort_paced(events, by_position, pacer_);
+  WEIR_TRY(room);
+  const unsigned bits = static_cast<unsigned>(std::bit_width(most - least));
+  const unsigned passes = (bits + digit_bits_max - 1) / digit_bits_max;
+  const unsigned digit_bits = (bits + passes - 1) / passes;
+  std::span<SequenceEvent> to = std::span(sorted_).first(events.size());
+  for (unsigned pass = 0; pass < passes; ++pass) {
+    WEIR_TRY(sort_by_digit(events, to, {least, pass * digit_bits, digit_bits}));
+    std::swap(events, to);
+  }
+  return {};
+}
+
+Status SequenceJoin::sort_by_digit(std::span<const SequenceEvent> from, std::span<SequenceEvent> to,
+                                   const Digit& digit) {
+  places_.assign((std::size_t{1} << digit.bits) + 1, 0);
+  std::uint32_t* const counts = places_.data() + 1;
+  WEIR_TRY(each(from, [&](const SequenceEvent& event) { ++counts[digit.of(event.position)]; }));
+  std::partial_sum(places_.begin(), places_.end(), places_.begin());
+  return each(from, [&](const SequenceEvent& event) { to[places_[digit.of(event.position)]++] = event; });
+}
+
+template <class Visit> Status SequenceJoin::each(std::span<const SequenceEvent> events, const Visit& visit) {
+  while (!events.empty()) {
+    const auto some = events.first(std::min(events.size(), events_at_once));
+    WEIR_TRY(pacer_.spend(some.size() / moves_per_work));
+    for (const SequenceEvent& event : some)
+      visit(event);
+    events = events.subspan(some.size());
+  }
+  return {};
+}
+
+} // namespace weir::query

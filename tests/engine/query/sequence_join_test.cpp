@@ -1,0 +1,175 @@
+#include "engine/query/sequence_join.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <random>
+#include <set>
+#include <span>
+#include <string>
+#include <tuple>
+#include <vector>
+
+using namespace weir;
+using namespace weir::query;
+
+namespace {
+
+/// What is known of an event whatever its link is called by.
+using Known = std::tuple<Position, std::uint32_t, std::int64_t, std::uint64_t, std::size_t>;
+
+/// Events of some parts, as they were told.
+class Told {
+public:
+  explicit Told(std::size_t count) : parts(count) {}
+  void tell(std::size_t part, const std::string& link, Position position, bool details) {
+    const std::uint64_t hash = LinkTable::hash(link);
+    SequencePart::Bin& bin = parts[part].bins[SequencePart::bin_of(hash)];
+    const auto steps = static_cast<std::uint32_t>(position % 7 + 1);
+    const auto time_us = static_cast<std::int64_t>(position % 1'000) - 500;
+    const std::uint64_t values = position % 999;
+    bin.candidates.push_back({position, steps, bin.links.number_of(link, hash).number});
+    if (details)
+      bin.details.push_back({time_us, values});
+    events[link].emplace_back(position, steps, details ? time_us : SequenceEvent::no_time, details ? values : 0,
+                              details ? part : 0);
+  }
+
+  std::vector<SequencePart> parts;
+  std::map<std::string, std::vector<Known>> events;
+};
+
+/// Later by a second each time it is asked.
+class SteppingClock final : public io::Clock {
+public:
+  [[nodiscard]] Timestamp now() const override { return {}; }
+  [[nodiscard]] std::chrono::steady_clock::time_point steady_now() const override {
+    return std::chrono::steady_clock::time_point(std::chrono::seconds(++looks));
+  }
+  mutable std::int64_t looks = 0;
+};
+
+/// The events of each link value, sorted by what they are.
+Status join_all(std::span<SequencePart> parts, const QueryControl& control, std::vector<std::vector<Known>>& links) {
+  Pacer pacer(control);
+  ResultBudget budget(control);
+  SequenceJoin join(budget, control.result_bytes_max, pacer);
+  for (std::size_t bin = 0; bin < SequencePart::bin_count; ++bin) {
+    WEIR_TRY(join.join(parts, bin));
+    for (std::size_t link = 0; link < join.links(); ++link) {
+      std::span<SequenceEvent> events = join.of_link(link);
+      WEIR_TRY(join.sort(events));
+      auto& all = links.emplace_back();
+      for (const SequenceEvent& event : events)
+        all.emplace_back(event.position, event.steps, event.time_us, SequenceJoin::place_of(event.values),
+                         SequenceJoin::part_of(event.values));
+    }
+  }
+  CHECK(join.bytes() == control.result_bytes->load());
+  std::sort(links.begin(), links.end());
+  return {};
+}
+
+/// What join_all() should find.
+std::vector<std::vector<Known>> sorted(const Told& told) {
+  std::vector<std::vector<Known>> links;
+  for (const auto& [link, events] : told.events) {
+    links.push_back(events);
+    std::sort(links.back().begin(), links.back().end());
+  }
+  std::sort(links.begin(), links.end());
+  return links;
+}
+
+/// `count` events at positions of up to `bits` bits, in no order.
+void tell_any(Told& told, const std::string& link, std::size_t count, unsigned bits, std::mt19937_64& random) {
+  std::set<Position> positions;
+  while (positions.size() < count)
+    positions.insert(random() >> (64 - bits));
+  std::vector<Position> mixed(positions.begin(), positions.end());
+  std::shuffle(mixed.begin(), mixed.end(), random);
+  for (const Position position : mixed)
+    told.tell(random() % told.parts.size(), link, position, link.front() == 'd');
+}
+
+} // namespace
+
+TEST_CASE("sequence join: events of a link value come together in position order, whatever parts they come from") {
+  const auto seed = std::random_device()();
+  CAPTURE(seed);
+  std::mt19937_64 random(seed);
+  for (const std::size_t parts : {1, 2, 5}) {
+    for (const unsigned bits : {13, 24, 40, 64}) {
+      for (const std::string kind : {"details", "none"}) {
+        CAPTURE(parts);
+        CAPTURE(bits);
+        CAPTURE(kind);
+        Told told(parts);
+        for (const std::size_t count : {1, 2, 63, 64, 65, 66, 255, 256, 257, 3'000})
+          tell_any(told, kind + " " + std::to_string(count), count, bits, random);
+        for (int i = 0; i < 500; ++i)
+          tell_any(told, kind + " few, " + std::to_string(i), 1 + random() % 4, bits, random);
+        std::atomic<std::uint64_t> bytes{0};
+        QueryControl control;
+        control.result_bytes = &bytes;
+        std::vector<std::vector<Known>> links;
+        REQUIRE(join_all(told.parts, control, links).ok());
+        REQUIRE(links == sorted(told));
+      }
+    }
+  }
+}
+
+TEST_CASE("sequence join: what there is no memory for is sorted without, and not joined with a clear message") {
+  std::mt19937_64 random(1);
+  const auto joined = [&](std::uint64_t bytes_max, std::vector<std::vector<Known>>& links) {
+    Told told(2);
+    tell_any(told, "details", 1'000, 30, random);
+    std::atomic<std::uint64_t> bytes{0};
+    QueryControl control;
+    control.result_bytes = &bytes;
+    control.result_bytes_max = bytes_max;
+    const Status status = join_all(told.parts, control, links);
+    if (status)
+      CHECK(links == sorted(told));
+    CHECK(bytes <= bytes_max);
+    return status;
+  };
+  for (const std::uint64_t arrays : {1, 2, 3}) {
+    std::vector<std::vector<Known>> links;
+    CHECK(joined(arrays * 1'000 * sizeof(SequenceEvent), links).ok());
+  }
+  std::vector<std::vector<Known>> links;
+  const Status refused = joined(1'000 * sizeof(SequenceEvent) - 1, links);
+  CHECK(refused.code() == Errc::too_large);
+  CHECK(
+      refused.error().message ==
+      "the events that may take part in the sequence need more than 31999 bytes of memory; narrow FOR, SINCE or UNTIL, "
+      "or add conditions on single steps");
+}
+
+TEST_CASE("sequence join: each step with many events of one link value looks at the deadline") {
+  constexpr std::size_t count = 100'000;
+  const auto looks_of = [&](std::int64_t looks_max, Errc expected) {
+    std::mt19937_64 random(1);
+    Told told(2);
+    tell_any(told, "one", count, 24, random);
+    std::atomic<std::uint64_t> bytes{0};
+    SteppingClock clock;
+    QueryControl control;
+    control.result_bytes = &bytes;
+    control.clock = &clock;
+    control.deadline = std::chrono::steady_clock::time_point(std::chrono::seconds(looks_max));
+    std::vector<std::vector<Known>> links;
+    CHECK(join_all(told.parts, control, links).code() == expected);
+    return clock.looks;
+  };
+  const std::int64_t all = looks_of(1'000'000, Errc::ok);
+  // Counting, two arrays, moving, a first look and two for each of three digits: all but moving four events at a time.
+  CHECK(all >= static_cast<std::int64_t>(count / 4'096 + 10 * (count / 4 / 4'096)));
+  for (std::int64_t looks = 1; looks < all; ++looks)
+    CHECK(looks_of(looks, Errc::deadline_exceeded) == looks);
+}
