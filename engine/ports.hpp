@@ -228,7 +228,8 @@ public:
   /// Reads every byte and checks every checksum, count, order and index entry.
   virtual Status verify() const = 0;
   /// Adds to `out` those of `rows` whose number in a core column lies in one of `ranges`: what an array of the column
-  /// would tell, without one. Types are their places in types(). False: this reader cannot, and nothing was done.
+  /// would tell, without one; `rows` are as many words as the zone's rows take. Types are their places in types().
+  /// False: this reader cannot, and nothing was done.
   virtual Result<bool> mark_rows(std::size_t /*zone*/, ColumnBit /*column*/, std::span<const NumberRange> /*ranges*/,
                                  RowWords /*rows*/, std::span<std::uint64_t> /*out*/) const {
     return false;

@@ -72,7 +72,8 @@ private:
     case FieldForm::int64:
       zone.integer_min = bytes_.take<std::int64_t>();
       zone.integer_max = bytes_.take<std::int64_t>();
-      return bytes_.ok() && zone.integer_min <= zone.integer_max;
+      return bytes_.ok() && zone.integer_min <= zone.integer_max &&
+             (zone.type == FieldForm::int64 || (zone.integer_min >= 0 && zone.integer_max <= 1));
     case FieldForm::float64:
       zone.real_min = std::bit_cast<double>(bytes_.take<std::uint64_t>());
       zone.real_max = std::bit_cast<double>(bytes_.take<std::uint64_t>());

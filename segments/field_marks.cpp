@@ -101,12 +101,11 @@ bool mark_integers(ByteSource& source, const FieldZone& zone, const FieldRows& r
   const auto column = IntegerColumn::open(source.take_bytes(source.left()), zone.values);
   if (!source.ok() || !column)
     return false;
-  std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
-  if (zone.type != FieldForm::float64) {
-    if (base > zone.integer_max)
-      return false;
-    limit = static_cast<std::uint64_t>(zone.integer_max) - static_cast<std::uint64_t>(base);
-  }
+  const std::int64_t largest =
+      zone.type == FieldForm::float64 ? std::numeric_limits<std::int64_t>::max() : zone.integer_max;
+  if (base > largest)
+    return false;
+  const std::uint64_t limit = static_cast<std::uint64_t>(largest) - static_cast<std::uint64_t>(base);
   std::vector<NumberRange> numbers;
   for (const IntegerRange& range : ranges)
     if (const auto number = above(range, base))

@@ -34,8 +34,8 @@ public:
   /// Those of `rows` to their places in `out`, which has one for each value; others become anything.
   void decode_rows(RowWords rows, std::span<std::uint64_t> out) const noexcept;
   void decode_rows(RowWords rows, std::span<std::uint32_t> out) const noexcept;
-  /// Adds those of `rows` whose value lies in one of `ranges` to `out`. Groups that hold none of `rows`, or whose
-  /// bounds tell, are not unpacked. False if one that was unpacked is above `limit`.
+  /// Adds those of `rows` whose value lies in one of `ranges` to `out`. Groups whose bounds tell, and those without any
+  /// of `rows` that do not follow one like them, are not unpacked. False if one that was unpacked is above `limit`.
   [[nodiscard]] bool mark(std::span<const NumberRange> ranges, RowWords rows, std::uint64_t limit,
                           std::span<std::uint64_t> out) const noexcept;
 

@@ -22,6 +22,9 @@ namespace {
 /// at all the same.
 constexpr std::uint64_t selected_part = 3, unsure_part = 8;
 
+/// Stretches times conditions looked at before the next question whether to go on: there may be thousands of each.
+constexpr std::size_t looks_between_questions = 8'192;
+
 void append_column(std::string& out, std::span<const std::uint64_t> values) {
   const std::string column = encode_integers(values);
   append_integer(out, static_cast<std::uint32_t>(column.size()));
@@ -297,7 +300,10 @@ Result<std::optional<SelectedRows>> select_by_time(const BlockSource& source, co
   const auto rows_of = (*index)->rows();
   std::vector<Fit> fits(rows_of.size());
   std::uint64_t selected = 0, unsure = 0;
+  const std::size_t together = std::max<std::size_t>(1, looks_between_questions / conditions.size());
   for (std::size_t stretch = 0; stretch < fits.size(); ++stretch) {
+    if (stretch % together == 0)
+      WEIR_TRY(may_go_on());
     Fit fit = Fit::all;
     for (const CoreCondition& condition : conditions)
       if (fit != Fit::none)

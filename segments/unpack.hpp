@@ -23,7 +23,7 @@ void unpack_values(const PackedBits& packed, std::uint64_t base, std::span<std::
 void unpack_values(const PackedBits& packed, std::uint64_t base, std::span<std::uint32_t> out) noexcept;
 
 /// Bit i of `out`: value i, of the first `count`, is from `low` to `high`; bits behind these become 0. `over` becomes
-/// true if one is above `limit`. Precondition: `out` has a word for each 64 values.
+/// true if one is above `limit`. Preconditions: low <= high; `out` has a word for each 64 values.
 void values_between(const PackedBits& packed, std::size_t count, std::uint64_t low, std::uint64_t high,
                     std::uint64_t limit, std::span<std::uint64_t> out, bool& over) noexcept;
 

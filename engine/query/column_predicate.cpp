@@ -9,9 +9,6 @@
 namespace weir::query {
 namespace {
 
-/// Rows of a column that cost as much as a plain row of a scan.
-constexpr std::uint64_t rows_per_work = 32;
-
 /// Reading single rows of a field costs as much as so many of all of them.
 constexpr std::size_t single_row_cost = 8;
 

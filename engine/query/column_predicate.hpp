@@ -24,6 +24,9 @@
 
 namespace weir::query {
 
+/// Rows of a column that cost as much as a plain row of a scan.
+inline constexpr std::uint64_t rows_per_work = 32;
+
 class ColumnPredicate {
 public:
   /// `target` must outlive this.

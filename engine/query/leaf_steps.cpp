@@ -14,10 +14,13 @@ std::optional<std::vector<ValueRange<typename Domain::Type>>> value_ranges(const
   for (const auto& step : steps.steps()) {
     if (!step.outcomes.is_one() || step.outcomes.may_be_unknown())
       return std::nullopt;
-    if (step.outcomes.is_true())
-      ranges.push_back({step.low, step.high});
+    if (!step.outcomes.is_true())
+      continue;
+    if (ranges.size() == marked_ranges_max)
+      return std::nullopt;
+    ranges.push_back({step.low, step.high});
   }
-  return ranges.size() <= marked_ranges_max ? std::optional(std::move(ranges)) : std::nullopt;
+  return ranges;
 }
 
 /// The same for a core number.

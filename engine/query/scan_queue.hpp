@@ -1,13 +1,14 @@
 // The pieces of one scan, for however many threads take part.
 //
-// Purpose: a few zones are a piece, so that one query over one large segment is shared like one over many shards; what a
-// piece turns out to consist of (a shard of segments, a segment of zones) is added while others work.
+// Purpose: a few zones are a piece, so that one query over one large segment is shared like one over many shards; what
+// a piece turns out to consist of (a shard of segments, a segment of zones) is added while others work.
 // Threading: any thread. take() waits only while somebody else works on a piece, so the last worker never waits: one
 // thread alone can do all.
 #pragma once
 
 #include <weir/event.hpp>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -38,6 +39,7 @@ public:
   void release();
   /// Nobody gets a piece any more.
   void stop();
+  [[nodiscard]] bool stopped() const noexcept { return stopped_.load(std::memory_order_relaxed); }
   /// Nothing is there to be taken, nor will be.
   [[nodiscard]] bool empty() const;
 
@@ -46,7 +48,7 @@ private:
   std::condition_variable changed_;
   std::vector<Piece> heap_;
   std::size_t in_work_ = 0;
-  bool stopped_ = false;
+  std::atomic<bool> stopped_ = false; ///< Written under the mutex.
 };
 
 } // namespace weir::query

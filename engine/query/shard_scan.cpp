@@ -149,7 +149,7 @@ private:
     RemovedRows& removed = removed_of(piece.shard);
     if (!scan_.control_.prune) {
       const SegmentReader& segment = *(*scan_.views_[piece.shard].segments)[piece.source];
-      for (std::uint64_t zone = piece.first; zone < piece.last; ++zone)
+      for (std::uint64_t zone = piece.first; zone < piece.last && !scan_.queue_.stopped(); ++zone)
         WEIR_TRY(zone_scan_.scan_unpruned(segment, zone, removed));
       return {};
     }
@@ -159,7 +159,7 @@ private:
       plan_shard_ = piece.shard;
       plan_source_ = piece.source;
     }
-    for (std::uint64_t zone = piece.first; zone < piece.last; ++zone)
+    for (std::uint64_t zone = piece.first; zone < piece.last && !scan_.queue_.stopped(); ++zone)
       WEIR_TRY(zone_scan_.scan(*plan_, zone, removed));
     return {};
   }

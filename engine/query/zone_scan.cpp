@@ -100,6 +100,7 @@ Status ZoneScan::keep_demanded(ZoneValues& values, RowBits& rows, RowBits unsure
   for (const CoreDemand& demand : predicate_.demands()) {
     if (!unsure.any())
       return {};
+    WEIR_TRY(pacer_.spend(1 + rows.rows() / rows_per_work));
     RowBits meets(rows.rows());
     const auto& [column, ranges] = demand.condition;
     const auto marked = values.mark(column, ranges, unsure, meets.words());

@@ -231,6 +231,33 @@ TEST_CASE("integer column: rows that are picked out, and rows in ranges, are tho
   }
 }
 
+TEST_CASE("integer column: groups that are alike are compared together, however many follow each other") {
+  std::mt19937_64 random(3);
+  for (const unsigned width : {1U, 3U, 8U, 11U, 16U, 23U, 31U, 60U}) {
+    CAPTURE(width);
+    const std::uint64_t mask = (std::uint64_t{1} << width) - 1, base = 1'000;
+    std::vector<std::uint64_t> values(20'000 + random() % 500); // 157 groups and more
+    for (std::size_t i = 0; i < values.size(); ++i)
+      values[i] = base + (i % 128 == 0 ? 0 : i % 128 == 1 ? mask : random() & mask);
+    const std::string bytes = encode_integers(values);
+    const auto column = IntegerColumn::open(bytes, static_cast<std::uint32_t>(values.size()));
+    REQUIRE(column.has_value());
+    for (const std::size_t one_in : {1U, 70U, 5'000U}) {
+      std::vector<std::uint64_t> rows((values.size() + 63) / 64), marked(rows.size());
+      for (std::size_t i = 0; i < values.size(); ++i)
+        rows[i / 64] |= std::uint64_t{random() % one_in == 0 ? 1U : 0U} << (i % 64);
+      const NumberRange range{base + mask / 3, base + mask - mask / 5};
+      CHECK(column->mark({&range, 1}, rows, UINT64_MAX, marked));
+      std::size_t wrong = 0;
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        const bool expected = (rows[i / 64] >> (i % 64) & 1U) != 0 && range.low <= values[i] && values[i] <= range.high;
+        wrong += ((marked[i / 64] >> (i % 64) & 1U) != 0) == expected ? 0 : 1;
+      }
+      CHECK(wrong == 0);
+    }
+  }
+}
+
 TEST_CASE("integer column: a width beyond 64 bits is refused") {
   const std::uint64_t value[] = {1};
   std::string bytes = encode_integers(value);

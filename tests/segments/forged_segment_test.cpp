@@ -496,6 +496,15 @@ TEST_CASE("forged segment: a footer that contradicts itself or the catalog is co
       {"no events", footer([](auto& f) { f.totals.event_count = 0; }), answers},
       {"too many events", footer([](auto& f) { f.totals.event_count = segment_rows_max + 1; }), answers},
       {"no contexts", footer([](auto& f) { f.totals.context_count = 0; }), answers},
+      {"a time index that is a zone's directory", footer([](auto& f) {
+         f.time_index_block = f.places.front().directory;
+         f.time_index_block.kind = BlockKind::time_index;
+       }),
+       answers},
+      {"a time index within the zones", footer([](auto& f) {
+         f.time_index_block = {f.places.back().directory.end() - 1, 8, BlockKind::time_index};
+       }),
+       answers},
       {"more contexts than events", footer([](auto& f) { f.totals.context_count = f.totals.event_count + 1; }),
        answers},
       {"zones of no rows", footer([](auto& f) { f.zone_rows = 0; }), answers},

@@ -171,6 +171,22 @@ TEST_CASE("shard scan: enough rows in position order, and what lies behind is ne
   }
 }
 
+TEST_CASE("shard scan: zones taken some at a time are each scanned once") {
+  for (const std::uint64_t zones : {1u, 31u, 32u, 64u, 65u, 130u, 131u}) {
+    CAPTURE(zones);
+    const std::vector<ShardView> views = {test::make_view({segment(0, zones * 16 - 3)})};
+    for (const bool prune : {true, false}) {
+      QueryControl control;
+      control.prune = prune;
+      const auto result = query::run(parsed("QUERY * WHERE payload.n >= 5 COUNT, TOTAL payload.n"), views, control);
+      REQUIRE(result.ok());
+      const std::int64_t rows = static_cast<std::int64_t>(zones) * 16 - 3;
+      CHECK(result->rows == Rows{{rows - 5, rows * (rows - 1) / 2 - 10}});
+      CHECK(result->stats.zones_total == zones);
+    }
+  }
+}
+
 TEST_CASE("shard scan: the first error ends the scan") {
   const auto broken = segment(0, 320);
   std::size_t reads = 0;
