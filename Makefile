@@ -88,7 +88,7 @@ bench: setup-bench ## weir beside SQLite, RocksDB and LMDB (15 minutes); tables,
 	$(call compile,bench)
 	@build/bench/bin/weir_bench --standard --directory build/bench-data --json build/bench.json $(BENCH)
 
-bench-full: setup-bench ## the same and a history of 10 M events (an hour)
+bench-full: setup-bench ## the same and a history of 10 M events (an hour, 6 GB of memory)
 	$(call compile,bench)
 	@build/bench/bin/weir_bench --full --directory build/bench-data --json build/bench.json $(BENCH)
 

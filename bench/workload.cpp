@@ -16,8 +16,9 @@ namespace weir::bench {
 
 namespace {
 
-/// Distinct payloads. Later events say again what an earlier one said, far enough away that no block holds both.
-constexpr std::size_t pool_max = 2'000'000;
+/// Distinct payloads: as many as the longest history has events (2.7 GB then), for what later events say again comes
+/// from any context, where a customer's orders would no longer be those of its contexts.
+constexpr std::size_t pool_max = 10'000'000;
 constexpr std::size_t payload_bytes_bound = 512;
 constexpr std::size_t context_bytes = 14;                          ///< "order-" and 8 hexadecimal digits.
 constexpr std::int64_t first_timestamp_us = 1'704'067'200'000'000; // 2024-01-01
