@@ -59,16 +59,21 @@ constexpr auto layouts = [] {
   return all;
 }();
 
+/// How many of `count` values, a multiple of `turn`, a loop can take that loads `turn` of them from bytes up to
+/// `loaded_bytes` behind the first; eight values take as many bytes as each has bits.
+std::size_t loadable(const PackedBits& packed, std::size_t count, std::size_t turn, std::size_t loaded_bytes) noexcept {
+  const auto readable = static_cast<std::size_t>(packed.end - packed.begin);
+  std::size_t turns = count / turn;
+  while (turns != 0 && (turns - 1) * (turn / 8) * packed.width + loaded_bytes > readable)
+    --turns;
+  return turns * turn;
+}
+
 /// How many values, a multiple of 8, can be loaded 16 bytes at a time.
 std::size_t fast_count(const PackedBits& packed, std::size_t count) noexcept {
   if (packed.width > fast_width_max || !has_avx2())
     return 0;
-  std::size_t eights = count / 8;
-  const auto readable = static_cast<std::size_t>(packed.end - packed.begin);
-  const std::size_t last_load = layouts[packed.width].offset[3] + std::size_t{16};
-  while (eights != 0 && (eights - 1) * packed.width + last_load > readable)
-    --eights;
-  return eights * 8;
+  return loadable(packed, count, 8, layouts[packed.width].offset[3] + std::size_t{16});
 }
 
 /// Half `i` of the values that begin at `at`.
@@ -147,12 +152,7 @@ constexpr auto middle_layouts = [] {
 std::size_t middle_count(const PackedBits& packed, std::size_t count) noexcept {
   if (packed.width > middle_width_max || !has_avx2())
     return 0;
-  std::size_t eights = count / 8;
-  const auto readable = static_cast<std::size_t>(packed.end - packed.begin);
-  const std::size_t last_load = middle_layouts[packed.width].offset + std::size_t{16};
-  while (eights != 0 && (eights - 1) * packed.width + last_load > readable)
-    --eights;
-  return eights * 8;
+  return loadable(packed, count, 8, middle_layouts[packed.width].offset + std::size_t{16});
 }
 
 WEIR_AVX2 inline __m256i load_eight(const char* at, const MiddleLayout& layout, __m256i mask) noexcept {
@@ -206,13 +206,8 @@ constexpr unsigned byte_width_max = 8, short_width_max = 16;
 std::size_t narrow_count(const PackedBits& packed, std::size_t count) noexcept {
   if (packed.width > short_width_max || !has_bmi2())
     return 0;
-  std::size_t parts = count / 32;
-  const auto readable = static_cast<std::size_t>(packed.end - packed.begin);
-  const std::size_t last_load =
-      packed.width <= byte_width_max ? std::size_t{3} * packed.width : std::size_t{3} * packed.width + packed.width / 2;
-  while (parts != 0 && (parts - 1) * 4 * packed.width + last_load + sizeof(std::uint64_t) > readable)
-    --parts;
-  return parts * 32;
+  const std::size_t last = std::size_t{3} * packed.width + (packed.width <= byte_width_max ? 0 : packed.width / 2);
+  return loadable(packed, count, 32, last + sizeof(std::uint64_t));
 }
 
 /// The values in the word at `from`, behind `shift` bits, each to its lane.

@@ -1,8 +1,9 @@
 // Bits moved to the ones of a bitmap and back, against the same bit by bit.
 #include "segments/bit_rank.hpp"
 
+#include "tests/segments/old_processor.hpp"
+
 #include "engine/count_bits.hpp"
-#include "engine/processor.hpp"
 
 #include <doctest/doctest.h>
 
@@ -87,11 +88,7 @@ TEST_CASE("bit rank: bits gathered are those at the ones of the mask, and scatte
 
 #ifdef WEIR_TEST_POINTS
 TEST_CASE("bit rank: an old processor gives the same") {
-  struct Old {
-    Old() { processor_is_new = false; }
-    ~Old() { processor_is_new = true; }
-  };
-  const Old old;
+  const segments::test::OldProcessor old;
   check_all();
 }
 #endif

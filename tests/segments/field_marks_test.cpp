@@ -1,7 +1,8 @@
 // A condition on a field, tested where its values lie: it marks the rows that the array of the column says.
 #include "segments/field_marks.hpp"
 
-#include "engine/processor.hpp"
+#include "tests/segments/old_processor.hpp"
+
 #include "segments/field_column.hpp"
 
 #include <doctest/doctest.h>
@@ -161,11 +162,7 @@ TEST_CASE("field marks: rows are marked as their arrays say, whatever the values
 
 #ifdef WEIR_TEST_POINTS
 TEST_CASE("field marks: an old processor marks the same rows") {
-  struct Old {
-    Old() { processor_is_new = false; }
-    ~Old() { processor_is_new = true; }
-  };
-  const Old old;
+  const segments::test::OldProcessor old;
   check_all();
 }
 #endif

@@ -1,7 +1,8 @@
 // Packed integers of every width, with AVX2 and without, against the numbers that were packed.
-#include "engine/processor.hpp"
 #include "segments/bit_pack.hpp"
 #include "segments/unpack.hpp"
+
+#include "tests/segments/old_processor.hpp"
 
 #include <doctest/doctest.h>
 
@@ -100,11 +101,7 @@ TEST_CASE("unpack: values of every width are those that were packed, and none be
 
 #ifdef WEIR_TEST_POINTS
 TEST_CASE("unpack: a processor without AVX2 gives the same values") {
-  struct WithoutAvx2 {
-    WithoutAvx2() { processor_is_new = false; }
-    ~WithoutAvx2() { processor_is_new = true; }
-  };
-  const WithoutAvx2 without;
+  const segments::test::OldProcessor old;
   const std::uint64_t seed = std::random_device{}();
   CAPTURE(seed);
   check_all(seed);
