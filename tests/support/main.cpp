@@ -1,10 +1,16 @@
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#define DOCTEST_CONFIG_IMPLEMENT
+#include "tests/support/hang_report.hpp"
+
 #include <doctest/doctest.h>
 
 #ifdef WEIR_TEST_POINTS
 #include "tests/support/sabotages.hpp"
-
-namespace {
-[[maybe_unused]] const bool committed = (weir::test::commit_sabotage_of_environment(), true);
-}
 #endif
+
+int main(int argc, char** argv) {
+#ifdef WEIR_TEST_POINTS
+  weir::test::commit_sabotage_of_environment();
+#endif
+  weir::test::report_hang();
+  return doctest::Context(argc, argv).run();
+}
