@@ -9,7 +9,7 @@ namespace weir {
 
 namespace {
 
-Status may_wait() {
+Status may_wait_for_disk() {
   if (!CallbackScope::active())
     return {};
   return fail(Errc::invalid_argument, "snapshots wait for the disk, which a callback of an engine must not");
@@ -19,13 +19,13 @@ Status may_wait() {
 
 Status Engine::save_snapshot(std::string_view context_id, Sequence sequence, std::string_view state,
                              std::string_view schema_tag) {
-  WEIR_TRY(may_wait());
+  WEIR_TRY(may_wait_for_disk());
   return core_->save_snapshot(context_id, sequence, state, schema_tag);
 }
 
 Result<LoadedContext> Engine::load(std::string_view context_id, std::string_view schema_tag,
                                    ReplayOptions options) const {
-  WEIR_TRY(may_wait());
+  WEIR_TRY(may_wait_for_disk());
   if (options.backward || options.from > 1)
     return fail(Errc::invalid_argument, "a state is made of all events, first to last", "options");
   auto row = core_->load_snapshot(context_id, schema_tag);
@@ -43,7 +43,7 @@ Result<LoadedContext> Engine::load(std::string_view context_id, std::string_view
 }
 
 Status Engine::drop_snapshot(std::string_view context_id) {
-  WEIR_TRY(may_wait());
+  WEIR_TRY(may_wait_for_disk());
   return core_->drop_snapshot(context_id);
 }
 

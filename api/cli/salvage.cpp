@@ -16,7 +16,7 @@ struct SalvageOptions {
   std::string destination;
 };
 
-constexpr auto complete = ExitCode::success;
+constexpr auto all_saved = ExitCode::success;
 constexpr auto incomplete = static_cast<ExitCode>(1);
 constexpr auto nothing_done = static_cast<ExitCode>(2);
 
@@ -49,7 +49,7 @@ Result<ExitCode> salvage(const SalvageOptions& options, Streams& streams) {
                             report->damaged_places == 1 ? "" : "s");
   if (report->complete()) {
     streams.console.line(text + ", nothing is missing");
-    return complete;
+    return all_saved;
   }
   text += format(", {} events are missing{}", with_separators(report->events_missing),
                  report->more_may_be_missing ? ", perhaps more" : "");

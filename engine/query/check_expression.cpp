@@ -16,21 +16,21 @@
 namespace weir::query {
 namespace {
 
-using Kind = Expr::Kind;
+using ExprKind = Expr::Kind;
 
 constexpr std::int64_t round_digits_max = 15; // What a double shows exactly.
 
 bool is_literal(const Expr& expression) {
-  return expression.kind() == Kind::literal;
+  return expression.kind() == ExprKind::literal;
 }
 
-bool takes_conditions(Kind kind) {
-  return kind == Kind::conjunction || kind == Kind::disjunction || kind == Kind::negation;
+bool takes_conditions(ExprKind kind) {
+  return kind == ExprKind::conjunction || kind == ExprKind::disjunction || kind == ExprKind::negation;
 }
 
 /// A field that is known to hold no times.
 bool is_untimed_field(const Expr& expression) {
-  return expression.kind() == Kind::field && !names_time(expression.name()) &&
+  return expression.kind() == ExprKind::field && !names_time(expression.name()) &&
          (parse_field(expression.name()) || parse_step_field(expression.name()));
 }
 
@@ -90,7 +90,7 @@ Status check_call(const Expr& call) {
 Status check_below(const Expr& expression, const Query& query, Names names,
                    std::unordered_set<std::string_view>& named) {
   WEIR_TRY(check_node(expression));
-  if (expression.kind() == Kind::field || expression.kind() == Kind::exists) {
+  if (expression.kind() == ExprKind::field || expression.kind() == ExprKind::exists) {
     WEIR_TRY(check_name_of(expression, query, names));
     named.insert(expression.name());
     if (named.size() > limits::query_fields_max)
@@ -104,9 +104,9 @@ Status check_below(const Expr& expression, const Query& query, Names names,
 } // namespace
 
 bool is_time(const Expr& expression) {
-  if (expression.kind() == Kind::field)
+  if (expression.kind() == ExprKind::field)
     return names_time(expression.name());
-  return expression.kind() == Kind::call &&
+  return expression.kind() == ExprKind::call &&
          (expression.function() == Function::time || expression.function() == Function::date_trunc);
 }
 
@@ -150,29 +150,29 @@ Status check_pattern(const Value& pattern) {
 }
 
 Status check_node(const Expr& expression) {
-  if (expression.kind() == Kind::too_deep)
+  if (expression.kind() == ExprKind::too_deep)
     return fail(Errc::too_large, format("the condition is nested deeper than {} levels", limits::query_depth_max));
   const bool conditions = takes_conditions(expression.kind());
   for (const Expr& term : expression.terms()) {
-    if (term.kind() == Kind::too_deep)
+    if (term.kind() == ExprKind::too_deep)
       return check_node(term);
     if (term.is_condition() != conditions)
       return fail(Errc::invalid_argument, conditions ? "a value stands where a condition is needed"
                                                      : "a condition stands where a value is needed");
   }
   switch (expression.kind()) {
-  case Kind::literal: return check_literal(expression.value());
-  case Kind::call: return check_call(expression);
-  case Kind::one_of:
+  case ExprKind::literal: return check_literal(expression.value());
+  case ExprKind::call: return check_call(expression);
+  case ExprKind::one_of:
     if (expression.terms().size() < 2)
       return fail(Errc::invalid_argument, "IN needs a value to compare with");
     if (expression.terms().size() > limits::query_values_max + 1)
       return fail(Errc::too_large, format("IN takes at most {} values", limits::query_values_max));
     return check_times(expression.terms());
-  case Kind::comparison:
-  case Kind::between: return check_times(expression.terms());
-  case Kind::like: return check_pattern(expression.value());
-  case Kind::contains:
+  case ExprKind::comparison:
+  case ExprKind::between: return check_times(expression.terms());
+  case ExprKind::like: return check_pattern(expression.value());
+  case ExprKind::contains:
     if (expression.value().kind() == Value::Kind::timestamp)
       return fail(Errc::invalid_argument, "the elements of an array are no times");
     return check_literal(expression.value());
@@ -185,13 +185,13 @@ Status check_name_of(const Expr& expression, const Query& query, Names names) {
     return fail(Errc::invalid_argument, "the name of a field is not valid UTF-8");
   if (names != Names::columns)
     return check_field(query, expression.name());
-  if (expression.kind() == Kind::exists)
+  if (expression.kind() == ExprKind::exists)
     return fail(Errc::invalid_argument, "EXISTS asks an event; HAVING has columns, so use IS NOT NULL");
   return check_column(query, expression.name(), "HAVING");
 }
 
 Status check_condition(const Expr& condition, const Query& query, Names names) {
-  if (condition.kind() != Kind::too_deep && !condition.is_condition())
+  if (condition.kind() != ExprKind::too_deep && !condition.is_condition())
     return fail(Errc::invalid_argument, "a value stands where a condition is needed");
   std::unordered_set<std::string_view> named;
   return check_below(condition, query, names, named);

@@ -13,24 +13,24 @@
 namespace weir::query {
 namespace {
 
-using Kind = Expr::Kind;
+using ExprKind = Expr::Kind;
 
 /// How tightly an expression binds: a looser one inside of a tighter one needs parentheses.
 enum Binding { any, both, negated, compared, added, multiplied, signed_value, whole };
 
 Binding binding(const Expr& expression) {
   switch (expression.kind()) {
-  case Kind::disjunction: return any;
-  case Kind::conjunction: return both;
-  case Kind::negation: return negated;
-  case Kind::arithmetic:
+  case ExprKind::disjunction: return any;
+  case ExprKind::conjunction: return both;
+  case ExprKind::negation: return negated;
+  case ExprKind::arithmetic:
     return expression.arithmetic() == Arithmetic::add || expression.arithmetic() == Arithmetic::subtract ? added
                                                                                                          : multiplied;
-  case Kind::minus: return signed_value;
-  case Kind::literal:
-  case Kind::field:
-  case Kind::call:
-  case Kind::too_deep: return whole;
+  case ExprKind::minus: return signed_value;
+  case ExprKind::literal:
+  case ExprKind::field:
+  case ExprKind::call:
+  case ExprKind::too_deep: return whole;
   default: return compared;
   }
 }
@@ -101,15 +101,15 @@ void Printer::condition(const Expr& expression, std::string_view negation) {
   const auto& terms = expression.terms();
   const bool time = std::any_of(terms.begin(), terms.end(), is_time);
   within(terms.front(), added, time);
-  out_ += expression.kind() == Kind::is_null ? " IS " : " ";
+  out_ += expression.kind() == ExprKind::is_null ? " IS " : " ";
   out_ += negation;
   switch (expression.kind()) {
-  case Kind::is_null: out_ += "NULL"; break;
-  case Kind::like:
+  case ExprKind::is_null: out_ += "NULL"; break;
+  case ExprKind::like:
     out_ += "LIKE ";
     literal(expression.value(), false);
     break;
-  case Kind::one_of:
+  case ExprKind::one_of:
     out_ += "IN (";
     values(expression);
     out_ += ')';
@@ -128,47 +128,47 @@ void Printer::print(const Expr& expression, bool beside_time) {
     return;
   const auto& terms = expression.terms();
   switch (expression.kind()) {
-  case Kind::literal: literal(expression.value(), beside_time); break;
-  case Kind::field: out_ += expression.name(); break;
-  case Kind::arithmetic:
+  case ExprKind::literal: literal(expression.value(), beside_time); break;
+  case ExprKind::field: out_ += expression.name(); break;
+  case ExprKind::arithmetic:
     within(terms[0], binding(expression));
     out_ += format(" {} ", arithmetic_symbols[static_cast<std::size_t>(expression.arithmetic())]);
     within(terms[1], static_cast<Binding>(binding(expression) + 1));
     break;
-  case Kind::minus:
+  case ExprKind::minus:
     out_ += '-';
     within(terms[0], signed_value);
     break;
-  case Kind::call: call(expression); break;
-  case Kind::comparison: {
+  case ExprKind::call: call(expression); break;
+  case ExprKind::comparison: {
     const bool time = is_time(terms[0]) || is_time(terms[1]);
     within(terms[0], added, time);
     out_ += format(" {} ", comparison_symbols[static_cast<std::size_t>(expression.comparison())]);
     within(terms[1], added, time);
     break;
   }
-  case Kind::one_of:
-  case Kind::between:
-  case Kind::like:
-  case Kind::is_null: condition(expression, ""); break;
-  case Kind::exists: out_ += "EXISTS " + expression.name(); break;
-  case Kind::contains:
+  case ExprKind::one_of:
+  case ExprKind::between:
+  case ExprKind::like:
+  case ExprKind::is_null: condition(expression, ""); break;
+  case ExprKind::exists: out_ += "EXISTS " + expression.name(); break;
+  case ExprKind::contains:
     within(terms[0], added);
     out_ += " CONTAINS ";
     literal(expression.value(), false);
     break;
-  case Kind::conjunction: chain(expression, " AND "); break;
-  case Kind::disjunction: chain(expression, " OR "); break;
-  case Kind::negation:
+  case ExprKind::conjunction: chain(expression, " AND "); break;
+  case ExprKind::disjunction: chain(expression, " OR "); break;
+  case ExprKind::negation:
     switch (terms[0].kind()) {
-    case Kind::one_of:
-    case Kind::between:
-    case Kind::like:
-    case Kind::is_null: condition(terms[0], "NOT "); break;
+    case ExprKind::one_of:
+    case ExprKind::between:
+    case ExprKind::like:
+    case ExprKind::is_null: condition(terms[0], "NOT "); break;
     default: out_ += "NOT "; within(terms[0], negated);
     }
     break;
-  case Kind::too_deep: out_ += "..."; break; // Of no valid plan.
+  case ExprKind::too_deep: out_ += "..."; break; // Of no valid plan.
   }
 }
 

@@ -12,10 +12,6 @@ namespace {
 constexpr std::size_t codes_max = 16'384;
 constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
 
-Timestamp time_of(std::int64_t us) {
-  return Timestamp(std::chrono::microseconds(us));
-}
-
 /// The beginnings of all units from the one `first` is in to the one `last` is in; empty if there are too many.
 void list_units(TimeUnit unit, std::int64_t first, std::int64_t last, std::vector<std::int64_t>& bounds) {
   using namespace std::chrono;

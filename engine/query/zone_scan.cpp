@@ -10,10 +10,6 @@ namespace {
 
 constexpr ColumnSet document_columns = column_event_id | column_metadata | column_payload;
 
-Timestamp time_of(std::int64_t us) {
-  return Timestamp(std::chrono::microseconds(us));
-}
-
 /// Puts the core columns `read` into `event`.
 void fill_core(const ZoneValues& values, ColumnSet read, std::uint32_t row, EventView& event) {
   if ((read & column_context) != 0)

@@ -193,7 +193,7 @@ ValueView ZoneValues::field_value(const FieldColumn& column, std::size_t row) no
 }
 
 ValueView ZoneValues::value(std::size_t slot, std::size_t row) const noexcept {
-  const auto time = [](std::int64_t us) { return ValueView::of(Timestamp(std::chrono::microseconds(us))); };
+  const auto time = [](std::int64_t us) { return ValueView::of(time_of(us)); };
   switch (slots_[slot].kind) {
   case Kind::context: return ValueView::of(context_texts_[contexts_[row]]);
   case Kind::type: return ValueView::of(type_text(types_[row]));

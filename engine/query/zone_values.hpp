@@ -12,6 +12,7 @@
 #include "engine/query/outcome_bits.hpp"
 #include "engine/query/scan_plan.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -21,6 +22,11 @@
 #include <vector>
 
 namespace weir::query {
+
+/// What a column of times holds.
+[[nodiscard]] inline Timestamp time_of(std::int64_t us) noexcept {
+  return Timestamp(std::chrono::microseconds(us));
+}
 
 class ZoneValues {
 public:

@@ -1,5 +1,6 @@
 #include "tests/api/simulated_engine.hpp"
 #include "tests/support/gate.hpp"
+#include "tests/support/sanitized.hpp"
 #include "tests/support/temp_directory.hpp"
 #include "tests/support/why.hpp"
 
@@ -26,7 +27,7 @@ TEST_CASE("engine: 100,000 contexts beyond a cache of 1,000 are all numbered cor
   options.context_cache_entries = 1'000;
   auto engine = Engine::open(directory.path("data"), options);
   REQUIRE(engine.ok());
-  constexpr std::uint64_t contexts = 100'000;
+  constexpr std::uint64_t contexts = test::sanitized ? 20'000 : 100'000;
   for (Sequence round = 1; round <= 2; ++round) {
     std::deque<Ticket> tickets;
     std::uint64_t wrong = 0;

@@ -194,16 +194,19 @@ TEST_CASE("compaction: a crash at any call leaves exactly the events there were,
 }
 
 TEST_CASE("compaction: a failure at any call is a warning and nothing more: no event is lost, and stores go on") {
+  SimulatedDisk filled;
+  {
+    const auto random = io::make_seeded_random(1);
+    Engine engine = open_merging(filled, without_merges());
+    flush_some(engine, *random, 16); // enough for a merge at once; fewer wait until flushes have paused
+    REQUIRE(engine.close().ok());
+  }
   bool failed = true;
   std::uint64_t failing = 1;
   for (; failed; ++failing) {
     CAPTURE(failing);
-    SimulatedDisk disk;
+    SimulatedDisk disk = filled.crash_image({});
     const auto random = io::make_seeded_random(failing);
-    {
-      Engine engine = open_merging(disk, without_merges());
-      flush_some(engine, *random, 16); // enough for a merge at once; fewer wait until flushes have paused
-    }
     // Opening stats and sweeps; the merge that follows begins with its first open of a segment.
     std::atomic<std::uint64_t> calls{0};
     std::atomic<bool> armed{false};

@@ -246,7 +246,7 @@ TEST_CASE("query like: a run with _ between % costs a step for each byte, or is 
   while (run.size() < 62)
     run += "_a";
   const SteppingClock clock;
-  const QueryControl control = control_of(clock, 1'000);
+  const QueryControl control = control_of(clock, 50);
   Pacer pacer(control);
   Watch watch(pacer);
   CHECK_FALSE(LikePattern("%" + run + "b%").matches(text, &watch));

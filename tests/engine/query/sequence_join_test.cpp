@@ -152,7 +152,7 @@ TEST_CASE("sequence join: what there is no memory for is sorted without, and not
 }
 
 TEST_CASE("sequence join: each step with many events of one link value looks at the deadline") {
-  constexpr std::size_t count = 100'000;
+  constexpr std::size_t count = 40'000;
   const auto looks_of = [&](std::int64_t looks_max, Errc expected) {
     std::mt19937_64 random(1);
     Told told(2);

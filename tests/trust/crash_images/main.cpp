@@ -1,4 +1,5 @@
 // The stage crash_images: a crash before every call of every workload.
+#include "tests/support/sanitized.hpp"
 #include "trust/crash_images/crash_images.hpp"
 
 #include <cstdio>
@@ -14,7 +15,7 @@ StageCounts run(const StageOptions& options) {
   plan.only = options.only;
   plan.variants = options.full ? 3 : 1;
   plan.random_subsets = options.full ? 64 : 2;
-  plan.every = options.full ? 1 : 31;
+  plan.every = options.full ? 1 : test::sanitized ? 61 : 31;
   plan.second_every = options.full ? 64 : 40;
   plan.kills_again = options.full;
   plan.second_random_subsets = options.full ? 2 : 0;

@@ -1,5 +1,6 @@
 // Damage: every byte of a data directory is flipped, cut, moved and made older; the engine must answer with what was
 // stored or with an error that says where.
+#include "tests/support/sanitized.hpp"
 #include "trust/damage/damage.hpp"
 #include "trust/damage/judge.hpp"
 #include "trust/damage/salvage_judge.hpp"
@@ -15,7 +16,7 @@ namespace weir::trust {
 
 namespace {
 
-constexpr std::uint64_t small_sample = 250;    ///< Of each family, in the small profile.
+constexpr std::uint64_t small_sample = test::sanitized ? 120 : 250; ///< Of each family, in the small profile.
 constexpr std::uint64_t full_sample = 100'000; ///< Of families that are too large even for the full one.
 
 struct Part {

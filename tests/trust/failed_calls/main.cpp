@@ -1,4 +1,5 @@
 // The stage failed_calls: the k-th call of every workload fails, for every k.
+#include "tests/support/sanitized.hpp"
 #include "trust/failed_calls/failed_calls.hpp"
 
 #include <cstdio>
@@ -12,7 +13,7 @@ StageCounts run(const StageOptions& options) {
   FailurePlan plan;
   plan.seed = options.seed;
   plan.only = options.only;
-  plan.every = options.full || options.only.find('@') != std::string::npos ? 1 : 17;
+  plan.every = options.full || options.only.find('@') != std::string::npos ? 1 : test::sanitized ? 37 : 17;
   FailureCounts counts;
   for (const Workload& workload : workloads()) {
     if (!workload.calls_may_fail)

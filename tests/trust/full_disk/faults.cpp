@@ -20,8 +20,7 @@ namespace {
 
 using test::SimulatedDisk;
 
-constexpr std::size_t senders = 4;
-constexpr BookSize book_size{24, 100'000, 4, 700};
+constexpr std::size_t faulted_senders = 4;
 
 EngineOptions small_options(std::uint32_t shards) {
   EngineOptions options;
@@ -44,7 +43,7 @@ struct Fault {
 void run_cycles(Engine& engine, Book& book, const Fault& fault, std::uint64_t cycles, std::uint64_t seed,
                 FullDiskCounts& counts) {
   std::mt19937_64 dice(seed);
-  Senders threads(engine, book, senders, seed);
+  Senders threads(engine, book, faulted_senders, seed);
   const auto expect = [&](const std::string& what, bool holds) {
     if (!holds)
       counts.complain("not so with " + fault.name + ", cycle " + std::to_string(counts.cycles + 1) + ": " + what);

@@ -26,7 +26,6 @@ using Clock = std::chrono::steady_clock;
 constexpr std::uint64_t disk_bytes = 40 * MiB; // every cycle keeps what it stored; there is no deletion
 constexpr std::uint64_t reserve_bytes = 1 * MiB;
 constexpr std::size_t senders = 3;
-constexpr BookSize book_size{24, 100'000, 4, 700};
 constexpr std::uint64_t inspected_every = 10;
 // Words between the process with the engine and the one that looks at its disk.
 constexpr char inspect = 'i', go_on = 'g', end = 'e';

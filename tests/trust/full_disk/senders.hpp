@@ -21,6 +21,8 @@ namespace weir::trust {
 
 /// Longest the engine may take for what it does by itself; far more than it needs on any machine.
 inline constexpr std::chrono::seconds patience{60};
+/// What the senders store.
+inline constexpr BookSize book_size{24, 100'000, 4, 700};
 
 /// True as soon as `condition` holds, false if it does not in time. For what `engine` does with a call, or with memory:
 /// it tells nobody that it takes calls again, so who wants to know must ask. Between two questions, each of which may

@@ -7,6 +7,7 @@
 // engine's options and 64 MiB, whatever the number of ids.
 #include "engine/hash.hpp"
 #include "engine/text.hpp"
+#include "tests/support/sanitized.hpp"
 #include "tests/support/temp_directory.hpp"
 #include "trust/support/process.hpp"
 #include "trust/support/stage.hpp"
@@ -244,7 +245,7 @@ private:
     const std::uint64_t budget = memory_budget(import_options());
     more_.emplace_back("peak_mib", peak / MiB);
     more_.emplace_back("budget_mib", budget / MiB);
-    if (!sanitized && peak > budget + beside_the_budget)
+    if (!test::sanitized && peak > budget + beside_the_budget)
       wrong(format("at its peak the engine used {} MiB, with {} MiB configured", peak / MiB, budget / MiB));
   }
 
@@ -255,7 +256,7 @@ private:
     counts.more = {{"events", stored()},
                    {"calls", first_.size()},
                    {"others_refused", refused_},
-                   {"memory_judged", sanitized ? 0U : 1U}};
+                   {"memory_judged", test::sanitized ? 0U : 1U}};
     counts.more.insert(counts.more.end(), more_.begin(), more_.end());
     return counts;
   }

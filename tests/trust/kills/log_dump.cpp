@@ -10,7 +10,7 @@ namespace weir::trust {
 
 namespace {
 
-constexpr std::chrono::minutes patience{5};
+constexpr std::chrono::minutes dump_patience{5};
 
 /// Takes the next of some tab separated fields.
 std::string_view take_field(std::string_view& line) {
@@ -32,7 +32,7 @@ LogDump dump_log(const std::string& directory) {
   LogDump dump;
   std::uint64_t shards = 0, events = 0;
   HostProcess dumper({WEIR_PYTHON, "-B", WEIR_DUMP_LOG, directory, "--events"});
-  const auto give_up_at = std::chrono::steady_clock::now() + patience;
+  const auto give_up_at = std::chrono::steady_clock::now() + dump_patience;
   std::string_view line;
   HostProcess::Heard heard{};
   while ((heard = dumper.hear(line, give_up_at)) == HostProcess::Heard::line) {

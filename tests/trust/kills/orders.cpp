@@ -1,22 +1,11 @@
 #include "trust/kills/orders.hpp"
 
-#include <charconv>
+#include "trust/kills/speech.hpp"
+
 #include <stdexcept>
 #include <string_view>
 
 namespace weir::trust {
-
-namespace {
-
-std::uint64_t number(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size())
-    throw std::runtime_error("not a number: " + std::string(text));
-  return value;
-}
-
-} // namespace
 
 std::vector<std::string> arguments_of(const std::string& host, const HostOrders& orders) {
   std::vector<std::string> arguments{host,

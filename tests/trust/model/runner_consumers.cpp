@@ -15,7 +15,7 @@ namespace {
 constexpr const char* single = "single";
 constexpr const char* group = "group";
 constexpr const char* schema_tag = "v1";
-constexpr std::chrono::milliseconds patience{120'000}; ///< For what must come.
+constexpr std::chrono::milliseconds delivery_patience{120'000}; ///< For what must come.
 
 std::string why(const Status& status) {
   return status ? std::string() : to_string(status.error());
@@ -148,7 +148,7 @@ void Runner::drain_group() {
   parked_.clear();
   while (true) {
     const bool more = unsettled() != 0;
-    const auto deliveries = member->next(256, more ? patience : std::chrono::milliseconds(0));
+    const auto deliveries = member->next(256, more ? delivery_patience : std::chrono::milliseconds(0));
     if (!deliveries)
       throw Mismatch("group: " + to_string(deliveries.error()));
     expect(!more || !deliveries->empty(), format("group: {} events never come", unsettled()));

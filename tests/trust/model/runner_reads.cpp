@@ -39,9 +39,9 @@ ReplayOptions Runner::random_replay(const std::string& context) {
 namespace {
 
 /// Compares events as they come with those expected.
-class Expectation {
+class Comparison {
 public:
-  Expectation(std::string what, const ReplayOptions& options, const std::vector<const test::StoredEvent*>& expected)
+  Comparison(std::string what, const ReplayOptions& options, const std::vector<const test::StoredEvent*>& expected)
       : what_(std::move(what)), options_(options), expected_(expected) {}
 
   void take(const EventBatch& batch) {
@@ -72,7 +72,7 @@ private:
 void Runner::check_replay(const std::string& context, const ReplayOptions& options,
                           const std::vector<const test::StoredEvent*>& expected) {
   ++tally_.replays;
-  Expectation comparison("replay of " + context, options, expected);
+  Comparison comparison("replay of " + context, options, expected);
   std::optional<SequenceGap> removed;
   auto stream = engine_->replay(context, options);
   if (!stream)
@@ -155,7 +155,7 @@ void Runner::push() {
       credit);
   expect(subscription.ok(), "no pushed replay");
   const auto expected = reference_->replay(context, options);
-  Expectation comparison("pushed replay of " + context, options, expected);
+  Comparison comparison("pushed replay of " + context, options, expected);
   std::unique_lock lock(pushed->mutex);
   for (std::size_t taken = 0;;) {
     const bool woken = pushed->changed.wait_for(lock, std::chrono::minutes(2),

@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 namespace stdfs = std::filesystem;
 
-constexpr auto patience = 600s; // far beyond any life, also on a loaded machine with sanitizers
+constexpr auto life_patience = 600s; // far beyond any life, also on a loaded machine with sanitizers
 
 enum class Aim : std::uint8_t { moment, acknowledgement, opening, rebuild, swap, closed };
 
@@ -91,7 +91,7 @@ private:
   }
 
   void listen(HostProcess& host) {
-    const auto give_up_at = Clock::now() + patience;
+    const auto give_up_at = Clock::now() + life_patience;
     for (;;) {
       if (!killed_ && kill_at_ && Clock::now() >= *kill_at_) {
         host.kill();

@@ -5,6 +5,7 @@
 //
 // The disk writes one byte for every ten that are offered, so that ten times too much is the same on every machine.
 // Builds with a sanitizer judge memory by the engine's statistics only, all others also by what the process uses.
+#include "tests/support/sanitized.hpp"
 #include "trust/overload/overload.hpp"
 #include "trust/support/process.hpp"
 #include "trust/support/stage.hpp"
@@ -28,7 +29,7 @@ StageCounts run(const StageOptions& options) {
                  {"logged_mib", got.logged_bytes / MiB},
                  {"flood_ms", got.flood_ms},
                  {"drain_ms", got.drain_ms},
-                 {"memory_judged", sanitized ? 0U : 1U},
+                 {"memory_judged", test::sanitized ? 0U : 1U},
                  {"peak_mib", got.peak_bytes / MiB},
                  {"budget_mib", got.budget_bytes / MiB},
                  {"inbox_kib_most", got.inbox_bytes_most / KiB},

@@ -1,6 +1,7 @@
 #include "trust/overload/overload.hpp"
 
 #include "actors/engine_core.hpp"
+#include "tests/support/sanitized.hpp"
 #include "tests/support/temp_directory.hpp"
 #include "trust/overload/metered_disk.hpp"
 #include "trust/support/load/load.hpp"
@@ -231,7 +232,7 @@ private:
   }
 
   void judge_memory() {
-    if (sanitized) // says nothing about what the engine holds
+    if (test::sanitized) // says nothing about what the engine holds
       return;
     counts_.peak_bytes = peak_memory_bytes() - counts_.baseline_bytes;
     expect("too little was offered to show that memory is bounded",

@@ -19,24 +19,15 @@ namespace weir::trust {
 
 namespace {
 
-[[noreturn]] void broken(const std::string& what) {
-  throw Broken(what);
-}
-
-void need(bool holds, const std::string& what) {
-  if (!holds)
-    broken(what);
-}
-
 template <class T> T must(Result<T> result, const std::string& what) {
   if (!result)
-    broken(what + ": " + to_string(result.error()));
+    throw Broken(what + ": " + to_string(result.error()));
   return std::move(result).value();
 }
 
 void must(const Status& status, const std::string& what) {
   if (!status)
-    broken(what + ": " + to_string(status.error()));
+    throw Broken(what + ": " + to_string(status.error()));
 }
 
 /// Every context and its events, as one query over all shards sees them.
@@ -92,8 +83,8 @@ void match_calls(const std::string& context_id, const Rows& rows, const Ledger& 
     at += call.payloads.size();
   }
   if (at != rows.size())
-    broken("I2/I4: context " + context_id + " holds at sequence " + std::to_string(rows[at].sequence) +
-           " what was not sent there, or not then, or twice: " + rows[at].payload.substr(0, 60));
+    throw Broken("I2/I4: context " + context_id + " holds at sequence " + std::to_string(rows[at].sequence) +
+                 " what was not sent there, or not then, or twice: " + rows[at].payload.substr(0, 60));
 }
 
 void check_order(const std::string& context_id, const Rows& rows) {
@@ -377,10 +368,10 @@ void check_promises(const CallSet& shown, const Ledger& ledger, bool process_onl
   for (std::size_t i = 0; i < calls_max; ++i)
     if (lost[i]) {
       const StoredCall& call = ledger.calls()[i];
-      broken("I1: call " + std::to_string(i) + " of " + call.context_id + ", " +
-             (call.acknowledged() ? "acknowledged as " + std::string(to_string((*call.answer)->durability))
-                                  : "shown by an earlier life") +
-             ", is lost");
+      throw Broken("I1: call " + std::to_string(i) + " of " + call.context_id + ", " +
+                   (call.acknowledged() ? "acknowledged as " + std::string(to_string((*call.answer)->durability))
+                                        : "shown by an earlier life") +
+                   ", is lost");
     }
 }
 

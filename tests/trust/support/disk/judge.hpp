@@ -29,6 +29,11 @@ namespace weir::trust {
 struct Broken : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+/// Throws Broken unless `holds`.
+inline void need(bool holds, const std::string& what) {
+  if (!holds)
+    throw Broken(what);
+}
 
 /// One event as a reader sees it.
 struct Row {

@@ -15,11 +15,6 @@ namespace {
 
 using ResultRows = std::vector<std::vector<Value>>;
 
-void need(bool holds, const std::string& what) {
-  if (!holds)
-    throw Broken(what);
-}
-
 Query parsed(const std::string& text) {
   auto query = parse_query(text);
   if (!query)
