@@ -18,9 +18,9 @@
 namespace weir::segments {
 namespace {
 
-/// Setting the bits of single rows pays as long as it is one row in so many; as long as fewer of them have to be looked
-/// at all the same.
-constexpr std::uint64_t selected_part = 3, unsure_part = 8;
+/// Setting the bits of single rows, selected or left out, pays as long as it is one row in so many; as long as fewer of
+/// them have to be looked at all the same.
+constexpr std::uint64_t single_part = 3, unsure_part = 8;
 
 /// Stretches times conditions looked at before the next question whether to go on: there may be thousands of each.
 constexpr std::size_t looks_between_questions = 8'192;
@@ -164,7 +164,8 @@ public:
     return {};
   }
 
-  Result<SelectedRows> finish() && {
+  /// The rows that were added, or `all_but` those that were added as sure.
+  Result<SelectedRows> finish(bool all_but) && {
     const std::uint64_t events = footer_.totals.event_count;
     std::uint64_t beyond = 0; // as wide as they are stored, row numbers may be of rows that are not there
     for (std::size_t w = events / 64; w < rows_.size(); ++w)
@@ -174,6 +175,12 @@ public:
     rows_.resize((events + 63) / 64);
     if (!unsure_.empty())
       unsure_.resize(rows_.size());
+    if (all_but) {
+      for (std::size_t w = 0; w < rows_.size(); ++w)
+        rows_[w] = ~rows_[w] | (unsure_.empty() ? 0 : unsure_[w]);
+      if (events % 64 != 0)
+        rows_.back() &= ~(~std::uint64_t{0} << events % 64);
+    }
     return SelectedRows{std::move(rows_), std::move(unsure_)};
   }
 
@@ -312,8 +319,11 @@ Result<std::optional<SelectedRows>> select_by_time(const BlockSource& source, co
     selected += fit == Fit::none ? 0 : rows_of[stretch];
     unsure += fit == Fit::some ? rows_of[stretch] : 0;
   }
-  if (selected > footer.totals.event_count / selected_part || unsure > footer.totals.event_count / unsure_part)
+  const std::uint64_t events = footer.totals.event_count, left_out = events - selected;
+  if (std::min(selected, left_out) > events / single_part || unsure > events / unsure_part)
     return nothing;
+  const bool all_but = left_out < selected;
+  const Fit sure = all_but ? Fit::none : Fit::all;
   Selection selection(source, footer, may_go_on);
   std::uint64_t begin = 0;
   for (std::size_t stretch = 0; stretch < fits.size();) { // those of one fit together
@@ -321,11 +331,11 @@ Result<std::optional<SelectedRows>> select_by_time(const BlockSource& source, co
     std::uint64_t end = begin;
     for (; stretch < fits.size() && fits[stretch] == fit; ++stretch)
       end += rows_of[stretch];
-    if (fit != Fit::none)
-      WEIR_TRY(selection.add(begin, end, fit == Fit::all));
+    if (fit == sure || fit == Fit::some)
+      WEIR_TRY(selection.add(begin, end, fit == sure));
     begin = end;
   }
-  auto rows = std::move(selection).finish();
+  auto rows = std::move(selection).finish(all_but);
   if (!rows)
     return std::move(rows).error();
   return std::optional(*std::move(rows));

@@ -7,6 +7,7 @@
 #include "engine/query/sequence_merge.hpp"
 
 #include <memory>
+#include <thread>
 #include <utility>
 
 namespace weir::query {
@@ -14,6 +15,7 @@ namespace {
 
 /// Waking a thread costs about as much as matching this many events.
 constexpr std::uint64_t matched_alone_max = 8'192;
+constexpr int looks_before_sleep = 100;
 
 QueryControl with_budget(QueryControl control, std::atomic<std::uint64_t>& result_bytes) {
   if (control.result_bytes == nullptr)
@@ -97,8 +99,14 @@ Status Execution::finish() {
 }
 
 void Execution::wait_for_helpers() {
+  {
+    const std::lock_guard lock(mutex_);
+    over_ = true;
+  }
+  // They are about to leave, and a thread that sleeps takes longer to wake than they take.
+  for (int look = 0; look < looks_before_sleep && inside_ != 0; ++look)
+    std::this_thread::yield();
   std::unique_lock lock(mutex_);
-  over_ = true;
   left_.wait(lock, [this] { return inside_ == 0; });
 }
 

@@ -71,7 +71,7 @@ private:
   std::optional<ShardScan> scan_;    ///< Always there.
   std::mutex mutex_;
   std::condition_variable left_;
-  std::size_t inside_ = 0;
+  std::atomic<std::size_t> inside_ = 0; ///< Written under the mutex.
   bool over_ = false;
   std::size_t gatherers_ = 0; ///< That had a share in the scan.
   bool alone_ = false;        ///< All was done by one thread.

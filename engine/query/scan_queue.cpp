@@ -6,6 +6,10 @@
 namespace weir::query {
 namespace {
 
+bool has_parts(const ScanQueue::Piece& piece) noexcept {
+  return piece.kind == ScanQueue::Piece::Kind::shard || piece.kind == ScanQueue::Piece::Kind::segment;
+}
+
 /// Of the heap, whose front is the piece that no other comes before.
 bool comes_behind(const ScanQueue::Piece& a, const ScanQueue::Piece& b) noexcept {
   return std::tie(a.order, a.shard, a.kind, a.source, a.first) > std::tie(b.order, b.shard, b.kind, b.source, b.first);
@@ -28,21 +32,23 @@ void ScanQueue::add(std::vector<Piece> pieces) {
 
 bool ScanQueue::take(Piece& piece) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return stopped_ || !heap_.empty() || in_work_ == 0; });
+  changed_.wait(lock, [this] { return stopped_ || !heap_.empty() || in_parts_ == 0; });
   if (stopped_ || heap_.empty())
     return false;
   std::pop_heap(heap_.begin(), heap_.end(), comes_behind);
   piece = heap_.back();
   heap_.pop_back();
-  ++in_work_;
+  in_parts_ += has_parts(piece) ? 1 : 0;
   return true;
 }
 
-void ScanQueue::release() {
+void ScanQueue::release(const Piece& piece) {
+  if (!has_parts(piece))
+    return;
   bool last = false;
   {
     const std::lock_guard lock(mutex_);
-    last = --in_work_ == 0 && heap_.empty();
+    last = --in_parts_ == 0 && heap_.empty();
   }
   if (last)
     changed_.notify_all();
@@ -58,7 +64,7 @@ void ScanQueue::stop() {
 
 bool ScanQueue::empty() const {
   const std::lock_guard lock(mutex_);
-  return stopped_ || (heap_.empty() && in_work_ == 0); // whoever works may add pieces
+  return stopped_ || (heap_.empty() && in_parts_ == 0);
 }
 
 } // namespace weir::query

@@ -2,8 +2,8 @@
 //
 // Purpose: a few zones are a piece, so that one query over one large segment is shared like one over many shards; what
 // a piece turns out to consist of (a shard of segments, a segment of zones) is added while others work.
-// Threading: any thread. take() waits only while somebody else works on a piece, so the last worker never waits: one
-// thread alone can do all.
+// Threading: any thread. take() waits only while somebody else works on a piece that may turn out to consist of others,
+// so the last worker never waits: one thread alone can do all.
 #pragma once
 
 #include <weir/event.hpp>
@@ -33,10 +33,10 @@ public:
   };
 
   void add(std::vector<Piece> pieces);
-  /// The next piece, which the caller works on until release(). False: the scan is at its end, or was stopped.
+  /// The next piece, which the caller works on until release(). False: there is none for the caller, nor will be.
   [[nodiscard]] bool take(Piece& piece);
   /// The piece that was taken is done; what it consists of was added before.
-  void release();
+  void release(const Piece& piece);
   /// Nobody gets a piece any more.
   void stop();
   [[nodiscard]] bool stopped() const noexcept { return stopped_.load(std::memory_order_relaxed); }
@@ -47,7 +47,7 @@ private:
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Piece> heap_;
-  std::size_t in_work_ = 0;
+  std::size_t in_parts_ = 0;          ///< Pieces in work that may consist of others.
   std::atomic<bool> stopped_ = false; ///< Written under the mutex.
 };
 

@@ -226,7 +226,7 @@ Status ShardScan::work(RowSink& sink, QueryStats& stats) {
       if (!error_)
         error_ = done.error();
     }
-    queue_.release();
+    queue_.release(piece);
   }
   return status();
 }

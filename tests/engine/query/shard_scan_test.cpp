@@ -81,19 +81,22 @@ TEST_CASE("scan queue: pieces come by position, then by source, and the last to 
   ScanQueue::Piece piece;
   REQUIRE(queue.take(piece));
   CHECK(piece.kind == Kind::memtable);
-  REQUIRE(queue.take(piece));
-  CHECK(piece.kind == Kind::segment);
+  ScanQueue::Piece segment;
+  REQUIRE(queue.take(segment));
+  CHECK(segment.kind == Kind::segment);
   queue.add({{Kind::zone, 3, 1, 0, 7, 0}});
-  queue.release();
+  queue.release(piece);
   REQUIRE(queue.take(piece));
   CHECK(piece.first == 7);
+  queue.release(piece);
   REQUIRE(queue.take(piece));
-  CHECK_FALSE(queue.empty()); // whoever works may add pieces
-  queue.release();
-  queue.release();
-  queue.release();
+  CHECK_FALSE(queue.empty()); // the segment may turn out to have more
+  queue.release(segment);
   CHECK(queue.empty());
-  CHECK_FALSE(queue.take(piece));
+  ScanQueue::Piece more;
+  CHECK_FALSE(queue.take(more)); // although one is in work: nothing comes of a zone
+  queue.release(piece);
+  CHECK_FALSE(queue.take(more));
 }
 
 TEST_CASE("scan queue: who finds nothing waits for what others still add") {
@@ -106,11 +109,11 @@ TEST_CASE("scan queue: who finds nothing waits for what others still add") {
     ScanQueue::Piece mine;
     while (queue.take(mine)) {
       ++taken;
-      queue.release();
+      queue.release(mine);
     }
   });
   queue.add({{}, {}});
-  queue.release();
+  queue.release(piece);
   other.join();
   CHECK(taken == 2);
 }
