@@ -182,27 +182,24 @@ void IntegerColumn::decode_rows(RowWords rows, std::span<std::uint32_t> out) con
   decode_rows_to(rows, out);
 }
 
-std::size_t IntegerColumn::run_end(std::size_t group) const noexcept {
-  std::size_t end = group + 1;
-  const std::size_t last = std::min(groups(), group + run_groups_max);
-  while (end < last && width(end) == width(group) && base(end) == base(group))
-    ++end;
-  return end;
-}
-
 bool IntegerColumn::mark(std::span<const NumberRange> ranges, RowWords rows, std::uint64_t limit,
                          std::span<std::uint64_t> out) const noexcept {
   const char* bits = values_of(0);
   bool over = false;
   const std::size_t groups = this->groups();
+  const auto* const widths = reinterpret_cast<const unsigned char*>(bytes_.data()) + groups * sizeof(std::uint64_t);
   for (std::size_t group = 0, next = 0; group < groups; group = next) {
-    const unsigned bits_each = width(group);
+    const unsigned bits_each = widths[group];
     if (const std::size_t w = group * group_words; (rows[w] | (w + 1 < rows.size() ? rows[w + 1] : 0)) == 0) {
       bits += packed_bytes(integer_group_rows, bits_each);
       next = group + 1;
       continue;
     }
-    next = run_end(group);
+    const std::uint64_t least = base(group);
+    const std::size_t last = std::min(groups, group + run_groups_max);
+    // Groups of one base and one width lie as if they were one.
+    for (next = group + 1; next < last && widths[next] == bits_each && base(next) == least;)
+      ++next;
     const PackedBits packed{bits, bytes_.data() + bytes_.size(), bits_each};
     bits += (next - group) * packed_bytes(integer_group_rows, bits_each);
     const std::size_t first_word = group * group_words;
@@ -212,7 +209,6 @@ bool IntegerColumn::mark(std::span<const NumberRange> ranges, RowWords rows, std
     const std::uint64_t wanted_count = words == group_words ? static_cast<std::uint64_t>(std::popcount(wanted[0])) +
                                                                   static_cast<std::uint64_t>(std::popcount(wanted[1]))
                                                             : count_bits(wanted);
-    const std::uint64_t least = base(group);
     const std::uint64_t span = bits_each == 0 ? 0 : ~std::uint64_t{0} >> (64 - bits_each);
     if (least > ~std::uint64_t{0} - span) { // some may wrap round, as decode() has them
       each_row(packed, wanted, [&](std::size_t i, std::uint64_t value) {

@@ -61,8 +61,6 @@ private:
   [[nodiscard]] unsigned width(std::size_t group) const noexcept;
   [[nodiscard]] const char* values_of(std::size_t group) const noexcept;
   [[nodiscard]] std::uint64_t base(std::size_t group) const noexcept;
-  /// Behind the groups from `group` on that have its base and its width: their values lie as if they were one.
-  [[nodiscard]] std::size_t run_end(std::size_t group) const noexcept;
   template <class Out> void decode_to(std::uint32_t first, std::span<Out> out) const noexcept;
   template <class Out> void decode_rows_to(RowWords rows, std::span<Out> out) const noexcept;
 

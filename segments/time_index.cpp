@@ -34,17 +34,31 @@ void append_column(std::string& out, std::span<const std::uint64_t> values) {
 /// How the rows of a stretch meet a condition.
 enum class Fit : std::uint8_t { none, some, all };
 
-/// For values from `low` to `high`, times by their bits.
+/// For values from `low` to `high`, times by their bits: the first range that any of them may lie in decides.
 Fit fit(std::span<const NumberRange> ranges, std::uint64_t low, std::uint64_t high) noexcept {
-  if (low > high) // times before and after 1970
-    return ranges.empty() ? Fit::none : Fit::some;
+  const bool turned = low > high; // times before and after 1970
   for (const NumberRange& range : ranges) {
-    if (range.low <= low && range.high >= high)
-      return Fit::all;
-    if (range.low <= high && range.high >= low)
-      return Fit::some;
+    const bool all = range.low <= low && range.high >= high, some = range.low <= high && range.high >= low;
+    if (const int fit = turned ? 1 : int{some} + int{all}; fit != 0)
+      return static_cast<Fit>(fit);
   }
   return Fit::none;
+}
+
+/// Of one stretch after another, which bounds() gives for its index.
+template <class Bounds> void narrow(std::span<const NumberRange> ranges, std::span<Fit> fits, Bounds bounds) noexcept {
+  if (ranges.size() == 1) { // nearly always, and then without a branch
+    const NumberRange range = ranges.front();
+    for (std::size_t i = 0; i < fits.size(); ++i) {
+      const auto [low, high] = bounds(i);
+      fits[i] = std::min(fits[i], fit({&range, 1}, low, high));
+    }
+    return;
+  }
+  for (std::size_t i = 0; i < fits.size(); ++i) {
+    const auto [low, high] = bounds(i);
+    fits[i] = std::min(fits[i], fit(ranges, low, high));
+  }
 }
 
 /// A time index, taken apart.
@@ -89,15 +103,23 @@ public:
     return sizeof *this + 5 * rows_.size() * sizeof rows_[0];
   }
 
-  [[nodiscard]] Fit fit_of(std::size_t stretch, const CoreCondition& condition) const noexcept {
+  /// Makes of `fits`, which are those of the stretches from `stretch` on, what they are under one more condition.
+  void narrow(const CoreCondition& condition, std::size_t stretch, std::span<Fit> fits) const noexcept {
+    const auto narrow_by = [&](const Bounds& bounds) {
+      segments::narrow(condition.ranges, fits,
+                       [low = bounds.low.data() + stretch, high = bounds.high.data() + stretch](std::size_t i) {
+                         return std::pair(low[i], high[i]);
+                       });
+    };
     switch (condition.column) {
-    case column_timestamp: return fit(condition.ranges, timestamps_.low[stretch], timestamps_.high[stretch]);
-    case column_recorded_at: return fit(condition.ranges, recorded_at_.low[stretch], recorded_at_.high[stretch]);
-    case column_position: {
-      const std::uint64_t low = (first_ + stretch) << shift_;
-      return fit(condition.ranges, low, low + ((std::uint64_t{1} << shift_) - 1));
-    }
-    default: return Fit::all; // none of ours
+    case column_timestamp: return narrow_by(timestamps_);
+    case column_recorded_at: return narrow_by(recorded_at_);
+    case column_position:
+      return segments::narrow(condition.ranges, fits, [this, stretch](std::size_t i) {
+        const std::uint64_t low = (first_ + stretch + i) << shift_;
+        return std::pair(low, low + ((std::uint64_t{1} << shift_) - 1));
+      });
+    default: return; // none of ours
     }
   }
 
@@ -305,19 +327,19 @@ Result<std::optional<SelectedRows>> select_by_time(const BlockSource& source, co
   if (!index)
     return index.error();
   const auto rows_of = (*index)->rows();
-  std::vector<Fit> fits(rows_of.size());
-  std::uint64_t selected = 0, unsure = 0;
-  const std::size_t together = std::max<std::size_t>(1, looks_between_questions / conditions.size());
-  for (std::size_t stretch = 0; stretch < fits.size(); ++stretch) {
-    if (stretch % together == 0)
+  std::vector<Fit> fits(rows_of.size(), Fit::all);
+  for (const CoreCondition& condition : conditions) {
+    const std::size_t together =
+        std::max<std::size_t>(1, looks_between_questions / std::max<std::size_t>(1, condition.ranges.size()));
+    for (std::size_t stretch = 0; stretch < fits.size(); stretch += together) {
       WEIR_TRY(may_go_on());
-    Fit fit = Fit::all;
-    for (const CoreCondition& condition : conditions)
-      if (fit != Fit::none)
-        fit = std::min(fit, (*index)->fit_of(stretch, condition));
-    fits[stretch] = fit;
-    selected += fit == Fit::none ? 0 : rows_of[stretch];
-    unsure += fit == Fit::some ? rows_of[stretch] : 0;
+      (*index)->narrow(condition, stretch, std::span(fits).subspan(stretch, std::min(together, fits.size() - stretch)));
+    }
+  }
+  std::uint64_t selected = 0, unsure = 0;
+  for (std::size_t stretch = 0; stretch < fits.size(); ++stretch) {
+    selected += fits[stretch] == Fit::none ? 0 : rows_of[stretch];
+    unsure += fits[stretch] == Fit::some ? rows_of[stretch] : 0;
   }
   const std::uint64_t events = footer.totals.event_count, left_out = events - selected;
   if (std::min(selected, left_out) > events / single_part || unsure > events / unsure_part)

@@ -344,10 +344,14 @@ void values_between(const PackedBits& packed, std::size_t count, std::uint64_t l
       const auto between = packed.width <= byte_width_max ? bytes_between : shorts_between;
       between(packed, narrow, low, highest, std::min(limit, ones), bytes, over);
       done = narrow;
+      if (done == count)
+        return;
     }
     if (const std::size_t middle = middle_count(rest(), count - done); middle != 0) {
       middle_between(rest(), middle, low, highest, std::min(limit, ones), bytes + done / 8, over);
       done += middle;
+      if (done == count)
+        return;
     }
   }
   constexpr std::uint64_t word_max = std::numeric_limits<std::int64_t>::max();
