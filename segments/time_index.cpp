@@ -18,9 +18,9 @@
 namespace weir::segments {
 namespace {
 
-/// Setting the bits of single rows, selected or left out, pays as long as it is one row in so many; as long as fewer of
-/// them have to be looked at all the same.
-constexpr std::uint64_t single_part = 3, unsure_part = 8;
+/// Setting the bits of single rows pays as long as it is one row in so many: selected ones, and those left out, which
+/// save less. And as long as fewer of them have to be looked at all the same.
+constexpr std::uint64_t selected_part = 3, left_out_part = 6, unsure_part = 8;
 
 /// Stretches times conditions looked at before the next question whether to go on: there may be thousands of each.
 constexpr std::size_t looks_between_questions = 8'192;
@@ -342,9 +342,9 @@ Result<std::optional<SelectedRows>> select_by_time(const BlockSource& source, co
     unsure += fits[stretch] == Fit::some ? rows_of[stretch] : 0;
   }
   const std::uint64_t events = footer.totals.event_count, left_out = events - selected;
-  if (std::min(selected, left_out) > events / single_part || unsure > events / unsure_part)
+  const bool all_but = left_out <= events / left_out_part;
+  if ((!all_but && selected > events / selected_part) || unsure > events / unsure_part)
     return nothing;
-  const bool all_but = left_out < selected;
   const Fit sure = all_but ? Fit::none : Fit::all;
   Selection selection(source, footer, may_go_on);
   std::uint64_t begin = 0;
