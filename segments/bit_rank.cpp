@@ -53,6 +53,7 @@ WEIR_BMI2 void fast_scatter(RowWords bits, RowWords mask, RowWords wanted, std::
 }
 
 WEIR_BMI2 void fast_set(std::span<const std::uint32_t> numbers, std::uint64_t* out) noexcept {
+#pragma GCC unroll 8
   for (const std::uint32_t number : numbers)
     out[number / 64] |= std::uint64_t{1} << number % 64;
 }

@@ -13,6 +13,7 @@
 #include <array>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <utility>
 
 namespace weir::segments {
@@ -22,7 +23,10 @@ namespace {
 /// save less. And as long as fewer of them have to be looked at all the same.
 constexpr std::uint64_t selected_part = 3, left_out_part = 6, unsure_part = 8;
 
-/// Stretches times conditions looked at before the next question whether to go on: there may be thousands of each.
+/// Stretches that are looked at together first: mostly all of them meet the conditions, or none.
+constexpr std::size_t flight_stretches = 64;
+
+/// Stretches times ranges looked at before the next question whether to go on: there may be thousands of each.
 constexpr std::size_t looks_between_questions = 8'192;
 
 void append_column(std::string& out, std::span<const std::uint64_t> values) {
@@ -86,21 +90,46 @@ public:
       column->resize(stretches);
       packed->decode(0, *column);
     }
-    for (Bounds* bounds : {&timestamps_, &recorded_at_})
+    for (Bounds* bounds : {&timestamps_, &recorded_at_}) {
       for (std::size_t i = 0; i < stretches; ++i)
         bounds->high[i] += bounds->low[i];
+      bounds->gather();
+    }
     std::uint64_t left = rows;
     for (const std::uint64_t count : rows_) {
       if (count > left)
         return false;
       left -= count;
     }
+    for (std::size_t i = 0; i < stretches; i += flight_stretches) {
+      const auto flight = std::span(rows_).subspan(i, std::min(flight_stretches, stretches - i));
+      flight_rows_.push_back(std::accumulate(flight.begin(), flight.end(), std::uint64_t{0}));
+    }
     return left == 0 && source.left() == 0;
   }
 
   [[nodiscard]] std::span<const std::uint64_t> rows() const noexcept { return rows_; }
+  /// Of `flight_stretches` each.
+  [[nodiscard]] std::span<const std::uint64_t> flight_rows() const noexcept { return flight_rows_; }
   [[nodiscard]] std::uint64_t memory_bytes() const noexcept {
-    return sizeof *this + 5 * rows_.size() * sizeof rows_[0];
+    return sizeof *this + 5 * (rows_.size() + flight_rows_.size()) * sizeof rows_[0];
+  }
+
+  /// What all stretches of a flight are; `some` where they may differ.
+  [[nodiscard]] Fit fit_of_flight(std::size_t flight, const CoreCondition& condition) const noexcept {
+    const auto fit_by = [&](const Bounds& bounds) {
+      return fit(condition.ranges, bounds.flight_low[flight], bounds.flight_high[flight]);
+    };
+    switch (condition.column) {
+    case column_timestamp: return fit_by(timestamps_);
+    case column_recorded_at: return fit_by(recorded_at_);
+    case column_position: {
+      const std::size_t first = flight * flight_stretches;
+      const std::size_t last = std::min(first + flight_stretches, rows_.size()) - 1;
+      return fit(condition.ranges, first_position(first), last_position(last));
+    }
+    default: return Fit::all; // none of ours
+    }
   }
 
   /// Makes of `fits`, which are those of the stretches from `stretch` on, what they are under one more condition.
@@ -116,8 +145,7 @@ public:
     case column_recorded_at: return narrow_by(recorded_at_);
     case column_position:
       return segments::narrow(condition.ranges, fits, [this, stretch](std::size_t i) {
-        const std::uint64_t low = (first_ + stretch + i) << shift_;
-        return std::pair(low, low + ((std::uint64_t{1} << shift_) - 1));
+        return std::pair(first_position(stretch + i), last_position(stretch + i));
       });
     default: return; // none of ours
     }
@@ -125,11 +153,31 @@ public:
 
 private:
   struct Bounds {
-    std::vector<std::uint64_t> low, high; ///< By stretch.
+    std::vector<std::uint64_t> low, high;               ///< By stretch.
+    std::vector<std::uint64_t> flight_low, flight_high; ///< By flight; turned if those of one of its stretches are.
+    void gather() {
+      for (std::size_t i = 0; i < low.size(); ++i) {
+        if (i % flight_stretches == 0) {
+          flight_low.push_back(low[i]);
+          flight_high.push_back(high[i]);
+        }
+        std::uint64_t &least = flight_low.back(), &most = flight_high.back();
+        const bool turned = least > most || low[i] > high[i];
+        least = turned ? 1 : std::min(least, low[i]);
+        most = turned ? 0 : std::max(most, high[i]);
+      }
+    }
   };
+  [[nodiscard]] std::uint64_t first_position(std::size_t stretch) const noexcept {
+    return (first_ + stretch) << shift_;
+  }
+  [[nodiscard]] std::uint64_t last_position(std::size_t stretch) const noexcept {
+    return first_position(stretch) + ((std::uint64_t{1} << shift_) - 1);
+  }
+
   unsigned shift_ = 0;
   std::uint64_t first_ = 0;
-  std::vector<std::uint64_t> rows_;
+  std::vector<std::uint64_t> rows_, flight_rows_;
   Bounds timestamps_, recorded_at_;
 };
 
@@ -158,6 +206,46 @@ Result<std::shared_ptr<const TimeIndex>> TimeIndex::read(const BlockSource& sour
   }
   const TimeIndex& index = static_cast<const CachedIndex&>(*known).index();
   return std::shared_ptr<const TimeIndex>(std::move(known), &index);
+}
+
+struct Judged {
+  std::vector<Fit> fits;                  ///< By stretch.
+  std::uint64_t selected = 0, unsure = 0; ///< Rows; what is unsure is selected.
+};
+
+/// Errors: what `may_go_on` says.
+Result<Judged> judge(const TimeIndex& index, std::span<const CoreCondition> conditions, const MayGoOn& may_go_on) {
+  const auto rows_of = index.rows();
+  Judged judged{std::vector<Fit>(rows_of.size(), Fit::all)};
+  std::size_t ranges = 0;
+  for (const CoreCondition& condition : conditions)
+    ranges += condition.ranges.size();
+  std::size_t looks = looks_between_questions;
+  for (std::size_t flight = 0; flight < index.flight_rows().size(); ++flight) {
+    if (looks >= looks_between_questions) {
+      WEIR_TRY(may_go_on());
+      looks = 0;
+    }
+    const std::size_t first = flight * flight_stretches;
+    const auto here = std::span(judged.fits).subspan(first, std::min(flight_stretches, judged.fits.size() - first));
+    Fit together = Fit::all;
+    for (const CoreCondition& condition : conditions)
+      together = std::min(together, index.fit_of_flight(flight, condition));
+    looks += ranges;
+    if (together != Fit::some) {
+      std::ranges::fill(here, together);
+      judged.selected += together == Fit::all ? index.flight_rows()[flight] : 0;
+      continue;
+    }
+    for (const CoreCondition& condition : conditions)
+      index.narrow(condition, first, here);
+    looks += ranges * here.size();
+    for (std::size_t i = 0; i < here.size(); ++i) {
+      judged.selected += here[i] == Fit::none ? 0 : rows_of[first + i];
+      judged.unsure += here[i] == Fit::some ? rows_of[first + i] : 0;
+    }
+  }
+  return judged;
 }
 
 /// A set of rows, found by their places in the position order.
@@ -326,21 +414,11 @@ Result<std::optional<SelectedRows>> select_by_time(const BlockSource& source, co
   const auto index = TimeIndex::read(source, footer);
   if (!index)
     return index.error();
+  const auto judged = judge(**index, conditions, may_go_on);
+  if (!judged)
+    return judged.error();
+  const auto& [fits, selected, unsure] = *judged;
   const auto rows_of = (*index)->rows();
-  std::vector<Fit> fits(rows_of.size(), Fit::all);
-  for (const CoreCondition& condition : conditions) {
-    const std::size_t together =
-        std::max<std::size_t>(1, looks_between_questions / std::max<std::size_t>(1, condition.ranges.size()));
-    for (std::size_t stretch = 0; stretch < fits.size(); stretch += together) {
-      WEIR_TRY(may_go_on());
-      (*index)->narrow(condition, stretch, std::span(fits).subspan(stretch, std::min(together, fits.size() - stretch)));
-    }
-  }
-  std::uint64_t selected = 0, unsure = 0;
-  for (std::size_t stretch = 0; stretch < fits.size(); ++stretch) {
-    selected += fits[stretch] == Fit::none ? 0 : rows_of[stretch];
-    unsure += fits[stretch] == Fit::some ? rows_of[stretch] : 0;
-  }
   const std::uint64_t events = footer.totals.event_count, left_out = events - selected;
   const bool all_but = left_out <= events / left_out_part;
   if ((!all_but && selected > events / selected_part) || unsure > events / unsure_part)
