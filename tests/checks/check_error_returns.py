@@ -100,7 +100,7 @@ def check(root, files):
     return found, asked
 
 
-PROGRAM = """#include "result.hpp"
+PROGRAM = """#include <weir/result.hpp>
 namespace weir::detail { void result_misused(const Error*) noexcept { __builtin_abort(); } }
 using namespace weir;
 Error declared(int which);
@@ -146,8 +146,10 @@ def self_test():
         root = pathlib.Path(folder).resolve()
         for name in FOLDERS:
             (root / name).mkdir()
+        (root / "include").mkdir()
+        (root / "include/weir").symlink_to(ROOT / "engine")
         (root / "wal/planted.cpp").write_text(PROGRAM)
-        subprocess.run(["g++", "-std=c++20", "-O0", "--coverage", f"-I{ROOT}/engine", root / "wal/planted.cpp", "-o",
+        subprocess.run(["g++", "-std=c++20", "-O0", "--coverage", f"-I{root}/include", root / "wal/planted.cpp", "-o",
                         root / "planted"], check=True, cwd=root)
         subprocess.run([root / "planted"], check=True)
         found, _ = check(root, gcov_counts.read(root, root, FOLDERS))
