@@ -38,31 +38,17 @@ void append_column(std::string& out, std::span<const std::uint64_t> values) {
 /// How the rows of a stretch meet a condition.
 enum class Fit : std::uint8_t { none, some, all };
 
-/// For values from `low` to `high`, times by their bits: the first range that any of them may lie in decides.
+/// For values from `low` to `high`, times by their bits.
 Fit fit(std::span<const NumberRange> ranges, std::uint64_t low, std::uint64_t high) noexcept {
-  const bool turned = low > high; // times before and after 1970
+  if (low > high) // times before and after 1970
+    return ranges.empty() ? Fit::none : Fit::some;
   for (const NumberRange& range : ranges) {
-    const bool all = range.low <= low && range.high >= high, some = range.low <= high && range.high >= low;
-    if (const int fit = turned ? 1 : int{some} + int{all}; fit != 0)
-      return static_cast<Fit>(fit);
+    if (range.low <= low && range.high >= high)
+      return Fit::all;
+    if (range.low <= high && range.high >= low)
+      return Fit::some;
   }
   return Fit::none;
-}
-
-/// Of one stretch after another, which bounds() gives for its index.
-template <class Bounds> void narrow(std::span<const NumberRange> ranges, std::span<Fit> fits, Bounds bounds) noexcept {
-  if (ranges.size() == 1) { // nearly always, and then without a branch
-    const NumberRange range = ranges.front();
-    for (std::size_t i = 0; i < fits.size(); ++i) {
-      const auto [low, high] = bounds(i);
-      fits[i] = std::min(fits[i], fit({&range, 1}, low, high));
-    }
-    return;
-  }
-  for (std::size_t i = 0; i < fits.size(); ++i) {
-    const auto [low, high] = bounds(i);
-    fits[i] = std::min(fits[i], fit(ranges, low, high));
-  }
 }
 
 /// A time index, taken apart.
@@ -132,22 +118,12 @@ public:
     }
   }
 
-  /// Makes of `fits`, which are those of the stretches from `stretch` on, what they are under one more condition.
-  void narrow(const CoreCondition& condition, std::size_t stretch, std::span<Fit> fits) const noexcept {
-    const auto narrow_by = [&](const Bounds& bounds) {
-      segments::narrow(condition.ranges, fits,
-                       [low = bounds.low.data() + stretch, high = bounds.high.data() + stretch](std::size_t i) {
-                         return std::pair(low[i], high[i]);
-                       });
-    };
+  [[nodiscard]] Fit fit_of(std::size_t stretch, const CoreCondition& condition) const noexcept {
     switch (condition.column) {
-    case column_timestamp: return narrow_by(timestamps_);
-    case column_recorded_at: return narrow_by(recorded_at_);
-    case column_position:
-      return segments::narrow(condition.ranges, fits, [this, stretch](std::size_t i) {
-        return std::pair(first_position(stretch + i), last_position(stretch + i));
-      });
-    default: return; // none of ours
+    case column_timestamp: return fit(condition.ranges, timestamps_.low[stretch], timestamps_.high[stretch]);
+    case column_recorded_at: return fit(condition.ranges, recorded_at_.low[stretch], recorded_at_.high[stretch]);
+    case column_position: return fit(condition.ranges, first_position(stretch), last_position(stretch));
+    default: return Fit::all; // none of ours
     }
   }
 
@@ -237,10 +213,10 @@ Result<Judged> judge(const TimeIndex& index, std::span<const CoreCondition> cond
       judged.selected += together == Fit::all ? index.flight_rows()[flight] : 0;
       continue;
     }
-    for (const CoreCondition& condition : conditions)
-      index.narrow(condition, first, here);
     looks += ranges * here.size();
     for (std::size_t i = 0; i < here.size(); ++i) {
+      for (const CoreCondition& condition : conditions)
+        here[i] = std::min(here[i], index.fit_of(first + i, condition));
       judged.selected += here[i] == Fit::none ? 0 : rows_of[first + i];
       judged.unsure += here[i] == Fit::some ? rows_of[first + i] : 0;
     }
