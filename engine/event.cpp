@@ -11,4 +11,10 @@ std::string_view to_string(Durability durability) noexcept {
   return "unknown";
 }
 
+void EventBatch::own_lent(std::size_t more) {
+  const auto lent = std::exchange(lent_.events, {});
+  events_.reserve(lent.size() + more);
+  events_.assign(lent.begin(), lent.end());
+}
+
 } // namespace weir

@@ -8,8 +8,10 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weir {
@@ -102,21 +104,31 @@ struct SequenceGap {
 /// A few events, and what keeps their bytes alive. Views stay valid while the batch (or a copy of it) lives.
 class EventBatch {
 public:
-  [[nodiscard]] bool empty() const noexcept { return events_.empty(); }
-  [[nodiscard]] std::size_t size() const noexcept { return events_.size(); }
-  [[nodiscard]] const EventView& operator[](std::size_t i) const { return events_[i]; }
-  [[nodiscard]] auto begin() const noexcept { return events_.begin(); }
-  [[nodiscard]] auto end() const noexcept { return events_.end(); }
-  [[nodiscard]] const EventView& back() const { return events_.back(); }
+  [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+  [[nodiscard]] std::size_t size() const noexcept { return all().size(); }
+  [[nodiscard]] const EventView& operator[](std::size_t i) const { return all()[i]; }
+  [[nodiscard]] const EventView* begin() const noexcept { return all().data(); }
+  [[nodiscard]] const EventView* end() const noexcept { return begin() + size(); }
+  [[nodiscard]] const EventView& back() const { return all().back(); }
   /// Sum over all events of their variable-length fields.
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
   void add(const EventView& event) {
+    if (!lent_.events.empty())
+      own_lent(1);
     bytes_ += event.bytes();
     events_.push_back(event);
   }
+  /// Shows `events` where they are, which a pin keeps, instead of copying them. `bytes`: the sum of theirs.
+  /// Precondition: the batch is empty.
+  void lend(std::span<const EventView> events, std::size_t bytes) {
+    lent_.events = events;
+    bytes_ = bytes;
+  }
   /// Makes room for `events` more.
   void reserve(std::size_t events) {
+    if (!lent_.events.empty())
+      own_lent(events);
     // Never by a little: a batch is often filled in several steps.
     if (events_.capacity() - events_.size() < events)
       events_.reserve(events_.size() + (events > events_.size() ? events : events_.size()));
@@ -138,13 +150,35 @@ public:
   [[nodiscard]] std::size_t pinned_bytes() const noexcept { return bytes_ + pins_.size() * 16 * 1024; }
   void clear() noexcept {
     events_.clear();
+    lent_.events = {};
     pins_.clear();
     removed_.reset();
     bytes_ = 0;
   }
 
 private:
-  std::vector<EventView> events_;
+  /// Empty once it was moved from, as a vector is: what kept the events has gone with it.
+  struct Lent {
+    std::span<const EventView> events;
+
+    Lent() = default;
+    Lent(const Lent&) = default;
+    Lent(Lent&& other) noexcept : events(std::exchange(other.events, {})) {}
+    Lent& operator=(const Lent&) = default;
+    Lent& operator=(Lent&& other) noexcept {
+      events = std::exchange(other.events, {});
+      return *this;
+    }
+    ~Lent() = default;
+  };
+
+  [[nodiscard]] std::span<const EventView> all() const noexcept {
+    return lent_.events.empty() ? std::span<const EventView>(events_) : lent_.events;
+  }
+  void own_lent(std::size_t more);
+
+  std::vector<EventView> events_; ///< Empty while others are lent.
+  Lent lent_;
   std::vector<std::shared_ptr<const void>> pins_;
   std::optional<SequenceGap> removed_;
   std::size_t bytes_ = 0;

@@ -137,33 +137,36 @@ struct PositionRange {
 /// Events of one segment that follow each other in position order, decoded. Keeps what its views point into.
 class PositionRun {
 public:
-  PositionRun() = default;
-  /// `events` by ascending position, alive as long as one of `owners`. `bytes`: how much memory all of it takes, about.
-  PositionRun(std::vector<const EventView*> events, std::vector<std::shared_ptr<const void>> owners,
-              std::uint64_t bytes)
-      : events_(std::move(events)), owners_(std::move(owners)), bytes_(bytes) {}
+  /// So many events lie side by side, from each multiple of it on.
+  static constexpr std::size_t chunk_events = 8'192;
 
-  [[nodiscard]] std::size_t size() const noexcept { return events_.size(); }
+  PositionRun() = default;
+  /// `size` events by ascending position in `chunks`, alive as long as one of `owners`. `bytes`: how much memory all of
+  /// it takes, about.
+  PositionRun(std::vector<const EventView*> chunks, std::size_t size, std::vector<std::shared_ptr<const void>> owners,
+              std::uint64_t bytes)
+      : chunks_(std::move(chunks)), size_(size), owners_(std::move(owners)), bytes_(bytes) {}
+
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
   /// Event `i` in position order.
-  [[nodiscard]] const EventView& operator[](std::size_t i) const noexcept { return *events_[i]; }
+  [[nodiscard]] const EventView& operator[](std::size_t i) const noexcept {
+    return chunks_[i / chunk_events][i % chunk_events];
+  }
+  /// The events from `i` on that lie side by side. Precondition: i < size().
+  [[nodiscard]] std::span<const EventView> side_by_side(std::size_t i) const noexcept {
+    return {&(*this)[i], std::min(chunk_events - i % chunk_events, size_ - i)};
+  }
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
-  /// Asks for the memory of event `i`, if there is one, and of its payload: events lie about, and who reads them in
-  /// order would wait for each.
-  void prefetch(std::size_t i) const noexcept {
-    constexpr std::size_t strings_later = 16;
-    if (i + strings_later < events_.size()) {
-      const auto* const row = reinterpret_cast<const char*>(&(*this)[i + strings_later]);
-      __builtin_prefetch(row);
-      __builtin_prefetch(row + 64);
-      __builtin_prefetch(row + sizeof(EventView) - 1);
-    }
-    if (i < events_.size())
-      for (std::size_t at = 0; at < std::min<std::size_t>((*this)[i].payload.size(), 320); at += 64)
-        __builtin_prefetch((*this)[i].payload.data() + at);
+  /// Asks for the memory of an event's payload: payloads lie about, and who reads them in order would wait for each.
+  static void prefetch_payload(const EventView& event) noexcept {
+    constexpr std::size_t bytes_max = 320, line_bytes = 64;
+    for (std::size_t at = 0; at < std::min(event.payload.size(), bytes_max); at += line_bytes)
+      __builtin_prefetch(event.payload.data() + at, 0, 2);
   }
 
 private:
-  std::vector<const EventView*> events_;
+  std::vector<const EventView*> chunks_;
+  std::size_t size_ = 0;
   std::vector<std::shared_ptr<const void>> owners_;
   std::uint64_t bytes_ = 0;
 };

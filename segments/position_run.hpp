@@ -3,8 +3,8 @@
 // Purpose: rows lie in the order of their contexts, so those that follow each other in position are all over the file.
 // Everything that is wanted is decoded in one go from front to back, and the stored permutation gives the order
 // afterwards. Threading: a pure function of immutable things. Invariants: the rows of a run are those of the range, all
-// of them and each once; memory stays within the bounds but for a block of strings or two, and 4 bytes for each row of
-// the segment while it works.
+// of them and each once; memory stays within the bounds but for a block of strings or two, the rest of a slab for each
+// thread, and while it works 4 bytes for each row of the segment and of the run.
 #pragma once
 
 #include <weir/result.hpp>

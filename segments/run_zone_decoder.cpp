@@ -2,16 +2,14 @@
 
 #include "segments/bytes.hpp"
 #include "segments/codec.hpp"
-#include "segments/context_index.hpp"
 
-#include <iterator>
+#include <new>
 #include <utility>
 
 namespace weir::segments {
 namespace {
 
 constexpr std::size_t blocks_at_once = 16;
-constexpr std::size_t events_at_once = 32;
 constexpr std::size_t rows_ahead = 16;
 
 } // namespace
@@ -24,40 +22,35 @@ void decode(const IntegerColumn& column, std::size_t rows, std::vector<std::uint
 Status RunZoneDecoder::read(std::size_t zone) {
   const ZoneTail& columns = *plan_.tails[zone];
   const auto wanted = plan_.places(zone);
-  decode(*columns.column(BlockKind::position), wanted.size(), positions_);
-  decode(*columns.column(BlockKind::recorded_at), wanted.size(), recorded_);
-  decode(*columns.column(BlockKind::type), wanted.size(), types_);
-  const bool timestamps = columns.column(BlockKind::timestamp).has_value();
-  if (timestamps)
-    decode(*columns.column(BlockKind::timestamp), wanted.size(), timestamps_);
-  std::span<std::byte> room;
-  event_of_row_.assign(wanted.size(), nullptr);
+  WEIR_TRY(read_columns(columns, wanted));
+  WEIR_TRY(read_contexts(zone, wanted));
+  WEIR_TRY(read_strings(columns, wanted));
+  hand_over(wanted);
+  return {};
+}
+
+Status RunZoneDecoder::read_columns(const ZoneTail& columns, std::span<const std::uint32_t> wanted) {
+  WEIR_TRY(columns_.decode(source_, *plan_.footer, columns, 0, wanted.size()));
+  events_.resize(std::max(events_.size(), wanted.size()));
+  for (std::size_t row = 0; row < wanted.size(); ++row)
+    if (wanted[row] != RunPlan::nothing)
+      columns_.fill(row, events_[row]);
+  return {};
+}
+
+/// Puts the zone's events into their places. These lie about, so it is done once for each, and their memory is asked
+/// for ahead.
+void RunZoneDecoder::hand_over(std::span<const std::uint32_t> wanted) {
   for (std::size_t row = 0; row < wanted.size(); ++row) {
-    // Places lie about: their memory is asked for ahead.
     if (const std::size_t later = row + rows_ahead; later < wanted.size() && wanted[later] != RunPlan::nothing) {
-      __builtin_prefetch(&plan_.events[wanted[later]], 1);
-      __builtin_prefetch(&plan_.positions[wanted[later]], 1);
+      const auto* const place = reinterpret_cast<const char*>(plan_.at(wanted[later]));
+      __builtin_prefetch(place, 1);
+      __builtin_prefetch(place + sizeof(EventView) / 2, 1);
+      __builtin_prefetch(place + sizeof(EventView) - 1, 1);
     }
-    if (wanted[row] == RunPlan::nothing)
-      continue;
-    if (types_[row] >= plan_.footer->types.size())
-      return source_.damaged("a type is not in the dictionary", columns.directory().at(BlockKind::type, 0).ref.offset);
-    if (room.size() < sizeof(EventView))
-      room = memory_->room(events_at_once * sizeof(EventView), alignof(EventView));
-    EventView& event = *new (room.data()) EventView;
-    room = room.subspan(sizeof(EventView));
-    event_of_row_[row] = &event;
-    plan_.events[wanted[row]] = &event;
-    plan_.positions[wanted[row]] = positions_[row];
-    event.position = positions_[row];
-    event.recorded_at = time_of(recorded_[row]);
-    event.timestamp = timestamps ? time_of(timestamps_[row]) : event.recorded_at;
-    const auto type = static_cast<std::size_t>(types_[row]);
-    event.event_type = plan_.footer->types[type];
-    event.schema_version = plan_.footer->schema_version(type);
+    if (wanted[row] != RunPlan::nothing)
+      new (plan_.at(wanted[row])) EventView(events_[row]);
   }
-  WEIR_TRY(read_contexts(zone));
-  return read_strings(columns, wanted);
 }
 
 std::uint64_t RunZoneDecoder::give(std::vector<std::shared_ptr<const void>>& owners) {
@@ -65,52 +58,21 @@ std::uint64_t RunZoneDecoder::give(std::vector<std::shared_ptr<const void>>& own
   return memory_->bytes();
 }
 
-/// Begins another chunk, of which `size` bytes are wanted at once.
-void* RunZoneDecoder::Memory::grow(std::size_t size) {
-  constexpr std::size_t small_chunk_bytes = 16 * KiB;
-  if (slabs_ != nullptr && size <= io::SlabPool::slab_bytes) {
-    chunks_.push_back(slabs_->take());
-    left_ = io::SlabPool::slab_bytes;
-  } else {
-    left_ = std::max(size, small_chunk_bytes);
-    chunks_.push_back(std::make_shared_for_overwrite<char[]>(left_));
-  }
-  bytes_ += left_;
-  return chunks_.back().get();
-}
-
 /// Contexts and sequences of the zone's chosen rows, out of the context index.
-Status RunZoneDecoder::read_contexts(std::size_t zone) {
-  const std::uint64_t begin = plan_.footer->zones[zone].first_row, end = begin + event_of_row_.size();
-  auto block =
-      std::prev(std::upper_bound(plan_.footer->index.begin(), plan_.footer->index.end(), begin,
-                                 [](std::uint64_t row, const IndexBlockRef& place) { return row < place.first_row; }));
-  for (std::uint64_t row = begin; row < end; ++block) {
-    if (block == plan_.footer->index.end())
-      return source_.damaged("the context index ends before the rows do", plan_.footer->index.back().ref.offset);
-    auto cursor = IndexCursor::open(source_, *block);
-    if (!cursor)
-      return std::move(cursor).error();
-    auto found = cursor->seek_row(row);
-    if (found && !*found)
-      return source_.damaged("the context index has a gap", block->ref.offset);
-    for (; found && *found && row < end; found = cursor->next()) {
-      const IndexEntry entry = cursor->entry();
-      std::string_view name;
-      for (; row < std::min(entry.first_row + entry.rows, end); ++row) {
-        EventView* const event = event_of_row_[static_cast<std::size_t>(row - begin)];
-        if (event == nullptr)
-          continue;
-        if (name.empty())
-          name = memory_->keep(entry.context_id);
-        event->context_id = name;
-        event->sequence = entry.first_sequence + (row - entry.first_row);
-      }
+Status RunZoneDecoder::read_contexts(std::size_t zone, std::span<const std::uint32_t> wanted) {
+  const std::uint64_t begin = plan_.footer->zones[zone].first_row;
+  return visit_contexts(source_, *plan_.footer, begin, begin + wanted.size(), [&](const ContextRows& context) {
+    std::string_view name;
+    for (std::uint64_t row = context.begin; row < context.end; ++row) {
+      const auto here = static_cast<std::size_t>(row - begin);
+      if (wanted[here] == RunPlan::nothing)
+        continue;
+      if (name.empty())
+        name = memory_->keep(context.context_id);
+      events_[here].context_id = name;
+      events_[here].sequence = context.first_sequence + (row - context.begin);
     }
-    if (!found)
-      return std::move(found).error();
-  }
-  return {};
+  });
 }
 
 /// Which blocks have strings of wanted rows.
@@ -146,13 +108,13 @@ Status RunZoneDecoder::read_strings(const ZoneTail& columns, std::span<const std
   find_strings(columns, wanted);
   for (std::span<const Strings> left = strings_; !left.empty();) {
     const auto some = left.first(std::min(blocks_at_once, left.size()));
-    WEIR_TRY(plan_.large ? read_some(some) : read_some_cached(some));
+    WEIR_TRY(plan_.large ? read_some(some, wanted) : read_some_cached(some, wanted));
     left = left.subspan(some.size());
   }
   return {};
 }
 
-Status RunZoneDecoder::read_some(std::span<const Strings> some) {
+Status RunZoneDecoder::read_some(std::span<const Strings> some, std::span<const std::uint32_t> wanted) {
   std::array<BlockRef, blocks_at_once> refs;
   std::array<std::span<std::byte>, blocks_at_once> outs;
   std::uint64_t scratch = 0;
@@ -174,11 +136,11 @@ Status RunZoneDecoder::read_some(std::span<const Strings> some) {
   WEIR_TRY(source_.read_into(std::span(refs).first(some.size()), std::span(outs).first(some.size()),
                              &plan_.footer->dictionary, frames_));
   for (std::size_t i = 0; i < some.size(); ++i)
-    slice(some[i], as_text(outs[i]), some[i].keep());
+    slice(some[i], as_text(outs[i]), some[i].keep(), wanted);
   return {};
 }
 
-Status RunZoneDecoder::read_some_cached(std::span<const Strings> some) {
+Status RunZoneDecoder::read_some_cached(std::span<const Strings> some, std::span<const std::uint32_t> wanted) {
   std::array<BlockRef, blocks_at_once> refs;
   std::array<BlockPtr, blocks_at_once> blocks;
   for (std::size_t i = 0; i < some.size(); ++i)
@@ -188,13 +150,14 @@ Status RunZoneDecoder::read_some_cached(std::span<const Strings> some) {
   for (std::size_t i = 0; i < some.size(); ++i) {
     if (blocks[i]->size() != some[i].bytes)
       return source_.wrong_size(some[i].ref, blocks[i]->size() < some[i].bytes);
-    slice(some[i], blocks[i]->text(), false);
+    slice(some[i], blocks[i]->text(), false, wanted);
   }
   return {};
 }
 
 /// Gives the wanted rows their strings, out of the `text` of their block: as they are there, or copied.
-void RunZoneDecoder::slice(const Strings& strings, std::string_view text, bool keep) {
+void RunZoneDecoder::slice(const Strings& strings, std::string_view text, bool keep,
+                           std::span<const std::uint32_t> wanted) {
   static constexpr std::array fields = {&EventView::event_id, &EventView::metadata, &EventView::payload};
   const std::vector<std::uint64_t>& lengths = string_lengths_[strings.column];
   const auto field = fields[strings.column];
@@ -202,8 +165,8 @@ void RunZoneDecoder::slice(const Strings& strings, std::string_view text, bool k
   for (std::uint32_t row = strings.first_row; row < strings.row_end; ++row) {
     const std::string_view each(at, static_cast<std::size_t>(lengths[row]));
     at += each.size();
-    if (EventView* const event = event_of_row_[row])
-      event->*field = keep ? each : memory_->keep(each);
+    if (wanted[row] != RunPlan::nothing)
+      events_[row].*field = keep ? each : memory_->keep(each);
   }
 }
 

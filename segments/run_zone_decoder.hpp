@@ -10,9 +10,12 @@
 #include <weir/result.hpp>
 
 #include "engine/io/slab_pool.hpp"
+#include "engine/ports.hpp"
 #include "segments/block_source.hpp"
 #include "segments/bytes.hpp"
 #include "segments/footer.hpp"
+#include "segments/run_columns.hpp"
+#include "segments/run_memory.hpp"
 #include "segments/zone_tail.hpp"
 
 #include <algorithm>
@@ -20,7 +23,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <new>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -35,18 +37,18 @@ struct RunPlan {
   std::vector<std::shared_ptr<const ZoneTail>> tails; ///< By zone; null: not looked at.
   std::vector<std::uint32_t> place_of_row;            ///< By row of the segment: its place in the run.
   std::vector<std::uint32_t> chosen_in_zone;
-  std::vector<const EventView*> events; ///< By place.
-  std::vector<Position> positions;      ///< By place.
-  bool large = false;                   ///< Blocks go past the cache: there are many, and nobody else wants them.
+  std::vector<EventView*> chunks; ///< By place: PositionRun::chunk_events of them side by side, not made yet.
+  bool large = false;             ///< Blocks go past the cache: there are many, and nobody else wants them.
+
+  [[nodiscard]] EventView* at(std::uint32_t place) const noexcept {
+    return chunks[place / PositionRun::chunk_events] + place % PositionRun::chunk_events;
+  }
 
   /// By row of the zone.
   [[nodiscard]] std::span<const std::uint32_t> places(std::size_t zone) const noexcept {
     return std::span(place_of_row).subspan(footer->zones[zone].first_row, footer->zones[zone].rows);
   }
 };
-
-/// Columns of strings that a run holds.
-inline constexpr std::array run_string_kinds = {BlockKind::event_ids, BlockKind::metadata, BlockKind::payloads};
 
 /// All values of a zone's column.
 void decode(const IntegerColumn& column, std::size_t rows, std::vector<std::uint64_t>& out);
@@ -55,7 +57,7 @@ class RunZoneDecoder {
 public:
   /// Both outlive the decoder.
   RunZoneDecoder(const BlockSource& source, RunPlan& plan)
-      : source_(source), plan_(plan), memory_(std::make_shared<Memory>(plan.large ? &source.slabs() : nullptr)) {}
+      : source_(source), plan_(plan), memory_(std::make_shared<RunMemory>(plan.large ? &source.slabs() : nullptr)) {}
 
   /// Precondition: the plan has the zone's tail, with its numeric columns.
   Status read(std::size_t zone);
@@ -63,34 +65,6 @@ public:
   std::uint64_t give(std::vector<std::shared_ptr<const void>>& owners);
 
 private:
-  /// What the run is going to hold: events and texts side by side.
-  class Memory {
-  public:
-    explicit Memory(io::SlabPool* slabs) : slabs_(slabs) {} // null: little is wanted
-    std::span<std::byte> room(std::size_t size, std::size_t alignment = 1) {
-      void* at = at_;
-      if (std::align(alignment, size, at, left_) == nullptr)
-        at = grow(size);
-      at_ = static_cast<std::byte*>(at) + size;
-      left_ -= size;
-      return {static_cast<std::byte*>(at), size};
-    }
-    std::string_view keep(std::string_view text) {
-      const std::span<std::byte> kept = room(text.size());
-      std::copy(text.begin(), text.end(), reinterpret_cast<char*>(kept.data()));
-      return as_text(kept);
-    }
-    [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
-
-  private:
-    void* grow(std::size_t size);
-
-    io::SlabPool* slabs_;
-    std::vector<std::shared_ptr<char[]>> chunks_;
-    std::byte* at_ = nullptr;
-    std::size_t left_ = 0;
-    std::uint64_t bytes_ = 0;
-  };
   /// A block of strings, some of whose rows are wanted.
   struct Strings {
     BlockRef ref;
@@ -101,23 +75,25 @@ private:
     [[nodiscard]] bool keep() const noexcept { return wanted_bytes >= bytes / 4 * 3; }
   };
 
-  Status read_contexts(std::size_t zone);
+  Status read_columns(const ZoneTail& columns, std::span<const std::uint32_t> wanted);
+  Status read_contexts(std::size_t zone, std::span<const std::uint32_t> wanted);
   Status read_strings(const ZoneTail& columns, std::span<const std::uint32_t> wanted);
   void find_strings(const ZoneTail& columns, std::span<const std::uint32_t> wanted);
-  Status read_some(std::span<const Strings> strings);
-  Status read_some_cached(std::span<const Strings> strings);
-  void slice(const Strings& strings, std::string_view text, bool keep);
+  Status read_some(std::span<const Strings> strings, std::span<const std::uint32_t> wanted);
+  Status read_some_cached(std::span<const Strings> strings, std::span<const std::uint32_t> wanted);
+  void slice(const Strings& strings, std::string_view text, bool keep, std::span<const std::uint32_t> wanted);
+  void hand_over(std::span<const std::uint32_t> wanted);
 
   const BlockSource& source_;
   RunPlan& plan_;
-  std::shared_ptr<Memory> memory_;
+  std::shared_ptr<RunMemory> memory_;
   std::vector<std::byte> frames_, scratch_;
 
   // Of the zone that is read:
-  std::vector<std::uint64_t> positions_, recorded_, timestamps_, types_;
+  RunColumns columns_;
   std::array<std::vector<std::uint64_t>, run_string_kinds.size()> string_lengths_;
-  std::vector<EventView*> event_of_row_; ///< Null: not wanted.
-  std::vector<Strings> strings_;         ///< By offset.
+  std::vector<EventView> events_; ///< By row; only those that are wanted mean anything.
+  std::vector<Strings> strings_;  ///< By offset.
 };
 
 } // namespace weir::segments

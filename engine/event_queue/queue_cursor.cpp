@@ -57,6 +57,7 @@ struct QueueCursor::Reading {
   std::uint64_t scanned = 0;
   const void* pinned = nullptr; ///< The owner of events that was pinned last.
   bool full = false;
+  bool more = false;                               ///< There may be, where nobody has looked.
   bool cut_short = false;                          ///< By an error that the next read will meet again.
   std::shared_ptr<std::deque<std::string>> upcast; ///< Payloads.
 };
@@ -164,7 +165,7 @@ Result<QueueBatch> QueueCursor::read() {
 }
 
 bool QueueCursor::is_exhausted(const Reading& reading) const {
-  return std::none_of(heads_.begin(), heads_.end(), [&](const EventView* head) {
+  return !reading.more && std::none_of(heads_.begin(), heads_.end(), [&](const EventView* head) {
     return head != nullptr && (options_.backward || head->position < reading.end);
   });
 }
@@ -205,6 +206,19 @@ Status QueueCursor::find_head(std::size_t number, Position from) {
   return {};
 }
 
+/// The shard's head after some were taken. Where the batch keeps a stretch alive that takes much memory, it is to be
+/// consumed before the next one is decoded.
+Status QueueCursor::find_next(std::size_t number, Reading& reading) {
+  const ShardAhead& shard = shards_[number];
+  heads_[number] = shard.at_hand();
+  if (heads_[number] != nullptr)
+    return {};
+  if (reading.batch.events.empty() || !shard.spent_much())
+    return find_head(number, reading.next);
+  reading.full = reading.more = true;
+  return {};
+}
+
 bool QueueCursor::add(const EventView& event, std::string* payload, ShardAhead& shard, Reading& reading) {
   EventBatch& events = reading.batch.events;
   if (!events.empty() && events.bytes() + event.bytes() > options_.batch_bytes_max)
@@ -226,12 +240,48 @@ bool QueueCursor::add(const EventView& event, std::string* payload, ShardAhead& 
   return true;
 }
 
+/// Fills an empty batch with events as they lie there, if they can be given so.
+void QueueCursor::lend_from(ShardAhead& shard, Position limit, Reading& reading) {
+  const std::span<const EventView> there = shard.side_by_side();
+  const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(
+      {there.size(), options_.batch_events_max, reading.left, scan_events_max - reading.scanned}));
+  std::size_t count = 0, bytes = 0;
+  for (; count < most && there[count].position < limit && !is_stub(there[count]); ++count) {
+    const EventView& event = there[count];
+    if (count != 0 && bytes + event.bytes() > options_.batch_bytes_max) {
+      reading.full = true;
+      break;
+    }
+    bytes += event.bytes();
+    PositionRun::prefetch_payload(event);
+  }
+  if (count == 0)
+    return;
+  reading.batch.events.pin(shard.owner());
+  reading.pinned = shard.owner().get();
+  reading.batch.events.lend(there.first(count), bytes);
+  reading.next = there[count - 1].position + 1;
+  reading.left -= count;
+  reading.scanned += count;
+  reading.full =
+      reading.full || reading.left == 0 || count == options_.batch_events_max || reading.scanned >= scan_events_max;
+  shard.pop(count);
+}
+
 Status QueueCursor::take_from(std::size_t number, Position limit, Reading& reading) {
   ShardAhead& shard = shards_[number];
   EventBatch& events = reading.batch.events;
   const bool all = filter_.passes_all();
   reading.pinned = nullptr;
-  if (all)
+  if (all && upcasts_ == nullptr && events.empty()) {
+    lend_from(shard, limit, reading);
+    if (reading.left == 0)
+      return {};
+    WEIR_TRY(find_next(number, reading));
+    if (reading.full)
+      return {};
+  }
+  if (all && events.empty())
     events.reserve(std::min<std::size_t>(shard.count_at_hand(), options_.batch_events_max - events.size()));
   while (const EventView* event = heads_[number]) {
     if (options_.backward ? event->position < limit : event->position >= limit)
@@ -267,9 +317,7 @@ Status QueueCursor::take_from(std::size_t number, Position limit, Reading& readi
       reading.full = true;
       return {};
     }
-    heads_[number] = shard.at_hand();
-    if (heads_[number] == nullptr)
-      WEIR_TRY(find_head(number, reading.next));
+    WEIR_TRY(find_next(number, reading));
     if (events.size() >= options_.batch_events_max || ++reading.scanned >= scan_events_max) {
       reading.full = true;
       return {};

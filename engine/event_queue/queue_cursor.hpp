@@ -46,6 +46,8 @@ private:
   [[nodiscard]] bool is_exhausted(const Reading& reading) const;
   Status merge(Reading& reading);
   /// The events of a shard that are next, up to `limit`.
+  Status find_next(std::size_t shard, Reading& reading);
+  void lend_from(ShardAhead& shard, Position limit, Reading& reading);
   Status take_from(std::size_t shard, Position limit, Reading& reading);
   Status find_head(std::size_t shard, Position from);
   /// Adds an event of `shard` to the batch, with another payload if one is given; false if the batch is too full for

@@ -6,6 +6,8 @@
 // held of segments is counted in the queue's catch-up budget.
 #pragma once
 
+#include <weir/limits.hpp>
+
 #include "engine/event_queue/shared_queue.hpp"
 #include "engine/ports.hpp"
 #include "engine/shard_view.hpp"
@@ -13,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 namespace weir {
@@ -31,11 +34,20 @@ public:
   [[nodiscard]] const EventView* at_hand() const noexcept { return left_ == 0 ? nullptr : next(); }
   /// How many events need no looking for.
   [[nodiscard]] std::size_t count_at_hand() const noexcept { return left_; }
-  /// Behind the event that was peeked at.
-  void pop() noexcept {
-    --left_;
-    if (run_ != nullptr && !backward_)
-      run_->prefetch(run_->size() - left_ + prefetch_ahead);
+  /// Those at hand that the owner keeps side by side, from the next one on. Maybe none, and none going backward.
+  [[nodiscard]] std::span<const EventView> side_by_side() const noexcept {
+    return run_ == nullptr || backward_ || left_ == 0 ? std::span<const EventView>()
+                                                      : run_->side_by_side(run_->size() - left_);
+  }
+  /// Nothing is at hand, and what was takes much memory: whoever keeps it alive leaves little for what comes next.
+  [[nodiscard]] bool spent_much() const noexcept {
+    return left_ == 0 && run_ != nullptr && run_->bytes() >= much_bytes;
+  }
+  /// Behind `events` of those at hand.
+  void pop(std::size_t events = 1) noexcept {
+    left_ -= events;
+    if (run_ != nullptr && !backward_ && left_ > payloads_ahead)
+      PositionRun::prefetch_payload((*run_)[run_->size() - left_ + payloads_ahead]);
   }
   /// Keeps the event peeked at alive.
   [[nodiscard]] const std::shared_ptr<const void>& owner() const noexcept { return owner_; }
@@ -45,7 +57,8 @@ public:
   void forget();
 
 private:
-  static constexpr std::size_t prefetch_ahead = 8;
+  static constexpr std::uint64_t much_bytes = 16 * MiB;
+  static constexpr std::size_t payloads_ahead = 8;
 
   Status read_segment(const SegmentReader& segment, Position from);
   void read_memtable(const MemtableView& memtable, std::uint64_t first, std::uint64_t count);

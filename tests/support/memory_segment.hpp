@@ -54,12 +54,13 @@ struct OwnedEvent {
   while (count < events.size() && count < bounds.events_max && (count == 0 || bytes < bounds.bytes_max))
     bytes += sizeof(EventView) + events[count++].payload.size();
   events.resize(count);
-  auto rows = std::make_shared<const std::vector<EventView>>(std::move(events));
-  std::vector<const EventView*> order(count);
-  std::transform(rows->begin(), rows->end(), order.begin(), [](const EventView& event) { return &event; });
   if (range.backward)
-    std::reverse(order.begin(), order.end());
-  return std::make_shared<const PositionRun>(std::move(order),
+    std::reverse(events.begin(), events.end());
+  auto rows = std::make_shared<const std::vector<EventView>>(std::move(events));
+  std::vector<const EventView*> chunks;
+  for (std::size_t i = 0; i < count; i += PositionRun::chunk_events)
+    chunks.push_back(rows->data() + i);
+  return std::make_shared<const PositionRun>(std::move(chunks), count,
                                              std::vector<std::shared_ptr<const void>>{rows, std::move(owner)}, bytes);
 }
 

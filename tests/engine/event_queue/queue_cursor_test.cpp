@@ -259,6 +259,63 @@ TEST_CASE("queue cursor: what it holds of segments is counted, and given back") 
   CHECK(shards.queue->pinned()->used() == 0);
 }
 
+TEST_CASE("queue cursor: a stretch that takes much memory is consumed before the next one is decoded") {
+  Shards shards(1);
+  for (const Position first : {Position{0}, Position{20}}) {
+    std::vector<StoredEvent> large;
+    for (Position position = first; position < first + 20; ++position) {
+      large.push_back(event(position));
+      large.back().payload = "{\"x\":\"" + std::string(1 * MiB, 'x') + "\"}";
+    }
+    shards.add_segment(0, std::move(large));
+  }
+  shards.draw_until(40);
+  shards.queue = std::make_shared<SharedQueue>(
+      shards.watermark, [&]() -> Result<std::vector<ShardView>> { return shards.views; },
+      std::make_shared<PinnedBudget>(128 * MiB), 64 * MiB);
+  std::size_t reads = 0;
+  shards.fakes[1]->on_read = [&reads] {
+    ++reads;
+    return Status{};
+  };
+  QueueCursor cursor = shards.cursor({.batch_bytes_max = 60 * MiB});
+  {
+    const QueueBatch first = read(cursor);
+    CHECK(first.events.size() == 20);
+    CHECK_FALSE(first.caught_up);
+    CHECK(reads == 0);
+  }
+  const QueueBatch second = read(cursor);
+  CHECK(second.events.size() == 20);
+  CHECK(second.next == 40);
+  CHECK(reads == 1);
+}
+
+TEST_CASE("queue cursor: events are lent where they lie, and a batch that goes on owns them") {
+  Shards shards(1);
+  shards.add_segment(0, events({0, 1, 2, 3}));
+  shards.add_memtable(0, events({4, 5}));
+  shards.draw_until(6);
+  {
+    QueueCursor cursor = shards.cursor({.batch_events_max = 2});
+    const QueueBatch first = read(cursor), second = read(cursor);
+    CHECK(positions_of(first) == Positions{0, 1});
+    CHECK(second.events.begin() == first.events.end()); // side by side, so not copied
+  }
+  for (const std::size_t most : {3u, 4u, 5u, 6u, 7u}) {
+    Positions all;
+    QueueCursor cursor = shards.cursor({.batch_events_max = most});
+    while (all.size() < 6) {
+      const QueueBatch batch = read(cursor);
+      for (const EventView& each : batch.events) {
+        all.push_back(each.position);
+        CHECK(each.payload == "{\"n\":" + std::to_string(each.position) + "}");
+      }
+    }
+    CHECK(all == Positions{0, 1, 2, 3, 4, 5});
+  }
+}
+
 TEST_CASE("event queue: help is nobody's duty, and who has begun to help is waited for") {
   std::vector<Job> posted;
   Shards shards(1);
