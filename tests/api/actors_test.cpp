@@ -92,8 +92,9 @@ struct ActorRace {
                 return next(me, rounds);
               }
               const Conflict& told = ours.conflicts.front();
-              untrue += told.current > expected && event_told(engine, told) ? 0 : 1;
-              next(me, told.current);
+              const bool holds = told.current > expected && event_told(engine, told);
+              untrue += holds ? 0 : 1;
+              next(me, holds ? told.current : rounds); // or it could go on for ever
             });
   }
 };
