@@ -1,5 +1,6 @@
 #include "actors/engine_core.hpp"
 #include "engine/condition.hpp"
+#include "engine/sabotage.hpp"
 #include "engine/shard_router.hpp"
 #include "engine/text.hpp"
 
@@ -51,7 +52,7 @@ Status EngineCore::add_condition(StoreCommand& command, const FailIf& fail_if) {
                command.context_id, fail_if.group, fail_if.group),
         "fail_if");
   command.fail_if = std::make_unique<FailIf>(fail_if);
-  command.looked_to = fail_if.after;
+  command.looked_to = sabotaged(Sabotage::ignore_condition_position) ? 0 : fail_if.after;
   return {};
 }
 

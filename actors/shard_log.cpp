@@ -1,6 +1,7 @@
 #include "actors/shard_log.hpp"
 
 #include "engine/check.hpp"
+#include "engine/conflicts.hpp"
 #include "engine/kill_point.hpp"
 #include "engine/sabotage.hpp"
 #include "engine/text.hpp"
@@ -26,8 +27,8 @@ constexpr std::chrono::microseconds pause_from{500};
 // gathers.
 constexpr std::size_t stream_from = 16;
 constexpr std::chrono::microseconds stream_pause{50};
-// So many failed expectations at most wait for the receipt of their context's last event; further ones are told
-// without it.
+// So many refusals at most wait for a look-up thread to read the receipts they tell of. For further ones the log reads
+// itself: refusals that come faster than they can be answered hold up the shard, rather than fill memory.
 constexpr std::size_t conflicts_reading_max = 1'024;
 
 } // namespace
@@ -235,13 +236,11 @@ void ShardLog::answer_verdict(StorePtr command, Durability reached, std::vector<
     return;
   }
   Error error = std::move(*verdict).error();
-  for (Conflict& conflict : error.conflicts)
-    if (conflict.receipt)
-      conflict.receipt->durability = reached;
-  const bool has_last = std::any_of(error.conflicts.begin(), error.conflicts.end(),
-                                    [](const Conflict& conflict) { return conflict.current != 0; });
-  if ((error.code == Errc::sequence_conflict || error.code == Errc::condition_failed) && has_last && parts_.post_read &&
-      conflicts_reading_.load() + conflicts.size() < conflicts_reading_max) {
+  const ShardView view = error.conflicts.empty() ? ShardView{} : parts_.table.view();
+  const bool missing = add_receipts(error, std::span(view.memtables), reached);
+  if (missing && conflicts_reading_.load() + conflicts.size() >= conflicts_reading_max) {
+    add_receipts(error, view, reached);
+  } else if (missing) {
     command->encoded = {};
     command->more = {};
     command->verdict = std::make_unique<Result<Receipt>>(std::move(error));
@@ -259,15 +258,7 @@ void ShardLog::answer_conflicts(std::vector<StorePtr> conflicts, Durability reac
     const RingLater blocked_callers;
     for (const StorePtr& command : conflicts) {
       Error error = std::move(*command->verdict).error();
-      for (Conflict& conflict : error.conflicts) {
-        if (conflict.current == 0)
-          continue;
-        EventBatch last;
-        const auto read =
-            read_context(view, conflict.context_id, {conflict.current, conflict.current, false}, {}, last);
-        if (read && !last.empty()) // otherwise the conflict is told without it
-          conflict.receipt = Receipt{conflict.current, last[0].position, 1, reached, false};
-      }
+      add_receipts(error, view, reached);
       command->done(std::move(error));
     }
   });

@@ -84,8 +84,8 @@ using SubscriptionActor = caf::typed_actor<
 using EngineActor = caf::typed_actor<
     // Stores one event with the engine's durability.
     detail::Message<store_atom, Event>::Returns<Receipt>,
-    // Stores the events of one context, all or none. StoreOptions::timeout_ms does not apply: use the request's
-    // time-out.
+    // Stores the events of one context, all or none, if what StoreOptions expects of it holds and `fail_if` does not
+    // fail; without events it only checks. StoreOptions::timeout_ms does not apply: use the request's time-out.
     detail::Message<store_atom, std::string, EventList, StoreOptions>::Returns<Receipt>,
     // Runs a query.
     detail::Message<query_atom, std::string>::Returns<QueryResultPtr>,
@@ -101,8 +101,8 @@ using EngineActor = caf::typed_actor<
 /// Spawns the actor that stands for `engine` in `system`. It does not keep the engine open, nor the system alive.
 [[nodiscard]] EngineActor spawn_engine_actor(caf::actor_system& system, const Engine& engine);
 
-/// weir's error inside a response; `io_error` with CAF's own text for errors that are not weir's (a dead actor, a
-/// time-out).
+/// weir's error inside a response, with message, place and conflicts as a call of the engine tells them; `io_error`
+/// with CAF's own text for errors that are not weir's (a dead actor, a time-out).
 [[nodiscard]] Error to_error(const caf::error& error);
 
 } // namespace weir

@@ -53,12 +53,15 @@ struct StoreOptions {
   /// events are already on their way to the log, they may still be stored: the error says so.
   std::optional<std::chrono::milliseconds> timeout_ms{};
   /// What must hold of the context. If it does not, nothing is stored, and the error is `sequence_conflict` with the
-  /// context's last sequence and the receipt of the event that has it (Error::conflicts). A call without events only
-  /// checks.
+  /// context's last sequence and the receipt of the event that has it (Error::conflicts). That receipt is missing only
+  /// if the event is removed and compaction has left nothing of it, or if its segment cannot be read. A call without
+  /// events only checks.
   Expectation expect{};
   /// Nothing is stored if this group has such an event: the error is `condition_failed`, with the first of them in
-  /// Error::conflicts. The group must be that of the contexts stored to, otherwise `unsupported`. Judged behind event
-  /// ids and expectations. A call without events only checks.
+  /// Error::conflicts (Conflict::in_the_way) and its receipt. The group must be that of the contexts stored to,
+  /// otherwise `unsupported`. Judged together with expectations: if some of those fail as well, all is told, under
+  /// `sequence_conflict`. Event ids come before both: a retry answers its receipt, and `event_id_conflict` tells of ids
+  /// alone. A call without events only checks.
   std::optional<FailIf> fail_if{};
 };
 

@@ -50,7 +50,7 @@ bool concerns(const FailIf& condition, const EventView& event) {
 namespace {
 
 Match match_of(const EventView& event) {
-  return {std::string(event.context_id), std::string(event.event_id), event.sequence};
+  return {std::string(event.context_id), std::string(event.event_id), event.sequence, event.position};
 }
 
 /// Whether a row of the zone may be of one of the condition's types.
@@ -148,6 +148,7 @@ std::optional<Match> first_match(const StoreCommand& command, Sequence first_seq
         continue;
       first = match_of(event);
       first->sequence += begin;
+      first->position = 0;
     }
   });
   return first;
@@ -158,8 +159,18 @@ Error condition_failed(const Match& match) {
       fail(Errc::condition_failed,
            format("sequence {} of context {} is an event that must not be there", match.sequence, match.context_id),
            match.context_id);
-  error.conflicts.push_back({match.context_id, match.event_id, match.sequence, std::nullopt});
+  Conflict& conflict =
+      error.conflicts.emplace_back(Conflict{match.context_id, match.event_id, match.sequence, std::nullopt, true});
+  if (match.position != 0)
+    conflict.receipt = Receipt{match.sequence, match.position, 1, Durability::buffered, false};
   return error;
+}
+
+Error both_failed(Error expectations, Error condition) {
+  expectations.message += "; and " + condition.message;
+  for (Conflict& conflict : condition.conflicts)
+    expectations.conflicts.push_back(std::move(conflict));
+  return expectations;
 }
 
 } // namespace weir

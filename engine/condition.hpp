@@ -23,6 +23,7 @@ struct Match {
   std::string context_id;
   std::string event_id;
   Sequence sequence = 0;
+  Position position = 0; ///< 0: it has got none yet.
 };
 
 /// Whether the condition speaks of the event, wherever that stands. An event whose metadata.tags are no array of
@@ -40,5 +41,7 @@ Result<std::optional<Match>> first_match(const ShardView& view, const FailIf& co
 
 /// The answer to a call whose condition failed: `condition_failed`, with the event in Error::conflicts.
 [[nodiscard]] Error condition_failed(const Match& match);
+/// The answer to a call of which expectations failed as well: one error, which has the code of `expectations`.
+[[nodiscard]] Error both_failed(Error expectations, Error condition);
 
 } // namespace weir

@@ -83,13 +83,16 @@ struct Receipt {
 /// Why a call was refused that asked for something else than what is stored.
 struct Conflict {
   std::string context_id{};
-  /// Of `event_id_conflict`: the id that is taken. Of `condition_failed`: that of the event, if it has one.
+  /// Of an id that is taken: the id. Of an event in the way: its own, if it has one.
   std::string event_id{};
-  /// Last sequence of the context, 0 if it has no event. Of `condition_failed`: the sequence of the event.
+  /// Last sequence of the context, 0 if it has no event. Of an event in the way: its sequence.
   Sequence current = 0;
-  /// Of the event that has the id or fails the condition, or of the context's last one. Nothing if there is none, or if
-  /// it could not be read.
+  /// Of the event that has the id or is in the way, or of the context's last one. Nothing if the context never had an
+  /// event, if the last one is removed and compaction has left nothing of it, or if the segment that holds it could not
+  /// be read.
   std::optional<Receipt> receipt{};
+  /// What failed is StoreOptions::fail_if, because of this event. Expectations and ids: false.
+  bool in_the_way = false;
 
   friend bool operator==(const Conflict&, const Conflict&) = default;
 };

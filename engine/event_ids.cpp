@@ -4,6 +4,7 @@
 #include "engine/condition.hpp"
 #include "engine/content_hash.hpp"
 #include "engine/event_codec.hpp"
+#include "engine/sabotage.hpp"
 #include "engine/text.hpp"
 #include <weir/limits.hpp>
 
@@ -255,8 +256,9 @@ IdAnswer judge(const ShardView& view, const IdQuestion& question, const FoundOfP
     return std::any_of(part->begin(), part->end(), [](const FoundId& each) { return each.sequence != 0; });
   });
   if (!some) {
-    auto match = question.fail_if ? first_match(view, *question.fail_if, question.looked_to)
-                                  : Result<std::optional<Match>>(std::nullopt);
+    const bool asks = question.fail_if && !sabotaged(Sabotage::believe_conditions);
+    auto match =
+        asks ? first_match(view, *question.fail_if, question.looked_to) : Result<std::optional<Match>>(std::nullopt);
     if (!match)
       answer.verdict = std::move(match).error();
     else if (*match)

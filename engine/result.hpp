@@ -52,8 +52,8 @@ struct Error {
   Errc code = Errc::ok;
   std::string message; ///< One sentence for people; names the value or limit concerned.
   std::string where;   ///< File and offset, context, option or text position; may be empty.
-  /// Of `sequence_conflict` and `event_id_conflict`: every check that failed. Of `condition_failed`: the first event in
-  /// the way.
+  /// Of `sequence_conflict`: every expectation that failed, then the first event in the way, if the call's condition
+  /// has failed, too. Of `condition_failed`: that event. Of `event_id_conflict`: every id that is taken.
   std::vector<Conflict> conflicts{};
 };
 

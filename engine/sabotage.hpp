@@ -77,6 +77,9 @@ enum class Sabotage : std::uint8_t {
   forget_event_ids,
   overlook_ids_on_their_way,
   believe_expectations,
+  believe_conditions,
+  ignore_condition_position,
+  tell_stale_sequence,
   answer_duplicate_before_sync,
   leave_out_last_context,
   // What snapshots are believed by.

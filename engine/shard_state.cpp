@@ -278,10 +278,9 @@ std::vector<ShardState::Numbered> ShardState::form_group(std::size_t commands_ma
       if (command->fail_if)
         judge_condition(*command, numbered);
     } else if (command->verdict->code() == Errc::condition_failed) { // what it expects comes first all the same
-      auto looked_up = std::move(command->verdict);
+      const auto looked_up = std::move(command->verdict);
       judge(*command, entries);
-      if (!command->verdict || command->verdict->ok())
-        command->verdict = std::move(looked_up);
+      condition_fails(*command, std::move(*looked_up).error());
     }
     if (command->verdict) {
       numbered.push_back({std::move(command), 0});

@@ -140,6 +140,7 @@ private:
   static void judge(StoreCommand& command, const Entries& entries);
   enum class Turn : std::uint8_t { now, later, look_up };
   [[nodiscard]] Turn turn_of(const StoreCommand& command, const std::vector<Numbered>& before) const;
+  static void condition_fails(StoreCommand& command, Error why);
   void judge_condition(StoreCommand& command, const std::vector<Numbered>& before) const;
   void look_at_held();
   void forget_held();

@@ -61,7 +61,8 @@ void ShardState::judge(StoreCommand& command, const Entries& entries) {
       expected = &expect;
       has_event = entry.first_live <= entry.last;
     }
-    conflicts.push_back({context_id, {}, entry.last, std::nullopt});
+    const bool stale = sabotaged(Sabotage::tell_stale_sequence) && entry.last > 1;
+    conflicts.push_back({context_id, {}, stale ? entry.last - 1 : entry.last, std::nullopt});
   };
   look(command.context_id, command.expect, *entries.first);
   for (std::size_t i = 0; i < command.more.size(); ++i)
@@ -97,15 +98,20 @@ ShardState::Turn ShardState::turn_of(const StoreCommand& command, const std::vec
   return options_.memory_tells && !options_.memory_tells(command) ? Turn::look_up : Turn::now;
 }
 
+/// Expectations are judged already: what failed of them is told with it.
+void ShardState::condition_fails(StoreCommand& command, Error why) {
+  const bool alone = !command.verdict || command.verdict->ok();
+  command.verdict = std::make_unique<Result<Receipt>>(
+      alone ? std::move(why) : both_failed(std::move(*command.verdict).error(), std::move(why)));
+}
+
 void ShardState::judge_condition(StoreCommand& command, const std::vector<Numbered>& before) const {
-  if (command.verdict && !(*command.verdict).ok())
-    return; // its expectation failed
   std::optional<Match> match = options_.match_in_memory ? options_.match_in_memory(command) : std::nullopt;
   for (std::size_t i = 0; !match && i < before.size() && !sabotaged(Sabotage::overlook_own_group); ++i)
     if (!before[i].command->verdict)
       match = first_match(*before[i].command, before[i].first_sequence, *command.fail_if);
   if (match)
-    command.verdict = std::make_unique<Result<Receipt>>(condition_failed(*match));
+    condition_fails(command, condition_failed(*match));
 }
 
 } // namespace weir

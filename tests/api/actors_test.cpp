@@ -63,6 +63,42 @@ std::array<Ticket, 2> fill_groups(Engine& engine, Gate& gate) {
   return {first, second};
 }
 
+// Actors that all store to one context, each expecting what it was told last.
+struct ActorRace {
+  static constexpr Sequence rounds = 40;
+  const EngineActor& store;
+  const Engine& engine;
+  std::latch done;
+  std::array<std::atomic<unsigned>, rounds + 1> winners{};
+  std::atomic<unsigned> untrue{0}, others{0};
+
+  ActorRace(const EngineActor& with, const Engine& of, unsigned racers) : store(with), engine(of), done(racers) {}
+
+  void next(caf::event_based_actor* me, Sequence expected) {
+    if (expected >= rounds)
+      return done.count_down();
+    me->request(store, caf::infinite, store_atom_v, std::string("c"), batch_of("c", 1, 1),
+                StoreOptions{.expect = Expectation::exactly(expected)})
+        .then(
+            [this, me, expected](const Receipt& receipt) {
+              untrue += receipt.sequence == expected + 1 ? 0 : 1;
+              winners.at(receipt.sequence).fetch_add(1);
+              next(me, receipt.sequence);
+            },
+            [this, me, expected](const caf::error& error) {
+              const Error ours = to_error(error);
+              if (ours.code != Errc::sequence_conflict || ours.conflicts.size() != 1) {
+                ++others;
+                return next(me, rounds);
+              }
+              const Conflict& told = ours.conflicts.front();
+              const bool holds = told.current > expected && event_told(engine, told);
+              untrue += holds ? 0 : 1;
+              next(me, holds ? told.current : rounds); // or it could go on for ever
+            });
+  }
+};
+
 // Sends `calls` stores of its own context at once and counts the answers.
 struct Counts {
   std::atomic<std::uint64_t> stored{0}, refused{0}, closing{0}, other{0};
@@ -142,6 +178,78 @@ TEST_CASE("actors: store, batch store, query and flush as typed messages, and we
   REQUIRE_MESSAGE(after.ok(), why(after));
   CHECK(after->sequence == 8);
   CHECK(self->mailbox().empty());
+}
+
+TEST_CASE("actors: stores with expectations, conditions and ids are judged, and every conflict comes through") {
+  Service service;
+  SimulatedDisk disk;
+  Engine engine = opened(disk);
+  const EngineActor store = spawn_engine_actor(*service.system, engine);
+  caf::scoped_actor self(*service.system);
+  const auto send = [&](const std::string& context, EventList events, const StoreOptions& options) {
+    return ask<Receipt>(self, store, store_atom_v, context, std::move(events), options);
+  };
+  const auto event = [](const std::string& type, const std::string& id) {
+    return Event{.event_type = type, .payload = "{}", .event_id = id, .metadata = R"({"tags":["row-7"]})"};
+  };
+  const auto first = send("a-{1}", {event("booked", "b-1"), event("paid", "p-1")},
+                          {.expect = Expectation::no_context(), .fail_if = FailIf{.group = "1"}});
+  REQUIRE_MESSAGE(first.ok(), why(first));
+  const Receipt booked{1, first->position, 1, Durability::synced, false};
+  const Receipt paid{2, first->position + 1, 1, Durability::synced, false};
+
+  const StoreOptions stale{.expect = Expectation::exactly(1)};
+  const auto conflict = send("a-{1}", {event("tried", "")}, stale);
+  CHECK(conflict.code() == Errc::sequence_conflict);
+  CHECK(conflict.error().conflicts == std::vector<Conflict>{{"a-{1}", "", 2, paid}});
+  const auto check = send("a-{1}", {}, stale);
+  CHECK(check.code() == Errc::sequence_conflict);
+  CHECK(check.error().conflicts == conflict.error().conflicts);
+  CHECK(send("a-{1}", {}, {.expect = Expectation::exactly(2)})->last_sequence() == 2);
+
+  const StoreOptions condition{.fail_if = FailIf{.group = "1", .tags = {"row-7"}}};
+  const auto failed = send("b-{1}", {event("booked", "b-2")}, condition);
+  CHECK(failed.code() == Errc::condition_failed);
+  CHECK(failed.error().conflicts == std::vector<Conflict>{{"a-{1}", "b-1", 1, booked, true}});
+  const auto both = send("b-{1}", {event("booked", "b-2")},
+                         {.expect = Expectation::exists(), .fail_if = FailIf{.group = "1", .types = {"paid"}}});
+  CHECK(both.code() == Errc::sequence_conflict);
+  CHECK(both.error().conflicts ==
+        std::vector<Conflict>{{"b-{1}", "", 0, std::nullopt}, {"a-{1}", "p-1", 2, paid, true}});
+  CHECK(send("b-{1}", {}, {.fail_if = FailIf{.group = "2"}}).code() == Errc::unsupported);
+
+  const auto again = send("a-{1}", {event("booked", "b-1"), event("paid", "p-1")}, stale);
+  REQUIRE_MESSAGE(again.ok(), why(again));
+  CHECK(again->duplicate);
+  CHECK(again->position == first->position);
+  const auto taken = send("a-{1}", {event("paid", "b-1")}, {});
+  REQUIRE(taken.code() == Errc::event_id_conflict);
+  REQUIRE(taken.error().conflicts.size() == 1);
+  CHECK(taken.error().conflicts[0].event_id == "b-1");
+  CHECK(taken.error().conflicts[0].receipt->position == booked.position);
+  // As the engine itself tells them.
+  const auto direct = engine.store("a-{1}", {event("tried", "")}, stale);
+  CHECK(why(direct) == why(conflict));
+  CHECK(direct.error().conflicts == conflict.error().conflicts);
+  CHECK(read_dense(engine, "a-{1}").size() == 2);
+  CHECK(read_dense(engine, "b-{1}").empty());
+}
+
+TEST_CASE("actors: eight actors race with exactly(n): one wins for each n, and every loser is told the true sequence") {
+  Service service;
+  SimulatedDisk disk;
+  Engine engine = opened(disk);
+  const EngineActor store = spawn_engine_actor(*service.system, engine);
+  constexpr unsigned racers = 8;
+  ActorRace race(store, engine, racers);
+  for (unsigned racer = 0; racer < racers; ++racer)
+    service.system->spawn([&race](caf::event_based_actor* me, int) { race.next(me, 0); }, 0);
+  race.done.wait();
+  CHECK(race.untrue == 0);
+  CHECK(race.others == 0);
+  for (Sequence sequence = 1; sequence <= ActorRace::rounds; ++sequence)
+    CHECK(race.winners.at(sequence) == 1);
+  CHECK(read_dense(engine, "c").size() == ActorRace::rounds);
 }
 
 TEST_CASE("actors: a replay answers each request with a batch, in order, and with an empty one at the end") {

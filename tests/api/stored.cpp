@@ -39,6 +39,16 @@ std::vector<StoredEvent> read_dense(const Engine& engine, std::string_view conte
   return std::move(*events);
 }
 
+std::optional<StoredEvent> event_told(const Engine& engine, const Conflict& told) {
+  const auto found = read_all(engine, told.context_id, {.from = told.current, .to = told.current});
+  if (!found || found->size() != 1 || !told.receipt)
+    return std::nullopt;
+  const StoredEvent& event = found->front();
+  const bool its_own = told.receipt->sequence == event.sequence && told.receipt->position == event.position &&
+                       told.receipt->events == 1 && told.current == event.sequence;
+  return its_own ? std::optional(event) : std::nullopt;
+}
+
 std::uint64_t count_of(const Result<QueryResult>& answer) {
   REQUIRE_MESSAGE(answer.ok(), why(answer));
   REQUIRE(answer->rows.size() == 1);

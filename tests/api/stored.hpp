@@ -5,6 +5,7 @@
 
 #include <weir/engine.hpp>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,8 @@ struct StoredEvent {
 /// The events of a context that must be readable and dense from `first`; a failed check otherwise.
 [[nodiscard]] std::vector<StoredEvent> read_dense(const Engine& engine, std::string_view context_id,
                                                   Sequence first = 1);
+/// The event that a conflict tells of, as it can be read now; nothing if it cannot, or if the receipt is not its own.
+[[nodiscard]] std::optional<StoredEvent> event_told(const Engine& engine, const Conflict& told);
 /// The only number of a query's only row; a failed check if the answer looks otherwise.
 [[nodiscard]] std::uint64_t count_of(const Result<QueryResult>& answer);
 /// An id of a context that lives in `shard`; another one for each `salt`.

@@ -61,7 +61,7 @@ TEST_CASE(
   REQUIRE(group[3].command->verdict->code() == Errc::condition_failed);
   const auto& conflicts = group[3].command->verdict->error().conflicts;
   REQUIRE(conflicts.size() == 1);
-  CHECK(conflicts[0] == Conflict{"c-{1}", "", 1, std::nullopt});
+  CHECK(conflicts[0] == Conflict{"c-{1}", "", 1, std::nullopt, true});
   CHECK_FALSE(group[4].command->verdict);
 }
 
@@ -117,14 +117,71 @@ TEST_CASE("shard state: a condition that memory cannot judge is looked up, again
   CHECK(formed(state, 2) == "a! b1 ");
 }
 
-TEST_CASE("shard state: an expectation that fails is told before a condition that fails") {
+TEST_CASE("shard state: of expectations and a condition that fail in one call all is told, expectations first") {
+  const auto both = [] {
+    StorePtr command = call("b-{1}", "booked", booked());
+    command->expect = Expectation::exists();
+    for (const char* const context : {"c-{1}", "d-{1}"})
+      command->more.push_back({context, {}, 0, Expectation::exactly(context[0] == 'c' ? 0 : 4)});
+    command->receipts = std::make_shared<std::vector<Receipt>>();
+    return command;
+  };
+  const std::vector<Conflict> expectations{{"b-{1}", "", 0, std::nullopt}, {"d-{1}", "", 0, std::nullopt}};
+  const auto told = [&](ShardState& state, std::uint64_t group, Conflict in_the_way) {
+    const auto formed = state.form_group(1'000, 1u << 20, group);
+    REQUIRE(!formed.empty());
+    REQUIRE(formed.back().command->verdict);
+    REQUIRE(formed.back().command->verdict->code() == Errc::sequence_conflict);
+    const Error& error = formed.back().command->verdict->error();
+    std::vector<Conflict> wanted = expectations;
+    in_the_way.in_the_way = true;
+    wanted.push_back(in_the_way);
+    CHECK(error.conflicts == wanted);
+    CHECK(error.message.find("2 of 3 contexts are not as expected") != std::string::npos);
+    CHECK(error.message.find("of context " + in_the_way.context_id) != std::string::npos);
+  };
+  SUBCASE("in its own group") {
+    ShardState state({.cache_entries_max = 8});
+    accept(state, call("a-{1}", "booked"), both());
+    told(state, 1, {"a-{1}", "", 1, std::nullopt});
+  }
+  SUBCASE("in memory") {
+    ShardState state({.cache_entries_max = 8,
+                      .memory_tells = [](const StoreCommand&) { return true; },
+                      .match_in_memory =
+                          [](const StoreCommand&) {
+                            return std::optional<Match>({"z", "id", 3, 70});
+                          }});
+    accept(state, both());
+    told(state, 1, {"z", "id", 3, Receipt{3, 70, 1, Durability::buffered, false}});
+  }
+  SUBCASE("in segments") {
+    ShardState state({.cache_entries_max = 8, .memory_tells = [](const StoreCommand&) { return false; }});
+    accept(state, both());
+    const auto asked = state.take_lookups();
+    REQUIRE(asked.ids.size() == 1);
+    ShardState::Answers answers{asked.round, {}, {}};
+    answers.ids.push_back({asked.ids[0].number, Result<Receipt>(condition_failed({"z", "", 3, 70})), {}, 80});
+    state.resolved(std::move(answers));
+    told(state, 1, {"z", "", 3, Receipt{3, 70, 1, Durability::buffered, false}});
+  }
+}
+
+TEST_CASE("shard state: of an expectation and a condition of one call that one is told which fails") {
   ShardState state({.cache_entries_max = 8});
-  StorePtr both = call("b-{1}", "booked", booked());
-  both->expect = Expectation::exists();
-  accept(state, call("a-{1}", "booked"), std::move(both));
+  StorePtr condition = call("b-{1}", "booked", booked());
+  condition->expect = Expectation::no_context();
+  StorePtr expectation = call("b-{1}", "booked", FailIf{.group = "1", .types = {"closed"}});
+  expectation->expect = Expectation::exists();
+  accept(state, call("a-{1}", "booked"), std::move(condition), std::move(expectation));
   const auto group = state.form_group(1'000, 1u << 20, 1);
-  REQUIRE(group.size() == 2);
-  CHECK(group[1].command->verdict->code() == Errc::sequence_conflict);
+  REQUIRE(group.size() == 3);
+  REQUIRE(group[1].command->verdict);
+  CHECK(group[1].command->verdict->code() == Errc::condition_failed);
+  CHECK(group[1].command->verdict->error().conflicts == std::vector<Conflict>{{"a-{1}", "", 1, std::nullopt, true}});
+  REQUIRE(group[2].command->verdict);
+  CHECK(group[2].command->verdict->code() == Errc::sequence_conflict);
+  CHECK(group[2].command->verdict->error().conflicts == std::vector<Conflict>{{"b-{1}", "", 0, std::nullopt}});
 }
 
 } // namespace weir

@@ -158,7 +158,7 @@ void answered(const Sent& sent, const Result<Receipts>& answer) {
     bool fits = true;
     for (const Conflict& conflict : error.conflicts)
       for (std::size_t i = 0; i < sent.contexts.size(); ++i)
-        if (conflict.context_id == kill_context_name(sent.contexts[i])) {
+        if (!conflict.in_the_way && conflict.context_id == kill_context_name(sent.contexts[i])) {
           fits = fits && conflict.current != sent.expected[i];
           last_known[sent.contexts[i]].store(conflict.current);
         }

@@ -7,8 +7,12 @@
 
 #include <weir/engine.hpp>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <deque>
+#include <mutex>
+#include <optional>
 #include <thread>
 
 namespace weir::trust {
@@ -64,6 +68,26 @@ struct Stage {
   std::atomic<std::uint64_t> moment{0};
   std::atomic<std::uint64_t> done{0}; ///< Operations.
   [[nodiscard]] std::uint64_t now() { return moment.fetch_add(1) + 1; }
+
+  std::array<std::atomic<Sequence>, contexts> known{}; ///< Last sequences that somebody was told of, about.
+
+  /// A call whose events have ids: anybody may make it again, at any time.
+  void offer(std::size_t context, const StoreCall& call) {
+    const std::lock_guard lock(mutex);
+    repeatable[context].push_back({.id = call.id, .events = call.events, .expected = call.expected});
+  }
+  /// Mostly one of the latest.
+  std::optional<StoreCall> some_call(std::size_t context, Random& random) {
+    const std::lock_guard lock(mutex);
+    const auto& calls = repeatable[context];
+    if (calls.empty())
+      return std::nullopt;
+    const std::size_t back = pick(random, pick(random, 4) == 0 ? calls.size() : std::min<std::size_t>(calls.size(), 8));
+    return calls[calls.size() - 1 - back];
+  }
+
+  std::mutex mutex{};
+  std::array<std::vector<StoreCall>, contexts> repeatable{};
 };
 
 class Client {
@@ -88,7 +112,9 @@ public:
     while (!under_way_.empty())
       settle_oldest();
   }
-  void move_into(std::vector<ContextHistory>& histories) {
+  void move_into(std::vector<ContextHistory>& histories, Tally& tally) {
+    tally.retries += duplicates_;
+    tally.checks += conflicts_;
     for (std::size_t context = 0; context < contexts; ++context) {
       ContextHistory& history = histories[context];
       history.stores.insert(history.stores.end(), stores_[context].begin(), stores_[context].end());
@@ -104,20 +130,49 @@ private:
     Ticket ticket;
   };
 
-  std::vector<Event> new_call(std::size_t context) {
-    StoreCall& call = stores_[context].emplace_back();
-    call.id = ++calls_ * clients + number_;
-    call.events = static_cast<std::uint32_t>(1 + pick(random_, 6) / 4);
+  /// Mostly new events, some of them with ids, or for who has not been overtaken; at times a call that was made before.
+  std::vector<Event> next_call(std::size_t context, StoreOptions& options) {
+    std::optional<StoreCall> again;
+    if (pick(random_, 6) == 0)
+      again = stage_.some_call(context, random_);
+    StoreCall& call = stores_[context].emplace_back(again.value_or(StoreCall{}));
+    bool ids = again.has_value();
+    if (!again) {
+      ids = pick(random_, 3) == 0;
+      call.id = (++calls_ * clients + number_) * 2 + (ids ? 1 : 0);
+      call.events = static_cast<std::uint32_t>(1 + pick(random_, 6) / 4);
+      if (pick(random_, 4) == 0)
+        call.expected = stage_.known[context].load() - pick(random_, 8) / 7;
+      if (call.expected == sequence_max) // below the first
+        call.expected = 0;
+      if (ids)
+        stage_.offer(context, call);
+    }
+    if (call.expected)
+      options.expect = Expectation::exactly(*call.expected);
     std::vector<Event> events;
-    for (std::uint32_t i = 0; i < call.events; ++i)
+    for (std::uint32_t i = 0; i < call.events; ++i) {
       events.push_back(event_of(context, {call.id, i}));
+      if (ids)
+        events.back().event_id = format("{}-{}", call.id, i);
+    }
     call.made = stage_.now();
     return events;
   }
-  void answer(StoreCall& call, const Result<Receipt>& receipt) {
+  void answer(std::size_t context, StoreCall& call, const Result<Receipt>& receipt) {
     if (receipt.ok()) {
       call.sequence = receipt->sequence;
+      call.position = receipt->position;
       call.synced = receipt->durability == Durability::synced;
+      call.duplicate = receipt->duplicate;
+      duplicates_ += call.duplicate ? 1 : 0;
+      stage_.known[context].store(receipt->last_sequence());
+    } else if (receipt.code() == Errc::sequence_conflict && receipt.error().conflicts.size() == 1) {
+      const Conflict& told = receipt.error().conflicts.front();
+      const bool its_own = told.receipt && told.receipt->sequence == told.current && told.receipt->events == 1;
+      call.told = ToldSequence{told.current, its_own ? told.receipt->position : 0};
+      ++conflicts_;
+      stage_.known[context].store(told.current);
     } else if (receipt.code() == Errc::overloaded || receipt.code() == Errc::closing) {
       call.refused = true;
     } else if (receipt.code() != Errc::deadline_exceeded) {
@@ -135,13 +190,14 @@ private:
   }
 
   void store(std::size_t context) {
-    std::vector<Event> events = new_call(context);
-    const auto receipt = stage_.engine.store(name_of(context), std::move(events), random_options());
-    answer(stores_[context].back(), receipt);
+    StoreOptions options = random_options();
+    std::vector<Event> events = next_call(context, options);
+    const auto receipt = stage_.engine.store(name_of(context), std::move(events), options);
+    answer(context, stores_[context].back(), receipt);
   }
   void send(std::size_t context) {
-    std::vector<Event> events = new_call(context);
-    const StoreOptions options = random_options();
+    StoreOptions options = random_options();
+    std::vector<Event> events = next_call(context, options);
     under_way_.push_back({context, stores_[context].size() - 1,
                           pick(random_, 3) == 0
                               ? stage_.engine.try_store(name_of(context), std::move(events), options)
@@ -150,7 +206,7 @@ private:
   void settle_oldest() {
     const UnderWay oldest = std::move(under_way_.front());
     under_way_.pop_front();
-    answer(stores_[oldest.context][oldest.at], oldest.ticket.wait());
+    answer(oldest.context, stores_[oldest.context][oldest.at], oldest.ticket.wait());
   }
   void look(std::size_t context, bool by_query) {
     ReadCall call;
@@ -168,7 +224,7 @@ private:
   Stage& stage_;
   const std::uint64_t number_;
   Random random_;
-  std::uint64_t calls_ = 0;
+  std::uint64_t calls_ = 0, duplicates_ = 0, conflicts_ = 0;
   std::deque<UnderWay> under_way_;
   std::vector<std::vector<StoreCall>> stores_;
   std::vector<std::vector<ReadCall>> reads_;
@@ -234,9 +290,9 @@ Tally play_history(std::uint64_t seed, std::uint64_t& at) {
   if (const Status closed = engine.close(); !closed)
     throw Mismatch("close: " + to_string(closed.error()));
 
-  for (Client& client : all)
-    client.move_into(histories);
   Tally tally;
+  for (Client& client : all)
+    client.move_into(histories, tally);
   tally.operations = total;
   tally.flushes = flushes;
   const Engine again = must_open(disk, options);

@@ -2,7 +2,8 @@
 //
 // Purpose: stores return their place, so that a history can be judged in one pass: contexts are independent, and inside
 // one a call acknowledged before another was made has the lower sequence; a read is what the context was at some moment
-// of it. Threading: judge() one thread.
+// of it. Calls with ids are made again, by whoever, and calls that expect a sequence win or are told of a later one.
+// Threading: judge() one thread.
 #pragma once
 
 #include "trust/model/apart.hpp"
@@ -10,19 +11,29 @@
 #include <weir/event.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace weir::trust {
 
+/// What a call was told that was refused for what it expected.
+struct ToldSequence {
+  Sequence current = 0;
+  Position position = 0; ///< 0: no receipt.
+};
 /// Moments are numbers of one counter that all threads share.
 struct StoreCall {
-  std::uint64_t id = 0; ///< Its events are {id, 0}, {id, 1} ...
+  std::uint64_t id = 0; ///< Its events are {id, 0}, {id, 1} ...; of all attempts to store them the same.
   std::uint32_t events = 0;
   std::uint64_t made = 0, answered = 0; ///< answered: 0 for an unknown outcome.
   Sequence sequence = 0;                ///< 0: unknown outcome, or refused.
   bool refused = false;                 ///< Certainly not stored.
   bool synced = false;                  ///< Acknowledged as such.
+  bool duplicate = false;               ///< The same.
+  Position position = 0;                ///< The same; of the first event.
+  std::optional<Sequence> expected{};   ///< As the context's last one.
+  std::optional<ToldSequence> told{};   ///< It was refused for that.
 };
 struct EventId {
   std::uint64_t call = 0;

@@ -125,6 +125,8 @@ StageCounts run(const StageOptions& options) {
         });
     counts.more.emplace_back("concurrent_operations", concurrent.operations);
     counts.more.emplace_back("concurrent_histories", extent.histories);
+    counts.more.emplace_back("concurrent_duplicates", concurrent.retries);
+    counts.more.emplace_back("concurrent_conflicts", concurrent.checks);
   }
   counts.count = tally.operations;
   for (const auto& figure : tally.figures())

@@ -16,15 +16,26 @@ namespace weir::trust {
 
 namespace {
 
-/// Three calls one after the other, the third of them unanswered and stored; reads before, between and after.
+/// Three calls one after the other, the second of them stored again, the third unanswered and stored, and one that
+/// comes too late; reads before, between and after.
 ContextHistory good_history() {
   ContextHistory history;
   history.context = "planted";
   history.stores = {
-      {.id = 1, .events = 2, .made = 2, .answered = 3, .sequence = 1, .synced = true},
-      {.id = 2, .events = 1, .made = 6, .answered = 7, .sequence = 3, .synced = true},
+      {.id = 1, .events = 2, .made = 2, .answered = 3, .sequence = 1, .synced = true, .position = 11},
+      {.id = 2, .events = 1, .made = 6, .answered = 7, .sequence = 3, .synced = true, .position = 15, .expected = 2},
       {.id = 3, .events = 1, .made = 10},
       {.id = 4, .events = 1, .made = 11, .answered = 12, .refused = true},
+      {.id = 2,
+       .events = 1,
+       .made = 8,
+       .answered = 9,
+       .sequence = 3,
+       .synced = true,
+       .duplicate = true,
+       .position = 15,
+       .expected = 2},
+      {.id = 5, .events = 1, .made = 8, .answered = 9, .expected = 2, .told = ToldSequence{3, 15}},
   };
   history.content = {{1, 0}, {1, 1}, {2, 0}, {3, 0}};
   history.reads = {{4, 5, {{1, 0}, {1, 1}}}, {8, 9, {{1, 0}, {1, 1}, {2, 0}}}};
@@ -52,6 +63,8 @@ const std::vector<std::pair<const char*, Spoil>> spoiled = {
      }},
     {"two calls exchanged",
      [](ContextHistory& h) {
+       h.stores.resize(4);
+       h.stores[1].expected.reset();
        h.content = {{2, 0}, {1, 0}, {1, 1}, {3, 0}};
        h.stores[0].sequence = 2;
        h.stores[1].sequence = 1;
@@ -69,12 +82,76 @@ const std::vector<std::pair<const char*, Spoil>> spoiled = {
      }},
     {"a read that goes back",
      [](ContextHistory& h) {
+       h.stores.resize(4);
        h.stores[1].answered = 20;
        h.reads = {{8, 9, {{1, 0}, {1, 1}, {2, 0}}}, {10, 11, {{1, 0}, {1, 1}}}};
      }},
     {"a read of something else",
      [](ContextHistory& h) {
        h.reads[1].seen[2] = {3, 0};
+     }},
+    {"an attempt that was stored as well", [](ContextHistory& h) { h.stores[4].duplicate = false; }},
+    {"a retry that is told of another place", [](ContextHistory& h) { h.stores[4].position = 16; }},
+    {"a retry without a first attempt", [](ContextHistory& h) { h.stores[1].duplicate = true; }},
+    {"a retry judged by its stale expectation",
+     [](ContextHistory& h) {
+       h.stores[4] = {.id = 2, .events = 1, .made = 8, .answered = 9, .expected = 2, .told = ToldSequence{3, 15}};
+     }},
+    {"a call stored at another place than it expected",
+     [](ContextHistory& h) {
+       for (const std::size_t attempt : {1U, 4U})
+         h.stores[attempt].expected = 1;
+     }},
+    {"two winners for one sequence",
+     [](ContextHistory& h) {
+       h.stores[5] = {.id = 5, .events = 1, .made = 16, .answered = 17, .sequence = 5, .position = 17, .expected = 2};
+       h.content.push_back({5, 0});
+     }},
+    {"a loser that is there",
+     [](ContextHistory& h) {
+       h.content.insert(h.content.begin() + 2, {5, 0});
+       h.stores[1].sequence = h.stores[4].sequence = 4;
+       h.stores[1].expected = h.stores[4].expected = 3;
+       h.stores[5].told = ToldSequence{4, 15};
+       h.reads.clear();
+       h.cut_began = 0;
+     }},
+    {"a loser told of what it expected", [](ContextHistory& h) { h.stores[5].expected = 3; }},
+    {"a loser told of a stale sequence",
+     [](ContextHistory& h) {
+       h.stores[5].expected = 0;
+       h.stores[5].told = ToldSequence{2, 12};
+     }},
+    {"a loser told of a sequence that never was",
+     [](ContextHistory& h) {
+       h.stores[5].told = ToldSequence{5, 15};
+     }},
+    {"a loser told of what comes later",
+     [](ContextHistory& h) {
+       h.stores[5].told = ToldSequence{4, 16};
+     }},
+    {"a loser told of half a call",
+     [](ContextHistory& h) {
+       h.stores[5] = {.id = 5, .events = 1, .made = 1, .answered = 4, .expected = 0, .told = ToldSequence{1, 11}};
+     }},
+    {"a loser told no receipt", [](ContextHistory& h) { h.stores[5].told->position = 0; }},
+    {"a loser told of another event", [](ContextHistory& h) { h.stores[5].told->position = 14; }},
+    {"a loser told of less than one before",
+     [](ContextHistory& h) {
+       h.stores[5] = {.id = 5, .events = 1, .made = 16, .answered = 17, .expected = 0, .told = ToldSequence{4, 16}};
+       h.stores.push_back(
+           {.id = 6, .events = 1, .made = 18, .answered = 19, .expected = 0, .told = ToldSequence{3, 15}});
+     }},
+    {"a loser told of less than was read",
+     [](ContextHistory& h) {
+       h.reads.push_back({15, 16, {{1, 0}, {1, 1}, {2, 0}, {3, 0}}});
+       h.stores[5].made = 17;
+       h.stores[5].answered = 18;
+     }},
+    {"a read of less than a loser was told",
+     [](ContextHistory& h) {
+       h.stores[5] = {.id = 5, .events = 1, .made = 11, .answered = 12, .expected = 0, .told = ToldSequence{4, 16}};
+       h.reads.push_back({15, 16, {{1, 0}, {1, 1}, {2, 0}}});
      }},
     {"a synced call lost by a power cut", [](ContextHistory& h) { h.after_cut.pop_back(); }},
     {"half a call after a power cut", [](ContextHistory& h) { h.after_cut.resize(1); }},

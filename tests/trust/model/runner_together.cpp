@@ -59,7 +59,7 @@ std::optional<Conflict> Runner::in_the_way(const FailIf& condition) const {
   }
   if (first == nullptr)
     return std::nullopt;
-  return Conflict{first->context_id, first->event_id, first->sequence, std::nullopt};
+  return Conflict{first->context_id, first->event_id, first->sequence, std::nullopt, true};
 }
 
 FailIf Runner::random_condition(const std::string& group) {
@@ -105,7 +105,9 @@ void Runner::together() {
   const auto receipts = engine_->store(call, options);
   const auto match = options.fail_if ? in_the_way(*options.fail_if) : std::nullopt;
   if (!failing.empty() || match) {
-    const std::vector<Conflict> wanted = failing.empty() ? std::vector<Conflict>{*match} : failing;
+    std::vector<Conflict> wanted = failing;
+    if (match)
+      wanted.push_back(*match);
     expect(receipts.code() == (failing.empty() ? Errc::condition_failed : Errc::sequence_conflict),
            "together: stored, though something was in the way: " + (receipts ? group : to_string(receipts.error())));
     std::vector<Conflict> told = receipts.error().conflicts;

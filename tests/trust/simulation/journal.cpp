@@ -73,7 +73,7 @@ bool Journal::refused_by_condition(std::size_t call, const Error& error) {
   const auto forbidden = forbidden_.find(call);
   if (error.code == Errc::sequence_conflict && expected != expected_.end()) {
     for (const Conflict& conflict : error.conflicts)
-      if (conflict.context_id == ledger_.calls()[call].context_id &&
+      if (!conflict.in_the_way && conflict.context_id == ledger_.calls()[call].context_id &&
           (conflict.current == expected->second.last || (!excused_ && conflict.current < expected->second.at_least)))
         wrong(format("call {} expected sequence {}, knew of {}, and was told that it is {}", call,
                      expected->second.last, expected->second.at_least, conflict.current));
