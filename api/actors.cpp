@@ -100,7 +100,7 @@ public:
           if (const auto credits = weak.lock())
             credits->end(std::move(status));
         },
-        waiting_.size());
+        waiting_.size(), PushedQueue::WhenPinned::wait);
   }
 
   void add(OwedReply reply) {
@@ -109,6 +109,10 @@ public:
       const std::lock_guard lock(mutex_);
       if (ended_)
         return answer_end(reply);
+      if (waiting_.size() >= subscription_requests_max)
+        return reply.fail(weir::fail(Errc::overloaded, "as many requests as a subscription holds wait for a batch, " +
+                                                           std::to_string(waiting_.size()) +
+                                                           "; ask again once some are answered"));
       waiting_.push_back(std::move(reply));
       pushed = pushed_;
     }

@@ -15,6 +15,7 @@
 
 #include <caf/all.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -72,8 +73,14 @@ using ReplayActor = caf::typed_actor<
     // Ends the actor; the last handle to go does the same.
     detail::Message<detach_atom>::Returns<void>>;
 
+/// Requests for batches that one subscription holds before they are answered; further ones answer `overloaded` at once.
+inline constexpr std::size_t subscription_requests_max = 1'024;
+
 /// One subscription of the event queue: each request is a credit for one batch, answered once there is something to
-/// tell; several may be outstanding and are answered in order.
+/// tell; several may be outstanding (subscription_requests_max) and are answered in order. Batches keep their bytes
+/// alive and count against EngineOptions::pinned_bytes_max until they are dropped, those in mailboxes, too; while that
+/// is used up requests wait until some are. An actor that keeps this handle in a member lets go of it in on_exit(), as
+/// with any handle: otherwise its requests that wait keep both alive.
 using SubscriptionActor = caf::typed_actor<
     // The next piece of the queue (see QueueBatch). After the end: empty batches that say so.
     detail::Message<next_atom>::Returns<QueueBatchPtr>,

@@ -303,7 +303,8 @@ Result<PushSubscription> Engine::subscribe(SubscribeOptions options, PushSubscri
   return PushSubscription(PushedQueue::start(
       std::move(lane), std::move(*cursor),
       [alive, call = std::move(on_batch)](QueueBatch&& batch) { guarded(alive, [&] { call(batch); }); },
-      [alive, call = std::move(on_end)](Status status) { guarded(alive, [&] { call(std::move(status)); }); }, credit));
+      [alive, call = std::move(on_end)](Status status) { guarded(alive, [&] { call(std::move(status)); }); }, credit,
+      PushedQueue::WhenPinned::wait));
 }
 
 Result<QueryResult> Engine::query(std::string_view text, const QueryOptions& options) const {

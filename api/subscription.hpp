@@ -3,7 +3,9 @@
 //
 // What a subscriber sees is synced: no crash takes it away, and nothing appears later before it. A subscriber that is
 // slow or stops altogether costs bounded memory (a batch, and its share of EngineOptions::catch_up_bytes) and holds up
-// nobody: events wait in segments, not in a buffer.
+// nobody: events wait in segments, not in a buffer. Batches that are kept count against EngineOptions::pinned_bytes_max
+// of all readers together; once it is used up nobody gets another until some are dropped: next() answers `overloaded`,
+// and pushes wait. So the batches of an engine take that much at the most, and one for each subscriber on top of it.
 //
 // Threading: a Subscription is for one thread at a time, except cancel(); a PushSubscription may be used from any
 // thread. Both may outlive the engine; then they answer `closing`.
@@ -60,7 +62,9 @@ private:
   std::unique_ptr<PulledQueue> queue_;
 };
 
-/// Dropping it cancels the subscription.
+/// Dropping it cancels the subscription. A copy of a batch keeps its bytes alive and counts against
+/// EngineOptions::pinned_bytes_max until it is dropped; while that is used up no batch is pushed, whatever the credit,
+/// and the subscription goes on by itself as soon as some are dropped, by whomever.
 class PushSubscription {
 public:
   using OnBatch = std::function<void(const QueueBatch&)>;

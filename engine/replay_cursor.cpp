@@ -18,13 +18,6 @@ Status ReplayOptions::validate() const {
   return {};
 }
 
-std::shared_ptr<const void> PinnedBudget::pin(std::shared_ptr<PinnedBudget> budget, std::uint64_t bytes) {
-  budget->used_.fetch_add(bytes, std::memory_order_relaxed);
-  PinnedBudget* const raw = budget.get();
-  return {raw,
-          [keep = std::move(budget), bytes](const void*) { keep->used_.fetch_sub(bytes, std::memory_order_relaxed); }};
-}
-
 ReplayCursor::ReplayCursor(Views views, std::shared_ptr<PinnedBudget> budget, std::string context_id,
                            ReplayOptions options, Change change)
     : views_(std::move(views)), budget_(std::move(budget)), change_(std::move(change)),

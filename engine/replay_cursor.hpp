@@ -8,30 +8,15 @@
 
 #include <weir/replay_options.hpp>
 
+#include "engine/pinned_budget.hpp"
 #include "engine/shard_view.hpp"
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
 namespace weir {
-
-/// Bytes kept in memory by live batches, over the whole engine. Any thread.
-class PinnedBudget {
-public:
-  explicit PinnedBudget(std::uint64_t bytes_max) noexcept : bytes_max_(bytes_max) {}
-  [[nodiscard]] std::uint64_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
-  [[nodiscard]] bool exhausted() const noexcept { return used() >= bytes_max_; }
-  [[nodiscard]] std::uint64_t bytes_max() const noexcept { return bytes_max_; }
-  /// Counts `bytes` until the returned owner is gone.
-  static std::shared_ptr<const void> pin(std::shared_ptr<PinnedBudget> budget, std::uint64_t bytes);
-
-private:
-  const std::uint64_t bytes_max_;
-  std::atomic<std::uint64_t> used_{0};
-};
 
 class ReplayCursor {
 public:

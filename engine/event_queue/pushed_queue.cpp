@@ -7,16 +7,17 @@
 namespace weir {
 
 std::shared_ptr<PushedQueue> PushedQueue::start(std::shared_ptr<io::Lane> lane, QueueCursor cursor, OnBatch on_batch,
-                                                OnEnd on_end, std::uint64_t credit) {
+                                                OnEnd on_end, std::uint64_t credit, WhenPinned when_pinned) {
   std::shared_ptr<PushedQueue> queue(
-      new PushedQueue(std::move(lane), std::move(cursor), std::move(on_batch), std::move(on_end)));
+      new PushedQueue(std::move(lane), std::move(cursor), std::move(on_batch), std::move(on_end), when_pinned));
   queue->request(credit);
   return queue;
 }
 
-PushedQueue::PushedQueue(std::shared_ptr<io::Lane> lane, QueueCursor cursor, OnBatch on_batch, OnEnd on_end)
-    : lane_(std::move(lane)), cursor_(std::move(cursor)), news_(cursor_.next()), on_batch_(std::move(on_batch)),
-      on_end_(std::move(on_end)) {
+PushedQueue::PushedQueue(std::shared_ptr<io::Lane> lane, QueueCursor cursor, OnBatch on_batch, OnEnd on_end,
+                         WhenPinned when_pinned)
+    : lane_(std::move(lane)), when_pinned_(when_pinned), cursor_(std::move(cursor)), news_(cursor_.next()),
+      on_batch_(std::move(on_batch)), on_end_(std::move(on_end)) {
 }
 
 PushedQueue::~PushedQueue() {
@@ -81,6 +82,10 @@ void PushedQueue::step() {
       return;
     }
   }
+  if (must_wait_for_memory()) {
+    wait(For::memory);
+    return;
+  }
   auto batch = cursor_.read();
   if (!batch) {
     finish(std::move(batch).error());
@@ -88,7 +93,7 @@ void PushedQueue::step() {
   }
   const bool ended = batch->ended, caught_up = batch->caught_up;
   if (!news_.is_news(*batch)) {
-    wait();
+    wait(For::news);
     return;
   }
   bool cancelled = false;
@@ -108,7 +113,7 @@ void PushedQueue::step() {
   std::unique_lock lock(mutex_);
   if (caught_up && credit_ != 0 && !cancelled_) { // a read would find nothing: wait for news at once
     lock.unlock();
-    wait();
+    wait(For::news);
     return;
   }
   scheduled_ = false;            // not before: a job posted during on_batch might end the subscription inside it
@@ -118,7 +123,12 @@ void PushedQueue::step() {
     post_job();
 }
 
-void PushedQueue::wait() {
+bool PushedQueue::must_wait_for_memory() const {
+  const PinnedBudget& pinned = *cursor_.queue().pinned();
+  return when_pinned_ == WhenPinned::wait && pinned.exhausted() && !pinned.ended();
+}
+
+void PushedQueue::wait(For what) {
   std::unique_lock lock(mutex_);
   waiting_ = true;
   scheduled_ = false;
@@ -129,13 +139,17 @@ void PushedQueue::wait() {
     return;
   }
   // Not here and now in the thread that wakes: it holds a mutex, and must not be the one that drops the last reference.
-  // But a caller who only waits for what this leads to may do the lane's work meanwhile.
-  cursor_.queue().wait(waiter_, cursor_.next(), [lane = lane_, weak = weak_from_this()] {
-    lane->post_urgent([weak] {
-      if (const auto queue = weak.lock())
-        queue->woken();
-    });
-  });
+  const auto woken_in_lane = [weak = weak_from_this()] {
+    if (const auto queue = weak.lock())
+      queue->woken();
+  };
+  if (what == For::memory) {
+    cursor_.queue().pinned()->wait(memory_waiter_, [lane = lane_, woken_in_lane] { lane->post(woken_in_lane); });
+    return;
+  }
+  // A caller who only waits for what this leads to may do the lane's work meanwhile.
+  cursor_.queue().wait(news_waiter_, cursor_.next(),
+                       [lane = lane_, woken_in_lane] { lane->post_urgent(woken_in_lane); });
 }
 
 void PushedQueue::finish(Status status) {

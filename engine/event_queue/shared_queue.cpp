@@ -42,12 +42,15 @@ void SharedQueue::run_with_help(const std::function<void()>& work) const {
 }
 
 void SharedQueue::end(Error why) {
+  const bool closing = why.code == Errc::closing;
   {
     const std::lock_guard lock(mutex_);
     if (!ended_)
       ended_ = std::move(why);
   }
   watermark_.end();
+  if (closing) // otherwise there may be much to read yet, which is still to be bounded
+    pinned_->end();
 }
 
 std::optional<Error> SharedQueue::ended() const {

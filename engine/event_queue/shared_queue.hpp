@@ -8,7 +8,7 @@
 #include <weir/result.hpp>
 
 #include "engine/event_queue/watermark.hpp"
-#include "engine/replay_cursor.hpp"
+#include "engine/pinned_budget.hpp"
 #include "engine/schema/registry.hpp"
 #include "engine/shard_view.hpp"
 

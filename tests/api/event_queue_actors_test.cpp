@@ -1,58 +1,16 @@
 // The event queue as messages: one batch for each request, live, and an end that everybody is told.
-#include "tests/api/simulated_engine.hpp"
+#include "tests/api/queue_service.hpp"
 #include "tests/api/stored.hpp"
 #include "tests/support/why.hpp"
 
-#include <weir/actors.hpp>
-
 #include <doctest/doctest.h>
 
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace weir;
 using namespace weir::test;
-
-namespace {
-
-struct Service {
-  SimulatedDisk disk;
-  caf::actor_system_config config;
-  std::optional<caf::actor_system> system;
-  std::optional<Engine> engine;
-  EngineActor door;
-  Service() {
-    config.set("scheduler.max-threads", std::size_t{2});
-    system.emplace(config);
-    auto opened = disk.open();
-    REQUIRE_MESSAGE(opened.ok(), why(opened));
-    engine.emplace(std::move(*opened));
-    door = spawn_engine_actor(*system, *engine);
-  }
-  ~Service() {
-    if (engine)
-      CHECK(engine->close().ok());
-    door = nullptr;
-  }
-};
-
-template <class Answer, class Handle, class... Args>
-Result<Answer> ask(caf::scoped_actor& self, const Handle& handle, Args&&... args) {
-  Result<Answer> result = fail(Errc::io_error, "no answer at all");
-  self->request(handle, caf::infinite, std::forward<Args>(args)...)
-      .receive([&](Answer& answer) { result = std::move(answer); },
-               [&](const caf::error& error) { result = to_error(error); });
-  return result;
-}
-
-SubscriptionActor subscribed(caf::scoped_actor& self, const EngineActor& door, const SubscribeOptions& options) {
-  auto subscription = ask<SubscriptionActor>(self, door, subscribe_atom_v, options);
-  REQUIRE_MESSAGE(subscription.ok(), why(subscription));
-  return *subscription;
-}
-
-} // namespace
 
 TEST_CASE("event queue actors: each request is answered with the next batch, once there is one") {
   Service service;
@@ -130,4 +88,36 @@ TEST_CASE("event queue actors: a subscription whose actor is detached answers wh
   bool answered = false;
   waiting.receive([&](const QueueBatchPtr&) { answered = true; }, [&](const caf::error&) { answered = true; });
   CHECK(answered);
+}
+
+TEST_CASE("event queue actors: an actor that dies with requests outstanding ends its subscription, and only its own") {
+  Service service;
+  caf::scoped_actor self(*service.system);
+  const auto survivor = subscribed(self, service.door, {});
+  REQUIRE(ask<QueueBatchPtr>(self, survivor, next_atom_v).ok()); // caught up
+  auto doomed = subscribed(self, service.door, {});
+  self->monitor(doomed);
+  // The only one to hold the handle: it asks for more than there is, and dies of the first answer.
+  const auto subscriber = self->spawn([handle = std::move(doomed)](caf::event_based_actor* actor) mutable {
+    const auto quit = [actor](const QueueBatchPtr&) { actor->quit(caf::exit_reason::kill); };
+    for (int i = 0; i < 10; ++i)
+      actor->request(handle, caf::infinite, next_atom_v).then(quit);
+    return caf::behavior{[held = std::move(handle)](flush_atom) {}};
+  });
+  self->wait_for(subscriber);
+  bool down = false;
+  self->receive([&](const caf::down_msg&) { down = true; }); // the subscription has gone with it
+  CHECK(down);
+  for (std::uint64_t i = 0; i < 20; ++i)
+    REQUIRE(service.engine->store(numbered_event("c", 1, i)).ok());
+  std::vector<std::uint64_t> seen;
+  while (seen.size() < 20) {
+    const auto batch = ask<QueueBatchPtr>(self, survivor, next_atom_v);
+    REQUIRE_MESSAGE(batch.ok(), why(batch));
+    for (const EventView& event : (*batch)->events)
+      seen.push_back(sender_number(event.payload).number);
+  }
+  for (std::uint64_t i = 0; i < 20; ++i)
+    CHECK(seen[i] == i);
+  CHECK(service.engine->stats().pinned_bytes == 0);
 }

@@ -1,6 +1,6 @@
 // The event queue through the public door: exactly once, in order, synced, whatever happens to segments meanwhile.
 #include "tests/api/opened.hpp"
-#include "tests/api/simulated_engine.hpp"
+#include "tests/api/queue_readers.hpp"
 #include "tests/api/stored.hpp"
 #include "tests/support/gate.hpp"
 #include "tests/support/why.hpp"
@@ -27,37 +27,6 @@ EngineOptions small(std::uint32_t shards) {
   options.zone_rows = 64;
   options.catch_up_bytes = 1 * MiB;
   return options;
-}
-
-Subscription subscribed(const Engine& engine, SubscribeOptions options = {}) {
-  auto subscription = engine.subscribe(std::move(options));
-  REQUIRE_MESSAGE(subscription.ok(), why(subscription));
-  return std::move(*subscription);
-}
-
-SubscribeOptions no_follow(SubscribeOptions options = {}) {
-  options.follow = false;
-  return options;
-}
-
-/// All events until the end.
-std::vector<StoredEvent> all_of(Subscription subscription) {
-  std::vector<StoredEvent> all;
-  while (true) {
-    auto batch = subscription.next();
-    REQUIRE_MESSAGE(batch.ok(), why(batch));
-    for (StoredEvent& event : copy(batch->events))
-      all.push_back(std::move(event));
-    if (batch->ended)
-      return all;
-  }
-}
-
-std::vector<Position> positions(const std::vector<StoredEvent>& events) {
-  std::vector<Position> all;
-  for (const StoredEvent& event : events)
-    all.push_back(event.position);
-  return all;
 }
 
 } // namespace

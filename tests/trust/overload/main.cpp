@@ -35,7 +35,9 @@ StageCounts run(const StageOptions& options) {
                  {"inbox_kib_most", got.inbox_bytes_most / KiB},
                  {"unsealed_kib_most", got.unsealed_bytes_most / KiB},
                  {"quiet_p99_us", got.quiet_p99_us},
-                 {"beside_standing_shard_p99_us", got.beside_standing_p99_us}};
+                 {"beside_standing_shard_p99_us", got.beside_standing_p99_us},
+                 {"subscribed_events", got.subscribed_events},
+                 {"subscribers_go_on_ms", got.go_on_ms}};
   return counts;
 }
 

@@ -4,6 +4,7 @@
 #include "tests/support/sanitized.hpp"
 #include "tests/support/temp_directory.hpp"
 #include "trust/overload/metered_disk.hpp"
+#include "trust/overload/subscribers.hpp"
 #include "trust/support/load/load.hpp"
 #include "trust/support/process.hpp"
 #include "trust/support/stage.hpp"
@@ -35,7 +36,9 @@ EngineOptions bounded_options(std::uint32_t shards) {
   options.shards = shards;
   options.unsealed_bytes_max = 8 * MiB;
   options.block_cache_bytes = 4 * MiB;
-  options.pinned_bytes_max = 4 * MiB;
+  options.pinned_bytes_max = Subscribers::pinned_bytes_max;
+  options.catch_up_bytes = 1 * MiB;
+  options.read_threads = Subscribers::held_read_threads + 2;
   options.wal_file_bytes = 256 * KiB;
   options.inbox_commands_max = 256;
   options.inbox_bytes_max = 256 * KiB;
@@ -75,8 +78,11 @@ public:
     counts_.budget_bytes = memory_budget(options_);
     {
       Engine engine = open(true);
+      Subscribers subscribers(engine);
       flood(engine);
+      subscribers.await_stopped(); // with the first events, long ago
       stand_still(engine);
+      go_on(engine, subscribers);
       judge(engine, "under way");
       judge_memory();
       const Status closed = engine.close();
@@ -191,6 +197,28 @@ private:
     load.stop();
   }
 
+  // Subscribers that stood still all the time see what they missed.
+  void go_on(Engine& engine, Subscribers& subscribers) {
+    Position last = 0;
+    // Behind what is under way in any shard.
+    for (const std::size_t context : numbers(senders * contexts_of_a_sender + waiting_threads, contexts_beside - 1)) {
+      const auto receipt = store(engine, context);
+      expect("a store at the end: " + (receipt.ok() ? "" : weir::to_string(receipt.error())), receipt.ok());
+      last = receipt.ok() ? receipt->last_position() : last;
+    }
+    subscribers.await_kept_up(last);
+    judge_statistics(engine);
+    const auto woken = Clock::now();
+    subscribers.wake();
+    counts_.go_on_ms = us_since(woken) / 1'000;
+    counts_.subscribed_events = subscribers.events();
+    for (const std::string& mistake : subscribers.mistakes())
+      expect("subscriber " + mistake, false);
+    const auto counted = engine.query("QUERY * COUNT");
+    expect("subscribers saw " + std::to_string(counts_.subscribed_events) + " events, and a query counts others",
+           counted.ok() && counted->rows.front().front().as_uint64() == counts_.subscribed_events);
+  }
+
   Result<Receipt> store(Engine& engine, std::size_t context, const StoreOptions& options = {}) {
     const std::uint32_t number = book_.begin(context);
     auto receipt = engine.store(book_.context_id(context), book_.events(context, number), options);
@@ -258,7 +286,8 @@ private:
 } // namespace
 
 std::uint64_t memory_budget(const EngineOptions& options) {
-  return options.unsealed_bytes_max + options.block_cache_bytes + options.pinned_bytes_max +
+  const std::uint64_t catch_up_bytes = options.catch_up_bytes + Subscribers::count * options.shards * MiB; // see there
+  return options.unsealed_bytes_max + options.block_cache_bytes + options.pinned_bytes_max + catch_up_bytes +
          options.shards * options.inbox_bytes_max;
 }
 

@@ -1,7 +1,8 @@
 // Ten times what the engine can take.
 //
 // Purpose: promise P10: memory stays below its budget, who asks for too much waits or is told so, nothing acknowledged
-// is lost, and afterwards all is as before; P11: a shard that stands still holds up nobody else. Owner: the stage.
+// is lost, and afterwards all is as before; P11: a shard that stands still holds up nobody else, nor does a
+// subscriber. Owner: the stage.
 // Threading: one thread.
 #pragma once
 
@@ -25,6 +26,8 @@ struct OverloadCounts {
   std::uint64_t baseline_bytes = 0, peak_bytes = 0, budget_bytes = 0;       ///< Of memory; 0 if not measured.
   std::uint64_t inbox_bytes_most = 0, unsealed_bytes_most = 0;              ///< Seen in the engine's statistics.
   std::uint64_t quiet_p99_us = 0, beside_standing_p99_us = 0;               ///< Of a store to another shard.
+  std::uint64_t subscribed_events = 0;                                      ///< Seen by every subscriber.
+  std::uint64_t go_on_ms = 0; ///< Until subscribers that had stopped have seen everything.
   std::uint64_t lost = 0, wrong = 0;
 };
 
