@@ -1,6 +1,7 @@
 // The program that the stage kills: an engine under load which tells its parent what it does (speech.hpp), as long as
 // it lives (orders.hpp).
 #include "trust/kills/askers_host.hpp"
+#include "trust/kills/backups_host.hpp"
 #include "trust/kills/hit_board.hpp"
 #include "trust/kills/host_main.hpp"
 #include "trust/kills/orders.hpp"
@@ -361,6 +362,16 @@ void run() {
 #ifdef WEIR_TEST_POINTS
   kill_hook.store(&at_kill_point);
 #endif
+  if (!orders.sabotage.empty()) {
+#ifdef WEIR_TEST_POINTS
+    ::setenv("WEIR_SABOTAGE", orders.sabotage.c_str(), 1);
+    test::commit_sabotage_of_environment();
+#else
+    give_up("this host makes no mistakes");
+#endif
+  }
+  if (!orders.restore.empty())
+    return restore(orders);
   say("opening");
   auto engine = Engine::open(orders.directory, small_options());
   if (!engine)
@@ -390,10 +401,14 @@ void run() {
     threads.emplace_back([&, writer] { write(*engine, writer); });
   threads.emplace_back([&] { read(*engine); });
   askers.begin();
+  Backups backups(*engine, orders, done_acks, stopping);
+  if (!orders.backups.empty())
+    backups.begin();
   for (std::thread& thread : threads)
     thread.join();
   readers.join();
   askers.join();
+  backups.join();
   say("closing");
   if (const Status closed = engine->close(); !closed)
     give_up("close: " + to_string(closed.error()));

@@ -24,7 +24,9 @@ std::string name(const EventOrigin& origin) {
 KillOracle::KillOracle(std::uint64_t seed, KillTotals& totals)
     : seed_(seed), totals_(totals), contexts_(kill_contexts), next_(kill_contexts, 1),
       queue_(totals.queue, [this](std::string what) { complain(std::move(what)); }),
-      views_(totals.views, [this](std::string what) { complain(std::move(what)); }) {
+      views_(totals.views, [this](std::string what) { complain(std::move(what)); }),
+      backups_(
+          totals.backups, [this] { return synced(); }, [this](std::string what) { complain(std::move(what)); }) {
   for (std::uint32_t context = 0; context < kill_contexts; ++context)
     context_numbers_[kill_context_name(context)] = context;
 }
@@ -53,6 +55,7 @@ void KillOracle::placed(std::vector<ShardId> shards) {
     return complain("contexts are in other shards than before");
   placed_ = std::move(shards);
   durable_up_to_.resize(1 + *std::max_element(placed_.begin(), placed_.end()));
+  synced_up_to_.resize(durable_up_to_.size());
 }
 
 void KillOracle::acknowledged(const CallId& id, const std::vector<Told>& told) {
@@ -70,6 +73,10 @@ void KillOracle::acknowledged(const CallId& id, const std::vector<Told>& told) {
       own_position(receipt.position + event, {id, part.first + event});
     if (submitted.durability != Durability::buffered) {
       Position& up_to = durable_up_to_.at(placed_.at(context));
+      up_to = std::max(up_to, receipt.position);
+    }
+    if (submitted.durability == Durability::synced) {
+      Position& up_to = synced_up_to_.at(placed_.at(context));
       up_to = std::max(up_to, receipt.position);
     }
     totals_.acknowledged += receipt.events;
@@ -96,6 +103,28 @@ void KillOracle::ended(bool closed) {
              told.receipt.position > durable_up_to_.at(placed_.at(told.context));
     });
   std::fill(durable_up_to_.begin(), durable_up_to_.end(), Position{0});
+  std::fill(synced_up_to_.begin(), synced_up_to_.end(), Position{0});
+}
+
+std::vector<Sequence> KillOracle::synced() const {
+  std::vector<Sequence> last;
+  for (const auto& context : contexts_)
+    last.push_back(context.size());
+  for (const CallId& id : unconfirmed_)
+    for (const auto& [context, receipt] : acknowledged_.at(id))
+      if (receipt.position <= synced_up_to_.at(placed_.at(context)))
+        last[context] = std::max(last[context], receipt.last_sequence());
+  return last;
+}
+
+void KillOracle::copied(const std::string& copy, std::uint32_t context, Sequence sequence, const Seen& event) {
+  own_position(event.position, event.origin);
+  const auto& seen = contexts_[context];
+  if (sequence > seen.size())
+    dumped_.insert_or_assign(event.position, Dumped{context, sequence, event.origin});
+  else if (seen[sequence - 1] != event)
+    complain(format("{}: {} sequence {} is {} at position {}, and is another event in the directory itself", copy,
+                    kill_context_name(context), sequence, name(event.origin), event.position));
 }
 
 std::vector<Sequence> KillOracle::whole() const {
@@ -311,7 +340,7 @@ void KillOracle::end_showing(std::uint64_t count) {
         seen[event.sequence - 1].position == position)
       continue;
     ++totals_.lost;
-    complain(format("the dumper saw {} in the log as sequence {} at position {}, where recovery has another or none",
+    complain(format("{} was seen in a log or a backup as sequence {} at position {}, where there is another or none",
                     name(event.origin), event.sequence, position));
   }
   dumped_.clear();

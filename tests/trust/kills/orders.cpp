@@ -31,6 +31,12 @@ std::vector<std::string> arguments_of(const std::string& host, const HostOrders&
     arguments.push_back("show=" + std::to_string(from));
   for (const Position place : orders.read)
     arguments.push_back("read=" + std::to_string(place));
+  if (!orders.backups.empty())
+    arguments.push_back("backups=" + orders.backups);
+  if (!orders.restore.empty())
+    arguments.push_back("restore=" + orders.restore);
+  if (!orders.sabotage.empty())
+    arguments.push_back("sabotage=" + orders.sabotage);
   return arguments;
 }
 
@@ -69,6 +75,12 @@ HostOrders orders_of(int argc, char** argv) {
       orders.show.push_back(number(value));
     else if (name == "read")
       orders.read.push_back(number(value));
+    else if (name == "backups")
+      orders.backups = value;
+    else if (name == "restore")
+      orders.restore = value;
+    else if (name == "sabotage")
+      orders.sabotage = value;
     else
       throw std::runtime_error("unknown argument " + std::string(argument));
   }

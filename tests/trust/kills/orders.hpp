@@ -30,6 +30,9 @@ struct HostOrders {
   std::vector<Sequence> show;
   /// Where each of the `subscribers` (speech.hpp) goes on; empty: nobody reads the event queue in this life.
   std::vector<Position> read;
+  std::string backups;  ///< Directory of the `backup_places` (speech.hpp); empty: no backups are made in this life.
+  std::string restore;  ///< A backup that it restores into `directory`, instead of opening it.
+  std::string sabotage; ///< A mistake of engine/sabotage.hpp that it makes: the judge must find out.
 };
 
 /// `host` is the program.

@@ -29,6 +29,14 @@
 //   acked CONTEXT:SEQUENCE ...                            and that was answered
 //   drained                                               the group has nothing left to do, and nobody stores
 //
+// Who makes backups says, and who restores one:
+//
+//   clears PLACE                                          what lies there is about to go
+//   backs_up PLACE                                        it is about to ask for a backup there
+//   backed_up PLACE FILES LINKED                          and that was answered
+//   cancelled PLACE                                       it had that one cancelled
+//   restoring, and then restored | not_restored           the latter: it was cancelled
+//
 // Threading: any thread.
 #pragma once
 
@@ -57,6 +65,9 @@ inline constexpr std::string_view consumer_reader = "consumer";
 /// Comes when all is over, and begins with the oldest event.
 inline constexpr std::string_view late_reader = "late";
 inline constexpr Position place_now = UINT64_MAX;
+
+/// Where backups are made, again and again.
+inline constexpr std::string_view backup_places[] = {"place-0", "place-1", "place-2"};
 
 /// Takes the next word of a line.
 inline std::string_view take_word(std::string_view& line, char end = ' ') {
