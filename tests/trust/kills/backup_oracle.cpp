@@ -76,12 +76,19 @@ void CopyOracle::shown(std::string_view context_name, Sequence sequence, Positio
     parts_[origin.call].insert(call.part_of(origin.index));
 }
 
+void CopyOracle::shown_removable(std::uint32_t context, const RemovalOracle::Found& found) {
+  oracle_.removals().copied(what_, context, found, least_.removable[context]);
+  count_ += found.live.size();
+  if (!found.live.empty())
+    last_position_ = std::max(last_position_, found.live.back().position);
+}
+
 std::vector<Sequence> CopyOracle::end(std::uint64_t count) {
   for (std::uint32_t context = 0; context < kill_contexts; ++context)
-    if (last_[context] < least_[context]) {
-      oracle_.lose(least_[context] - last_[context]);
+    if (const Sequence least = least_.last[context]; last_[context] < least) {
+      oracle_.lose(least - last_[context]);
       complain(format("{} ends with sequence {}, and {} were acknowledged before the backup was asked for",
-                      kill_context_name(context), last_[context], least_[context]));
+                      kill_context_name(context), last_[context], least));
     }
   for (const auto& [id, parts] : parts_)
     if (parts.size() != 2)

@@ -6,6 +6,7 @@
 // directory's KillOracle. Threading: one thread.
 #pragma once
 
+#include "trust/kills/removal_oracle.hpp"
 #include "trust/kills/workload.hpp"
 
 #include <weir/event.hpp>
@@ -35,8 +36,11 @@ struct BackupTotals {
 
 class BackupOracle {
 public:
-  /// What a backup that is asked for now must hold at least: of each context, its first so many events.
-  using Least = std::vector<Sequence>;
+  /// What a backup that is asked for now must hold at least.
+  struct Least {
+    std::vector<Sequence> last; ///< Of each context, its first so many events.
+    std::vector<RemovalOracle::Least> removable;
+  };
 
   struct Place {
     bool must_be = false; ///< A backup is there, for it was answered.
@@ -70,6 +74,7 @@ public:
   CopyOracle(KillOracle& oracle, std::string what, const BackupOracle::Least& least);
 
   void shown(std::string_view context, Sequence sequence, Position position, std::string_view fields);
+  void shown_removable(std::uint32_t context, const RemovalOracle::Found& found);
   /// `count`: events as the engine counts them. Returns the last sequence of each context.
   std::vector<Sequence> end(std::uint64_t count);
   [[nodiscard]] Position last_position() const { return last_position_; }

@@ -118,6 +118,8 @@ void Copies::look_at_restored(const std::string& place) {
     if (!batch)
       return complain(place, "a replay of what was restored: " + test::why(batch));
   }
+  if (const Status shown = show_removable(*engine, place, copy); !shown)
+    return complain(place, "contexts with removed events, restored: " + test::why(shown));
   const auto counted = engine->query("QUERY * COUNT");
   if (!counted)
     return complain(place, "a query of what was restored: " + test::why(counted));
@@ -135,6 +137,37 @@ void Copies::look_at_restored(const std::string& place) {
                                  : test::why(receipt)));
   if (const Status closed = engine->close(); !closed)
     complain(place, "closing what was restored: " + test::why(closed));
+}
+
+Status Copies::show_removable(Engine& engine, const std::string& place, CopyOracle& copy) {
+  const auto& least = oracle_.backups().places().at(place).least.removable;
+  for (std::uint32_t context = 0; context < removable_contexts; ++context) {
+    RemovalOracle::Found found;
+    auto stream = engine.replay(removable_name(context));
+    if (!stream)
+      return stream.error();
+    for (bool more = true; more;) {
+      const auto batch = stream->next();
+      if (!batch)
+        return batch.error();
+      if (batch->removed()) {
+        found.last = batch->removed()->last;
+        found.first_live = found.last + 1;
+      }
+      for (const EventView& event : *batch)
+        (void)oracle_.removals().find(
+            context, event.sequence, event.position,
+            caller_fields(event.event_type, event.timestamp, event.event_id, event.metadata, event.payload), found);
+      more = !batch->empty();
+    }
+    copy.shown_removable(context, found);
+    if (!least[context].closed)
+      continue;
+    const auto refused = engine.store(removable_name(context), make_removable(0, {context, 1, 1}));
+    if (refused.code() != Errc::context_deleted)
+      complain(place, removable_name(context) + " was deleted for good, and takes a store: " + test::why(refused));
+  }
+  return {};
 }
 
 bool Copies::has_backup() const {

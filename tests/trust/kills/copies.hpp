@@ -8,6 +8,8 @@
 #include "trust/kills/hit_board.hpp"
 #include "trust/kills/oracle.hpp"
 
+#include <weir/engine.hpp>
+
 #include <optional>
 #include <string>
 
@@ -36,6 +38,7 @@ private:
   void look_at_ruin(const std::string& place);
   void restore(const std::string& place);
   void look_at_restored(const std::string& place);
+  [[nodiscard]] Status show_removable(Engine& engine, const std::string& place, CopyOracle& copy);
   void look_at_half_restored(const std::string& place);
   [[nodiscard]] std::string path(const std::string& place) const { return backups_ + "/" + place; }
   void complain(const std::string& place, const std::string& what);

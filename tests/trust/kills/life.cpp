@@ -100,7 +100,7 @@ void Life::take(std::string_view line) {
   } else if (word == "closed")
     closed_ = true;
   else if (!oracle_.queue().take(word, line) && !oracle_.views().take(word, line) &&
-           !oracle_.backups().take(word, line) && word != "closing")
+           !oracle_.backups().take(word, line) && !oracle_.removals().take(word, line) && word != "closing")
     oracle_.complain(format("life {}: {}", number_, whole));
 }
 

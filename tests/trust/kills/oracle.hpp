@@ -9,6 +9,7 @@
 #include "trust/kills/backup_oracle.hpp"
 #include "trust/kills/log_dump.hpp"
 #include "trust/kills/queue_oracle.hpp"
+#include "trust/kills/removal_oracle.hpp"
 #include "trust/kills/view_oracle.hpp"
 #include "trust/kills/workload.hpp"
 
@@ -36,6 +37,7 @@ struct KillTotals {
   QueueTotals queue;
   ViewTotals views;
   BackupTotals backups;
+  RemovalTotals removals;
 };
 
 class KillOracle {
@@ -82,6 +84,8 @@ public:
   [[nodiscard]] ViewOracle& views() { return views_; }
   /// Where copies are, and what they must hold.
   [[nodiscard]] BackupOracle& backups() { return backups_; }
+  /// What is left of the contexts whose events are removed.
+  [[nodiscard]] RemovalOracle& removals() { return removals_; }
 
   struct Seen {
     EventOrigin origin;
@@ -113,7 +117,7 @@ private:
   void check_end(const std::vector<Seen>& seen);
   void check_in_dump(const std::map<Position, Dumped>& found);
   /// How much of each context was acknowledged as synced, or stands before what was.
-  [[nodiscard]] std::vector<Sequence> synced() const;
+  [[nodiscard]] BackupOracle::Least synced() const;
 
   const std::uint64_t seed_;
   KillTotals& totals_;
@@ -139,6 +143,7 @@ private:
   Call cached_call_;
   QueueOracle queue_;
   ViewOracle views_;
+  RemovalOracle removals_;
   BackupOracle backups_;
   std::vector<std::string> complaints_;
 };

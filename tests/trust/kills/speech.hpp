@@ -29,6 +29,22 @@
 //   acked CONTEXT:SEQUENCE ...                            and that was answered
 //   drained                                               the group has nothing left to do, and nobody stores
 //
+// The writers of the contexts whose events are removed (R is one of them by its number, CALL is LIFE NUMBER):
+//
+//   removable_in SHARD SHARD ...                          of each of them, in their order
+//   rules N                                               so many rules of retention are there
+//   ruled                                                 the rule was given
+//   gap R FIRST LAST                                      what was found: removed events,
+//   live R SEQUENCE POSITION <caller fields>              an event,
+//   lived R                                               and no more
+//   stores R CALL                                         it is about to store
+//   truncates R BEFORE | deletes R FOR_GOOD               or to remove
+//   stored R SEQUENCE POSITION                            and that was answered
+//   removed R BEFORE POSITION ALREADY                     and so was that
+//   gone R                                                the context answered that it is deleted for good
+//   again R CALL DUPLICATE SEQUENCE POSITION              a call was stored again
+//   retains, and then retained RESUMED POSITION           it had retention applied, judged by what is before
+//
 // Who makes backups says, and who restores one:
 //
 //   clears PLACE                                          what lies there is about to go

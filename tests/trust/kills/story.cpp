@@ -117,6 +117,8 @@ private:
     const bool must_read = aim.at == Aim::At::shown || (aim.at == Aim::At::point && needs_readers(aim.point));
     if (plan_.read_every != 0 && (dice_.below(plan_.read_every) == 0 || must_read))
       orders.read = oracle_.queue().places();
+    if (plan_.dumped && !plan_.early) // weir's host, and not the one that knows of nothing else
+      orders.again = oracle_.removals().again(dice_);
     const bool must_back_up = aim.at == Aim::At::point && needs_backups(aim.point);
     if (plan_.back_up_every != 0 && (dice_.below(plan_.back_up_every) == 0 || must_back_up))
       orders.backups = scratch_.path("backups");
@@ -214,6 +216,7 @@ void StoryCounts::add(const StoryCounts& other) {
   events.queue.add(other.events.queue);
   events.views.add(other.events.views);
   events.backups.add(other.events.backups);
+  events.removals.add(other.events.removals);
   for (std::size_t point = 0; point < kill_point_count; ++point) {
     killed_at[point] += other.killed_at[point];
     reached[point] = std::max(reached[point], other.reached[point]);
