@@ -4,6 +4,7 @@
 #include "actors/countdown.hpp"
 #include "engine/guarded_call.hpp"
 #include "engine/io/posix_file_system.hpp"
+#include "engine/kill_point.hpp"
 #include "engine/stream_hash.hpp"
 #include "engine/text.hpp"
 #include "segments/catalog.hpp"
@@ -90,7 +91,9 @@ Status Backup::begin_target() {
   written_.emplace_back(unfinished_manifest_path);
   manifest_file_ = std::move(*file);
   // Durable before anything else is there, so that nobody takes the rest for a data directory.
-  return target_.sync_directory("");
+  WEIR_TRY(target_.sync_directory(""));
+  kill_point("backup.after_mark");
+  return {};
 }
 
 Status Backup::read_base() {
@@ -163,6 +166,7 @@ Status Backup::take_point() {
   for (const Point& point : points_)
     if (!point.next_file)
       return point.next_file.error();
+  kill_point("backup.after_point");
   return {};
 }
 
@@ -209,6 +213,7 @@ Status Backup::link_segments() {
       if (linked) {
         file.checksum = older->checksum;
         add(file, false);
+        kill_point("backup.after_link");
         continue;
       }
       if (linked.code() != Errc::unsupported)
@@ -285,6 +290,7 @@ Status Backup::copy_segment(const ToCheck& each) {
   WEIR_TRY((*segment)->verify());
   file.checksum = *checksum;
   add(file, !each.linked);
+  kill_point("backup.after_segment");
   return {};
 }
 
@@ -296,6 +302,7 @@ Status Backup::write_catalog() {
   hash.add(catalog_bytes_);
   file.checksum = hash.value();
   add(file, true);
+  kill_point("backup.after_catalog");
   return {};
 }
 
@@ -309,7 +316,9 @@ Status Backup::publish() {
   const std::string text = format_manifest(manifest_);
   WEIR_TRY(manifest_file_->pwrite(std::as_bytes(std::span(text)), 0));
   WEIR_TRY(manifest_file_->sync_data());
+  kill_point("backup.before_rename");
   WEIR_TRY(target_.rename(unfinished_manifest_path, manifest_path));
+  kill_point("backup.after_rename");
   written_.emplace_back(manifest_path);
   WEIR_TRY(target_.sync_directory(""));
   report_.created = manifest_.created;
@@ -324,8 +333,10 @@ void Backup::release(Point& point) {
 void Backup::clean_up() {
   manifest_file_.reset();
   // The manifest goes first and what says "unfinished" last.
-  for (auto path = written_.rbegin(); path != written_.rend(); ++path)
+  for (auto path = written_.rbegin(); path != written_.rend(); ++path) {
     static_cast<void>(target_.unlink(*path).ok());
+    kill_point("backup.after_unlink");
+  }
 }
 
 Status Backup::prepare(const BackupFile& file) {

@@ -1,5 +1,6 @@
 #include "actors/backup_log.hpp"
 
+#include "engine/kill_point.hpp"
 #include "engine/sabotage.hpp"
 #include "engine/stream_hash.hpp"
 #include "wal/paths.hpp"
@@ -46,6 +47,7 @@ Status copy_finished_logs(io::FileSystem& from, io::FileSystem& to, const Finish
       return checksum.error();
     file.checksum = *checksum;
     made(file);
+    kill_point("backup.after_log");
   }
   if (next == 1) // nothing was ever written
     return {};

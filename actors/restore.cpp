@@ -3,6 +3,7 @@
 #include "actors/catalog_copy.hpp"
 #include "actors/verify.hpp"
 #include "engine/guarded_call.hpp"
+#include "engine/kill_point.hpp"
 #include "engine/sabotage.hpp"
 #include "engine/text.hpp"
 
@@ -28,8 +29,10 @@ public:
       return lock.error();
     Status restored = copy(manifest);
     if (!restored)
-      for (auto path = written_.rbegin(); path != written_.rend(); ++path)
+      for (auto path = written_.rbegin(); path != written_.rend(); ++path) {
         static_cast<void>(target_.unlink(*path).ok());
+        kill_point("restore.after_unlink");
+      }
     lock->reset();
     if (!restored)
       static_cast<void>(target_.unlink("LOCK").ok());
@@ -43,13 +46,17 @@ private:
     const BackupFile& catalog = manifest.files.front();
     WEIR_TRY(copy(catalog, unfinished_catalog_path));
     WEIR_TRY(target_.sync_directory(""));
+    kill_point("restore.after_catalog");
     for (const BackupFile& file : manifest.files)
       if (&file != &catalog) {
         WEIR_TRY(create_parents(target_, file.path()));
         WEIR_TRY(copy(file, file.path()));
+        kill_point("restore.after_file");
       }
     WEIR_TRY(sync_parents(target_, manifest.files));
+    kill_point("restore.before_rename");
     WEIR_TRY(target_.rename(unfinished_catalog_path, catalog.path()));
+    kill_point("restore.after_rename");
     written_.push_back(catalog.path());
     return target_.sync_directory("");
   }

@@ -16,8 +16,8 @@
 namespace weir {
 
 /// Every kill point, by the way of an event: a directory is made, opened and recovered; a group is logged, flushed,
-/// merged; views are remembered; consumers keep their places; the directory is closed. Each name stands in one call
-/// (tests/checks/check_kill_points.py).
+/// merged; views are remembered; consumers keep their places; a backup is made; the directory is closed; a backup is
+/// restored. Each name stands in one call (tests/checks/check_kill_points.py).
 inline constexpr std::string_view kill_point_names[] = {
     "create.after_directory",
     "create.after_journal_mode",
@@ -93,12 +93,26 @@ inline constexpr std::string_view kill_point_names[] = {
     "consumers.after_group_commit",
     "consumers.before_checkpoint_commit",
     "consumers.after_checkpoint_commit",
+    "backup.after_mark",
+    "backup.after_point",
+    "backup.after_log",
+    "backup.after_link",
+    "backup.after_segment",
+    "backup.after_catalog",
+    "backup.before_rename",
+    "backup.after_rename",
+    "backup.after_unlink",
     "close.begin",
     "close.after_drain",
     "close.after_flush",
     "close.after_logs",
     "close.before_catalog",
     "close.after_catalog",
+    "restore.after_catalog",
+    "restore.after_file",
+    "restore.before_rename",
+    "restore.after_rename",
+    "restore.after_unlink",
 };
 inline constexpr std::size_t kill_point_count = std::size(kill_point_names);
 

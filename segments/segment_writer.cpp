@@ -161,6 +161,10 @@ Status SegmentWriter::add_mark(std::string_view context_id, const ContextMark& m
   marked_context_ = context_id;
   ++footer_.mark_count;
   context_hashes_.push_back(context_filter_hash(context_id, out_.identity()));
+  // A mark that a merge takes from a later segment is younger than its events may say they are: the catalog, which
+  // knows the bounds of what is replaced, takes no others.
+  if (takes_place_)
+    return {};
   SegmentMeta bounds = covered_.value_or(SegmentMeta{});
   extend(bounds, mark, !covered_);
   covered_ = bounds;
@@ -175,6 +179,7 @@ void SegmentWriter::flush_mark_block() {
 }
 
 void SegmentWriter::cover(const SegmentMeta& other) {
+  takes_place_ = true;
   if (covered_)
     extend(*covered_, other);
   else

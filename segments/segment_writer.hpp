@@ -96,6 +96,7 @@ private:
   MarkBlockBuilder marks_;
   std::string marked_context_; ///< The last one.
   std::vector<PendingMarkBlock> mark_blocks_;
+  bool takes_place_ = false;           ///< Of other segments, whose bounds it has.
   std::optional<SegmentMeta> covered_; ///< Bounds of marks, and of what the segment takes the place of.
   std::vector<std::uint64_t> context_hashes_;
   std::vector<std::uint64_t> event_id_hashes_;

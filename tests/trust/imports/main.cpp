@@ -1,5 +1,6 @@
 // Stage "imports": events with ids are imported, and then again and again: through memory, segments, merges,
-// restarts, retention and compact() nothing is stored a second time, and each call gets the receipt of the first time.
+// restarts, truncations, deletions, retention and compact() nothing is stored a second time, and each call gets the
+// receipt of the first time; where its context is deleted for good, `context_deleted`.
 //
 //   weir_trust_imports --full     1 M events
 //
@@ -72,10 +73,12 @@ public:
     check(engine_->flush(), "flush");
     import("after_flush", true);
     merge("");
+    truncate_some();
     import("after_merges", true);
     check(engine_->close(), "close");
     open();
     import("after_restart", true);
+    delete_some();
     retain();
     import("after_retention", true);
     compact();
@@ -100,8 +103,14 @@ private:
       sum += events_of(calls);
     return calls;
   }
-  [[nodiscard]] std::string context_of(std::uint64_t call) const {
-    return "order-" + std::to_string(random(call, 1) % (events_ / events_of_context));
+  [[nodiscard]] std::uint64_t contexts() const { return events_ / events_of_context; }
+  [[nodiscard]] std::uint64_t context_number(std::uint64_t call) const { return random(call, 1) % contexts(); }
+  [[nodiscard]] static std::string context_name(std::uint64_t number) { return "order-" + std::to_string(number); }
+  [[nodiscard]] std::string context_of(std::uint64_t call) const { return context_name(context_number(call)); }
+  /// What becomes of a context: of so many, one is truncated, the next deleted softly, the third for good.
+  static constexpr std::uint64_t contexts_of_removal = 16;
+  [[nodiscard]] bool is_closed(std::uint64_t call) const {
+    return closed_ && context_number(call) % contexts_of_removal == 2;
   }
   [[nodiscard]] std::vector<Event> make(std::uint64_t call) const {
     std::vector<Event> events(events_of(call));
@@ -157,6 +166,12 @@ private:
   }
 
   void answered(std::uint64_t call, bool known, const Result<Receipt>& receipt) {
+    if (is_closed(call)) {
+      if (receipt.code() != Errc::context_deleted)
+        wrong(format("call {}: its context is deleted for good, and it was answered: {}", call,
+                     receipt ? "stored" : to_string(receipt.error())));
+      return;
+    }
     if (!receipt)
       return wrong(format("call {}: {}", call, to_string(receipt.error())));
     const Place place{receipt->sequence, receipt->position};
@@ -191,18 +206,53 @@ private:
     more_.emplace_back(prefix + "segment_mib", bytes / MiB);
   }
 
+  /// Removes the beginnings of some contexts and all of others: ids stay taken.
+  void truncate_some() {
+    const std::uint64_t before = count();
+    for (std::uint64_t context = 0; context < contexts(); ++context) {
+      const std::uint64_t which = context % contexts_of_removal;
+      if (which > 1)
+        continue;
+      const auto removal =
+          which == 0 ? engine_->truncate_context(context_name(context), random(context, 7) % events_of_context)
+                     : engine_->delete_context(context_name(context));
+      if (!removal)
+        return wrong("removing: " + to_string(removal.error()));
+      cut_ += removal->removed_before - 1;
+    }
+    if (const std::uint64_t left = count(); cut_ == 0 || left + cut_ != before)
+      wrong(format("{} events of {} were removed, and {} are left", cut_, before, left));
+  }
+
+  /// The same for good: from here on nothing is stored to these contexts.
+  void delete_some() {
+    const std::uint64_t before = count();
+    std::uint64_t cut = 0;
+    for (std::uint64_t context = 2; context < contexts(); context += contexts_of_removal) {
+      const auto removal = engine_->delete_context(context_name(context), Deletion::hard);
+      if (!removal)
+        return wrong("deleting: " + to_string(removal.error()));
+      cut += removal->removed_before - 1;
+    }
+    closed_ = true;
+    if (const std::uint64_t left = count(); cut == 0 || left + cut != before)
+      wrong(format("{} events of {} were deleted, and {} are left", cut, before, left));
+    cut_ += cut;
+  }
+
   /// Removes most of what there is, and has its space given back: ids stay taken.
   void retain() {
+    const std::uint64_t before = count();
     check(engine_->set_retention({{.count = events_of_context / 10}}), "set_retention");
     const auto retained = engine_->apply_retention();
     if (!retained)
       return wrong("apply_retention: " + to_string(retained.error()));
     const std::uint64_t left = count();
-    if (retained->events == 0 || left + retained->events != stored())
-      wrong(format("retention removed {} events of {} and left {}", retained->events, stored(), left));
+    if (retained->events == 0 || left + retained->events != before)
+      wrong(format("retention removed {} events of {} and left {}", retained->events, before, left));
     check(engine_->flush(), "flush");
     merge("retained_");
-    more_.emplace_back("removed_events", retained->events);
+    more_.emplace_back("removed_events", cut_ + retained->events);
   }
 
   /// Somebody asks for all of it, while the background is paused.
@@ -234,7 +284,7 @@ private:
       std::vector<Event> events = make(call);
       events.back().payload = R"({"other":true})";
       const auto refused = engine_->store(context_of(call), std::move(events));
-      if (refused.code() != Errc::event_id_conflict)
+      if (refused.code() != (is_closed(call) ? Errc::context_deleted : Errc::event_id_conflict))
         wrong(format("call {} was stored again with other content", call));
       ++refused_;
     }
@@ -265,6 +315,8 @@ private:
   const test::TempDirectory directory_;
   std::optional<Engine> engine_;
   std::vector<Place> first_; ///< Of each call: what the first import was answered.
+  std::uint64_t cut_ = 0;    ///< Events removed by truncations and deletions.
+  bool closed_ = false;      ///< Some contexts are deleted for good. Nothing is stored while it changes.
   std::uint64_t baseline_bytes_ = 0, calls_ = 0, refused_ = 0;
   std::atomic<std::uint64_t> wrong_{0};
   std::vector<std::pair<std::string, std::uint64_t>> more_;

@@ -22,6 +22,8 @@ Phase phase_of(std::size_t point) {
     return Phase::creating;
   if (name.starts_with("open.") || name.starts_with("sweep.") || name.starts_with("recover."))
     return Phase::opening;
+  if (name.starts_with("restore."))
+    return Phase::restoring;
   if (name.starts_with("close.") || is_one_of(closing, point))
     return Phase::closing;
   return is_one_of(first, point) ? Phase::first : Phase::writing;
@@ -43,6 +45,7 @@ std::optional<std::size_t> prepared_by(std::size_t point) {
       {"recover.before_seal", "log.after_write"},
       {"recover.after_seal", "log.after_sync"},
       {"recover.after_seal_sync", "log.before_sync"},
+      {"backup.after_link", "backup.after_rename"}, // leaves a backup to begin with
   };
   for (const auto& [later, before] : prepared)
     if (later.index() == point)
@@ -54,16 +57,23 @@ bool needs_readers(std::size_t point) {
   return kill_point_names[point].starts_with("consumers.");
 }
 
+bool needs_backups(std::size_t point) {
+  return kill_point_names[point].starts_with("backup.") || kill_point_names[point].starts_with("restore.");
+}
+
 std::uint32_t hits_expected(std::size_t point) {
-  constexpr KillPoint once_a_shard[] = {"open.after_shard", "recover.before_tidy", "log.after_directory",
-                                        "log.before_directory_sync", "segment.after_directories"};
+  constexpr KillPoint once_a_shard[] = {"open.after_shard",          "recover.before_tidy",       "log.after_directory",
+                                        "log.before_directory_sync", "segment.after_directories", "backup.after_log",
+                                        "restore.after_file"};
   if (is_one_of(once_a_shard, point))
     return 3;
   if (phase_of(point) != Phase::writing)
     return 1;
   // Merges take a while to come about, and so does what somebody asks for now and then.
   const std::string_view name = kill_point_names[point];
-  return name.starts_with("merge.") || name.starts_with("compact.") || name.starts_with("views.") ? 2 : 6;
+  constexpr std::string_view rare[] = {"merge.", "compact.", "views.", "backup."};
+  const bool is_rare = std::any_of(std::begin(rare), std::end(rare), [&](auto each) { return name.starts_with(each); });
+  return is_rare ? 2 : 6;
 }
 
 std::vector<std::size_t> points_of(Phase phase) {
@@ -82,6 +92,7 @@ std::string to_string(const Aim& aim) {
   case Aim::At::point: return "at " + std::string(kill_point_names[aim.point]) + ", hit " + std::to_string(aim.hit);
   case Aim::At::shown: return "after it was shown";
   case Aim::At::closed: return "closed";
+  case Aim::At::restoring: return "while it restores a backup";
   }
   return {};
 }

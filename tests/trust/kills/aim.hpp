@@ -20,6 +20,7 @@ enum class Phase : std::uint8_t {
   opening,
   writing,
   closing,
+  restoring, ///< Making a directory of a backup.
 };
 
 [[nodiscard]] Phase phase_of(std::size_t point);
@@ -27,6 +28,8 @@ enum class Phase : std::uint8_t {
 [[nodiscard]] std::optional<std::size_t> prepared_by(std::size_t point);
 /// Whether only those come by who read the event queue.
 [[nodiscard]] bool needs_readers(std::size_t point);
+/// Whether only those come by who make backups, or restore them.
+[[nodiscard]] bool needs_backups(std::size_t point);
 /// How often a life comes by `point` at least, if it is aimed at.
 [[nodiscard]] std::uint32_t hits_expected(std::size_t point);
 /// All points of a phase.
@@ -46,6 +49,7 @@ struct Aim {
     point,           ///< At a kill point, when it is come by for the n-th time.
     shown,           ///< As soon as the directory's content has been shown.
     closed,          ///< Not at all: the engine is closed.
+    restoring,       ///< While a backup is restored.
   };
   At at = At::moment;
   std::size_t point = 0;

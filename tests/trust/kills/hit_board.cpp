@@ -7,7 +7,7 @@
 
 namespace weir::trust {
 
-HitBoard::HitBoard(const std::string& path) {
+HitBoard::HitBoard(const std::string& path) : path_(path) {
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   void* mapped = MAP_FAILED;
   if (file >= 0 && ::ftruncate(file, sizeof(Shared)) == 0)

@@ -21,6 +21,7 @@ public:
   HitBoard(const HitBoard&) = delete;
   HitBoard& operator=(const HitBoard&) = delete;
 
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
   void clear() noexcept;
   /// Returns which hit of this point it was, from 1.
   std::uint32_t count(std::size_t point) noexcept { return shared_->hits[point].fetch_add(1) + 1; }
@@ -39,6 +40,7 @@ private:
   };
   static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
 
+  const std::string path_;
   Shared* shared_ = nullptr;
 };
 

@@ -1,10 +1,12 @@
 // The program that the stage kills: an engine under load which tells its parent what it does (speech.hpp), as long as
 // it lives (orders.hpp).
 #include "trust/kills/askers_host.hpp"
+#include "trust/kills/backups_host.hpp"
 #include "trust/kills/hit_board.hpp"
 #include "trust/kills/host_main.hpp"
 #include "trust/kills/orders.hpp"
 #include "trust/kills/readers_host.hpp"
+#include "trust/kills/removers_host.hpp"
 #include "trust/kills/speech.hpp"
 
 #include <weir/engine.hpp>
@@ -103,7 +105,7 @@ void check_fields(const Engine& engine, std::uint64_t later, std::uint64_t calls
                    calls));
 }
 
-void show(const Engine& engine, const std::vector<Sequence>& from) {
+void show(const Engine& engine, const Removers& removers, const std::vector<Sequence>& from) {
   std::string out;
   std::uint64_t later = 0, calls = 0;
   for (std::uint32_t context = 0; context < from.size(); ++context)
@@ -116,6 +118,7 @@ void show(const Engine& engine, const std::vector<Sequence>& from) {
     });
   if (*std::max_element(from.begin(), from.end()) == 1)
     check_fields(engine, later, calls);
+  removers.show();
   const auto counted = engine.query("QUERY * COUNT");
   if (!counted)
     give_up("count: " + to_string(counted.error()));
@@ -361,6 +364,16 @@ void run() {
 #ifdef WEIR_TEST_POINTS
   kill_hook.store(&at_kill_point);
 #endif
+  if (!orders.sabotage.empty()) {
+#ifdef WEIR_TEST_POINTS
+    ::setenv("WEIR_SABOTAGE", orders.sabotage.c_str(), 1);
+    test::commit_sabotage_of_environment();
+#else
+    give_up("this host makes no mistakes");
+#endif
+  }
+  if (!orders.restore.empty())
+    return restore(orders);
   say("opening");
   auto engine = Engine::open(orders.directory, small_options());
   if (!engine)
@@ -372,8 +385,10 @@ void run() {
   say(placed);
   Askers askers(*engine, orders, done_acks, stopping);
   askers.check(!orders.show.empty());
+  Removers removers(*engine, orders, done_acks, stopping);
+  removers.introduce();
   if (!orders.show.empty())
-    show(*engine, orders.show);
+    show(*engine, removers, orders.show);
   Readers readers(*engine, orders, done_acks, stopping);
   if (orders.idle && !orders.read.empty())
     readers.catch_up();
@@ -390,10 +405,16 @@ void run() {
     threads.emplace_back([&, writer] { write(*engine, writer); });
   threads.emplace_back([&] { read(*engine); });
   askers.begin();
+  removers.begin();
+  Backups backups(*engine, orders, done_acks, stopping);
+  if (!orders.backups.empty())
+    backups.begin();
   for (std::thread& thread : threads)
     thread.join();
   readers.join();
   askers.join();
+  backups.join();
+  removers.join();
   say("closing");
   if (const Status closed = engine->close(); !closed)
     give_up("close: " + to_string(closed.error()));

@@ -29,7 +29,7 @@ Life::End Life::run(const std::string& host_program, HostOrders orders, HitBoard
     orders.hit = aim_.hit;
     // Segments must pile up before they are merged.
     const std::string_view point = kill_point_names[aim_.point];
-    if (point.starts_with("merge.") || point.starts_with("compact."))
+    if (point.starts_with("merge.") || point.starts_with("compact.") || point.starts_with("backup."))
       orders.calls_per_flush = 15;
   }
   orders.idle = aim_.at == Aim::At::shown;
@@ -99,7 +99,8 @@ void Life::take(std::string_view line) {
       kill_in(point_patience);
   } else if (word == "closed")
     closed_ = true;
-  else if (!oracle_.queue().take(word, line) && !oracle_.views().take(word, line) && word != "closing")
+  else if (!oracle_.queue().take(word, line) && !oracle_.views().take(word, line) &&
+           !oracle_.backups().take(word, line) && !oracle_.removals().take(word, line) && word != "closing")
     oracle_.complain(format("life {}: {}", number_, whole));
 }
 

@@ -52,6 +52,16 @@ LogDump dump_log(const std::string& directory) {
       event.position = take_number(line);
       (void)take_number(line); // recorded_at
       event.fields = line;
+    } else if (kind == "removal") {
+      LogDump::DumpedRemoval& removal = dump.removals.emplace_back();
+      (void)take_number(line); // shard
+      (void)take_number(line); // record
+      removal.context = take_field(line);
+      (void)take_number(line); // next sequence
+      removal.position = take_number(line);
+      (void)take_number(line); // recorded_at
+      removal.first_live = take_number(line);
+      removal.closes = take_number(line) != 0;
     } else if (kind == "end") {
       shards = take_number(line);
       events = take_number(line);

@@ -23,9 +23,16 @@ struct LogDump {
     Position position = 0;
     std::string fields; ///< As caller_fields() puts them.
   };
+  struct DumpedRemoval {
+    std::string context;
+    Position position = 0;
+    Sequence first_live = 0;
+    bool closes = false;
+  };
   std::vector<Shard> shards;       ///< None if the directory was never completed.
   std::vector<DumpedEvent> events; ///< Those in no segment, shard by shard, in the order of the log.
-  std::string error;               ///< Not empty: the dumper found damage, or did not end well.
+  std::vector<DumpedRemoval> removals;
+  std::string error; ///< Not empty: the dumper found damage, or did not end well.
 };
 
 [[nodiscard]] LogDump dump_log(const std::string& directory);

@@ -27,6 +27,7 @@ struct Extent {
   std::size_t directories;
   std::size_t moments;     ///< In each directory: kills at a moment or an acknowledgement ...
   std::size_t openings;    ///< ... and lives in which the engine is killed while it opens.
+  std::size_t restorings;  ///< Where backups are made: kills while one is restored.
   std::size_t points_each; ///< How often each kill point is aimed at; 0: once, and only some of them.
   std::size_t points_some; ///< Then so many in each directory.
   std::uint32_t dump_every;
@@ -35,8 +36,8 @@ struct Extent {
   std::size_t controls;        ///< Directories of each control.
   std::uint64_t killed_at_min; ///< Kills at each point that the profile must reach.
 };
-constexpr Extent small{2, 5, 2, 0, 18, 1, 1, 300, 1, 0};
-constexpr Extent full{36, 22, 4, 6, 0, 4, 6, 2'000, 10, 5};
+constexpr Extent small{2, 5, 2, 1, 0, 18, 1, 1, 300, 1, 0};
+constexpr Extent full{36, 22, 4, 4, 6, 0, 4, 6, 2'000, 10, 5};
 constexpr std::size_t extra_directories_max = 40;
 constexpr std::size_t points_in_extra_directory = 12;
 
@@ -84,31 +85,40 @@ private:
     if (kill_points_built)
       for (const Phase phase : {Phase::opening, Phase::writing, Phase::closing})
         for (const std::size_t point : points_of(phase))
-          if (!needs_readers(point))
+          if (!needs_readers(point) && !needs_backups(point))
             deck.insert(deck.end(), std::max<std::size_t>(1, extent_.points_each), point);
     shuffle(deck, dice);
     std::vector<std::vector<std::size_t>> decks(extent_.directories);
     for (std::size_t i = 0; i < deck.size(); ++i)
       if (auto& to = decks[i % decks.size()]; extent_.points_each != 0 || to.size() < extent_.points_some)
         to.push_back(deck[i]);
+    deal(points_if(needs_readers), extent_.points_each, is_read, decks);
+    deal(points_if(needs_backups), std::max<std::size_t>(1, extent_.points_each), is_backed_up, decks);
+    return decks;
+  }
+
+  /// Each of these points so often, to the directories that can come by them.
+  static void deal(const std::vector<std::size_t>& points, std::size_t each, bool (*can)(std::size_t directory),
+                   std::vector<std::vector<std::size_t>>& decks) {
     std::size_t number = 0;
-    for (const std::size_t point : readers_points())
-      for (std::size_t i = 0; i < extent_.points_each; ++i) {
-        while (!is_read(number))
+    for (const std::size_t point : points)
+      for (std::size_t i = 0; i < each; ++i) {
+        while (!can(number))
           number = (number + 1) % decks.size();
         decks[number].push_back(point);
         number = (number + 1) % decks.size();
       }
-    return decks;
   }
 
   /// In some directories the event queue is read in every other life. It is no small work for a host.
   static bool is_read(std::size_t directory) { return directory % 4 == 3; }
+  /// In others backups are made in every third life.
+  static bool is_backed_up(std::size_t directory) { return directory % 4 == 1; }
 
-  static std::vector<std::size_t> readers_points() {
+  static std::vector<std::size_t> points_if(bool (*wanted)(std::size_t point)) {
     std::vector<std::size_t> points;
     for (std::size_t point = 0; kill_points_built && point < kill_point_count; ++point)
-      if (needs_readers(point))
+      if (wanted(point))
         points.push_back(point);
     return points;
   }
@@ -120,6 +130,7 @@ private:
     plan.seed = seed_of(options_.seed, number);
     plan.dump_every = extent_.dump_every;
     plan.read_every = is_read(number) ? 2 : 0;
+    plan.back_up_every = is_backed_up(number) ? 3 : 0;
     Dice dice(plan.seed + 1);
     for (std::size_t i = 0; i < extent_.moments; ++i)
       if (dice.below(4) == 0)
@@ -127,6 +138,8 @@ private:
       else
         plan.aims.push_back({At::moment});
     plan.aims.insert(plan.aims.end(), extent_.openings, Aim{At::opening});
+    if (is_backed_up(number))
+      plan.aims.insert(plan.aims.end(), extent_.restorings, Aim{At::restoring});
     for (const std::size_t point : points)
       plan.aims.push_back({At::point, point, static_cast<std::uint32_t>(1 + dice.below(hits_expected(point)))});
     plan.aims.push_back({At::closed});
@@ -150,7 +163,7 @@ private:
     for (int kill = 0; kill < 3; ++kill)
       plan.aims.push_back(
           {At::acknowledgement, 0, extent_.run_acks + static_cast<std::uint32_t>(dice.below(extent_.run_acks))});
-    for (const std::size_t point : readers_points())
+    for (const std::size_t point : points_if(needs_readers))
       plan.aims.push_back({At::point, point, static_cast<std::uint32_t>(1 + dice.below(hits_expected(point)))});
     return plan;
   }
@@ -191,6 +204,7 @@ private:
     for (const std::size_t point : points) {
       plan.aims.push_back({At::point, point, 1});
       plan.read_every = needs_readers(point) ? 2 : plan.read_every;
+      plan.back_up_every = needs_backups(point) ? 2 : plan.back_up_every;
     }
     return plan;
   }
@@ -283,6 +297,18 @@ private:
                    {"views_remembered", counts_.events.views.remembered},
                    {"views_forgotten", counts_.events.views.forgotten},
                    {"views_shown", counts_.events.views.shown},
+                   {"removable_stored", counts_.events.removals.stored},
+                   {"removals", counts_.events.removals.removed},
+                   {"removals_in_doubt", counts_.events.removals.in_doubt},
+                   {"retention_runs", counts_.events.removals.retained},
+                   {"removable_known_again", counts_.events.removals.known},
+                   {"deleted_contexts_asked", counts_.events.removals.closed},
+                   {"removable_contexts_shown", counts_.events.removals.shown},
+                   {"backups_made", counts_.events.backups.made},
+                   {"backups_with_base", counts_.events.backups.with_base},
+                   {"backups_cancelled", counts_.events.backups.cancelled},
+                   {"backups_restored", counts_.events.backups.restored},
+                   {"half_copies_refused", counts_.events.backups.refused},
                    {"logs_dumped", counts_.dumps},
                    {"events_dumped", counts_.events.dumped},
                    {"reopened_unchanged", counts_.reopened_unchanged},

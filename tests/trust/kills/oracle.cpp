@@ -24,7 +24,10 @@ std::string name(const EventOrigin& origin) {
 KillOracle::KillOracle(std::uint64_t seed, KillTotals& totals)
     : seed_(seed), totals_(totals), contexts_(kill_contexts), next_(kill_contexts, 1),
       queue_(totals.queue, [this](std::string what) { complain(std::move(what)); }),
-      views_(totals.views, [this](std::string what) { complain(std::move(what)); }) {
+      views_(totals.views, [this](std::string what) { complain(std::move(what)); }),
+      removals_(seed, totals.removals, [this](std::string what) { complain(std::move(what)); }),
+      backups_(
+          totals.backups, [this] { return synced(); }, [this](std::string what) { complain(std::move(what)); }) {
   for (std::uint32_t context = 0; context < kill_contexts; ++context)
     context_numbers_[kill_context_name(context)] = context;
 }
@@ -53,6 +56,7 @@ void KillOracle::placed(std::vector<ShardId> shards) {
     return complain("contexts are in other shards than before");
   placed_ = std::move(shards);
   durable_up_to_.resize(1 + *std::max_element(placed_.begin(), placed_.end()));
+  synced_up_to_.resize(durable_up_to_.size());
 }
 
 void KillOracle::acknowledged(const CallId& id, const std::vector<Told>& told) {
@@ -72,6 +76,10 @@ void KillOracle::acknowledged(const CallId& id, const std::vector<Told>& told) {
       Position& up_to = durable_up_to_.at(placed_.at(context));
       up_to = std::max(up_to, receipt.position);
     }
+    if (submitted.durability == Durability::synced) {
+      Position& up_to = synced_up_to_.at(placed_.at(context));
+      up_to = std::max(up_to, receipt.position);
+    }
     totals_.acknowledged += receipt.events;
   }
   if (refused_.contains(id) || !acknowledged_.emplace(id, told).second)
@@ -89,6 +97,7 @@ void KillOracle::ended(bool closed) {
   storing();
   queue_.ended();
   views_.ended();
+  removals_.ended();
   if (!closed)
     std::erase_if(unconfirmed_, [this](const CallId& id) {
       const Told& told = acknowledged_.at(id).front(); // of several, all are in one shard
@@ -96,6 +105,29 @@ void KillOracle::ended(bool closed) {
              told.receipt.position > durable_up_to_.at(placed_.at(told.context));
     });
   std::fill(durable_up_to_.begin(), durable_up_to_.end(), Position{0});
+  std::fill(synced_up_to_.begin(), synced_up_to_.end(), Position{0});
+}
+
+BackupOracle::Least KillOracle::synced() const {
+  BackupOracle::Least least{{}, removals_.least()};
+  std::vector<Sequence>& last = least.last;
+  for (const auto& context : contexts_)
+    last.push_back(context.size());
+  for (const CallId& id : unconfirmed_)
+    for (const auto& [context, receipt] : acknowledged_.at(id))
+      if (receipt.position <= synced_up_to_.at(placed_.at(context)))
+        last[context] = std::max(last[context], receipt.last_sequence());
+  return least;
+}
+
+void KillOracle::copied(const std::string& copy, std::uint32_t context, Sequence sequence, const Seen& event) {
+  own_position(event.position, event.origin);
+  const auto& seen = contexts_[context];
+  if (sequence > seen.size())
+    dumped_.insert_or_assign(event.position, Dumped{context, sequence, event.origin});
+  else if (seen[sequence - 1] != event)
+    complain(format("{}: {} sequence {} is {} at position {}, and is another event in the directory itself", copy,
+                    kill_context_name(context), sequence, name(event.origin), event.position));
 }
 
 std::vector<Sequence> KillOracle::whole() const {
@@ -166,19 +198,25 @@ void KillOracle::dumped(const LogDump& dump) {
   Position before = 0;
   ShardId shard = 0;
   for (const LogDump::DumpedEvent& event : dump.events) {
+    if (event.shard != std::exchange(shard, event.shard))
+      before = 0;
+    if (const Position last = std::exchange(before, event.position); event.position <= last)
+      complain(format("in the log of shard {}, position {} follows {}", shard, event.position, last));
+    if (!context_numbers_.contains(event.context)) {
+      removals_.dumped_event(event.context, event.sequence, event.position, event.fields);
+      continue;
+    }
     const auto identified = identify(event.context, event.fields);
     if (!identified)
       continue;
     const auto& [context, origin] = *identified;
     own_position(event.position, origin);
-    if (event.shard != std::exchange(shard, event.shard))
-      before = 0;
-    if (event.position <= std::exchange(before, event.position))
-      complain(format("in the log of shard {}, position {} follows {}", shard, event.position, before));
     if (!placed_.empty() && placed_[context] != shard)
       complain(format("{} is in the log of shard {}, but belongs to shard {}", name(origin), shard, placed_[context]));
     found.emplace(event.position, Dumped{context, event.sequence, origin});
   }
+  for (const LogDump::DumpedRemoval& removal : dump.removals)
+    removals_.dumped_removal(removal.context, removal.position, removal.first_live, removal.closes);
   totals_.dumped += dump.events.size();
   if (!placed_.empty())
     check_in_dump(found);
@@ -190,6 +228,7 @@ void KillOracle::dumped(const LogDump& dump) {
 void KillOracle::check_in_dump(const std::map<Position, Dumped>& found) {
   if (segments_up_to_.size() != durable_up_to_.size())
     return complain(format("the catalog has {} shards", segments_up_to_.size()));
+  removals_.end_dump(segments_up_to_);
   const auto look = [&](const Dumped& wanted, Position position, const char* because) {
     if (position <= segments_up_to_[placed_[wanted.context]])
       return;
@@ -283,7 +322,7 @@ void KillOracle::check_end(const std::vector<Seen>& seen) {
 }
 
 void KillOracle::end_showing(std::uint64_t count) {
-  std::uint64_t known = 0;
+  std::uint64_t known = removals_.end_showing();
   for (std::uint32_t context = 0; context < kill_contexts; ++context) {
     const auto& seen = contexts_[context];
     known += seen.size();
@@ -311,7 +350,7 @@ void KillOracle::end_showing(std::uint64_t count) {
         seen[event.sequence - 1].position == position)
       continue;
     ++totals_.lost;
-    complain(format("the dumper saw {} in the log as sequence {} at position {}, where recovery has another or none",
+    complain(format("{} was seen in a log or a backup as sequence {} at position {}, where there is another or none",
                     name(event.origin), event.sequence, position));
   }
   dumped_.clear();

@@ -6,8 +6,10 @@
 // Owner: the driver, one for a directory. Threading: one thread.
 #pragma once
 
+#include "trust/kills/backup_oracle.hpp"
 #include "trust/kills/log_dump.hpp"
 #include "trust/kills/queue_oracle.hpp"
+#include "trust/kills/removal_oracle.hpp"
 #include "trust/kills/view_oracle.hpp"
 #include "trust/kills/workload.hpp"
 
@@ -34,6 +36,8 @@ struct KillTotals {
   std::uint64_t refused = 0; ///< Calls whose expectation or condition did not hold.
   QueueTotals queue;
   ViewTotals views;
+  BackupTotals backups;
+  RemovalTotals removals;
 };
 
 class KillOracle {
@@ -78,16 +82,28 @@ public:
   [[nodiscard]] QueueOracle& queue() { return queue_; }
   /// What is remembered.
   [[nodiscard]] ViewOracle& views() { return views_; }
+  /// Where copies are, and what they must hold.
+  [[nodiscard]] BackupOracle& backups() { return backups_; }
+  /// What is left of the contexts whose events are removed.
+  [[nodiscard]] RemovalOracle& removals() { return removals_; }
+
+  struct Seen {
+    EventOrigin origin;
+    Position position = 0;
+    friend bool operator==(const Seen&, const Seen&) = default;
+  };
+  /// A copy of the directory holds this event there: so must the directory, now or when it is shown next.
+  void copied(const std::string& copy, std::uint32_t context, Sequence sequence, const Seen& event);
+  /// Context and origin of an event, if it is one that was stored, with the bytes it was stored with.
+  std::optional<std::pair<std::uint32_t, EventOrigin>> identify(std::string_view context, std::string_view fields);
+  /// Valid until the next call.
+  const Call& call(const CallId& id);
+  void lose(std::uint64_t events) { totals_.lost += events; }
 
   void complain(std::string what);
   [[nodiscard]] const std::vector<std::string>& complaints() const { return complaints_; }
 
 private:
-  struct Seen {
-    EventOrigin origin;
-    Position position = 0;
-  };
-
   struct Dumped {
     std::uint32_t context = 0;
     Sequence sequence = 0;
@@ -95,14 +111,13 @@ private:
     friend bool operator==(const Dumped&, const Dumped&) = default;
   };
 
-  const Call& call(const CallId& id);
   void own_position(Position position, const EventOrigin& origin);
   void check_new(std::uint32_t context, Sequence sequence, const Seen& event);
   void begin_part(std::uint32_t context, const CallId& id, std::size_t part);
   void check_end(const std::vector<Seen>& seen);
-  /// Context and origin of an event, if it is one that was stored, with the bytes it was stored with.
-  std::optional<std::pair<std::uint32_t, EventOrigin>> identify(std::string_view context, std::string_view fields);
   void check_in_dump(const std::map<Position, Dumped>& found);
+  /// How much of each context was acknowledged as synced, or stands before what was.
+  [[nodiscard]] BackupOracle::Least synced() const;
 
   const std::uint64_t seed_;
   KillTotals& totals_;
@@ -120,13 +135,16 @@ private:
   std::unordered_map<Position, EventOrigin> position_owners_;
   std::vector<ShardId> placed_;          ///< By context; empty before the first host said so.
   std::vector<Position> durable_up_to_;  ///< By shard: a receipt of this life covers what is before.
-  std::map<Position, Dumped> dumped_;    ///< What the dumper saw and no showing has confirmed.
+  std::vector<Position> synced_up_to_;   ///< The same of what is synced.
+  std::map<Position, Dumped> dumped_;    ///< What the dumper saw, or a copy held, and no showing has confirmed.
   std::vector<Position> segments_up_to_; ///< By shard, at the last dump.
   bool dump_is_whole_ = false;           ///< Nothing was stored since.
   CallId cached_id_;
   Call cached_call_;
   QueueOracle queue_;
   ViewOracle views_;
+  RemovalOracle removals_;
+  BackupOracle backups_;
   std::vector<std::string> complaints_;
 };
 

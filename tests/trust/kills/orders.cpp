@@ -7,6 +7,18 @@
 
 namespace weir::trust {
 
+namespace {
+
+RemovableCall again_of(std::string_view text) {
+  RemovableCall call;
+  call.context = static_cast<std::uint32_t>(number(take_word(text)));
+  call.life = static_cast<std::uint32_t>(number(take_word(text)));
+  call.number = static_cast<std::uint32_t>(number(text));
+  return call;
+}
+
+} // namespace
+
 std::vector<std::string> arguments_of(const std::string& host, const HostOrders& orders) {
   std::vector<std::string> arguments{host,
                                      "directory=" + orders.directory,
@@ -31,6 +43,15 @@ std::vector<std::string> arguments_of(const std::string& host, const HostOrders&
     arguments.push_back("show=" + std::to_string(from));
   for (const Position place : orders.read)
     arguments.push_back("read=" + std::to_string(place));
+  for (const RemovableCall& call : orders.again)
+    arguments.push_back("again=" + std::to_string(call.context) + " " + std::to_string(call.life) + " " +
+                        std::to_string(call.number));
+  if (!orders.backups.empty())
+    arguments.push_back("backups=" + orders.backups);
+  if (!orders.restore.empty())
+    arguments.push_back("restore=" + orders.restore);
+  if (!orders.sabotage.empty())
+    arguments.push_back("sabotage=" + orders.sabotage);
   return arguments;
 }
 
@@ -69,6 +90,14 @@ HostOrders orders_of(int argc, char** argv) {
       orders.show.push_back(number(value));
     else if (name == "read")
       orders.read.push_back(number(value));
+    else if (name == "again")
+      orders.again.push_back(again_of(value));
+    else if (name == "backups")
+      orders.backups = value;
+    else if (name == "restore")
+      orders.restore = value;
+    else if (name == "sabotage")
+      orders.sabotage = value;
     else
       throw std::runtime_error("unknown argument " + std::string(argument));
   }

@@ -3,6 +3,8 @@
 // Threading: plain values.
 #pragma once
 
+#include "trust/kills/removal_workload.hpp"
+
 #include <weir/event.hpp>
 
 #include <cstddef>
@@ -30,6 +32,11 @@ struct HostOrders {
   std::vector<Sequence> show;
   /// Where each of the `subscribers` (speech.hpp) goes on; empty: nobody reads the event queue in this life.
   std::vector<Position> read;
+  /// Stored by earlier lives, and to be stored again.
+  std::vector<RemovableCall> again;
+  std::string backups;  ///< Directory of the `backup_places` (speech.hpp); empty: no backups are made in this life.
+  std::string restore;  ///< A backup that it restores into `directory`, instead of opening it.
+  std::string sabotage; ///< A mistake of engine/sabotage.hpp that it makes: the judge must find out.
 };
 
 /// `host` is the program.

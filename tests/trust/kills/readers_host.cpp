@@ -1,5 +1,6 @@
 #include "trust/kills/readers_host.hpp"
 
+#include "trust/kills/removal_workload.hpp"
 #include "trust/kills/speech.hpp"
 #include "trust/kills/workload.hpp"
 
@@ -26,12 +27,18 @@ std::uint64_t mark(const EventView& event) {
                      caller_fields(event.event_type, event.timestamp, event.event_id, event.metadata, event.payload));
 }
 
+/// Events that others remove may come, or be gone before they do: nothing is said of them.
+bool may_be_removed(const EventView& event) {
+  return event.event_type == removable_type;
+}
+
 void say_saw(std::string_view name, const QueueBatch& batch) {
   if (batch.events.empty() && !batch.caught_up)
     return;
   std::string line = format("saw {} {}", name, batch.next);
   for (const EventView& event : batch.events)
-    line += format(" {}:{}", event.position, mark(event));
+    if (!may_be_removed(event))
+      line += format(" {}:{}", event.position, mark(event));
   say(std::move(line));
 }
 
@@ -52,6 +59,8 @@ void say_handed_out(const std::vector<Delivery>& deliveries) {
   std::string line = "handed";
   for (const Delivery& each : deliveries) {
     const EventView& event = each.event();
+    if (may_be_removed(event))
+      continue;
     line +=
         format(" {}:{}:{}:{}:{}", context_of(event), event.sequence, event.position, each.deliveries(), mark(event));
   }
@@ -59,6 +68,8 @@ void say_handed_out(const std::vector<Delivery>& deliveries) {
 }
 
 std::string place(const Delivery& delivery) {
+  if (may_be_removed(delivery.event()))
+    return "";
   return format(" {}:{}", context_of(delivery.event()), delivery.event().sequence);
 }
 

@@ -29,6 +29,30 @@
 //   acked CONTEXT:SEQUENCE ...                            and that was answered
 //   drained                                               the group has nothing left to do, and nobody stores
 //
+// The writers of the contexts whose events are removed (R is one of them by its number, CALL is LIFE NUMBER):
+//
+//   removable_in SHARD SHARD ...                          of each of them, in their order
+//   rules N                                               so many rules of retention are there
+//   ruled                                                 the rule was given
+//   gap R FIRST LAST                                      what was found: removed events,
+//   live R SEQUENCE POSITION <caller fields>              an event,
+//   lived R                                               and no more
+//   stores R CALL                                         it is about to store
+//   truncates R BEFORE | deletes R FOR_GOOD               or to remove
+//   stored R SEQUENCE POSITION                            and that was answered
+//   removed R BEFORE POSITION ALREADY                     and so was that
+//   gone R                                                the context answered that it is deleted for good
+//   again R CALL DUPLICATE SEQUENCE POSITION              a call was stored again
+//   retains, and then retained RESUMED POSITION           it had retention applied, judged by what is before
+//
+// Who makes backups says, and who restores one:
+//
+//   clears PLACE                                          what lies there is about to go
+//   backs_up PLACE                                        it is about to ask for a backup there
+//   backed_up PLACE FILES LINKED                          and that was answered
+//   cancelled PLACE                                       it had that one cancelled
+//   restoring, and then restored | not_restored           the latter: it was cancelled
+//
 // Threading: any thread.
 #pragma once
 
@@ -57,6 +81,9 @@ inline constexpr std::string_view consumer_reader = "consumer";
 /// Comes when all is over, and begins with the oldest event.
 inline constexpr std::string_view late_reader = "late";
 inline constexpr Position place_now = UINT64_MAX;
+
+/// Where backups are made, again and again.
+inline constexpr std::string_view backup_places[] = {"place-0", "place-1", "place-2"};
 
 /// Takes the next word of a line.
 inline std::string_view take_word(std::string_view& line, char end = ' ') {

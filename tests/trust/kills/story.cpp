@@ -3,6 +3,7 @@
 #include "engine/hash.hpp"
 #include "engine/text.hpp"
 #include "tests/support/why.hpp"
+#include "trust/kills/copies.hpp"
 
 #include <weir/engine.hpp>
 
@@ -37,18 +38,25 @@ std::map<std::string, std::uint64_t> contents(const std::string& directory) {
   return files;
 }
 
+constexpr int backup_tries = 3; // to make one
+
 enum class Show : std::uint8_t { nothing, unseen, whole };
 
 class Story {
 public:
   Story(const StoryPlan& plan, StoryCounts& counts, std::vector<std::size_t>& missed)
       : plan_(plan), counts_(counts), missed_(missed), dice_(plan.seed), board_(scratch_.path("board")),
-        oracle_(plan.seed, counts.events) {}
+        oracle_(plan.seed, counts.events), copies_(oracle_, dice_, scratch_.path("backups"), memory_.path("restored")) {
+  }
 
   bool run() {
     for (const Aim& aim : plan_.aims) {
       if (!content())
         return false;
+      if (aim.at == Aim::At::restoring || (aim.at == Aim::At::point && phase_of(aim.point) == Phase::restoring)) {
+        restore(aim);
+        continue;
+      }
       if (aim.at == Aim::At::point)
         if (const auto before = prepared_by(aim.point))
           live({Aim::At::point, *before, 1}, Show::nothing);
@@ -83,6 +91,19 @@ private:
     return dice_.below(4) == 0 ? Show::nothing : Show::unseen;
   }
 
+  /// Somebody restores a backup, and is killed.
+  void restore(const Aim& aim) {
+    constexpr KillPoint made = "backup.after_rename"; // leaves a backup
+    for (int tries = 0; tries < backup_tries && content() && !copies_.has_backup(); ++tries)
+      live({kill_points_built ? Aim::At::point : Aim::At::closed, made.index(), 1}, Show::nothing);
+    if (!content() || !copies_.has_backup())
+      return;
+    const Copies::End end = copies_.restore_by(plan_.host, aim, board_);
+    count(aim, {end.killed, false, end.point, {}});
+    if (!content())
+      oracle_.complain(format("this was a restore behind life {}, to end {}", life_, to_string(aim)));
+  }
+
   void live(const Aim& aim, Show show) {
     HostOrders orders;
     orders.directory = directory();
@@ -96,6 +117,12 @@ private:
     const bool must_read = aim.at == Aim::At::shown || (aim.at == Aim::At::point && needs_readers(aim.point));
     if (plan_.read_every != 0 && (dice_.below(plan_.read_every) == 0 || must_read))
       orders.read = oracle_.queue().places();
+    if (plan_.dumped && !plan_.early) // weir's host, and not the one that knows of nothing else
+      orders.again = oracle_.removals().again(dice_);
+    const bool must_back_up = aim.at == Aim::At::point && needs_backups(aim.point);
+    if (plan_.back_up_every != 0 && (dice_.below(plan_.back_up_every) == 0 || must_back_up))
+      orders.backups = scratch_.path("backups");
+    orders.sabotage = plan_.sabotage;
     if (show != Show::nothing)
       orders.show = show == Show::whole ? oracle_.whole() : oracle_.unseen();
     const Life::End end = Life(oracle_, dice_, aim, open_time_).run(plan_.host, orders, board_);
@@ -103,6 +130,8 @@ private:
     count(aim, end);
     constexpr KillPoint merged = "merge.after_catalog";
     counts_.merges_beside_readers += orders.read.empty() ? 0 : board_.hits(merged.index());
+    if (content() && !orders.backups.empty())
+      copies_.look();
     if (content() && plan_.dumped && dice_.below(plan_.dump_every) == 0)
       dump();
     if (!content())
@@ -160,8 +189,10 @@ private:
   std::vector<std::size_t>& missed_;
   Dice dice_;
   test::TempDirectory scratch_;
+  test::TempDirectory memory_{test::fast_parent()}; // for copies: a kill takes nothing from either
   HitBoard board_;
   KillOracle oracle_;
+  Copies copies_;
   std::uint32_t life_ = 0;
   std::chrono::steady_clock::duration open_time_ = std::chrono::milliseconds(20);
 };
@@ -184,6 +215,8 @@ void StoryCounts::add(const StoryCounts& other) {
   events.refused += other.events.refused;
   events.queue.add(other.events.queue);
   events.views.add(other.events.views);
+  events.backups.add(other.events.backups);
+  events.removals.add(other.events.removals);
   for (std::size_t point = 0; point < kill_point_count; ++point) {
     killed_at[point] += other.killed_at[point];
     reached[point] = std::max(reached[point], other.reached[point]);
@@ -206,6 +239,13 @@ std::uint64_t losses_of(const StoryPlan& plan, StoryCounts& counts) {
   Story story(plan, counts, missed);
   (void)story.run();
   return counts.events.lost;
+}
+
+std::vector<std::string> complaints_of(const StoryPlan& plan, StoryCounts& counts) {
+  std::vector<std::size_t> missed;
+  Story story(plan, counts, missed);
+  (void)story.run();
+  return story.complaints();
 }
 
 } // namespace weir::trust
