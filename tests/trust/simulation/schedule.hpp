@@ -13,6 +13,7 @@ namespace weir::trust {
 struct Tally {
   std::uint64_t messages = 0; ///< Delivered by the coordinator.
   std::uint64_t stores = 0, flushes = 0, replays = 0, queries = 0, together = 0, conditions = 0, queue_reads = 0;
+  std::uint64_t deliveries = 0, acks = 0, checkpoints = 0, snapshots_saved = 0, snapshots_given = 0, removals = 0;
   std::uint64_t crash_restarts = 0; ///< By power cut or kill, and opened again.
   std::uint64_t clean_restarts = 0;
   std::uint64_t actor_deaths = 0;
