@@ -77,6 +77,20 @@ void Clients::end() {
   snapshots_.end();
 }
 
+void Clients::act_blocked() {
+  if (chance_.one_in(4))
+    snapshots_.act("c0");
+  else
+    consumers_.act();
+}
+
+void Clients::die() {
+  ++life_;
+  removals_.end();
+  journal_.closing();
+  machine_.die();
+}
+
 void Clients::let_go() {
   pulls_.clear();
   subscription_.reset();

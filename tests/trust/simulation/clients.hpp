@@ -42,6 +42,10 @@ public:
   void start();
   /// It has ended, and they with it.
   void end();
+  /// One of those whose calls wait for a lane does its next thing.
+  void act_blocked();
+  /// The process dies inside a call: nobody hears what comes. end() follows.
+  void die();
   /// One that is no actor does its next thing.
   void act();
   /// An actor is told to do its next thing.

@@ -152,7 +152,8 @@ bool GroupBook::is_out(std::uint64_t number, Position position, Time now) const 
 
 void GroupBook::check_checkpoint(Position checkpoint) const {
   for (auto event = events_.begin(); event != events_.lower_bound(checkpoint); ++event)
-    if (const Known& known = event->second; known.done == Is::no && !may_be_parked(known))
+    if (const Known& known = event->second;
+        known.done == Is::no && !may_be_parked(known) && known.sequence >= first_live_(known.context))
       journal_.wrong(
           format("I15: a group says that it is at {}, and position {} is not dealt with", checkpoint, event->first));
 }

@@ -56,6 +56,7 @@ Status Machine::open(const EngineOptions& options) {
   // SQLite marks each journal with random numbers.
   sqlite3_test_control(SQLITE_TESTCTRL_PRNG_SEED, 1, nullptr);
   seen_.clear();
+  dying_ = false;
   auto clock = std::make_unique<io::ManualClock>(now_);
   clock_ = clock.get();
   EngineSeams seams;

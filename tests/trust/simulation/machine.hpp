@@ -63,12 +63,16 @@ public:
   bool go_on();
   /// What `call` answers, which waits for the lane of consumers or snapshots: steps are taken meanwhile, and no time
   /// passes. Not from inside a step.
-  template <class Call> auto wait_for(Call&& call) {
+  template <class Call> auto wait_for(Call&& call) -> decltype(call()) {
     blocking_.blocked = true;
     auto answer = call();
     blocking_.blocked = false;
+    if (dying_) // nobody is there to be told
+      return fail(Errc::closing, "the process died meanwhile");
     return answer;
   }
+  /// From now on whoever waits for an answer gets none, until the next open().
+  void die() noexcept { dying_ = true; }
   /// The simulated clock.
   [[nodiscard]] std::chrono::steady_clock::time_point now() const { return clock_->steady_now(); }
   void pass(std::chrono::nanoseconds time);
@@ -106,6 +110,7 @@ private:
   io::ManualExecutor* executor_ = nullptr;
   io::ManualExecutor* lookups_ = nullptr;
 
+  bool dying_ = false;
   Blocking blocking_{[this] { return step(); }};
   std::size_t mail_weight_, work_weight_; // schedules differ in who is slow
   unsigned waits_in_vain_ = 0;

@@ -21,6 +21,9 @@ struct Tally {
   void add(const Tally& other) noexcept;
 };
 
+/// Those of a small engine, in which everything is soon full.
+[[nodiscard]] EngineOptions random_options(Chance& chance);
+
 /// Plays the schedule of `seed` to its end. Throws Broken (Stuck). `lines`, if given, gets what happens. Returns the
 /// hash of the order of deliveries; `tally` is right also when it throws.
 std::uint64_t play(std::uint64_t seed, Mistake mistake, Tally& tally, std::vector<std::string>* lines = nullptr);
