@@ -16,8 +16,13 @@ using sqlite::Transaction;
 Result<bool> ConsumerFile::open(bool create) {
   if (open_)
     return true;
-  if (!create && fs_.stat(path_).code() == Errc::not_found)
-    return false;
+  if (!create) {
+    const auto there = fs_.stat(path_);
+    if (there.code() == Errc::not_found)
+      return false;
+    if (!there)
+      return there.error();
+  }
   WEIR_TRY(sqlite::check_files(fs_, path_));
   auto database = Database::open(fs_, path_, {.create = create, .exclusive = true});
   if (!database)

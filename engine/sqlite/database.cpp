@@ -8,6 +8,7 @@
 #include "engine/sqlite/sql_rights.hpp"
 #include "engine/text.hpp"
 
+#include <charconv>
 #include <climits>
 #include <cstdio>
 #include <filesystem>
@@ -37,6 +38,19 @@ std::string immutable_uri(const std::string& path) {
     else
       uri += byte;
   return uri + "?immutable=1";
+}
+
+/// Whether what PRAGMA quick_check found is a page that could not be read, which says nothing of its bytes. SQLite
+/// tells that by a result code in the text alone.
+bool is_failed_read(std::string_view finding) {
+  constexpr std::string_view before = "error code=";
+  const std::size_t at = finding.find(before);
+  if (at == std::string_view::npos)
+    return false;
+  int code = 0;
+  finding.remove_prefix(at + before.size());
+  std::from_chars(finding.data(), finding.data() + finding.size(), code);
+  return (code & 0xFF) == SQLITE_IOERR;
 }
 
 } // namespace
@@ -249,9 +263,10 @@ Status Database::quick_check() {
   auto row = statement->step();
   if (!row)
     return std::move(row).error();
-  if (!*row || statement->text(0) != "ok")
-    return fail(Errc::corruption, format("SQLite: {}", *row ? statement->text(0) : "no answer"), path_);
-  return {};
+  const std::string_view finding = *row ? statement->text(0) : "no answer";
+  if (finding == "ok")
+    return {};
+  return fail(is_failed_read(finding) ? Errc::io_error : Errc::corruption, format("SQLite: {}", finding), path_);
 }
 
 std::int64_t Database::changes() const {

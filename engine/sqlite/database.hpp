@@ -146,7 +146,8 @@ public:
   [[nodiscard]] bool writable() const;
   /// Whether closing may move the journal into the main file (it may, unless said otherwise).
   void checkpoint_on_close(bool allowed);
-  /// Checks the structure of every page. Error: `corruption` with the first finding.
+  /// Checks the structure of every page. Errors: `corruption` with the first finding, `io_error` if it
+  /// is a page that could not be read.
   Status quick_check();
   /// Rows changed by the last statement that wrote, and the rowid of the last insert.
   [[nodiscard]] std::int64_t changes() const;

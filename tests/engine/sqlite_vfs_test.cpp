@@ -101,3 +101,25 @@ TEST_CASE("sqlite: a full simulated disk is disk_full, a missing file is not_fou
   CHECK(insert(database, 1).ok());
   CHECK(*database.query_integer("SELECT count(*) FROM t") == 1);
 }
+
+TEST_CASE("sqlite: a read that fails while every page is checked is no corruption") {
+  MemoryFileSystem fs;
+  {
+    Database database = must_create(fs);
+    for (int n = 1; n <= 5; ++n)
+      REQUIRE(insert(database, n).ok());
+  }
+  for (int fails = 1; fails < 20; ++fails) {
+    int reads = 0;
+    fs.set_hook([&](const io::Call& call) -> std::optional<Error> {
+      return call.operation == io::Operation::read && ++reads == fails ? std::optional(fail(Errc::io_error, "no"))
+                                                                       : std::nullopt;
+    });
+    auto database = Database::open(fs, "a.db", {.exclusive = true});
+    const Status checked = database ? database->quick_check() : Status(database.error());
+    fs.set_hook(nullptr);
+    CHECK(checked.ok() == (reads < fails));
+    if (!checked)
+      CHECK_MESSAGE(checked.code() == Errc::io_error, to_string(checked.error()));
+  }
+}

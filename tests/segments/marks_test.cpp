@@ -1,6 +1,7 @@
 // Marks in segments: written, found, merged, verified, salvaged.
 #include "engine/content_hash.hpp"
 #include "engine/stub.hpp"
+#include "segments/catalog_records.hpp"
 #include "segments/compaction.hpp"
 #include "segments/segment_reader.hpp"
 #include "segments/segment_salvage.hpp"
@@ -251,6 +252,8 @@ TEST_CASE("merge: removed events are left out, or stubs where somebody may ask f
           row.context_id = context;
           row.sequence = ++last[context];
           row.position = position++;
+          row.recorded_at = Timestamp(std::chrono::hours(position));
+          row.timestamp = Timestamp(std::chrono::seconds(position)); // of long ago
           row.event_type = "t";
           row.payload = "{}";
           row.metadata = number == 3 ? "{\"m\":1}" : "";
@@ -265,7 +268,8 @@ TEST_CASE("merge: removed events are left out, or stubs where somebody may ask f
     }
     Marks marks;
     const auto mark = [&](const std::string& context, Sequence first_live, bool closed) {
-      marks[context] = {first_live, last[context], closed, position + 100, {}}; // of a later segment
+      const auto recorded_at = Timestamp(std::chrono::hours(position + 100));
+      marks[context] = {first_live, last[context], closed, position + 100, recorded_at}; // of a later segment
     };
     mark("closed", last["closed"] + 1, true);
     mark("gone", last["gone"] + 1, false);
@@ -313,6 +317,8 @@ TEST_CASE("merge: removed events are left out, or stubs where somebody may ask f
     CHECK(merged->meta.event_count == expected.size());
     CHECK(merged->meta.position_min == inputs.front().position_min);
     CHECK(merged->meta.position_max == inputs.back().position_max);
+    // A mark that is younger than its events say they are does not widen them: no catalog would take the segment.
+    CHECK(merge_fault(inputs, merged->meta, merged->dropped) == nullptr);
     const auto reader = directory.open(merged->meta);
     CHECK(*scan(*reader) == expected);
     const Status verified = reader->verify();

@@ -123,7 +123,7 @@ void Clients::actor_asks_next(caf::event_based_actor* self, const std::shared_pt
               return actor_asks_next(self, replay);
             replay->ended = true;
             replay->from = nullptr;
-            end_read(replay->read, std::move(replay->rows));
+            end_read(replay->read, replay->rows);
           },
           [this, replay, request](const caf::error& error) {
             if (!told(request, replay->life))

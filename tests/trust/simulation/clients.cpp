@@ -52,7 +52,11 @@ Rows rows_of(const QueryResult& result) {
 }
 
 Clients::Clients(Machine& machine, Journal& journal, std::uint64_t seed, Mistake mistake)
-    : machine_(machine), journal_(journal), chance_(seed), mistake_(mistake), mistake_in_(chance_.pick(20)) {
+    : machine_(machine), journal_(journal), chance_(seed), planted_(mistake, chance_.pick(20)),
+      removing_(chance_.one_in(2) || mistake == Mistake::removal_lost),
+      removals_(machine, journal, chance_.next(), mistake),
+      consumers_(machine, journal, removals_, chance_.next(), mistake),
+      snapshots_(machine, journal, removals_, chance_.next(), mistake) {
 }
 
 void Clients::start() {
@@ -69,21 +73,36 @@ void Clients::end() {
     journal_.forget(client);
   let_go();
   held_back_.reset();
+  removals_.end();
+  snapshots_.end();
+}
+
+void Clients::act_blocked() {
+  if (chance_.one_in(4))
+    snapshots_.act("c0");
+  else
+    consumers_.act();
+}
+
+void Clients::die() {
+  ++life_;
+  removals_.end();
+  journal_.closing();
+  machine_.die();
 }
 
 void Clients::let_go() {
   pulls_.clear();
   subscription_.reset();
+  consumers_.end();
   pushes_.clear(); // a pushed replay without credit ends when its subscription goes
-}
-
-bool Clients::mistake_now(Mistake which) {
-  return mistake_ == which && mistake_in_-- == 0;
 }
 
 std::string Clients::any_context() {
   if (chance_.one_in(8))
     return Journal::grouped[chance_.pick(std::size(Journal::grouped))];
+  if (chance_.one_in(16))
+    return Journal::mortal;
   const std::size_t one = chance_.pick(contexts), other = chance_.pick(contexts);
   return format("c{}", std::min(one, other));
 }
@@ -146,7 +165,20 @@ bool Clients::told(std::uint64_t request, std::uint64_t life) {
 
 void Clients::act() {
   poll();
-  switch (chance_.pick(16)) {
+  // What a planted mistake is about happens more often.
+  if (planted_.about_consumers() && chance_.one_in(2))
+    return consumers_.act();
+  if (planted_.about_snapshots() && chance_.one_in(2))
+    return snapshots_.act("c0");
+  switch (chance_.pick(24)) {
+  case 16:
+  case 17:
+  case 18:
+  case 19:
+  case 20: return consumers_.act();
+  case 21:
+  case 22: return snapshots_.act(chance_.one_in(2) ? "c0" : any_context());
+  case 23: return removing_ ? remove() : pull();
   case 0:
   case 1:
   case 2:
@@ -212,7 +244,11 @@ void Clients::poll() {
   }
 }
 
-void Clients::end_read(const Journal::Read& read, Rows rows) {
+void Clients::end_read(const Journal::Read& read, const Rows& live) {
+  auto whole = removals_.whole(read.context, live);
+  if (!whole)
+    return;
+  Rows rows = *std::move(whole);
   if (!rows.empty() && mistake_now(Mistake::read_short)) {
     // Its last call, so that no call is torn.
     std::size_t events = 1;
@@ -243,7 +279,7 @@ void Clients::pull() {
   if (batch && !batch->empty())
     return append(one->rows, rows_of(*batch));
   if (batch)
-    end_read(one->read, std::move(one->rows));
+    end_read(one->read, one->rows);
   else
     journal_.refused("a replay of " + one->read.context, batch.error());
   pulls_.erase(one);
@@ -282,7 +318,7 @@ void Clients::push() {
         if (life != life_)
           return;
         if (status.ok())
-          end_read(read, std::move(*rows));
+          end_read(read, *rows);
         else if (status.code() != Errc::cancelled)
           journal_.refused("a pushed replay of " + read.context, status.error());
       },

@@ -3,8 +3,12 @@
 // Purpose: every way to store and read that does not block, at random. Owner: one schedule. Threading: one thread.
 #pragma once
 
+#include "trust/simulation/consumer_clients.hpp"
 #include "trust/simulation/journal.hpp"
 #include "trust/simulation/machine.hpp"
+#include "trust/simulation/mistake.hpp"
+#include "trust/simulation/removals.hpp"
+#include "trust/simulation/snapshot_clients.hpp"
 
 #include <weir/actors.hpp>
 
@@ -16,17 +20,6 @@
 #include <vector>
 
 namespace weir::trust {
-
-/// What a planted mistake does, so that it is seen that the judge sees.
-enum class Mistake : std::uint8_t {
-  none,
-  answer_lost,     ///< One answer never reaches the client.
-  answer_twice,    ///< One reaches it twice.
-  receipt_made_up, ///< A call is acknowledged and never sent.
-  receipts_swapped,
-  read_short, ///< A read ends one call early.
-  old_disk,   ///< A power cut brings back the disk as it was some time before.
-};
 
 /// What a replay of the context gives now.
 [[nodiscard]] Result<Rows> replay_now(const Engine& engine, const std::string& context, std::size_t batch_events_max);
@@ -49,6 +42,10 @@ public:
   void start();
   /// It has ended, and they with it.
   void end();
+  /// One of those whose calls wait for a lane does its next thing.
+  void act_blocked();
+  /// The process dies inside a call: nobody hears what comes. end() follows.
+  void die();
   /// One that is no actor does its next thing.
   void act();
   /// An actor is told to do its next thing.
@@ -61,12 +58,18 @@ public:
   void let_go();
   /// Takes answers that wait to be fetched.
   void poll();
-  /// The whole event queue gives what replays give, and what the subscriber has seen. Nothing else is under way.
+  /// The whole event queue gives what replays give, and what subscriber and consumers have seen. Nothing else is under
+  /// way.
   void check_queue();
+  /// Consumers get and acknowledge all there is.
+  void drain_consumers();
   /// Stores an event into every shard. They are to be stored.
   void probe();
 
   [[nodiscard]] const ClientCounts& counts() const noexcept { return counts_; }
+  [[nodiscard]] const ConsumerClients& consumers() const noexcept { return consumers_; }
+  [[nodiscard]] const SnapshotClients& snapshots() const noexcept { return snapshots_; }
+  [[nodiscard]] Removals& removals() noexcept { return removals_; }
 
 private:
   struct Call {
@@ -113,7 +116,8 @@ private:
   void pull();
   void push();
   void read_twice();
-  void end_read(const Journal::Read& read, Rows rows);
+  void end_read(const Journal::Read& read, const Rows& live);
+  void remove();
 
   void act_as(caf::event_based_actor* self, int number);
   void actor_stores(caf::event_based_actor* self, int number);
@@ -123,13 +127,18 @@ private:
   void actor_flushes(caf::event_based_actor* self, int number);
   void spawn(std::size_t place);
   [[nodiscard]] bool may_store(std::size_t calls = 1) const;
-  bool mistake_now(Mistake which);
+  bool mistake_now(Mistake which) { return planted_.now(which); }
+  /// Of all contexts, by position: what replays give, and that with what is removed. False: that was refused.
+  bool read_contexts(Journal::Queued& stored, Journal::Queued& all);
 
   Machine& machine_;
   Journal& journal_;
   Chance chance_;
-  Mistake mistake_;
-  std::size_t mistake_in_; ///< So many chances to make it are let go by.
+  Planted planted_;
+  bool removing_; ///< Schedules differ: some judges read from the first event on.
+  Removals removals_;
+  ConsumerClients consumers_;
+  SnapshotClients snapshots_;
   ClientCounts counts_;
   std::uint64_t life_ = 0;
   int incarnations_ = 0;

@@ -34,7 +34,8 @@ void Journal::stored(std::size_t call, Durability asked, const Result<Receipt>& 
     wrong(format("call {} was answered twice", call));
   ledger_.answered(call, answer);
   if (!answer) {
-    if (answer.code() != Errc::overloaded && !refused_by_condition(call, answer.error()))
+    if (answer.code() != Errc::overloaded && !was_closed(noted.context_id, answer.error()) &&
+        !refused_by_condition(call, answer.error()))
       refused(format("call {}", call), answer.error());
     return;
   }
@@ -74,6 +75,7 @@ bool Journal::refused_by_condition(std::size_t call, const Error& error) {
   if (error.code == Errc::sequence_conflict && expected != expected_.end()) {
     for (const Conflict& conflict : error.conflicts)
       if (!conflict.in_the_way && conflict.context_id == ledger_.calls()[call].context_id &&
+          !may_be_empty(conflict.context_id) &&
           (conflict.current == expected->second.last || (!excused_ && conflict.current < expected->second.at_least)))
         wrong(format("call {} expected sequence {}, knew of {}, and was told that it is {}", call,
                      expected->second.last, expected->second.at_least, conflict.current));
@@ -94,8 +96,9 @@ bool Journal::refused_by_condition(std::size_t call, const Error& error) {
 void Journal::check_conditions(std::size_t call, const Receipt& receipt) {
   const std::string& context = ledger_.calls()[call].context_id;
   last_sequence_[context] = std::max(last_sequence_[context], receipt.last_sequence());
-  if (const auto expected = expected_.find(call);
-      expected != expected_.end() && receipt.sequence != expected->second.last + 1)
+  if (const auto expected = expected_.find(call); expected != expected_.end() &&
+                                                  receipt.sequence != expected->second.last + 1 &&
+                                                  !(expected->second.last == 0 && may_be_empty(context)))
     wrong(format("the receipt of call {} is for sequence {}, and it expected {} before it", call, receipt.sequence,
                  expected->second.last));
   if (std::find(std::begin(grouped), std::end(grouped), context) == std::end(grouped))
@@ -129,15 +132,41 @@ void Journal::read_queue(const QueueBatch& batch) {
   ledger_.seen_up_to(batch.next);
 }
 
-void Journal::check_queue(const Queued& queued, const Queued& stored) {
-  if (queued != stored)
+void Journal::check_queue(const Queued& queued, const Queued& stored, const Queued& all) {
+  const auto within = [](const Queued& some, const Queued& more) {
+    return std::includes(more.begin(), more.end(), some.begin(), some.end());
+  };
+  if (!within(stored, queued) || !within(queued, all))
     wrong("I12: the event queue gives other events than replays");
   for (auto event = stored.begin(); event != stored.lower_bound(ledger_.checkpoint()); ++event)
     if (!ledger_.seen().contains(event->first))
       wrong(format("I12: behind what a subscriber has seen there is position {}", event->first));
   for (const auto& [position, payload] : ledger_.seen())
-    if (const auto there = stored.find(position); there == stored.end() || there->second != payload)
+    if (const auto there = all.find(position); there == all.end() || there->second != payload)
       wrong(format("I12: I1: a subscriber has seen what is not at position {}", position));
+}
+
+void Journal::vouch_for(const EventView& event, const std::string& who) {
+  for (std::size_t i = 0; i < ledger_.calls().size(); ++i) {
+    const StoredCall& call = ledger_.calls()[i];
+    if (call.context_id != event.context_id ||
+        std::find(call.payloads.begin(), call.payloads.end(), event.payload) == call.payloads.end())
+      continue;
+    return ledger_.vouch_for(CallSet().set(i));
+  }
+  wrong(format("I15: {} is given what was never sent: position {} of {}", who, event.position, event.context_id));
+}
+
+bool Journal::was_closed(const std::string& context, const Error& error) const {
+  return error.code == Errc::context_deleted &&
+         std::any_of(ledger_.removals().begin(), ledger_.removals().end(), [&](const AskedRemoval& removal) {
+           return removal.request.closes && removal.context_id == context;
+         });
+}
+
+bool Journal::may_be_empty(const std::string& context) const {
+  return std::any_of(ledger_.removals().begin(), ledger_.removals().end(),
+                     [&](const AskedRemoval& removal) { return removal.context_id == context; });
 }
 
 void Journal::refused(const std::string& what, const Error& error) {

@@ -29,6 +29,8 @@ public:
   /// The contexts of one group, which calls store to together.
   static constexpr const char* group = "g";
   static constexpr const char* grouped[] = {"one-{g}", "other-{g}"};
+  /// The context that may be deleted for good.
+  static constexpr const char* mortal = "mortal";
 
   Journal() : ledger_("s") {}
 
@@ -55,7 +57,13 @@ public:
   void read_queue(const QueueBatch& batch);
   /// The whole event queue of an engine that was just opened, and what replays give, by position.
   using Queued = std::map<Position, std::string>;
-  void check_queue(const Queued& queued, const Queued& stored);
+  /// `all`: the same and what was removed, which the queue may give or not.
+  void check_queue(const Queued& queued, const Queued& stored, const Queued& all);
+
+  /// `who` was given the event: it is durable.
+  void vouch_for(const EventView& event, const std::string& who);
+  /// Whether the error says that the context was deleted for good, and somebody asked for that.
+  [[nodiscard]] bool was_closed(const std::string& context, const Error& error) const;
 
   /// An error was the answer to something that is no store.
   void refused(const std::string& what, const Error& error);
@@ -92,6 +100,8 @@ private:
     Sequence at_least = 0; ///< What receipts had told when it was sent.
   };
   bool was_refused(std::size_t call) const;
+  /// Whether somebody asked for events of the context to be removed: then it may have none.
+  [[nodiscard]] bool may_be_empty(const std::string& context) const;
   /// Whether that was to be expected; if so, what it tells is looked at.
   bool refused_by_condition(std::size_t call, const Error& error);
   void check_conditions(std::size_t call, const Receipt& receipt);

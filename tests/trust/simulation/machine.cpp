@@ -56,6 +56,7 @@ Status Machine::open(const EngineOptions& options) {
   // SQLite marks each journal with random numbers.
   sqlite3_test_control(SQLITE_TESTCTRL_PRNG_SEED, 1, nullptr);
   seen_.clear();
+  dying_ = false;
   auto clock = std::make_unique<io::ManualClock>(now_);
   clock_ = clock.get();
   EngineSeams seams;
@@ -67,7 +68,7 @@ Status Machine::open(const EngineOptions& options) {
     const bool first = executor_ == nullptr;
     auto executor = std::make_unique<io::ManualExecutor>(first ? clock_ : nullptr);
     (first ? executor_ : lookups_) = executor.get();
-    return executor;
+    return std::make_unique<BlockingExecutor>(std::move(executor), blocking_);
   };
   seams.stepped = Stepped{&*actors_, [this] { return go_on(); }};
   auto core = EngineCore::open(std::move(seams), options);
@@ -75,6 +76,7 @@ Status Machine::open(const EngineOptions& options) {
     executor_ = lookups_ = nullptr;
     return std::move(core).error();
   }
+  core_ = *core;
   engine_ = Engine::adopt(std::move(*core));
   ingress_ = spawn_engine_actor(*actors_, *engine_);
   waits_in_vain_ = 0;
@@ -91,6 +93,7 @@ Status Machine::close() {
   }
   ingress_ = nullptr;
   engine_.reset();
+  core_.reset();
   clock_ = nullptr;
   executor_ = lookups_ = nullptr;
   while (step()) { // actors that nobody knows any more end

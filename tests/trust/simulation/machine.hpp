@@ -9,6 +9,7 @@
 #include "engine/io/manual_executor.hpp"
 #include "engine/io/memory_file_system.hpp"
 #include "engine/io/random.hpp"
+#include "trust/simulation/blocking.hpp"
 
 #include <weir/actors.hpp>
 
@@ -52,12 +53,28 @@ public:
   Status close();
   [[nodiscard]] bool running() const noexcept { return engine_.has_value(); }
   [[nodiscard]] Engine& engine() { return *engine_; }
+  /// What Engine stands on; for calls that have no door that does not wait.
+  [[nodiscard]] EngineCore& core() { return *core_; }
   [[nodiscard]] const EngineActor& ingress() const { return ingress_; }
 
   /// Delivers one message or runs one job, chosen by chance. False if there is none.
   bool step();
   /// step(), or time passes until something is left to do; false once it has passed in vain for long.
   bool go_on();
+  /// What `call` answers, which waits for the lane of consumers or snapshots: steps are taken meanwhile, and no time
+  /// passes. Not from inside a step.
+  template <class Call> auto wait_for(Call&& call) -> decltype(call()) {
+    blocking_.blocked = true;
+    auto answer = call();
+    blocking_.blocked = false;
+    if (dying_) // nobody is there to be told
+      return fail(Errc::closing, "the process died meanwhile");
+    return answer;
+  }
+  /// From now on whoever waits for an answer gets none, until the next open().
+  void die() noexcept { dying_ = true; }
+  /// The simulated clock.
+  [[nodiscard]] std::chrono::steady_clock::time_point now() const { return clock_->steady_now(); }
   void pass(std::chrono::nanoseconds time);
 
   /// Ends an actor that has got a message already and whose name contains `name`; false if there is none.
@@ -85,6 +102,7 @@ private:
   caf::scheduler::test_coordinator* mail_ = nullptr;
   std::unique_ptr<io::MemoryFileSystem> disk_;
   Timestamp now_;
+  std::shared_ptr<EngineCore> core_;
   std::optional<Engine> engine_;
   EngineActor ingress_;
   // Of the running engine:
@@ -92,6 +110,8 @@ private:
   io::ManualExecutor* executor_ = nullptr;
   io::ManualExecutor* lookups_ = nullptr;
 
+  bool dying_ = false;
+  Blocking blocking_{[this] { return step(); }};
   std::size_t mail_weight_, work_weight_; // schedules differ in who is slow
   unsigned waits_in_vain_ = 0;
   std::map<caf::actor_id, std::pair<std::string, caf::actor_addr>> seen_;

@@ -4,12 +4,13 @@
 #include "engine/text.hpp"
 
 #include <iterator>
+#include <set>
 #include <utility>
 
 namespace weir::trust {
 
 void Clients::expect_something(const Call& call, const std::string& context, StoreOptions& options) {
-  if (mistake_ == Mistake::receipt_made_up) // which would be found at once, and as something else
+  if (planted_.is(Mistake::receipt_made_up)) // which would be found at once, and as something else
     return;
   if (chance_.one_in(4)) {
     ++counts_.conditions;
@@ -77,15 +78,43 @@ void Clients::read_queue() {
   subscription_.reset();
 }
 
-void Clients::check_queue() {
-  Journal::Queued queued, stored;
-  for (const StoredCall& call : journal_.ledger().calls()) {
-    const auto rows = replay_now(machine_.engine(), call.context_id, 1'024);
-    if (!rows)
-      return journal_.wrong("I8: a replay of " + call.context_id + ": " + to_string(rows.error()));
+void Clients::remove() {
+  const std::string context = any_context();
+  if (!context.ends_with('}')) // conditions on groups are judged by positions in receipts
+    removals_.act(context);
+}
+
+bool Clients::read_contexts(Journal::Queued& stored, Journal::Queued& all) {
+  std::set<std::string> names;
+  for (const StoredCall& call : journal_.ledger().calls())
+    names.insert(call.context_id);
+  for (const std::string& context : names) {
+    const auto rows = replay_now(machine_.engine(), context, 1'024);
+    const auto whole = rows ? removals_.whole(context, *rows) : std::nullopt;
+    if (!whole) {
+      journal_.wrong("I8: a replay of " + context + ": " + (rows ? "no mark" : to_string(rows.error())));
+      return false;
+    }
     for (const Row& row : *rows)
       stored[row.position] = row.payload;
+    for (const Row& row : *whole)
+      all[row.position] = row.payload;
   }
+  return true;
+}
+
+void Clients::drain_consumers() {
+  Journal::Queued stored, all;
+  if (!read_contexts(stored, all))
+    return;
+  consumers_.drain(stored);
+  consumers_.check(all, stored);
+}
+
+void Clients::check_queue() {
+  Journal::Queued queued, stored, all;
+  if (!read_contexts(stored, all))
+    return;
   SubscribeOptions options;
   options.follow = false;
   auto events = machine_.engine().subscribe(std::move(options));
@@ -102,7 +131,8 @@ void Clients::check_queue() {
     }
     more = !batch->ended;
   }
-  journal_.check_queue(queued, stored);
+  journal_.check_queue(queued, stored, all);
+  consumers_.check(all, stored);
 }
 
 } // namespace weir::trust

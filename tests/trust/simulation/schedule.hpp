@@ -13,12 +13,16 @@ namespace weir::trust {
 struct Tally {
   std::uint64_t messages = 0; ///< Delivered by the coordinator.
   std::uint64_t stores = 0, flushes = 0, replays = 0, queries = 0, together = 0, conditions = 0, queue_reads = 0;
+  std::uint64_t deliveries = 0, acks = 0, checkpoints = 0, snapshots_saved = 0, snapshots_given = 0, removals = 0;
   std::uint64_t crash_restarts = 0; ///< By power cut or kill, and opened again.
   std::uint64_t clean_restarts = 0;
   std::uint64_t actor_deaths = 0;
   std::uint64_t faults = 0; ///< Disks that began to fail or were full.
   void add(const Tally& other) noexcept;
 };
+
+/// Those of a small engine, in which everything is soon full.
+[[nodiscard]] EngineOptions random_options(Chance& chance);
 
 /// Plays the schedule of `seed` to its end. Throws Broken (Stuck). `lines`, if given, gets what happens. Returns the
 /// hash of the order of deliveries; `tally` is right also when it throws.
