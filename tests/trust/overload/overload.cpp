@@ -288,7 +288,7 @@ private:
 std::uint64_t memory_budget(const EngineOptions& options) {
   const std::uint64_t catch_up_bytes = options.catch_up_bytes + Subscribers::count * options.shards * MiB; // see there
   return options.unsealed_bytes_max + options.block_cache_bytes + options.pinned_bytes_max + catch_up_bytes +
-         options.shards * options.inbox_bytes_max;
+         Subscribers::group_bytes_max + options.shards * options.inbox_bytes_max;
 }
 
 OverloadCounts overload(const OverloadPlan& plan, std::uint64_t seed) {

@@ -33,7 +33,7 @@ struct OverloadCounts {
 
 OverloadCounts overload(const OverloadPlan& plan, std::uint64_t seed);
 
-/// What the options allow the engine to hold.
+/// What the options, and the bounds of a reader and a group, allow the engine to hold.
 [[nodiscard]] std::uint64_t memory_budget(const EngineOptions& options);
 
 } // namespace weir::trust

@@ -26,6 +26,8 @@ namespace weir::trust {
 class Subscribers {
 public:
   static constexpr std::uint64_t count = 6; ///< Of readers.
+  /// What the group holds at the most: its window, and a batch on its way there (see GroupHost).
+  static constexpr std::uint64_t group_bytes_max = 9u << 20;
   /// Threads of the engine's that callbacks hold: the engine needs more of them than that.
   static constexpr std::size_t held_read_threads = 1;
   /// At most what those that stop keep and the others have at one time, as the engine counts it.
