@@ -318,7 +318,7 @@ TEST_CASE("merge: removed events are left out, or stubs where somebody may ask f
     CHECK(merged->meta.position_min == inputs.front().position_min);
     CHECK(merged->meta.position_max == inputs.back().position_max);
     // A mark that is younger than its events say they are does not widen them: no catalog would take the segment.
-    CHECK(merge_fault(inputs, merged->meta, merged->dropped) == nullptr);
+    CHECK(catalog::merge_fault(inputs, merged->meta, merged->dropped) == nullptr);
     const auto reader = directory.open(merged->meta);
     CHECK(*scan(*reader) == expected);
     const Status verified = reader->verify();
