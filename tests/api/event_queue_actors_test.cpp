@@ -98,12 +98,14 @@ TEST_CASE("event queue actors: an actor that dies with requests outstanding ends
   auto doomed = subscribed(self, service.door, {});
   self->monitor(doomed);
   // The only one to hold the handle: it asks for more than there is, and dies of the first answer.
-  const auto subscriber = self->spawn([handle = std::move(doomed)](caf::event_based_actor* actor) mutable {
-    const auto quit = [actor](const QueueBatchPtr&) { actor->quit(caf::exit_reason::kill); };
-    for (int i = 0; i < 10; ++i)
-      actor->request(handle, caf::infinite, next_atom_v).then(quit);
-    return caf::behavior{[held = std::move(handle)](flush_atom) {}};
-  });
+  const auto subscriber = self->spawn(
+      [](caf::event_based_actor* actor, SubscriptionActor handle) {
+        const auto quit = [actor](const QueueBatchPtr&) { actor->quit(caf::exit_reason::kill); };
+        for (int i = 0; i < 10; ++i)
+          actor->request(handle, caf::infinite, next_atom_v).then(quit);
+        return caf::behavior{[held = std::move(handle)](flush_atom) {}};
+      },
+      std::exchange(doomed, nullptr));
   self->wait_for(subscriber);
   bool down = false;
   self->receive([&](const caf::down_msg&) { down = true; }); // the subscription has gone with it
