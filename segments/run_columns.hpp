@@ -14,8 +14,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <string_view>
 #include <vector>
 
 namespace weir::segments {
@@ -37,17 +35,5 @@ private:
   std::vector<std::uint64_t> positions_, recorded_, timestamps_, types_;
   bool has_timestamps_ = false;
 };
-
-/// One context's rows of a segment, begin ... end - 1, of which the first has `first_sequence`.
-struct ContextRows {
-  std::string_view context_id;
-  std::uint64_t begin = 0, end = 0;
-  Sequence first_sequence = 0;
-};
-
-/// Calls `visit` for the contexts of rows begin ... end - 1, in their order. Errors: as IndexCursor; `corruption` if
-/// the index has no context for a row.
-Status visit_contexts(const BlockSource& source, const Footer& footer, std::uint64_t begin, std::uint64_t end,
-                      const std::function<void(const ContextRows&)>& visit);
 
 } // namespace weir::segments

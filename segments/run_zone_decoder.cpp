@@ -2,6 +2,7 @@
 
 #include "segments/bytes.hpp"
 #include "segments/codec.hpp"
+#include "segments/context_rows.hpp"
 
 #include <new>
 #include <utility>

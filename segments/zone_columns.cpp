@@ -1,6 +1,6 @@
 #include "segments/zone_columns.hpp"
 
-#include "segments/context_index.hpp"
+#include "segments/context_rows.hpp"
 #include "segments/field_column.hpp"
 #include "segments/field_marks.hpp"
 #include "segments/filter.hpp"
@@ -161,35 +161,17 @@ private:
     const auto codes = memory_.room<std::uint32_t>((core & column_context) != 0 ? rows_ : 0);
     const auto sequences = memory_.room<std::uint64_t>((core & column_sequence) != 0 ? rows_ : 0);
     std::vector<std::size_t> ends; // of the texts in context_bytes_
-    auto place = std::prev(
-        std::upper_bound(footer_->index.begin(), footer_->index.end(), meta_.first_row,
-                         [](std::uint64_t row, const IndexBlockRef& block) { return row < block.first_row; }));
-    for (std::uint64_t row = meta_.first_row; row < end; ++place) {
-      if (place == footer_->index.end())
-        return source.damaged("the context index ends before the rows do", footer_->index.back().ref.offset);
-      auto cursor = IndexCursor::open(source, *place);
-      if (!cursor)
-        return std::move(cursor).error();
-      auto found = cursor->seek_row(row);
-      if (found && !*found)
-        return source.damaged("the context index has a gap", place->ref.offset);
-      for (; found && *found && row < end; found = cursor->next()) {
-        const IndexEntry entry = cursor->entry();
-        const auto first = static_cast<std::size_t>(row - meta_.first_row);
-        const auto count = static_cast<std::size_t>(std::min(entry.first_row + entry.rows, end) - row);
-        if (!codes.empty()) {
-          std::fill_n(codes.begin() + first, count, static_cast<std::uint32_t>(ends.size()));
-          context_bytes_ += entry.context_id;
-          ends.push_back(context_bytes_.size());
-        }
-        if (!sequences.empty())
-          std::iota(sequences.begin() + first, sequences.begin() + first + count,
-                    entry.first_sequence + (row - entry.first_row));
-        row += count;
+    WEIR_TRY(visit_contexts(source, *footer_, meta_.first_row, end, [&](const ContextRows& context) {
+      const auto first = static_cast<std::size_t>(context.begin - meta_.first_row);
+      const auto count = static_cast<std::size_t>(context.end - context.begin);
+      if (!codes.empty()) {
+        std::fill_n(codes.begin() + first, count, static_cast<std::uint32_t>(ends.size()));
+        context_bytes_ += context.context_id;
+        ends.push_back(context_bytes_.size());
       }
-      if (!found)
-        return std::move(found).error();
-    }
+      if (!sequences.empty())
+        std::iota(sequences.begin() + first, sequences.begin() + first + count, context.first_sequence);
+    }));
     contexts_ = codes;
     sequences_ = sequences;
     const auto texts = memory_.room<std::string_view>(ends.size());

@@ -1,6 +1,6 @@
 #include "segments/zone_rows.hpp"
 
-#include "segments/context_index.hpp"
+#include "segments/context_rows.hpp"
 #include "segments/zone_slice.hpp"
 
 #include <algorithm>
@@ -53,33 +53,14 @@ private:
 
 /// Contexts and sequences of the zone out of the context index.
 Result<Runs> read_runs(const BlockSource& source, const Footer& footer, const ZoneMeta& zone) {
-  const std::uint64_t end = zone.first_row + zone.rows;
   Runs runs;
   runs.run_of.reserve(zone.rows);
-  auto block =
-      std::prev(std::upper_bound(footer.index.begin(), footer.index.end(), zone.first_row,
-                                 [](std::uint64_t row, const IndexBlockRef& place) { return row < place.first_row; }));
-  for (std::uint64_t row = zone.first_row; row < end; ++block) {
-    if (block == footer.index.end())
-      return source.damaged("the context index ends before the rows do", footer.index.back().ref.offset);
-    auto cursor = IndexCursor::open(source, *block);
-    if (!cursor)
-      return std::move(cursor).error();
-    auto found = cursor->seek_row(row);
-    if (found && !*found)
-      return source.damaged("the context index has a gap", block->ref.offset);
-    for (; found && *found && row < end; found = cursor->next()) {
-      const IndexEntry entry = cursor->entry();
-      const std::uint64_t run_end = std::min(entry.first_row + entry.rows, end);
-      runs.first_rows.push_back(static_cast<std::uint32_t>(row - zone.first_row));
-      runs.run_of.insert(runs.run_of.end(), static_cast<std::size_t>(run_end - row),
-                         static_cast<std::uint32_t>(runs.runs.size()));
-      runs.runs.push_back({std::string(entry.context_id), entry.first_sequence + (row - entry.first_row)});
-      row = run_end;
-    }
-    if (!found)
-      return std::move(found).error();
-  }
+  WEIR_TRY(visit_contexts(source, footer, zone.first_row, zone.first_row + zone.rows, [&](const ContextRows& context) {
+    runs.first_rows.push_back(static_cast<std::uint32_t>(context.begin - zone.first_row));
+    runs.run_of.insert(runs.run_of.end(), static_cast<std::size_t>(context.end - context.begin),
+                       static_cast<std::uint32_t>(runs.runs.size()));
+    runs.runs.push_back({std::string(context.context_id), context.first_sequence});
+  }));
   return runs;
 }
 

@@ -23,12 +23,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-EngineOptions two_shards() {
-  EngineOptions options;
-  options.shards = 2;
-  return options;
-}
-
 /// Every fourth event is one that each of the filters lets pass; the last ones are not.
 std::vector<Position> store_mixed(Engine& engine, std::uint64_t count) {
   std::vector<Position> wanted;
@@ -95,7 +89,7 @@ TEST_CASE("consumers: a group with a filter gets what passes it, and its checkpo
     constexpr std::uint64_t count = 90;
     std::vector<Position> later;
     {
-      Engine engine = opened(disk, two_shards());
+      Engine engine = opened(disk, of_shards(2));
       const auto wanted = store_mixed(engine, count);
       auto member = engine.consumers().join("group", options);
       REQUIRE_MESSAGE(member.ok(), why(member));
@@ -115,7 +109,7 @@ TEST_CASE("consumers: a group with a filter gets what passes it, and its checkpo
       CHECK(status_of(engine, "group").checkpoint > later.back());
       CHECK(engine.close().ok());
     }
-    Engine engine = opened(disk, two_shards());
+    Engine engine = opened(disk, of_shards(2));
     CHECK(status_of(engine, "group").checkpoint > later.back());
     auto member = engine.consumers().join("group", options);
     REQUIRE_MESSAGE(member.ok(), why(member));
@@ -131,7 +125,7 @@ TEST_CASE("consumers: the lag in time is the age of the oldest event that is not
   SimulatedDisk disk;
   auto owned = std::make_unique<io::ManualClock>(Timestamp(1'700'000'000s));
   io::ManualClock& clock = *owned;
-  Engine engine = opened(disk, two_shards(), std::move(owned));
+  Engine engine = opened(disk, of_shards(2), std::move(owned));
   const auto store = [&](std::uint64_t number) {
     const auto receipt = engine.store(numbered_event("a", 1, number));
     REQUIRE_MESSAGE(receipt.ok(), why(receipt));
@@ -181,7 +175,7 @@ TEST_CASE("consumers: the lag in time is the age of the oldest event that is not
 TEST_CASE("consumers: what a member skips is dealt with: its context goes on and it never comes again") {
   SimulatedDisk disk;
   {
-    Engine engine = opened(disk, two_shards());
+    Engine engine = opened(disk, of_shards(2));
     for (std::uint64_t i = 1; i <= 3; ++i)
       REQUIRE(engine.store(numbered_event("a", 1, i)).ok());
     auto member = engine.consumers().join("group");
@@ -205,7 +199,7 @@ TEST_CASE("consumers: what a member skips is dealt with: its context goes on and
     CHECK(*engine.consumers().replay_parked("group") == 0); // nor is it put aside
     CHECK(engine.close().ok());
   }
-  Engine engine = opened(disk, two_shards());
+  Engine engine = opened(disk, of_shards(2));
   auto member = engine.consumers().join("group");
   REQUIRE_MESSAGE(member.ok(), why(member));
   const auto third = member->next(10);

@@ -21,12 +21,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-EngineOptions two_shards() {
-  EngineOptions options;
-  options.shards = 2;
-  return options;
-}
-
 struct Filter {
   const char* name;
   SubscribeOptions options;
@@ -78,7 +72,7 @@ TEST_CASE("event queue filters: live, the checkpoint moves on over what is dropp
   for (const Filter& filter : filters()) {
     CAPTURE(filter.name);
     SimulatedDisk disk;
-    Engine engine = opened(disk, two_shards());
+    Engine engine = opened(disk, of_shards(2));
     std::vector<Position> wanted;
     for (std::uint64_t i = 0; i < 60; ++i) {
       if (i % 10 == 3)
@@ -127,7 +121,7 @@ TEST_CASE("event queue filters: live, the checkpoint moves on over what is dropp
 
 TEST_CASE("event queue filters: who waits is given a checkpoint once 65,536 events were dropped, pulled and pushed") {
   SimulatedDisk disk;
-  Engine engine = opened(disk, two_shards());
+  Engine engine = opened(disk, of_shards(2));
   const SubscribeOptions options = filters().front().options;
   Subscription pulled = subscribed(engine, options);
   const auto start = pulled.next();
@@ -164,7 +158,7 @@ TEST_CASE(
   const Timestamp beginning{std::chrono::seconds(1'700'000'000)};
   auto owned = std::make_unique<io::ManualClock>(beginning);
   io::ManualClock& clock = *owned;
-  Engine engine = opened(disk, two_shards(), std::move(owned));
+  Engine engine = opened(disk, of_shards(2), std::move(owned));
   constexpr std::uint64_t hours = 6, each = 8;
   for (std::uint64_t hour = 0; hour < hours; ++hour) { // two hours in each segment, the last two in memory
     for (std::uint64_t i = 0; i < each; ++i)
@@ -204,7 +198,7 @@ TEST_CASE(
 
 TEST_CASE("event queue: callbacks that throw are shown in health and the pushes go on") {
   SimulatedDisk disk;
-  Engine engine = opened(disk, two_shards());
+  Engine engine = opened(disk, of_shards(2));
   for (std::uint64_t i = 0; i < 30; ++i)
     store_wanted(engine, i);
   PushListener listener;

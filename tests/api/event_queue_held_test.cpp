@@ -19,12 +19,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-EngineOptions two_shards() {
-  EngineOptions options;
-  options.shards = 2;
-  return options;
-}
-
 /// What a test sees of a reader: positions, as they come.
 struct Reader {
   const char* kind;
@@ -38,7 +32,7 @@ TEST_CASE("event queue: a shard whose sync is held for 5 s holds pushed, CAF and
   auto owned_clock = std::make_unique<io::ManualClock>(Timestamp(1'700'000'000s));
   io::ManualClock& clock = *owned_clock;
   Gate gate;
-  Service service(two_shards(), std::move(owned_clock));
+  Service service(of_shards(2), std::move(owned_clock));
   Engine& engine = *service.engine;
   const OpenAtEnd opener(gate);
   caf::scoped_actor self(*service.system);

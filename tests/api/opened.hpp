@@ -6,10 +6,17 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <memory>
 #include <utility>
 
 namespace weir::test {
+
+[[nodiscard]] inline EngineOptions of_shards(std::uint32_t shards) {
+  EngineOptions options;
+  options.shards = shards;
+  return options;
+}
 
 /// An engine on `disk`; a failed check if it does not open. `clock`: the engine's; none: the system's.
 [[nodiscard]] inline Engine opened(SimulatedDisk& disk, const EngineOptions& options = {},
