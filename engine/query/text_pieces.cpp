@@ -16,23 +16,28 @@ namespace {
 using ExprKind = Expr::Kind;
 
 /// How tightly an expression binds: a looser one inside of a tighter one needs parentheses.
-enum Binding { any, both, negated, compared, added, multiplied, signed_value, whole };
+enum class Binding { any, both, negated, compared, added, multiplied, signed_value, whole };
 
 Binding binding(const Expr& expression) {
   switch (expression.kind()) {
-  case ExprKind::disjunction: return any;
-  case ExprKind::conjunction: return both;
-  case ExprKind::negation: return negated;
+  case ExprKind::disjunction: return Binding::any;
+  case ExprKind::conjunction: return Binding::both;
+  case ExprKind::negation: return Binding::negated;
   case ExprKind::arithmetic:
-    return expression.arithmetic() == Arithmetic::add || expression.arithmetic() == Arithmetic::subtract ? added
-                                                                                                         : multiplied;
-  case ExprKind::minus: return signed_value;
+    return expression.arithmetic() == Arithmetic::add || expression.arithmetic() == Arithmetic::subtract
+               ? Binding::added
+               : Binding::multiplied;
+  case ExprKind::minus: return Binding::signed_value;
   case ExprKind::literal:
   case ExprKind::field:
   case ExprKind::call:
-  case ExprKind::too_deep: return whole;
-  default: return compared;
+  case ExprKind::too_deep: return Binding::whole;
+  default: return Binding::compared;
   }
+}
+
+Binding tighter(Binding than) {
+  return static_cast<Binding>(static_cast<int>(than) + 1);
 }
 
 class Printer {
@@ -92,7 +97,7 @@ void Printer::chain(const Expr& expression, std::string_view word) {
     if (!first)
       out_ += word;
     first = false;
-    within(term, static_cast<Binding>(binding(expression) + 1));
+    within(term, tighter(binding(expression)));
   }
 }
 
@@ -100,7 +105,7 @@ void Printer::chain(const Expr& expression, std::string_view word) {
 void Printer::condition(const Expr& expression, std::string_view negation) {
   const auto& terms = expression.terms();
   const bool time = std::any_of(terms.begin(), terms.end(), is_time);
-  within(terms.front(), added, time);
+  within(terms.front(), Binding::added, time);
   out_ += expression.kind() == ExprKind::is_null ? " IS " : " ";
   out_ += negation;
   switch (expression.kind()) {
@@ -116,9 +121,9 @@ void Printer::condition(const Expr& expression, std::string_view negation) {
     break;
   default:
     out_ += "BETWEEN ";
-    within(terms[1], added, time);
+    within(terms[1], Binding::added, time);
     out_ += " AND ";
-    within(terms[2], added, time);
+    within(terms[2], Binding::added, time);
     break;
   }
 }
@@ -133,18 +138,18 @@ void Printer::print(const Expr& expression, bool beside_time) {
   case ExprKind::arithmetic:
     within(terms[0], binding(expression));
     out_ += format(" {} ", arithmetic_symbols[static_cast<std::size_t>(expression.arithmetic())]);
-    within(terms[1], static_cast<Binding>(binding(expression) + 1));
+    within(terms[1], tighter(binding(expression)));
     break;
   case ExprKind::minus:
     out_ += '-';
-    within(terms[0], signed_value);
+    within(terms[0], Binding::signed_value);
     break;
   case ExprKind::call: call(expression); break;
   case ExprKind::comparison: {
     const bool time = is_time(terms[0]) || is_time(terms[1]);
-    within(terms[0], added, time);
+    within(terms[0], Binding::added, time);
     out_ += format(" {} ", comparison_symbols[static_cast<std::size_t>(expression.comparison())]);
-    within(terms[1], added, time);
+    within(terms[1], Binding::added, time);
     break;
   }
   case ExprKind::one_of:
@@ -153,7 +158,7 @@ void Printer::print(const Expr& expression, bool beside_time) {
   case ExprKind::is_null: condition(expression, ""); break;
   case ExprKind::exists: out_ += "EXISTS " + expression.name(); break;
   case ExprKind::contains:
-    within(terms[0], added);
+    within(terms[0], Binding::added);
     out_ += " CONTAINS ";
     literal(expression.value(), false);
     break;
@@ -165,7 +170,7 @@ void Printer::print(const Expr& expression, bool beside_time) {
     case ExprKind::between:
     case ExprKind::like:
     case ExprKind::is_null: condition(terms[0], "NOT "); break;
-    default: out_ += "NOT "; within(terms[0], negated);
+    default: out_ += "NOT "; within(terms[0], Binding::negated);
     }
     break;
   case ExprKind::too_deep: out_ += "..."; break; // Of no valid plan.
