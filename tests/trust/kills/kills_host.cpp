@@ -364,14 +364,6 @@ void run() {
 #ifdef WEIR_TEST_POINTS
   kill_hook.store(&at_kill_point);
 #endif
-  if (!orders.sabotage.empty()) {
-#ifdef WEIR_TEST_POINTS
-    ::setenv("WEIR_SABOTAGE", orders.sabotage.c_str(), 1);
-    test::commit_sabotage_of_environment();
-#else
-    give_up("this host makes no mistakes");
-#endif
-  }
   if (!orders.restore.empty())
     return restore(orders);
   say("opening");

@@ -263,32 +263,14 @@ private:
         early_found_ += losses_of(plan, counts) != 0 ? 1 : 0;
         progress("kills: controls");
       }
-      for (const char* const mistake : {"backup_omits_log_tail", "forget_tombstone"})
-        if (plan.name = format("mistaken-{}-{}", mistake, number); kill_points_built && wanted(plan.name))
-          run_mistaken(plan, mistake);
     }
-  }
-
-  /// Weir itself makes a mistake that only backups, or only removals, can show.
-  void run_mistaken(StoryPlan plan, const char* mistake) {
-    plan.host = WEIR_KILLS_HOST;
-    plan.dumped = true;
-    plan.early = false;
-    plan.sabotage = mistake;
-    plan.back_up_every = 1;
-    plan.aims.insert(plan.aims.end(), 5, Aim{At::moment}); // some come too early for it
-    StoryCounts counts;
-    ++mistaken_;
-    mistaken_found_ += complaints_of(plan, counts).empty() ? 0 : 1;
-    progress("kills: mistakes of weir");
   }
 
   StageCounts report() {
     StageCounts result;
-    result.count = options_.only.starts_with("sqlite")     ? sqlite_kills_
-                   : options_.only.starts_with("early")    ? early_
-                   : options_.only.starts_with("mistaken") ? mistaken_
-                                                           : counts_.kills;
+    result.count = options_.only.starts_with("sqlite")  ? sqlite_kills_
+                   : options_.only.starts_with("early") ? early_
+                                                        : counts_.kills;
     result.acknowledged_lost = counts_.events.lost;
     result.wrong_answers = failed_;
     const auto least = std::min_element(counts_.killed_at.begin(), counts_.killed_at.end());
@@ -333,11 +315,7 @@ private:
                    {"sqlite_full_kills", sqlite_kills_},
                    {"early_acknowledgement_runs", early_},
                    {"early_acknowledgement_found", early_found_},
-                   {"planted_mistakes_found", planted_},
-                   {"mistaken_runs", mistaken_},
-                   {"mistaken_found", mistaken_found_}};
-    if (mistaken_found_ != mistaken_)
-      fall_short(format("the judge found {} of {} mistakes of weir's", mistaken_found_, mistaken_));
+                   {"planted_mistakes_found", planted_}};
     if (early_found_ != early_)
       fall_short(format("the judge found the loss in {} of {} runs of a host that answers before it stores",
                         early_found_, early_));
@@ -360,7 +338,6 @@ private:
   StoryCounts counts_;
   std::atomic<std::size_t> failed_{0};
   std::uint64_t missed_ = 0, sqlite_kills_ = 0, early_ = 0, early_found_ = 0, planted_ = 0;
-  std::uint64_t mistaken_ = 0, mistaken_found_ = 0;
   bool fell_short_ = false;
 };
 

@@ -50,8 +50,6 @@ std::vector<std::string> arguments_of(const std::string& host, const HostOrders&
     arguments.push_back("backups=" + orders.backups);
   if (!orders.restore.empty())
     arguments.push_back("restore=" + orders.restore);
-  if (!orders.sabotage.empty())
-    arguments.push_back("sabotage=" + orders.sabotage);
   return arguments;
 }
 
@@ -96,8 +94,6 @@ HostOrders orders_of(int argc, char** argv) {
       orders.backups = value;
     else if (name == "restore")
       orders.restore = value;
-    else if (name == "sabotage")
-      orders.sabotage = value;
     else
       throw std::runtime_error("unknown argument " + std::string(argument));
   }

@@ -34,9 +34,8 @@ struct HostOrders {
   std::vector<Position> read;
   /// Stored by earlier lives, and to be stored again.
   std::vector<RemovableCall> again;
-  std::string backups;  ///< Directory of the `backup_places` (speech.hpp); empty: no backups are made in this life.
-  std::string restore;  ///< A backup that it restores into `directory`, instead of opening it.
-  std::string sabotage; ///< A mistake of engine/sabotage.hpp that it makes: the judge must find out.
+  std::string backups; ///< Directory of the `backup_places` (speech.hpp); empty: no backups are made in this life.
+  std::string restore; ///< A backup that it restores into `directory`, instead of opening it.
 };
 
 /// `host` is the program.

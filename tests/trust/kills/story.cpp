@@ -122,7 +122,6 @@ private:
     const bool must_back_up = aim.at == Aim::At::point && needs_backups(aim.point);
     if (plan_.back_up_every != 0 && (dice_.below(plan_.back_up_every) == 0 || must_back_up))
       orders.backups = scratch_.path("backups");
-    orders.sabotage = plan_.sabotage;
     if (show != Show::nothing)
       orders.show = show == Show::whole ? oracle_.whole() : oracle_.unseen();
     const Life::End end = Life(oracle_, dice_, aim, open_time_).run(plan_.host, orders, board_);
@@ -239,13 +238,6 @@ std::uint64_t losses_of(const StoryPlan& plan, StoryCounts& counts) {
   Story story(plan, counts, missed);
   (void)story.run();
   return counts.events.lost;
-}
-
-std::vector<std::string> complaints_of(const StoryPlan& plan, StoryCounts& counts) {
-  std::vector<std::size_t> missed;
-  Story story(plan, counts, missed);
-  (void)story.run();
-  return story.complaints();
 }
 
 } // namespace weir::trust

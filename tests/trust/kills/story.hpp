@@ -39,7 +39,6 @@ struct StoryPlan {
   std::uint64_t seed = 0;          ///< Of everything in it.
   std::uint32_t read_every = 0;    ///< On average, lives in which the event queue is read; 0: none.
   std::uint32_t back_up_every = 0; ///< The same, of lives in which backups are made.
-  std::string sabotage;            ///< See HostOrders.
   std::uint32_t writers = 4;
   std::uint32_t calls_per_flush = 100;
   std::vector<Aim> aims;         ///< In this order; lives that prepare are put before.
@@ -54,8 +53,5 @@ bool live(const StoryPlan& plan, StoryCounts& counts, std::vector<std::size_t>& 
 /// Lives `rounds` lives of a host that may lose what it acknowledged: returns how many events the judge missed, or 0 if
 /// it was content. Nothing is printed.
 std::uint64_t losses_of(const StoryPlan& plan, StoryCounts& counts);
-
-/// The same of a host that makes another mistake: returns what the judge complains of.
-std::vector<std::string> complaints_of(const StoryPlan& plan, StoryCounts& counts);
 
 } // namespace weir::trust
