@@ -46,7 +46,8 @@ struct EngineOptions {
   std::uint64_t compaction_bytes_per_second_max = 0;
   /// Decoded blocks of segments kept in memory, over all shards.
   std::uint64_t block_cache_bytes = 64 * MiB;
-  /// Blocks that live replay batches may keep in memory beyond the cache; past it `next()` answers `overloaded`.
+  /// Bytes that live batches of replays and subscriptions may keep in memory beyond the cache; past it `next()` answers
+  /// `overloaded`, and pushes wait.
   std::uint64_t pinned_bytes_max = 32 * MiB;
   /// Segments that subscribers of the event queue have decoded in advance, over all of them. Where it does not suffice
   /// for a segment of each shard, segments are read several times. A subscriber always gets 1 MiB for each shard.

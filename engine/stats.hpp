@@ -48,7 +48,7 @@ struct EngineStats {
   std::uint64_t block_cache_bytes = 0;
   std::uint64_t block_cache_hits = 0;
   std::uint64_t block_cache_misses = 0;
-  std::uint64_t pinned_bytes = 0;        ///< Held by live replay batches.
+  std::uint64_t pinned_bytes = 0;        ///< Held by live batches of replays and subscriptions.
   std::uint64_t unsealed_bytes = 0;      ///< In memtables, over all shards.
   std::uint64_t compactions_running = 0; ///< 0 or 1: one merge at a time.
   /// Shards in which segments are being merged, or will be once no flush has come for a moment. 0: the background has

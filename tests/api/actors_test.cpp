@@ -1,5 +1,6 @@
 // The engine as an actor of the service's own system.
 #include "tests/api/opened.hpp"
+#include "tests/api/queue_service.hpp"
 #include "tests/api/simulated_engine.hpp"
 #include "tests/api/stored.hpp"
 #include "tests/support/gate.hpp"
@@ -20,26 +21,17 @@ using namespace weir::test;
 
 namespace {
 
-// The service: its own actor system, which ends after the engines it speaks to have closed.
-struct Service {
+// A service's own actor system, which ends after the engines it speaks to have closed.
+struct OwnSystem {
   caf::actor_system_config config;
   std::optional<caf::actor_system> system;
-  Service() {
+  OwnSystem() {
     config.set("scheduler.max-threads", std::size_t{2});
     system.emplace(config);
   }
 };
 
-// Sends a request and waits for its answer.
-template <class Answer, class Handle, class... Args>
-Result<Answer> ask(caf::scoped_actor& self, const Handle& handle, Args&&... args) {
-  Result<Answer> result = fail(Errc::io_error, "no answer at all");
-  self->request(handle, caf::infinite, std::forward<Args>(args)...)
-      .receive([&](Answer& answer) { result = std::move(answer); },
-               [&](const caf::error& error) { result = to_error(error); });
-  return result;
-}
-
+// As ask(), of a request whose answer holds nothing.
 template <class Handle, class... Args> Status command(caf::scoped_actor& self, const Handle& handle, Args&&... args) {
   Status status = fail(Errc::io_error, "no answer at all");
   self->request(handle, caf::infinite, std::forward<Args>(args)...)
@@ -127,7 +119,7 @@ void send_stores(caf::event_based_actor* self, const EngineActor& store, std::ui
 } // namespace
 
 TEST_CASE("actors: store, batch store, query and flush as typed messages, and weir's own errors") {
-  Service service;
+  OwnSystem service;
   SimulatedDisk disk;
   Engine engine = opened(disk);
   const EngineActor store = spawn_engine_actor(*service.system, engine);
@@ -181,7 +173,7 @@ TEST_CASE("actors: store, batch store, query and flush as typed messages, and we
 }
 
 TEST_CASE("actors: stores with expectations, conditions and ids are judged, and every conflict comes through") {
-  Service service;
+  OwnSystem service;
   SimulatedDisk disk;
   Engine engine = opened(disk);
   const EngineActor store = spawn_engine_actor(*service.system, engine);
@@ -236,7 +228,7 @@ TEST_CASE("actors: stores with expectations, conditions and ids are judged, and 
 }
 
 TEST_CASE("actors: eight actors race with exactly(n): one wins for each n, and every loser is told the true sequence") {
-  Service service;
+  OwnSystem service;
   SimulatedDisk disk;
   Engine engine = opened(disk);
   const EngineActor store = spawn_engine_actor(*service.system, engine);
@@ -253,7 +245,7 @@ TEST_CASE("actors: eight actors race with exactly(n): one wins for each n, and e
 }
 
 TEST_CASE("actors: a replay answers each request with a batch, in order, and with an empty one at the end") {
-  Service service;
+  OwnSystem service;
   SimulatedDisk disk;
   Engine engine = opened(disk);
   for (std::uint64_t i = 1; i <= 25; ++i) {
@@ -315,7 +307,7 @@ TEST_CASE("actors: a replay answers each request with a batch, in order, and wit
 }
 
 TEST_CASE("actors: detach ends the actor and not the engine") {
-  Service service;
+  OwnSystem service;
   SimulatedDisk disk;
   Engine engine = opened(disk);
   const EngineActor store = spawn_engine_actor(*service.system, engine);
@@ -328,7 +320,7 @@ TEST_CASE("actors: detach ends the actor and not the engine") {
 }
 
 TEST_CASE("actors: requests to a closed engine are answered closing, also after it is gone") {
-  Service service;
+  OwnSystem service;
   SimulatedDisk disk;
   std::optional<Engine> engine = opened(disk);
   REQUIRE(engine->store(numbered_event("c", 1, 1)).ok());
@@ -352,7 +344,7 @@ TEST_CASE("actors: requests to a closed engine are answered closing, also after 
 }
 
 TEST_CASE("actors: four actors before a full inbox are parked, refused beyond the bound, and all answered") {
-  Service service;
+  OwnSystem service;
   SimulatedDisk disk;
   EngineOptions options;
   options.shards = 1;
@@ -397,7 +389,7 @@ TEST_CASE("actors: four actors before a full inbox are parked, refused beyond th
 }
 
 TEST_CASE("actors: one that dies with answers outstanding harms nobody, and its stores are stored") {
-  Service service;
+  OwnSystem service;
   SimulatedDisk disk;
   EngineOptions options;
   options.shards = 1;
@@ -436,7 +428,7 @@ TEST_CASE("actors: one that dies with answers outstanding harms nobody, and its 
 }
 
 TEST_CASE("actors: an engine that closes answers the actors that still wait") {
-  Service service;
+  OwnSystem service;
   SimulatedDisk disk;
   EngineOptions options;
   options.shards = 1;
