@@ -25,20 +25,26 @@ class Bell {
 public:
   /// Blocks until `done` says so; looks again each time the bell is rung.
   template <class Done> void wait(Done&& done) {
+    if (done())
+      return;
+    waiting_.fetch_add(1); // before the stroke is read that ring() changes before it looks here
     for (;;) {
       const std::uint32_t heard = strokes_.load();
       if (done())
-        return;
+        break;
       io::futex_wait(strokes_, heard);
     }
+    waiting_.fetch_sub(1);
   }
   void ring() {
     strokes_.fetch_add(1);
-    io::futex_wake_all(strokes_);
+    if (waiting_.load() != 0)
+      io::futex_wake_all(strokes_);
   }
 
 private:
   alignas(64) std::atomic<std::uint32_t> strokes_{0};
+  std::atomic<std::uint32_t> waiting_{0};
 };
 
 /// While one is in scope, the bells that this thread is to ring are rung at its end, each once.

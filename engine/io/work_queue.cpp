@@ -82,16 +82,20 @@ bool WorkQueue::lend() {
 void WorkQueue::give_back() {
   const std::lock_guard guard(mutex_);
   lent_ = false;
-  if (!ready_.empty() || !delayed_.empty() || closed_ || retired_)
+  if (!ready_.empty() || closed_ || retired_ || (!delayed_.empty() && delayed_.begin()->first < sleeping_until_))
     notify(true);
 }
 
 void WorkQueue::sleep(std::unique_lock<std::mutex>& guard) {
+  Time until = delayed_.empty() ? Time::max() : delayed_.begin()->first;
+  if (lent_ && until <= std::chrono::steady_clock::now())
+    until = Time::max(); // give_back() will say so
   ++sleeping_;
-  if (delayed_.empty() || lent_)
+  sleeping_until_ = until;
+  if (until == Time::max())
     changed_.wait(guard);
   else
-    changed_.wait_until(guard, Time(delayed_.begin()->first)); // A copy: the entry may be gone while we wait.
+    changed_.wait_until(guard, until);
   --sleeping_;
 }
 

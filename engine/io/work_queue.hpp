@@ -65,6 +65,7 @@ private:
   std::deque<Ready> ready_;
   std::multimap<Time, Ready> delayed_; // Jobs due at the same time keep their order.
   std::size_t sleeping_ = 0;           // Threads that need waking.
+  Time sleeping_until_{};              // The one that slept last, of its own accord.
   bool working_ = false;               // A job runs in its thread; only told apart where there is one.
   bool lent_ = false;
   bool looks_ = false;
