@@ -2,6 +2,7 @@
 
 #include "engine/callback_scope.hpp"
 #include "engine/consumers/lag.hpp"
+#include "engine/sqlite/connections.hpp"
 #include "engine/text.hpp"
 
 #include <algorithm>
@@ -20,6 +21,11 @@ bool runs_only_ours(const ModelDefinition& model) {
            return column.value || column.slug_value || column.parse || column.stringify || column.where_values;
          });
 }
+
+/// A batch of more is committed by itself: it has enough to share.
+constexpr std::size_t joined_events_max = 16;
+/// Applied again at most when the process is killed.
+constexpr std::size_t left_open_events_max = 256;
 
 Error projection_closed() {
   return fail(Errc::closing, "the projection is closed");
@@ -122,19 +128,49 @@ void Projector::stop_intake() {
 void Projector::on_batch(QueueBatch&& batch) {
   Projection::Progress progress;
   if (!batch.events.empty()) {
+    const Projection::Commits when = commits(batch.events.size());
     begin_transaction();
-    auto done = projection_->apply({batch.events.begin(), batch.events.end()}, batch.next);
+    auto done = projection_->apply({batch.events.begin(), batch.events.end()}, batch.next, when);
     end_transaction();
     if (!done) {
       stopped(ProjectionState::failing, std::move(done).error(), 0);
       return;
     }
     progress = std::move(*done);
+    if (when == Projection::Commits::later)
+      plan_commit(batch.events.size());
   }
   const bool halted = progress.halted.has_value();
   applied(std::move(progress), batch.next);
+  if (events_left_open_ >= left_open_events_max)
+    commit_now();
   if (!halted && intake_)
     intake_->request(1);
+}
+
+Projection::Commits Projector::commits(std::size_t events) const {
+  // Who reads waits for the transaction under way to which what he may have been told of belongs: never for a function
+  // of the service's, nor for many events.
+  return quick_ && events <= joined_events_max && options_.commit_within_ms.count() != 0 ? Projection::Commits::later
+                                                                                         : Projection::Commits::now;
+}
+
+void Projector::plan_commit(std::size_t events) {
+  events_left_open_ += events;
+  if (std::exchange(commit_planned_, true))
+    return;
+  lane_->post_after(options_.commit_within_ms, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) {
+      self->commit_planned_ = false;
+      self->commit_now();
+    }
+  });
+}
+
+void Projector::commit_now() {
+  events_left_open_ = 0;
+  if (Status done = projection_->commit(); !done)
+    stopped(ProjectionState::failing, std::move(done).error(), 0);
 }
 
 /// Runs the service's code.
@@ -165,6 +201,7 @@ void Projector::note(Projection::Progress& progress) {
 
 void Projector::applied(Projection::Progress&& progress, Position seen) {
   Waiters waiters;
+  bool caught_up = false;
   std::shared_ptr<const OnOutcome> listener;
   {
     const std::lock_guard lock(mutex_);
@@ -179,6 +216,9 @@ void Projector::applied(Projection::Progress&& progress, Position seen) {
     note(progress);
     if (!progress.halted) {
       reached_ = std::max(reached_, seen); // an end without events is dealt with, too
+      caught_up = behind_until_ != 0 && reached_ >= behind_until_;
+      if (caught_up)
+        behind_until_ = 0;
       retry_delay_ = std::chrono::milliseconds(0);
       attempts_ = 0;
       if (state_ == ProjectionState::late) {
@@ -188,6 +228,8 @@ void Projector::applied(Projection::Progress&& progress, Position seen) {
     }
     waiters = take_waiters(reached_);
   }
+  if (caught_up)
+    database_->connections().caught_up();
   for (const ProjectionFailure& failure : progress.quarantined)
     core_->warn(format("projection {}: context {} is quarantined at its event {}: {}", options_.name,
                        failure.context_id, failure.sequence, to_string(failure.error)));
@@ -261,6 +303,8 @@ Status Projector::resume() {
       return std::move(again).error();
     const std::lock_guard lock(mutex_);
     projection_ = std::move(*again);
+    if (database_->connections().is_behind())
+      go_back();
   }
   WEIR_TRY(load_corrections(*projection_));
   {
@@ -269,6 +313,11 @@ Status Projector::resume() {
     failure_.reset();
   }
   return start_intake();
+}
+
+void Projector::go_back() {
+  behind_until_ = std::max(behind_until_, reached_);
+  reached_ = projection_->position();
 }
 
 Status Projector::retry() {

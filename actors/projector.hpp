@@ -18,6 +18,7 @@
 #include <weir/model_database.hpp>
 #include <weir/projection_types.hpp>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -48,8 +49,9 @@ public:
   [[nodiscard]] EngineCore& core() const noexcept { return *core_; }
   /// Whether only weir's own code runs for an event: then it cannot take long, and whoever waits may run it.
   [[nodiscard]] bool is_quick() const noexcept { return quick_; }
-  /// Rung once for all who are answered together.
-  [[nodiscard]] Bell& bell() noexcept { return bell_; }
+  /// For who is about to wait; rung once for all who are answered together. Those who come between two answers get the
+  /// same one: they will be answered at about the same time, and nobody is woken for others.
+  [[nodiscard]] Bell& bell() noexcept { return bells_[answers_.load(std::memory_order_relaxed) % bells_.size()]; }
   /// See Projection::preprocess(); one call at a time.
   Status preprocess(ModelEvent& event);
 
@@ -116,6 +118,10 @@ private:
   void stopped(ProjectionState state, Error error, Position position);
   Status resume();
   void plan_retry();
+  /// When the batch's changes are to be committed; see EventSourcingOptions::commit_within_ms.
+  [[nodiscard]] Projection::Commits commits(std::size_t events) const;
+  void plan_commit(std::size_t events);
+  void commit_now();
   Status start_over(const Error& why);
   Status apply_all(Projection& made, QueueCursor& cursor, const RebuildOptions& options);
   Result<RebuildReport> swap_in(ModelDatabase& rebuilt, Projection& projection, QueueCursor& cursor);
@@ -135,6 +141,7 @@ private:
   void tell(const OnOutcome& listener, const Projection::Outcome& outcome);
   void note(Projection::Progress& progress);          // with the mutex held
   void keep_outcomes(Projection::Progress& progress); // for those who wait; with the mutex held
+  void go_back();                                     // who waits, waits for what was lost; with the mutex held
   [[nodiscard]] Waiters take_waiters(Position below); // with the mutex held
   [[nodiscard]] std::optional<Projection::Outcome> take_outcome(Position position); // with the mutex held
   void answer(Waiters&& waiters, const std::optional<Error>& error);
@@ -146,7 +153,8 @@ private:
   bool claimed_ = false; // the name, among the engine's projections
   std::atomic<bool> closed_{false};
   std::atomic<bool> quick_{false};
-  Bell bell_;
+  std::array<Bell, 64> bells_;
+  std::atomic<std::uint32_t> answers_{0};
   std::unique_ptr<ModelDatabase> database_;
   std::shared_ptr<io::Lane> lane_;
   std::shared_ptr<io::Lane> watch_lane_; // sees that the other one is late
@@ -156,12 +164,15 @@ private:
   std::uint64_t intake_number_ = 0; // batches of an earlier one come to nothing
   std::chrono::milliseconds retry_delay_{0};
   bool retry_planned_ = false;
+  std::size_t events_left_open_ = 0; // at least; of a transaction that commit_now() is planned for
+  bool commit_planned_ = false;
 
   std::mutex preprocess_mutex_;
   std::mutex rebuild_mutex_;
   mutable std::mutex mutex_;
   std::shared_ptr<Projection> projection_; // replaced under the mutex, used in the lane
   Position reached_ = 0;                   // everything below is dealt with
+  Position behind_until_ = 0;              // and once was, before what was applied was lost; 0: nothing was
   ProjectionState state_ = ProjectionState::running;
   std::optional<Error> failure_;
   Position failed_position_ = 0;

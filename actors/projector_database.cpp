@@ -6,6 +6,8 @@
 #include "engine/guarded_call.hpp"
 #include "engine/models/corrections.hpp"
 #include "engine/models/model_catalog.hpp"
+#include "engine/sabotage.hpp"
+#include "engine/sqlite/connections.hpp"
 #include "engine/sqlite/database_files.hpp"
 #include "engine/text.hpp"
 
@@ -64,6 +66,10 @@ Result<std::shared_ptr<Projection>> Projector::make_projection(ModelDatabase& da
   parts.events_begun = &events_begun_;
   parts.wanted = [this](std::string_view context_id) { return is_wanted(context_id); };
   parts.object_wanted = [this](std::string_view context_id) { return is_object_wanted(context_id); };
+  // Reads through the connection that writes: others wait for what was lost to be there again, which begins here.
+  const auto lease = database.connections().write();
+  if (!lease)
+    return lease.error();
   auto projection = Projection::open(std::move(parts));
   if (!projection)
     return std::move(projection).error();
@@ -118,7 +124,7 @@ Status Projector::start_over(const Error& why) {
   {
     const std::lock_guard lock(mutex_);
     projection_ = std::move(*projection);
-    reached_ = projection_->position();
+    go_back();
     events_applied_ = projection_->events_applied();
     quarantined_.clear();
     state_ = ProjectionState::running;
@@ -290,7 +296,7 @@ Result<RebuildReport> Projector::swap_in(ModelDatabase& rebuilt, Projection& mad
   RebuildReport report;
   const Status swapped = [&]() -> Status {
     const CallbackScope inside;
-    for (bool caught_up = false; !caught_up;) {
+    for (bool caught_up = sabotaged(Sabotage::swap_without_the_rest); !caught_up;) {
       auto batch = cursor.read(); // what came in since; nobody reads an older state than before
       if (!batch)
         return std::move(batch).error();
@@ -312,6 +318,7 @@ Result<RebuildReport> Projector::swap_in(ModelDatabase& rebuilt, Projection& mad
     WEIR_TRY(load_corrections(**projection));
     const std::lock_guard lock(mutex_);
     projection_ = std::move(*projection);
+    database_->connections().caught_up();
     return {};
   }();
   Waiters waiters;

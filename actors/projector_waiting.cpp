@@ -2,6 +2,7 @@
 #include "actors/projector.hpp"
 
 #include "engine/callback_scope.hpp"
+#include "engine/sabotage.hpp"
 #include "engine/text.hpp"
 
 #include <utility>
@@ -76,7 +77,7 @@ void Projector::when_applied(Position position, Takes takes, Done done) {
   std::optional<Projection::Outcome> outcome;
   {
     std::unique_lock lock(mutex_);
-    if (position >= reached_) {
+    if (position >= reached_ && !sabotaged(Sabotage::answer_before_applied)) {
       if (state_ == ProjectionState::running) {
         waiters_.emplace(position, Waiting{takes, std::move(done)});
         return;
@@ -121,6 +122,7 @@ Projector::Waiters Projector::take_waiters(Position below) {
 void Projector::answer(Waiters&& waiters, const std::optional<Error>& error) {
   if (waiters.empty())
     return;
+  answers_.fetch_add(1, std::memory_order_relaxed);
   std::vector<std::optional<Projection::Outcome>> outcomes(waiters.size());
   if (!error) {
     const std::lock_guard lock(mutex_);

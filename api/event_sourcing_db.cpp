@@ -254,20 +254,21 @@ Result<Dispatched> pass_and_wait(const std::shared_ptr<Projector>& projector, Ev
       std::atomic<bool> answered{false};
     };
     const auto heard = std::make_shared<Heard>();
+    Bell& bell = projector->bell();
     {
       std::optional<io::HelpingHand> for_the_models;
       if (projector->is_quick()) // a service's function may never come back
         for_the_models.emplace();
       const io::HelpingHand for_the_log; // its work wakes the models
       pass(std::make_shared<Passage>(projector, event.context_id, true,
-                                     [heard, projector](Result<Dispatched> done) {
+                                     [heard, projector, &bell](Result<Dispatched> done) {
                                        heard->answer.emplace(std::move(done));
                                        heard->answered.store(true, std::memory_order_release);
-                                       RingLater::ring(projector->bell());
+                                       RingLater::ring(bell);
                                      }),
            event, terms, WhenFull::wait, deadline);
     }
-    projector->bell().wait([&] { return heard->answered.load(std::memory_order_acquire); });
+    bell.wait([&] { return heard->answered.load(std::memory_order_acquire); });
     return *std::move(heard->answer);
   }
   const auto awaited = std::make_shared<Awaited<Dispatched>>();

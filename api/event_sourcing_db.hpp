@@ -56,7 +56,8 @@ public:
   /// Opens the projection's database, or makes it, and begins to apply what it does not have yet. Errors:
   /// `invalid_argument` naming option or model; `locked`: one of this name is open; `closing`, `io_error`, `disk_full`.
   static Result<std::unique_ptr<EventSourcingDB>> open(const Engine& engine, EventSourcingOptions options);
-  /// The models of a directory that another process may have open, for reading: what that one commits is seen here.
+  /// The models of a directory that another process may have open, for reading: what that one commits is seen here (see
+  /// EventSourcingOptions::commit_within_ms).
   /// Everything that would store or wait answers `unsupported`. `options` as the other one has them; functions are not
   /// called. Errors: `not_found` if there is no such database, those of the database.
   static Result<std::unique_ptr<EventSourcingDB>> open_read_only(const std::string& directory,

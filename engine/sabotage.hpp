@@ -133,6 +133,16 @@ enum class Sabotage : std::uint8_t {
   keep_gathered_removed,
   remember_in_memory_only,
   forget_in_memory_only,
+  // What models have.
+  read_past_left_open,
+  forget_lost_changes,
+  forget_model_position,
+  keep_failed_addition,
+  answer_before_applied,
+  pass_failed_event,
+  forget_dead_letter,
+  ignore_projection_checksum,
+  swap_without_the_rest,
   // What compaction is told.
   merge_keeps_removed,
   ignore_pause,

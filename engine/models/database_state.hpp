@@ -30,9 +30,13 @@ struct ModelDatabase::State final : sqlite::Connections {
   Result<sqlite::Lease> read() override;
   Result<sqlite::Lease> write() override;
   [[nodiscard]] bool in_own_transaction() const override { return pool.in_own_transaction(); }
+  Status leave_open(const std::function<Status(bool)>& work, std::function<Status()> before_commit) override;
+  Status commit_left_open() override;
+  void caught_up() override;
+  [[nodiscard]] bool is_behind() const override { return pool.is_behind(); }
   [[nodiscard]] const std::string& name() const override { return full_name; }
   /// As write(), and of a read-only database its first connection.
-  Result<sqlite::Lease> own();
+  Result<sqlite::Lease> own(sqlite::ConnectionPool::Takes takes = sqlite::ConnectionPool::Takes::turn);
 
   // --- opening and closing: model_database.cpp ---
   enum class Phase : std::uint8_t { closed, opening, open, closing };

@@ -244,6 +244,8 @@ Status ModelDatabase::State::run_now(const OnceOpen& next) {
 Status ModelDatabase::State::close() {
   if (pool.in_use_here())
     return named(fail(Errc::invalid_argument, "it cannot be closed by a function that it calls"));
+  if (pool.is_left_open())
+    (void)commit_left_open().ok(); // whoever left it open can make it again
   std::unique_lock lock(mutex);
   while (phase != Phase::open) {
     if (phase == Phase::closed)
@@ -289,8 +291,8 @@ Result<sqlite::Lease> ModelDatabase::State::read() {
   return lease([this](std::uint64_t present) { return pool.read(present); });
 }
 
-Result<sqlite::Lease> ModelDatabase::State::own() {
-  return lease([this](std::uint64_t present) { return pool.own(present); });
+Result<sqlite::Lease> ModelDatabase::State::own(sqlite::ConnectionPool::Takes takes) {
+  return lease([this, takes](std::uint64_t present) { return pool.own(present, takes); });
 }
 
 Result<sqlite::Lease> ModelDatabase::State::write() {

@@ -49,7 +49,8 @@ struct ModelDatabaseOptions {
   /// With read_only: nobody writes to the file while it is open, and it has no journal. Then nothing is locked, and no
   /// file is made beside it.
   bool unchanging = false;
-  /// Whether a commit waits for the disk. Without it a power cut may take back the last commits, never half of one.
+  /// Whether a commit waits for the disk. Without it a power cut may take back the last commits, never half of one, and
+  /// the journal grows to 16 MiB instead of 4 before it is moved into the file.
   bool synced = true;
   std::size_t readers_max = 4;                      ///< Connections for reading at a time, 1-64; a file's only.
   std::chrono::milliseconds busy_timeout_ms{1'250}; ///< Patience with other processes, for each of up to 10 attempts.

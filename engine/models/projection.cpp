@@ -5,6 +5,7 @@
 #include "engine/models/phase_errors.hpp"
 #include "engine/models/projection_tables.hpp"
 #include "engine/models/stored_events.hpp"
+#include "engine/sabotage.hpp"
 #include "engine/sqlite/connections.hpp"
 #include "engine/text.hpp"
 
@@ -49,8 +50,13 @@ struct Projection::State {
 
   Status load();
   /// Runs `work` in a transaction and takes over what it made of `attempt`.
-  Status transact(Attempt& attempt, const std::function<Status()>& work);
+  Status transact(Attempt& attempt, const std::function<Status()>& work, Commits commits = Commits::now);
+  Status commit_now(Attempt& attempt, const std::function<Status()>& work);
+  Status commit_later(Attempt& attempt, const std::function<Status()>& work);
   Status begin(Attempt& attempt);
+  Status write_record(const ProjectionRecord& record) {
+    return sabotaged(Sabotage::forget_model_position) ? Status() : tables.write(record);
+  }
   Status apply(std::span<const EventView> events, Position next, bool savepoints, Attempt& attempt);
   Status apply_one(const EventView& event, bool savepoint, Attempt& attempt);
   Status retry(std::string_view context_id, std::span<const EventView> events, Attempt& attempt);
@@ -68,6 +74,7 @@ struct Projection::State {
   std::unique_ptr<ModelSet> models;
   std::optional<StoredEvents> stored;
   std::uint64_t dead_letters = 0; // as committed
+  ProjectionRecord left_open;     // of a transaction that is left open; of whoever has the connection
 
   // Read by any thread.
   std::atomic<Position> position{0};
@@ -145,15 +152,30 @@ Status Projection::State::load() {
   return {};
 }
 
-Status Projection::State::transact(Attempt& attempt, const std::function<Status()>& work) {
-  Status done = parts.database->transaction([&]() -> Status {
+Status Projection::State::commit_now(Attempt& attempt, const std::function<Status()>& work) {
+  return parts.database->transaction([&]() -> Status {
     WEIR_TRY(begin(attempt));
     const ProjectionRecord before = attempt.record;
     WEIR_TRY(work());
-    return attempt.record == before ? Status() : tables.write(attempt.record);
+    return attempt.record == before ? Status() : write_record(attempt.record);
   });
-  if (!done)
-    return done;
+}
+
+Status Projection::State::commit_later(Attempt& attempt, const std::function<Status()>& work) {
+  const auto add = [&](bool joined) -> Status {
+    if (joined)
+      attempt.record = left_open;
+    else
+      WEIR_TRY(begin(attempt));
+    WEIR_TRY(work());
+    left_open = attempt.record;
+    return {};
+  };
+  return parts.database->connections().leave_open(add, [this] { return write_record(left_open); });
+}
+
+Status Projection::State::transact(Attempt& attempt, const std::function<Status()>& work, Commits commits) {
+  WEIR_TRY(commits == Commits::now ? commit_now(attempt, work) : commit_later(attempt, work));
   const ProjectionRecord& record = attempt.record;
   attempt.progress.next = record.position;
   const std::lock_guard lock(mutex);
@@ -173,6 +195,8 @@ Status Projection::State::begin(Attempt& attempt) {
   if (!record)
     return std::move(record).error();
   attempt.record = *std::move(record);
+  if (attempt.record.position < position.load(std::memory_order_relaxed))
+    return fail(Errc::io_error, "the models lack events that had been applied", parts.database->options().file);
   if (attempt.record.position == position.load(std::memory_order_relaxed) &&
       attempt.record.dead_letters == dead_letters)
     return {};
@@ -184,13 +208,14 @@ Status Projection::State::begin(Attempt& attempt) {
   return {};
 }
 
-Result<Projection::Progress> Projection::apply(std::span<const EventView> events, Position next) {
+Result<Projection::Progress> Projection::apply(std::span<const EventView> events, Position next, Commits commits) {
   for (std::size_t i = 0; i < events.size(); ++i)
     if (events[i].position >= next || (i > 0 && events[i].position <= events[i - 1].position))
       return fail(Errc::invalid_argument, "the events are not in position order, or not before the next position",
                   place_of(events[i]));
   State::Attempt attempt;
-  Status done = state_->transact(attempt, [&] { return state_->apply(events, next, false, attempt); });
+  Status done = state_->transact(
+      attempt, [&] { return state_->apply(events, next, false, attempt); }, commits);
   if (!done && attempt.event_failed) {
     // Failures are rare: only now each event pays for a savepoint of its own.
     attempt = {};
@@ -233,6 +258,8 @@ Status Projection::State::apply_one(const EventView& event, bool savepoint, Atte
   Status done = run_apart(event, attempt, failure);
   if (!failure)
     return done;
+  if (sabotaged(Sabotage::pass_failed_event))
+    return {};
   if (parts.on_failure == OnFailure::halt) {
     attempt.progress.halted = *std::move(failure);
     return {};
@@ -282,6 +309,8 @@ Status Projection::State::put_aside(const EventView& event, std::string error, A
   letter.attempts = error.empty() ? 0 : 1;
   letter.error = std::move(error);
   letter.since = parts.clock == nullptr ? Timestamp{} : parts.clock->now();
+  if (sabotaged(Sabotage::forget_dead_letter))
+    return {};
   WEIR_TRY(tables.put(letter));
   ++attempt.record.dead_letters;
   return {};
@@ -295,6 +324,10 @@ void Projection::State::note_error(const EventView& event, Error error, Attempt&
 
 bool Projection::State::is_stopped(std::string_view context_id, const Attempt& attempt) const {
   return quarantined.contains(context_id) || attempt.stopped.contains(context_id);
+}
+
+Status Projection::commit() {
+  return state_->parts.database->connections().commit_left_open();
 }
 
 void Projection::set_corrections(std::map<Position, Correction> corrections) {

@@ -70,7 +70,7 @@ public:
   Projection(const Projection&) = delete;
   Projection& operator=(const Projection&) = delete;
 
-  // Thread-safe, as of the last commit.
+  // Thread-safe, as whoever reads the database finds it.
   /// Events before this one are applied (or dead letters).
   [[nodiscard]] Position position() const noexcept;
   [[nodiscard]] std::uint64_t events_applied() const noexcept; ///< Ever, by this database.
@@ -92,7 +92,15 @@ public:
   /// Applies `events` (in position order; those before position() are left out) in one transaction and moves the
   /// position to `next`, or, halted, to the failing event, with what came before it applied. An error means that
   /// nothing of the call has happened: the database itself failed.
-  Result<Progress> apply(std::span<const EventView> events, Position next);
+  enum class Commits : std::uint8_t {
+    now,
+    later, ///< With what comes next, if that says so, too; else at commit(), or when somebody reads. See
+           ///< sqlite::Connections::leave_open().
+  };
+  Result<Progress> apply(std::span<const EventView> events, Position next, Commits commits = Commits::now);
+  /// Commits what was left open. An error means that it is lost, and may have been before: close the database, and open
+  /// it and a Projection anew.
+  Status commit();
 
   /// Corrections in force: by the corrected event's position.
   void set_corrections(std::map<Position, Correction> corrections);

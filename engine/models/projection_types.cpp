@@ -24,6 +24,8 @@ Status EventSourcingOptions::validate() const {
     return fail(Errc::invalid_argument, "must be from retry_first_ms to a year", "retry_longest_ms");
   if (batch_events_max == 0 || batch_events_max > 1'024)
     return fail(Errc::invalid_argument, "must be 1-1024", "batch_events_max");
+  if (commit_within_ms.count() < 0 || commit_within_ms > std::chrono::seconds(1))
+    return fail(Errc::invalid_argument, "must be 0-1000 ms", "commit_within_ms");
   if (readers_max == 0 || readers_max > 64)
     return fail(Errc::invalid_argument, "must be 1-64", "readers_max");
   return {};

@@ -38,7 +38,12 @@ struct EventSourcingOptions {
   std::chrono::milliseconds retry_first_ms{5'000};
   std::chrono::milliseconds retry_longest_ms{300'000};
   std::size_t batch_events_max = 1'024; ///< Applied in one transaction, 1-1,024.
-  std::size_t readers_max = 4;          ///< See ModelDatabaseOptions.
+  /// Where no function of the service's runs for an event, what a few events change stays in an open transaction so
+  /// long, 0-1,000 ms, for those that come next to share the commit. Whoever reads through this EventSourcingDB commits
+  /// it first, and sees all that is applied; a read-only one in another process sees it at the commit. 0: each batch is
+  /// committed when it is applied.
+  std::chrono::milliseconds commit_within_ms{50};
+  std::size_t readers_max = 4; ///< See ModelDatabaseOptions.
   /// Every page of the database is checked when it is opened; a damaged one is put aside and made anew. Reads the whole
   /// file; without it damage shows when a page is used.
   bool check_on_open = true;

@@ -2,6 +2,7 @@
 
 #include "engine/check.hpp"
 #include "engine/io/file_system.hpp"
+#include "engine/sabotage.hpp"
 #include "engine/sqlite/copy.hpp"
 #include "engine/text.hpp"
 
@@ -46,6 +47,7 @@ Result<std::uint64_t> ConnectionPool::open() {
       owner_ = std::move(*owner);
       open_ = true;
       vacuumed_at_ = std::chrono::steady_clock::now();
+      lost_.reset();
       return ++openings_;
     }
     if (owner.code() != Errc::locked || !wait_busy(attempt, waited))
@@ -66,6 +68,8 @@ void ConnectionPool::close() {
     readers_idle_.clear();
   }
   readers.clear();
+  if (is_left_open()) // it was left open since its owner was asked to commit it
+    lose_left_open(fail(Errc::io_error, "the last transaction was not committed before the database was closed"));
   impatient_ = true; // what another process is at can be left to it
   if (owner && !options_.read_only)
     // What it costs is bounded by the limit; what it fails to learn it learns the next time.
@@ -143,7 +147,11 @@ Status ConnectionPool::configure_for_writing(Database& database) {
     if (*mode != incremental)
       WEIR_TRY(database.execute("PRAGMA auto_vacuum=INCREMENTAL; VACUUM"));
   }
-  return database.execute("PRAGMA foreign_keys=ON; PRAGMA recursive_triggers=ON; PRAGMA journal_size_limit=4194304");
+  // Where a commit does not wait for the disk a checkpoint still does; with a longer journal it is made less often, and
+  // writes a page once that changed many times.
+  WEIR_TRY(database.execute(options_.synced ? "PRAGMA journal_size_limit=4194304"
+                                            : "PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=33554432"));
+  return database.execute("PRAGMA foreign_keys=ON; PRAGMA recursive_triggers=ON");
 }
 
 bool ConnectionPool::wait_busy(int asked_before, std::chrono::milliseconds& waited) {
@@ -191,17 +199,24 @@ void ConnectionPool::leave() {
     unused_.notify_all();
 }
 
-Result<Lease> ConnectionPool::own(std::uint64_t opening) {
+Result<Lease> ConnectionPool::own(std::uint64_t opening, Takes takes) {
   Use* const use = enter(opening);
   if (use == nullptr)
     return fail(Errc::closing, "the database is closed");
-  if (use->owner == 0)
+  const bool first = use->owner == 0;
+  if (first)
     turn_.acquire();
   ++use->owner;
-  return Lease(*this, *owner_, Lease::Kind::owner);
+  Lease lease(*this, *owner_, Lease::Kind::owner);
+  if (first && lost_)
+    return *lost_;
+  if (first && takes == Takes::turn && is_left_open())
+    WEIR_TRY(commit_left_open());
+  return lease;
 }
 
 Result<Lease> ConnectionPool::read(std::uint64_t opening) {
+  WEIR_TRY(settle(opening));
   Use* const use = enter(opening);
   if (use == nullptr)
     return fail(Errc::closing, "the database is closed");
@@ -242,9 +257,10 @@ void ConnectionPool::give_back(Connection& connection, Lease::Kind kind) {
   Use* const use = enter(0);
   if (kind == Lease::Kind::owner) {
     if (use->owner == 1) {
-      if (connection.database().in_transaction())
+      if (!is_left_open() && connection.database().in_transaction())
         (void)connection.database().execute("ROLLBACK").ok(); // left behind; the next one must not find it
-      vacuum_now_and_then();
+      if (!is_left_open())
+        vacuum_now_and_then();
     }
     if (--use->owner == 0)
       turn_.release();
@@ -260,6 +276,62 @@ void ConnectionPool::give_back(Connection& connection, Lease::Kind kind) {
     readers_.release();
   }
   leave();
+}
+
+// --- a transaction that is left open ---
+
+/// In this order: what is lost is known before it is no longer open.
+Status ConnectionPool::settle(std::uint64_t opening) {
+  if ((!is_left_open() && !is_behind()) || sabotaged(Sabotage::read_past_left_open))
+    return {};
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = uses_.find(std::this_thread::get_id()); found != uses_.end() && found->second.owner > 0)
+      return {}; // in the middle of it
+  }
+  if (is_left_open())
+    if (const auto turn = own(opening); !turn) // whoever takes it commits
+      return turn.error();
+  const std::lock_guard lock(mutex_);
+  return why_behind_ ? Status(*why_behind_) : Status();
+}
+
+void ConnectionPool::leave_open(std::function<Status()> before_commit) {
+  WEIR_CHECK(owner_->database().in_transaction());
+  before_commit_ = std::move(before_commit);
+  left_open_.store(true, std::memory_order_release);
+}
+
+Status ConnectionPool::commit_left_open() {
+  Status done = before_commit_();
+  if (done)
+    done = owner_->database().execute("COMMIT");
+  if (!done) {
+    lose_left_open(done.error());
+    return done;
+  }
+  before_commit_ = {};
+  left_open_.store(false, std::memory_order_release);
+  return done;
+}
+
+void ConnectionPool::lose_left_open(const Error& why) {
+  if (owner_->database().in_transaction())
+    (void)owner_->database().execute("ROLLBACK").ok(); // closing the connection does the same
+  lost_ = why;
+  if (!sabotaged(Sabotage::forget_lost_changes)) {
+    const std::lock_guard lock(mutex_);
+    why_behind_ = why;
+    behind_.store(true, std::memory_order_release);
+  }
+  before_commit_ = {};
+  left_open_.store(false, std::memory_order_release);
+}
+
+void ConnectionPool::caught_up() {
+  const std::lock_guard lock(mutex_);
+  behind_.store(false, std::memory_order_release);
+  why_behind_.reset();
 }
 
 bool ConnectionPool::in_own_transaction() const {

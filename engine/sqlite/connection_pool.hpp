@@ -4,7 +4,9 @@
 // open() and close() one at a time. Invariants: only the holder of the turn touches the owning connection; a thread
 // that has the turn reads through it too, and one that reads has one connection, so that nobody waits for himself; the
 // owning connection is opened first and closed last. A transaction that is still open when the turn is given back is
-// rolled back.
+// rolled back, unless its owner has left it open: then it is committed before anybody reads, or uses the owning
+// connection for anything else. If that fails nobody writes until the database is opened again, and nobody reads until
+// its owner says that what was lost is there again.
 #pragma once
 
 #include "engine/io/random.hpp"
@@ -14,6 +16,7 @@
 
 #include <weir/result.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -21,6 +24,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -72,13 +76,29 @@ public:
   /// the present one. Errors: `closing` if it is not; those of opening a connection.
   Result<Lease> read(std::uint64_t opening);
   /// The owning connection, in turn; `opening` and errors as for read().
-  Result<Lease> own(std::uint64_t opening);
+  enum class Takes : std::uint8_t {
+    turn,            ///< A transaction that was left open is committed first.
+    turn_and_opened, ///< The lease may begin in the middle of it.
+  };
+  Result<Lease> own(std::uint64_t opening, Takes takes = Takes::turn);
   [[nodiscard]] bool in_own_transaction() const;
   /// Threads that wait for the owning connection.
   [[nodiscard]] std::size_t waiting_for_turn() const { return turn_.waiting(); }
 
+  /// Whether a transaction was left open, as far as this thread can see.
+  [[nodiscard]] bool is_left_open() const noexcept { return left_open_.load(std::memory_order_acquire); }
+  /// Whether the database lacks what was left open and could not be committed; reads answer why.
+  [[nodiscard]] bool is_behind() const noexcept { return behind_.load(std::memory_order_acquire); }
+
   // Of a thread that has the turn:
 
+  /// Lets the transaction on the owning connection stay open when the turn is given back. `before_commit` runs in it,
+  /// in the thread that commits it. Precondition: there is one.
+  void leave_open(std::function<Status()> before_commit);
+  /// Notes that SQLite has undone a transaction that was left open.
+  void lose_left_open(const Error& why);
+  /// From now on is_behind() is false.
+  void caught_up();
   /// Puts the content of `other`, of which it has the turn as well, in the place of this database's, in one
   /// transaction, and moves the journal into the file unless readers are in the way. Errors: those of Database;
   /// `invalid_argument` if a statement is in use, or a transaction is open.
@@ -102,8 +122,10 @@ private:
   [[nodiscard]] bool journal_has_content() const;
   [[nodiscard]] bool wait_busy(int asked_before, std::chrono::milliseconds& waited);
 
-  Use* enter(std::uint64_t opening); // null: another one, or none
-  void leave();                      // at the end of each use
+  Use* enter(std::uint64_t opening);    // null: another one, or none
+  void leave();                         // at the end of each use
+  Status settle(std::uint64_t opening); // before a read
+  Status commit_left_open();            // by who has the turn
   void vacuum_now_and_then();
   Result<Connection*> take_reader();
   void give_back(Connection& connection, Lease::Kind kind);
@@ -117,12 +139,17 @@ private:
   FairSemaphore turn_{1};
   bool impatient_ = false;                              // the turn's holder does not wait for others
   std::chrono::steady_clock::time_point vacuumed_at_{}; // of whoever has the turn
+  std::function<Status()> before_commit_;               // of whoever has the turn
+  std::optional<Error> lost_;                           // of whoever has the turn; until the next open()
+  std::atomic<bool> left_open_{false};                  // written by whoever has the turn
+  std::atomic<bool> behind_{false};
   FairSemaphore readers_;
 
   mutable std::mutex mutex_; // of all below; never held while SQLite works
   std::condition_variable unused_;
   bool open_ = false;
   std::uint64_t openings_ = 0;
+  std::optional<Error> why_behind_;
   std::unordered_map<std::thread::id, Use> uses_;
   std::unique_ptr<Connection> owner_;
   std::vector<std::unique_ptr<Connection>> readers_idle_, readers_busy_;

@@ -14,6 +14,7 @@
 #include <weir/result.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -82,6 +83,21 @@ public:
   virtual Result<Lease> write() = 0;
   /// Whether this thread is inside a transaction on the owning connection.
   [[nodiscard]] virtual bool in_own_transaction() const = 0;
+
+  // For a writer who can make his changes again, and for whom a commit for each costs too much.
+
+  /// Runs `work` in a transaction that stays open if it succeeds: then nothing is written yet, and another process does
+  /// not see it. The next call adds to it (`joined`), leaving nothing of its own if it fails; anything else that this
+  /// process does with the database commits it first. `before_commit` runs in it then, in whatever thread that is; that
+  /// of the last call counts. Errors: as ModelDatabase::transaction().
+  virtual Status leave_open(const std::function<Status(bool joined)>& work, std::function<Status()> before_commit) = 0;
+  /// What was left open cannot be lost from now on. Where it is lost already, and whenever it cannot be committed, the
+  /// error; then every write fails with it until the database is closed and opened again, and every read until
+  /// caught_up(), so that nobody sees less than he has seen.
+  virtual Status commit_left_open() = 0;
+  /// What was lost is there again.
+  virtual void caught_up() = 0;
+  [[nodiscard]] virtual bool is_behind() const = 0;
   /// Leads error messages.
   [[nodiscard]] virtual const std::string& name() const = 0;
 };

@@ -95,6 +95,25 @@ TEST_CASE("projection: readers see the old rows or the new ones during a rebuild
   CHECK(reads > 0);
 }
 
+TEST_CASE("projection: a rebuild that takes the live models' place has all that they had") {
+  ModelRig rig;
+  const auto db = rig.open(one_model());
+  must(db->model("test")->set(Json::object({{"id", 1}})));
+  std::uint64_t events = 1;
+  RebuildOptions options;
+  options.progress = [&](const RebuildProgress& progress) {
+    if (events != 1 || progress.events_left != 0)
+      return;
+    // It has come to the end of the log; now there is more.
+    std::thread([&] { must(db->model("test")->set(Json::object({{"id", 2}}))); }).join();
+    ++events;
+  };
+  const RebuildReport report = must(db->rebuild(options));
+  CHECK(events == 2);
+  CHECK(report.events == 2);
+  CHECK(must(db->model("test")->count()) == 2);
+}
+
 TEST_CASE("projection: a rebuild can be cancelled, and only one runs at a time") {
   ModelRig rig;
   store_adds(rig, 3'000);
@@ -222,7 +241,9 @@ TEST_CASE("projection: a database of another directory is not believed") {
 
 TEST_CASE("projection: the models can be read by another process while the engine runs, and not written") {
   ModelRig rig;
-  const auto db = rig.open(one_model());
+  auto committed = one_model();
+  committed.commit_within_ms = std::chrono::milliseconds(0);
+  const auto db = rig.open(std::move(committed));
   must(db->model("test")->set(Json::object({{"id", 1}, {"n", "x"}})));
   ModelDatabaseOptions options;
   options.file = rig.file("models/models.db");
@@ -273,7 +294,9 @@ TEST_CASE("projection: lag counts what is stored and not applied") {
 TEST_CASE("event_sourcing_db: a read-only one sees what the other commits, and refuses all that would write or wait") {
   ModelRig rig;
   CHECK(EventSourcingDB::open_read_only(rig.file(""), one_model()).code() == Errc::not_found);
-  const auto db = rig.open(one_model());
+  auto committed = one_model();
+  committed.commit_within_ms = std::chrono::milliseconds(0);
+  const auto db = rig.open(std::move(committed));
   must(db->model("test")->set(Json::object({{"id", 1}, {"count", 1}})));
   const auto reader = must(EventSourcingDB::open_read_only(rig.file(""), one_model()));
   CHECK((*must(reader->model("test")->get(1)))["count"].integer() == 1);

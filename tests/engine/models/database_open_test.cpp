@@ -1,4 +1,5 @@
 // Opening and closing a model database, its hooks, and who is told of what.
+#include "engine/sqlite/connections.hpp"
 #include "tests/engine/models/database_support.hpp"
 #include "tests/support/gate.hpp"
 #include "tests/support/temp_directory.hpp"
@@ -72,7 +73,13 @@ TEST_CASE("json_model: database connections enforce foreign keys, run triggers o
     must(db->transaction([&]() -> Status { // inside, reads are made through the connection that writes
       CHECK(number(*db, "PRAGMA foreign_keys") == 1);
       CHECK(number(*db, "PRAGMA recursive_triggers") == 1);
-      CHECK(number(*db, "PRAGMA journal_size_limit") == 4 * 1024 * 1024);
+      CHECK(number(*db, "PRAGMA journal_size_limit") == (synced ? 4 : 32) * 1024 * 1024);
+      auto lease = db->connections().write(); // nothing that callers may ask
+      REQUIRE(lease.ok());
+      const auto pages = lease->prepare("PRAGMA wal_autocheckpoint");
+      REQUIRE(pages.ok());
+      CHECK((*pages)->step().ok());
+      CHECK((*pages)->integer(0) == (synced ? 1'000 : 4'000));
       CHECK(number(*db, "PRAGMA synchronous") == (synced ? 2 : 1));
       CHECK(number(*db, "PRAGMA query_only") == 0);
       return {};
