@@ -55,6 +55,26 @@ TEST_CASE("bell: an answer that came before the wait is taken without waiting") 
   CHECK(answer->sequence == 7);
 }
 
+TEST_CASE("bell: nobody sleeps through a ring, whenever it comes") {
+  Bell bell;
+  constexpr int rings = 2'000;
+  std::atomic<int> asked{0}, answered{0};
+  std::thread ringer([&] {
+    for (int ring = 1; ring <= rings; ++ring) {
+      while (asked.load() < ring)
+        std::this_thread::yield();
+      answered.store(ring);
+      bell.ring();
+    }
+  });
+  for (int ring = 1; ring <= rings; ++ring) {
+    asked.store(ring);
+    bell.wait([&] { return answered.load() >= ring; });
+  }
+  ringer.join();
+  CHECK(answered == rings);
+}
+
 TEST_CASE("bell: a call refused before admission has no bell and does not wait") {
   Waiter waiter;
   waiter.set(fail(Errc::overloaded, "full"));

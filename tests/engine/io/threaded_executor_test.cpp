@@ -212,6 +212,45 @@ TEST_CASE("threaded executor: a thread with a free hand runs its urgent job for 
   CHECK(ran[1] != std::this_thread::get_id());
 }
 
+TEST_CASE("threaded executor: delayed jobs of a lane that is lent run once it is given back, and no later") {
+  const auto executor = make_threaded_executor(1);
+  const auto lane = executor->make_lane(LaneKind::dedicated, "lane");
+  lane->post_after(hours(1), [] {}); // what its thread sleeps towards
+  for (int round = 0; round < 20; ++round) {
+    CAPTURE(round);
+    std::atomic<bool> lent{false}, together{false};
+    std::latch ran(2);
+    const auto due = std::chrono::steady_clock::now() + milliseconds(2);
+    const auto delayed = [&] {
+      together = together || lent;
+      ran.count_down();
+    };
+    if (round % 2 == 0) // its time comes while the lane is lent
+      lane->post_after(milliseconds(2), delayed);
+    {
+      const HelpingHand hand;
+      lane->post_urgent([&] {
+        lent = true;
+        if (round % 2 != 0)
+          lane->post_after(milliseconds(2), delayed);
+        lane->post_after(milliseconds(1), delayed);
+        while (std::chrono::steady_clock::now() < due)
+          std::this_thread::yield();
+        lent = false;
+      });
+    }
+    ran.wait();
+    CHECK_FALSE(together);
+  }
+  // One that comes later finds the thread asleep.
+  std::latch last(1);
+  {
+    const HelpingHand hand;
+    lane->post_urgent([&] { lane->post_after(milliseconds(5), [&] { last.count_down(); }); });
+  }
+  last.wait();
+}
+
 TEST_CASE(
     "threaded executor: an urgent job goes to the lane's own thread if nobody offers a hand or the lane is busy") {
   const auto executor = make_threaded_executor(1);
