@@ -35,7 +35,7 @@ Error projection_closed() {
 
 Projector::Projector(std::shared_ptr<EngineCore> core, EventSourcingOptions options)
     : core_(std::move(core)), options_(std::move(options)), file_("models/" + options_.name + ".db"),
-      quick_(std::all_of(options_.models.begin(), options_.models.end(), runs_only_ours)) {
+      only_ours_(std::all_of(options_.models.begin(), options_.models.end(), runs_only_ours)), quick_(only_ours_) {
 }
 
 Result<std::shared_ptr<Projector>> Projector::open(std::shared_ptr<EngineCore> core, EventSourcingOptions options) {

@@ -52,7 +52,7 @@ public:
   /// For who is about to wait; rung once for all who are answered together. Those who come between two answers get the
   /// same one: they will be answered at about the same time, and nobody is woken for others.
   [[nodiscard]] Bell& bell() noexcept { return bells_[answers_.load(std::memory_order_relaxed) % bells_.size()]; }
-  /// See Projection::preprocess(); one call at a time.
+  /// See Projection::preprocess(); functions of a service's are called one at a time.
   Status preprocess(ModelEvent& event);
 
   /// What becomes of a context's events is remembered while one of these is alive.
@@ -150,9 +150,10 @@ private:
   const std::shared_ptr<EngineCore> core_;
   const EventSourcingOptions options_;
   const std::string file_;
+  const bool only_ours_; // no function of the service's runs for an event
   bool claimed_ = false; // the name, among the engine's projections
   std::atomic<bool> closed_{false};
-  std::atomic<bool> quick_{false};
+  std::atomic<bool> quick_; // and none is called when it is applied
   std::array<Bell, 64> bells_;
   std::atomic<std::uint32_t> answers_{0};
   std::unique_ptr<ModelDatabase> database_;

@@ -46,7 +46,9 @@ bool Projector::is_wanted(std::string_view context_id) const {
 }
 
 Status Projector::preprocess(ModelEvent& event) {
-  const std::lock_guard one_at_a_time(preprocess_mutex_);
+  std::unique_lock one_at_a_time(preprocess_mutex_, std::defer_lock);
+  if (!only_ours_)
+    one_at_a_time.lock();
   std::shared_ptr<Projection> projection;
   {
     const std::lock_guard lock(mutex_);
