@@ -55,45 +55,48 @@ std::vector<Asked> asked() {
 
 OpenShop::OpenShop(const std::string& directory)
     : engine(must(Engine::open(directory, shop_engine_options()), "open the engine")),
-      db(must(EventSourcingDB::open(*engine, shop_options()), "open the models")) {
+      db(must(EventSourcingDB::open(*engine, shop_options()), "open the models")),
+      copy(must(EventSourcingDB::open(*engine, copy_options()), "open the copy")) {
 }
 
 OpenShop::~OpenShop() = default;
 
 void ModelsJudge::judge(const OpenShop& shop, bool whole) {
-  if (const auto queue = shop.db->wait_for_queue(patience); !queue)
-    return complain("the projection does not go on: " + to_string(queue.error()));
+  for (const auto* const db : {shop.db.get(), shop.copy.get()})
+    if (const auto queue = db->wait_for_queue(patience); !queue)
+      return complain("the projection does not go on: " + to_string(queue.error()));
   if (whole)
     fold_ = {};
   fold_.read(*shop.engine);
-  compare_rows(shop);
-  compare_position(shop);
+  for (const auto& [name, expected] : fold_.models())
+    compare_rows(*shop.db->rows(name), expected);
+  compare_position(*shop.db);
+  compare_rows(*shop.copy->rows("notes"), fold_.models().at("notes"));
+  compare_position(*shop.copy);
   compare_writes();
 }
 
-void ModelsJudge::compare_rows(const OpenShop& shop) {
-  for (const auto& [name, expected] : fold_.models()) {
-    const JsonModel& model = *shop.db->rows(name);
-    const auto rows = must(model.all(), "all rows");
-    std::set<std::string> seen;
-    for (const Json& row : rows) {
-      const std::string id = row[model.id_column()].to_text();
-      const auto found = expected.find(id);
-      if (!seen.insert(id).second)
-        complain(format("{} {} is there twice", name, id));
-      else if (found == expected.end())
-        complain(format("{} {} is there, and should not be: {}", name, id, row.to_text()));
-      else if (found->second != row)
-        complain(format("{} {} is {}, and should be {}", name, id, row.to_text(), found->second.to_text()));
-    }
-    for (const auto& [id, row] : expected)
-      if (!seen.contains(id))
-        complain(format("{} {} is missing: {}", name, id, row.to_text()));
+void ModelsJudge::compare_rows(const JsonModel& model, const LogFold::Rows& expected) {
+  const std::string& name = model.name();
+  std::set<std::string> seen;
+  const auto rows = must(model.all(), "all rows");
+  for (const Json& row : rows) {
+    const std::string id = row[model.id_column()].to_text();
+    const auto found = expected.find(id);
+    if (!seen.insert(id).second)
+      complain(format("{} {} is there twice", name, id));
+    else if (found == expected.end())
+      complain(format("{} {} is there, and should not be: {}", name, id, row.to_text()));
+    else if (found->second != row)
+      complain(format("{} {} is {}, and should be {}", name, id, row.to_text(), found->second.to_text()));
   }
+  for (const auto& [id, row] : expected)
+    if (!seen.contains(id))
+      complain(format("{} {} is missing: {}", name, id, row.to_text()));
 }
 
-void ModelsJudge::compare_position(const OpenShop& shop) {
-  const ProjectionHealth health = must(shop.db->health(), "health");
+void ModelsJudge::compare_position(const EventSourcingDB& db) {
+  const ProjectionHealth health = must(db.health(), "health");
   if (health.state != ProjectionState::running || health.lag_events != 0)
     complain(format("the projection is {}, {} events behind", to_string(health.state), health.lag_events));
   if (health.events_applied != fold_.events())

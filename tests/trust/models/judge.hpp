@@ -23,7 +23,7 @@ namespace weir::trust {
 /// A service without writers, in this process.
 struct OpenShop {
   std::optional<Engine> engine;
-  std::unique_ptr<EventSourcingDB> db;
+  std::unique_ptr<EventSourcingDB> db, copy;
 
   /// Throws std::runtime_error if it cannot be opened.
   explicit OpenShop(const std::string& directory);
@@ -46,8 +46,8 @@ public:
   [[nodiscard]] const LogFold& fold() const { return fold_; }
 
 private:
-  void compare_rows(const OpenShop& shop);
-  void compare_position(const OpenShop& shop);
+  void compare_rows(const JsonModel& model, const LogFold::Rows& expected);
+  void compare_position(const EventSourcingDB& db);
   void compare_writes();
 
   LogFold fold_;

@@ -55,8 +55,19 @@ ESModel& model_of(EventSourcingDB& db, const Write& write) {
   return *model;
 }
 
+/// Whoever reads the copy sees what is applied, committed or not.
+void read_copy(const EventSourcingDB& copy, const Json& note) {
+  if (const auto applied = copy.wait_for_queue(); !applied)
+    give_up("the copy: " + to_string(applied.error()));
+  const auto found = copy.rows("notes")->get(note["id"]);
+  if (!found)
+    give_up("the copy: " + to_string(found.error()));
+  if (*found != note)
+    give_up(format("{} was written and is {} in the copy", note.to_text(), *found ? (**found).to_text() : "missing"));
+}
+
 /// Waits for each of its writes, and sees what it has written.
-void write(EventSourcingDB& db, std::uint32_t writer) {
+void write(EventSourcingDB& db, const EventSourcingDB& copy, std::uint32_t writer) {
   Dice dice(Dice(orders.seed ^ orders.life).next() + writer);
   for (std::uint32_t number = 1; !stopping.load(); ++number) {
     const WriteId id{static_cast<std::uint32_t>(orders.life), writer, number};
@@ -65,6 +76,8 @@ void write(EventSourcingDB& db, std::uint32_t writer) {
     const Status written = perform(model_of(db, next), next, id, object);
     if (written && next.own && object != next.object)
       give_up(format("{} was written and is {}", next.object.to_text(), object.to_text()));
+    if (written && next.own && number % 4 == 0) // in between steps share a commit
+      read_copy(copy, object);
     if (written && next.model == "items")
       heard_of_item(object["id"].integer());
     acknowledge(id, written);
@@ -149,6 +162,9 @@ void run() {
   auto db = EventSourcingDB::open(*engine, shop_options());
   if (!db)
     give_up("open the models: " + to_string(db.error()));
+  auto copy = EventSourcingDB::open(*engine, copy_options());
+  if (!copy)
+    give_up("open the copy: " + to_string(copy.error()));
   say("opened");
   const auto next = (*db)->rows("items")->next_id();
   if (!next)
@@ -157,7 +173,12 @@ void run() {
   say("writing");
   std::vector<std::thread> threads;
   for (std::uint32_t writer = 0; writer < orders.writers; ++writer)
-    threads.emplace_back([&, writer] { (writer < writers_that_wait ? write : write_ahead)(**db, writer); });
+    threads.emplace_back([&, writer] {
+      if (writer < writers_that_wait)
+        write(**db, **copy, writer);
+      else
+        write_ahead(**db, writer);
+    });
   if (orders.transactions_until_kill != 0)
     rebuild_and_die(**db);
   if (orders.swap_kill_permille != 0)
@@ -165,6 +186,7 @@ void run() {
   for (std::thread& thread : threads)
     thread.join();
   (*db)->close();
+  (*copy)->close();
   if (const Status closed = engine->close(); !closed)
     give_up("close: " + to_string(closed.error()));
   say("closed");

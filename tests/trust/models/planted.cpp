@@ -29,15 +29,15 @@ void check(const Status& status, const char* what) {
 }
 
 /// Works on the database of a service that is not there.
-void edit(const std::string& directory, const std::function<Status(ModelDatabase&)>& work) {
-  const auto database = ModelDatabase::create({.file = shop_file(directory)});
+void edit(const std::string& file, const std::function<Status(ModelDatabase&)>& work) {
+  const auto database = ModelDatabase::create({.file = file});
   check(database ? Status() : Status(database.error()), "the database");
   check((*database)->transaction([&] { return work(**database); }), "an edit");
   check((*database)->close(), "close");
 }
 
 void run(const std::string& directory, const char* sql) {
-  edit(directory, [sql](ModelDatabase& database) -> Status {
+  edit(shop_file(directory), [sql](ModelDatabase& database) -> Status {
     const auto ran = database.run(sql);
     if (!ran)
       return ran.error();
@@ -46,8 +46,8 @@ void run(const std::string& directory, const char* sql) {
 }
 
 /// Moves the position, with a checksum that fits.
-void move(const std::string& directory, Position position, std::uint64_t events) {
-  edit(directory, [=](ModelDatabase& database) -> Status {
+void move(const std::string& file, Position position, std::uint64_t events) {
+  edit(file, [=](ModelDatabase& database) -> Status {
     ProjectionTables tables(database);
     auto record = tables.read();
     if (!record)
@@ -151,12 +151,19 @@ std::vector<Mistake> mistakes(const Original& original) {
               WHERE "id" = 'events:es/items')"),
        "events:es/items"},
       {"a position that was moved back: the last event is applied twice",
-       [=](const std::string& directory, ModelsJudge&) { move(directory, last, events - 1); }, "events:es/items"},
+       [=](const std::string& directory, ModelsJudge&) { move(shop_file(directory), last, events - 1); },
+       "events:es/items"},
       {"a position that was moved back, with the number of events as it was",
-       [=](const std::string& directory, ModelsJudge&) { move(directory, last, events); }, "events were applied"},
+       [=](const std::string& directory, ModelsJudge&) { move(shop_file(directory), last, events); },
+       "events were applied"},
       {"a position that was moved forward: an event is not applied",
-       [=](const std::string& directory, ModelsJudge&) { move(directory, store_one(directory) + 1, events + 1); },
+       [=](const std::string& directory, ModelsJudge&) {
+         move(shop_file(directory), store_one(directory) + 1, events + 1);
+       },
        "items 4711 is missing"},
+      {"a position of the copy that was moved forward: an event is not applied",
+       [=](const std::string& directory, ModelsJudge&) { move(copy_file(directory), last + 1, events - 1); },
+       "events were applied"},
       {"a position that was moved with SQL, which weir finds itself",
        sql(R"(UPDATE "weir_projection" SET "position" = "position" - 1)"), nullptr},
       {"a write that was acknowledged and never stored",

@@ -103,8 +103,20 @@ EventSourcingOptions shop_options() {
   return options;
 }
 
+EventSourcingOptions copy_options() {
+  EventSourcingOptions options;
+  options.name = "copy";
+  options.models = {notes()};
+  options.models.front().transact = {};
+  return options;
+}
+
 std::string shop_file(const std::string& directory) {
   return directory + "/models/shop.db";
+}
+
+std::string copy_file(const std::string& directory) {
+  return directory + "/models/copy.db";
 }
 
 Json to_json(const WriteId& id) {

@@ -1,8 +1,10 @@
 // The service that the stage "models" kills: three models, and what its writers do to them.
 //
 // Purpose: "items" and "notes" are event-sourced, "tallies" is derived: one of its rows is counted up for every event,
-// so that an event which is applied twice, or not at all, shows. Host and judge define the service alike; what the
-// models must hold the judge finds out by itself (log_fold.hpp). Threading: pure functions and plain values.
+// so that an event which is applied twice, or not at all, shows. Beside them the notes are kept once more, in a
+// projection that has no function of a service's, so that its steps share commits. Host and judge define the service
+// alike; what the models must hold the judge finds out by itself (log_fold.hpp). Threading: pure functions and plain
+// values.
 #pragma once
 
 #include "trust/kills/workload.hpp"
@@ -20,8 +22,11 @@ namespace weir::trust {
 /// Small logs and memtables, so that files change all the time.
 [[nodiscard]] EngineOptions shop_engine_options();
 [[nodiscard]] EventSourcingOptions shop_options();
-/// The projection's database in an engine's directory.
+/// The notes alone.
+[[nodiscard]] EventSourcingOptions copy_options();
+/// The projections' databases in an engine's directory.
 [[nodiscard]] std::string shop_file(const std::string& directory);
+[[nodiscard]] std::string copy_file(const std::string& directory);
 
 /// Who wrote: an event's "meta" says it. Lives are numbered from 1 over a run.
 struct WriteId {
