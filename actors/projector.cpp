@@ -160,10 +160,11 @@ void Projector::plan_commit(std::size_t events) {
   if (std::exchange(commit_planned_, true))
     return;
   lane_->post_after(options_.commit_within_ms, [weak = weak_from_this()] {
-    if (const auto self = weak.lock()) {
-      self->commit_planned_ = false;
-      self->commit_now();
-    }
+    const auto self = weak.lock();
+    if (!self || self->closed_.load()) // closing commits
+      return;
+    self->commit_planned_ = false;
+    self->commit_now();
   });
 }
 
