@@ -316,9 +316,9 @@ Result<RebuildReport> Projector::swap_in(ModelDatabase& rebuilt, Projection& mad
     if (!projection)
       return std::move(projection).error();
     WEIR_TRY(load_corrections(**projection));
+    database_->connections().caught_up();
     const std::lock_guard lock(mutex_);
     projection_ = std::move(*projection);
-    database_->connections().caught_up();
     return {};
   }();
   Waiters waiters;

@@ -110,7 +110,8 @@ public:
   /// their place in one step. Does its work in the calling thread. Errors: `locked` while there is another one,
   /// `cancelled`, `projection_failed` (the live ones stay), those of the database.
   Result<RebuildReport> rebuild(const RebuildOptions& options = {});
-  /// Called in the projection's thread for each event of a dispatch, once it is applied. Must not block.
+  /// Called in the projection's thread for each event of a dispatch, once it is applied. Must not block. Not called for
+  /// events that a rebuild brings in before the live models come to them; whoever waits for those is answered.
   void on_result(std::function<void(const Dispatched&)> listener);
 
   /// Who waits gets `closing`. Waits for the event under way.

@@ -74,15 +74,23 @@ Result<JsonModel*> ModelDatabase::add_model(JsonModelOptions options) {
   return added ? added : Result<JsonModel*>(state_->named(std::move(added).error()));
 }
 
-JsonModel* ModelDatabase::model(std::string_view name) const noexcept {
-  const std::lock_guard lock(state_->mutex);
-  for (const auto& model : state_->models)
+JsonModel* ModelDatabase::State::model_called(std::string_view name) const {
+  const std::lock_guard lock(mutex);
+  for (const auto& model : models)
     if (model->name() == name)
       return model.get();
   return nullptr;
 }
 
-std::vector<JsonModel*> ModelDatabase::models() const {
+JsonModel* ModelDatabase::model(std::string_view name) noexcept {
+  return state_->model_called(name);
+}
+
+const JsonModel* ModelDatabase::model(std::string_view name) const noexcept {
+  return state_->model_called(name);
+}
+
+std::vector<JsonModel*> ModelDatabase::models() {
   const std::lock_guard lock(state_->mutex);
   std::vector<JsonModel*> all;
   for (const auto& model : state_->models)

@@ -60,6 +60,7 @@ struct ModelDatabase::State final : sqlite::Connections {
   template <class Take> Result<sqlite::Lease> lease(Take take);
 
   // --- migrations: database_migrations.cpp ---
+  [[nodiscard]] JsonModel* model_called(std::string_view name) const;
   struct Due { // a migration by its place in the order
     std::string run_key;
     std::function<Status(ModelDatabase&)> up;

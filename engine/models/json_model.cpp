@@ -20,7 +20,11 @@ const std::string& JsonModel::id_column() const noexcept {
   return state_->options.id_column;
 }
 
-ModelDatabase& JsonModel::database() const noexcept {
+ModelDatabase& JsonModel::database() noexcept {
+  return *state_->database;
+}
+
+const ModelDatabase& JsonModel::database() const noexcept {
   return *state_->database;
 }
 

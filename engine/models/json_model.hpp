@@ -77,7 +77,9 @@ public:
 
   [[nodiscard]] const std::string& name() const noexcept;
   [[nodiscard]] const std::string& id_column() const noexcept;
-  [[nodiscard]] ModelDatabase& database() const noexcept;
+  /// Of a model that may only be read a database that may only be read.
+  [[nodiscard]] ModelDatabase& database() noexcept;
+  [[nodiscard]] const ModelDatabase& database() const noexcept;
   [[nodiscard]] const JsonModelOptions& options() const noexcept;
 
   // --- reading ---

@@ -96,8 +96,9 @@ public:
   /// naming model and column for every wrong combination, for a name that is taken, and once migrations have run.
   Result<JsonModel*> add_model(JsonModelOptions options);
   /// Null if there is none.
-  [[nodiscard]] JsonModel* model(std::string_view name) const noexcept;
-  [[nodiscard]] std::vector<JsonModel*> models() const;
+  [[nodiscard]] JsonModel* model(std::string_view name) noexcept;
+  [[nodiscard]] const JsonModel* model(std::string_view name) const noexcept;
+  [[nodiscard]] std::vector<JsonModel*> models();
   /// Errors: `invalid_argument` for an entry without `up`, a key twice in its group, and once migrations have run.
   Status register_migrations(std::string group, std::vector<Migration> migrations);
 

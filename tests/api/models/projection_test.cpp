@@ -10,6 +10,8 @@
 #include <future>
 #include <string>
 #include <thread>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 using namespace weir;
@@ -261,6 +263,10 @@ TEST_CASE("projection: the models can be read by another process while the engin
 TEST_CASE("projection: a service's own SQL on the models only reads") {
   ModelRig rig;
   const auto db = rig.open(one_model());
+  // What may only be read leads to nothing that writes: not a service's reducer, nor whoever has an EventSourcingDB.
+  static_assert(std::is_same_v<decltype(std::declval<const JsonModel&>().database()), const ModelDatabase&>);
+  static_assert(std::is_same_v<decltype(db->database().model("test")), const JsonModel*>);
+  CHECK(db->database().model("test") == db->rows("test"));
   must(db->model("test")->set(Json::object({{"id", 1}, {"count", 5}})));
   CHECK(must(db->database().all("SELECT count(*) AS n FROM test")).size() == 1);
   CHECK_FALSE(db->database().all("DELETE FROM test RETURNING id").ok());
