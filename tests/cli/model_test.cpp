@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <chrono>
 #include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
@@ -104,6 +105,7 @@ private:
 EventSourcingOptions shop() {
   EventSourcingOptions options;
   options.name = "shop";
+  options.commit_within_ms = std::chrono::milliseconds(0); // the program looks from outside
   ModelDefinition orders;
   orders.model.name = "orders";
   orders.model.columns = {{.name = "id", .type = ColumnType::integer},
