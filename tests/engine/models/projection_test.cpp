@@ -254,7 +254,10 @@ TEST_CASE("projection: quarantine stops the context that failed, all others go o
     CHECK(rig.projection().quarantined() == std::vector<std::string>{"c"});
     CHECK(rig.projection().events_applied() == 2);
     CHECK(rig.rows("picky") == "{\"id\":\"c-1\"}\n{\"id\":\"d-1\"}\n");
-    CHECK(rig.projection().dead_letters()->front().since == Timestamp{std::chrono::microseconds{77}});
+    const auto dead = rig.projection().dead_letters();
+    REQUIRE(dead.ok());
+    REQUIRE_FALSE(dead->empty());
+    CHECK(dead->front().since == Timestamp{std::chrono::microseconds{77}});
   }
   ProjectionRig rig(both(&failing), {.on_failure = OnFailure::quarantine, .fs = &fs});
   CHECK(rig.projection().quarantined() == std::vector<std::string>{"c"});
