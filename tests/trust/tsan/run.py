@@ -25,6 +25,7 @@ THREADED = [
     "engine: a shard whose sync hangs*", "engine: two engines*", "engine: a cold context whose look-up hangs*",
     "compaction: while a merge stands still*", "compaction: the files of inputs stay*",
     "compaction: replays of any batch size*", "fault: a failed sync*", "fault: crashes at random moments*",
+    "es_model: *", "event_sourcing_db: many*",
 ]
 
 
