@@ -14,11 +14,8 @@
 #pragma clang attribute pop
 #endif
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
+#include "engine/json/scan.hpp"
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -43,34 +40,7 @@ public:
   [[nodiscard]] bool at_end() const { return at_ == end_; }
 
   /// Bytes from here on that stand for themselves inside a string: no quote, no backslash, no control character.
-  [[nodiscard]] std::size_t plain_bytes() const {
-    constexpr std::uint64_t ones = 0x0101010101010101ULL, high = 0x8080808080808080ULL;
-    const char* p = at_;
-#ifdef __SSE2__
-    for (; end_ - p >= 16; p += 16) {
-      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-      const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes);
-      const __m128i special =
-          _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
-      if (const int found = _mm_movemask_epi8(_mm_or_si128(control, special)); found != 0)
-        return static_cast<std::size_t>(p - at_) +
-               static_cast<unsigned>(std::countr_zero(static_cast<unsigned>(found)));
-    }
-#endif
-    for (std::uint64_t word; static_cast<std::size_t>(end_ - p) >= sizeof word; p += sizeof word) {
-      std::memcpy(&word, p, sizeof word);
-      const std::uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\');
-      // Sets the high bit of every byte below 0x20, or zero after the exclusive or. A borrow can only mark bytes
-      // above the first true hit, and the first is all that counts.
-      const std::uint64_t hits =
-          (((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash)) & high;
-      if (hits != 0)
-        return static_cast<std::size_t>(p - at_) + static_cast<unsigned>(std::countr_zero(hits)) / 8;
-    }
-    while (p != end_ && *p != '"' && *p != '\\' && static_cast<unsigned char>(*p) >= 0x20)
-      ++p;
-    return static_cast<std::size_t>(p - at_);
-  }
+  [[nodiscard]] std::size_t plain_bytes() const { return detail::plain_bytes(at_, end_); }
   void copy(void* out, std::size_t bytes) {
     std::memcpy(out, at_, bytes);
     at_ += bytes;
@@ -101,15 +71,10 @@ public:
     put_ += bytes;
     at_ += bytes;
   }
-  std::size_t PutEnd(char*) {
-    return put_;
-  }
+  std::size_t PutEnd(char*) { return put_; }
   // Demanded by RapidJSON's stream concept, not used.
-  void* Push(std::size_t) {
-    return nullptr;
-  }
-  void Flush() {
-  }
+  void* Push(std::size_t) { return nullptr; }
+  void Flush() {}
 
 private:
   const char* begin_;

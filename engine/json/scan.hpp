@@ -2,7 +2,7 @@
 //
 // Purpose: what FieldReader reads with, and the judging of stored documents; no step needs to know where the text ends,
 // since none goes on behind a zero. Threading: pure functions. Invariants: at least 32 zeros follow the text, so whole
-// words may be loaded at any byte.
+// words may be loaded at any byte; plain_bytes() alone is told the end.
 #pragma once
 
 #ifdef __SSE2__
@@ -10,6 +10,7 @@
 #endif
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 
@@ -43,6 +44,37 @@ inline const char* plain_end(const char* p) noexcept {
     ++p;
   return p;
 #endif
+}
+
+/// How many bytes from `begin` on stand for themselves inside a string: no quote, no backslash, no control character.
+/// Nothing need follow `end`.
+inline std::size_t plain_bytes(const char* begin, const char* end) noexcept {
+  constexpr std::uint64_t ones = 0x0101010101010101ULL, high = 0x8080808080808080ULL;
+  const char* p = begin;
+#ifdef __SSE2__
+  for (; end - p >= 16; p += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes);
+    const __m128i special =
+        _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+    if (const int found = _mm_movemask_epi8(_mm_or_si128(control, special)); found != 0)
+      return static_cast<std::size_t>(p - begin) +
+             static_cast<unsigned>(std::countr_zero(static_cast<unsigned>(found)));
+  }
+#endif
+  for (std::uint64_t word; static_cast<std::size_t>(end - p) >= sizeof word; p += sizeof word) {
+    std::memcpy(&word, p, sizeof word);
+    const std::uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\');
+    // Sets the high bit of every byte below 0x20, or zero after the exclusive or. A borrow can only mark bytes
+    // above the first true hit, and the first is all that counts.
+    const std::uint64_t hits =
+        (((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash)) & high;
+    if (hits != 0)
+      return static_cast<std::size_t>(p - begin) + static_cast<unsigned>(std::countr_zero(hits)) / 8;
+  }
+  while (p != end && *p != '"' && *p != '\\' && static_cast<unsigned char>(*p) >= 0x20)
+    ++p;
+  return static_cast<std::size_t>(p - begin);
 }
 
 template <class Integer> [[nodiscard]] Integer load(const char* at) noexcept {

@@ -111,6 +111,8 @@ Json Json::object(Object members) {
 
 std::string Json::to_text() const {
   std::string out;
+  if (is_object()) // most texts are of a record, and would grow step by step
+    out.reserve(256);
   append_text(out);
   return out;
 }
@@ -228,7 +230,10 @@ Json& Json::member(std::string_view key) {
   WEIR_CHECK(is_object());
   if (Json* const found = find(key))
     return *found;
-  return std::get<Object>(value_).emplace_back(std::string(key), Json()).second;
+  Object& object = std::get<Object>(value_);
+  if (object.empty())
+    object.reserve(4); // few have only one
+  return object.emplace_back(std::string(key), Json()).second;
 }
 
 Json& Json::set(std::string_view key, Json value) {

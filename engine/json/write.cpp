@@ -1,15 +1,17 @@
 #include "engine/check.hpp"
 #include "engine/json/json.hpp"
+#include "engine/json/scan.hpp"
 
 #include <charconv>
 #include <cmath>
+#include <cstddef>
 #include <iterator>
 
 namespace weir::json {
 
 namespace {
 
-/// The letter of a two-character escape, 'u' for control characters without one, 0 for what stands for itself.
+/// The letter behind the backslash of something that does not stand for itself: 'u' for control characters without one.
 char escape_letter(char c) {
   switch (c) {
   case '"':
@@ -19,7 +21,7 @@ char escape_letter(char c) {
   case '\n': return 'n';
   case '\r': return 'r';
   case '\t': return 't';
-  default: return static_cast<unsigned char>(c) < 0x20 ? 'u' : '\0';
+  default: return 'u';
   }
 }
 
@@ -28,22 +30,22 @@ char escape_letter(char c) {
 void append_string(std::string& out, std::string_view text) {
   constexpr char hex[] = "0123456789abcdef";
   out += '"';
-  std::size_t copied = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char letter = escape_letter(text[i]);
-    if (letter == '\0')
-      continue;
-    out += text.substr(copied, i - copied);
-    copied = i + 1;
+  for (;;) {
+    const std::size_t plain = detail::plain_bytes(text.data(), text.data() + text.size());
+    out += text.substr(0, plain);
+    if (plain == text.size())
+      break;
+    const char escaped = text[plain];
+    const char letter = escape_letter(escaped);
     out += '\\';
     out += letter;
     if (letter == 'u') {
       out += "00";
-      out += hex[static_cast<unsigned char>(text[i]) >> 4];
-      out += hex[static_cast<unsigned char>(text[i]) & 15];
+      out += hex[static_cast<unsigned char>(escaped) >> 4];
+      out += hex[static_cast<unsigned char>(escaped) & 15];
     }
+    text.remove_prefix(plain + 1);
   }
-  out += text.substr(copied);
   out += '"';
 }
 

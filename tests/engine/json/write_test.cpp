@@ -52,6 +52,28 @@ TEST_CASE("json text: every ASCII string reads back the same") {
   CHECK(read_back(out) == json::Scalar{text});
 }
 
+TEST_CASE("json text: escapes are found wherever they stand in strings of any length") {
+  for (std::size_t size = 1; size < 40; ++size)
+    for (std::size_t at = 0; at < size; ++at)
+      for (const char c : {'"', '\\', '\n', '\0', '\x1f', '\x7f', '\xff', ' '}) {
+        std::string text(size, 'a');
+        text[at] = c;
+        std::string expected = "\"" + std::string(at, 'a');
+        if (c == '"' || c == '\\')
+          expected += std::string("\\") + c;
+        else if (c == '\n')
+          expected += "\\n";
+        else if (c == '\0' || c == '\x1f')
+          expected += c == '\0' ? "\\u0000" : "\\u001f";
+        else
+          expected += c;
+        expected += std::string(size - at - 1, 'a') + '"';
+        std::string out;
+        json::append_string(out, text);
+        REQUIRE(out == expected);
+      }
+}
+
 TEST_CASE("json text: doubles are written shortest and stay doubles") {
   CHECK(written(0.1) == "0.1");
   CHECK(written(1) == "1.0");
