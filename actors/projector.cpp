@@ -2,6 +2,7 @@
 
 #include "engine/callback_scope.hpp"
 #include "engine/consumers/lag.hpp"
+#include "engine/models/model_set.hpp"
 #include "engine/sqlite/connections.hpp"
 #include "engine/text.hpp"
 
@@ -12,15 +13,6 @@
 namespace weir {
 
 namespace {
-
-/// Whether a model has no function of the service's.
-bool runs_only_ours(const ModelDefinition& model) {
-  return model.event_sourced && !model.preprocess && !model.reduce && !model.apply && !model.derive &&
-         !model.transact && !model.model.make_id &&
-         std::none_of(model.model.columns.begin(), model.model.columns.end(), [](const Column& column) {
-           return column.value || column.slug_value || column.parse || column.stringify || column.where_values;
-         });
-}
 
 /// A batch of more is committed by itself: it has enough to share.
 constexpr std::size_t joined_events_max = 16;
@@ -35,7 +27,7 @@ Error projection_closed() {
 
 Projector::Projector(std::shared_ptr<EngineCore> core, EventSourcingOptions options)
     : core_(std::move(core)), options_(std::move(options)), file_("models/" + options_.name + ".db"),
-      only_ours_(std::all_of(options_.models.begin(), options_.models.end(), runs_only_ours)), quick_(only_ours_) {
+      only_ours_(ModelSet::calls_no_function(options_.models)), quick_(only_ours_) {
 }
 
 Result<std::shared_ptr<Projector>> Projector::open(std::shared_ptr<EngineCore> core, EventSourcingOptions options) {

@@ -113,15 +113,15 @@ Result<Dispatched> ESModel::write_new(Json object, const WriteOptions& options) 
   }
 }
 
-Result<Json> ESModel::written(const Result<Dispatched>& done, std::string_view operation) const {
+Result<Json> ESModel::written(Result<Dispatched>&& done, std::string_view operation) const {
   if (!done)
-    return done.error();
+    return std::move(done).error();
   Json id;
   if (const auto write = read_es_event(done->applied.event.data))
     id = *write->id;
   WEIR_TRY(failure_of(*done, name(), operation, id));
   if (done->object)
-    return *done->object;
+    return *std::move(done->object);
   auto object = rows_.get(id); // a duplicate, or brought in by a rebuild
   if (!object)
     return std::move(object).error();

@@ -122,7 +122,7 @@ private:
   struct State;
   Result<Dispatched> write(ModelEvent event, const WriteOptions& options);
   Result<Dispatched> write_new(Json object, const WriteOptions& options);
-  Result<Json> written(const Result<Dispatched>& done, std::string_view operation) const;
+  Result<Json> written(Result<Dispatched>&& done, std::string_view operation) const;
   void write_async(ModelEvent event, std::string_view operation, WriteDone done);
   EventSourcingDB& db_;
   const JsonModel& rows_;

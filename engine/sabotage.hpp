@@ -138,6 +138,7 @@ enum class Sabotage : std::uint8_t {
   forget_lost_changes,
   forget_model_position,
   keep_failed_addition,
+  tell_value_as_given,
   answer_before_applied,
   pass_failed_event,
   forget_dead_letter,

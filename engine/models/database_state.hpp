@@ -30,7 +30,7 @@ struct ModelDatabase::State final : sqlite::Connections {
   Result<sqlite::Lease> read() override;
   Result<sqlite::Lease> write() override;
   [[nodiscard]] bool in_own_transaction() const override { return pool.in_own_transaction(); }
-  Status leave_open(const std::function<Status(bool)>& work, std::function<Status()> before_commit) override;
+  Status leave_open(const std::function<Status(bool)>& work, std::function<Status()> before_commit, Undo undo) override;
   Status commit_left_open() override;
   void caught_up() override;
   [[nodiscard]] bool is_behind() const override { return pool.is_behind(); }

@@ -52,7 +52,7 @@ std::string es_init_type(std::string_view model) {
 ModelEvent es_event(std::string_view model, EsAction action, Json id, Json object, Json meta) {
   ModelEvent event;
   event.type = es_type(model);
-  event.data = Json::object({{"action", to_string(action)}, {"id", std::move(id)}});
+  event.data.set("action", to_string(action)).set("id", std::move(id));
   if (action != EsAction::remove)
     event.data.set("data", std::move(object));
   if (!meta.is_null())
@@ -226,7 +226,8 @@ EsChange EsRules::change_of(const EsWrite& write, Json object) const {
   EsChange result;
   if (!differs)
     return result;
-  Json& named = result.change.upd.emplace_back(Json::object({{id_key_, *write.id}}));
+  Json& named = result.change.upd.emplace_back();
+  named.set(id_key_, *write.id);
   for (auto& [key, value] : changes.members()) {
     named.set(key, value);
     if (value.is_null())
@@ -261,7 +262,8 @@ Result<EsChange> EsRules::reduce(const Json& data) const {
       change.es_fail = "ENOENT";
       return result;
     }
-    Json object = Json::object({{id_key_, id}});
+    Json object;
+    object.set(id_key_, id);
     for (const auto& [key, value] : write->data->members())
       object.set(key, value);
     change.ins.push_back(std::move(object));

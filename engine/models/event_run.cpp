@@ -2,6 +2,7 @@
 
 #include "engine/guarded_call.hpp"
 #include "engine/models/change_apply.hpp"
+#include "engine/models/model_access.hpp"
 #include "engine/models/phase_errors.hpp"
 #include "engine/text.hpp"
 
@@ -24,6 +25,14 @@ bool changes_rows(const Change& change) {
 
 } // namespace
 
+/// What a reducer has made of an event.
+struct EventRun::ModelChange {
+  std::size_t index; // of the model
+  Change change{};
+  std::optional<Json> whole{}; // see EsChange
+  bool of_write = false;       // it is what the write to an event-sourced model comes to
+};
+
 /// What one event's phases hand on to each other.
 struct EventRun::Cycle {
   ModelEvent& event;
@@ -32,11 +41,6 @@ struct EventRun::Cycle {
   AppliedEvent* const applied; // null: nobody wants to know
   bool stored = true;          // false: it is only preprocessed, before it is stored
   Json cache{};
-  struct ModelChange {
-    std::size_t index; // of the model
-    Change change;
-    std::optional<Json> whole; // see EsChange
-  };
   std::vector<ModelChange> changes{}; // by index; of those that changed
   std::vector<SubEvent> sub_events{}; // to run after the derivers
 };
@@ -161,6 +165,11 @@ std::string EventRun::path() const {
   return text;
 }
 
+Status EventRun::run(ModelEvent& event, Report* report) {
+  report_ = report;
+  return cycle(event, 0, report == nullptr ? nullptr : &report->applied);
+}
+
 Status EventRun::preprocess(ModelEvent& event) {
   Cycle cycle{event, 0, 0, nullptr, false};
   return run_preprocessors(cycle);
@@ -190,10 +199,10 @@ Status EventRun::run_phases(Cycle& cycle) {
   WEIR_TRY(run_sub_events(cycle));
   WEIR_TRY(transact(cycle));
   if (cycle.applied != nullptr) {
-    cycle.applied->event = cycle.event;
-    for (const auto& [index, change, whole] : cycle.changes)
-      if (Json json = change.to_json(); json.size() != 0)
-        cycle.applied->result.set(models_[index].name(), std::move(json));
+    cycle.applied->event = std::move(cycle.event);
+    for (ModelChange& each : cycle.changes)
+      if (Json json = std::move(each.change).to_json(); json.size() != 0)
+        cycle.applied->result.set(models_[each.index].name(), std::move(json));
   }
   return {};
 }
@@ -237,7 +246,7 @@ Status EventRun::reduce(Cycle& cycle) {
   PhaseErrors errors;
   for (const std::size_t index : models_.interested(event.type)) {
     const ModelEntry& entry = models_[index];
-    Cycle::ModelChange result{index, {}, {}};
+    ModelChange result{index};
     const Status done = guarded_call(function, [&]() -> Status {
       if (entry.definition.reduce) {
         auto change = entry.definition.reduce(event, context);
@@ -254,6 +263,7 @@ Status EventRun::reduce(Cycle& cycle) {
         change->change.events = std::move(result.change.events);
         result.change = std::move(change->change);
         result.whole = std::move(change->whole);
+        result.of_write = true;
       }
       return {};
     });
@@ -263,7 +273,7 @@ Status EventRun::reduce(Cycle& cycle) {
       cycle.changes.push_back(std::move(result));
   }
   WEIR_TRY(std::move(errors).status());
-  for (Cycle::ModelChange& each : cycle.changes)
+  for (ModelChange& each : cycle.changes)
     for (const SubEvent& sub_event : each.change.events)
       cycle.sub_events.push_back(sub_event);
   return {};
@@ -271,21 +281,32 @@ Status EventRun::reduce(Cycle& cycle) {
 
 Status EventRun::apply(Cycle& cycle) {
   PhaseErrors errors;
-  for (auto& [index, change, whole] : cycle.changes) {
-    if (!change.es_fail.empty() || !changes_rows(change))
+  for (ModelChange& each : cycle.changes) {
+    if (!each.change.es_fail.empty() || !changes_rows(each.change))
       continue;
-    const ModelEntry& entry = models_[index];
-    const Status done = guarded_call(function, [&, &made = change, &object = whole]() -> Status {
+    const ModelEntry& entry = models_[each.index];
+    const Status done = guarded_call(function, [&]() -> Status {
       if (entry.definition.apply)
-        return entry.definition.apply(made, *entry.model);
-      if (!object)
-        return apply_change(made, *entry.model);
-      return entry.model->put(*object);
+        return entry.definition.apply(each.change, *entry.model);
+      return each.of_write ? apply_write(each, *entry.model) : apply_change(each.change, *entry.model);
     });
     if (!done)
       errors.add(format("_apply_apply {}", entry.name()), done.error());
   }
   return std::move(errors).status();
+}
+
+Status EventRun::apply_write(ModelChange& made, JsonModel& model) const {
+  const bool insert = made.change.ins.size() == 1;
+  if (!insert && !made.whole)
+    return apply_change(made.change, model); // a removal
+  if (report_ == nullptr || !report_->object_wanted)
+    return model.put(insert ? made.change.ins.front() : *made.whole, insert);
+  auto object = ModelAccess::put(model, insert ? made.change.ins.front() : *std::move(made.whole), insert);
+  if (!object)
+    return std::move(object).error();
+  report_->object = *std::move(object);
+  return {};
 }
 
 Status EventRun::derive(Cycle& cycle) {
@@ -295,7 +316,7 @@ Status EventRun::derive(Cycle& cycle) {
     if (!entry.definition.derive)
       continue;
     const Change* result = &no_change;
-    for (const Cycle::ModelChange& each : cycle.changes)
+    for (const ModelChange& each : cycle.changes)
       if (each.index == index)
         result = &each.change;
     Deriving context(*this, cycle, *result);

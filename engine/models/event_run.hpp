@@ -25,13 +25,22 @@ public:
   EventRun(const EventRun&) = delete;
   EventRun& operator=(const EventRun&) = delete;
 
-  /// All phases of a stored event; `event` is then as preprocessing left it. `applied` (may be null) gets what became
-  /// of it. Errors: `projection_failed`, the message names phase and model; those of the database.
-  Status run(ModelEvent& event, AppliedEvent* applied) { return cycle(event, 0, applied); }
+  /// What became of an event, for those who wait for it.
+  struct Report {
+    AppliedEvent applied{};
+    /// Said by the caller: the object behind a write is wanted, where that can be told without a look at the database.
+    /// Precondition: no function can change it once it is written, and no trigger.
+    bool object_wanted = false;
+    JsonModel::Found object{};
+  };
+  /// All phases of a stored event, which is then as preprocessing left it, or, if it succeeded, in the report (may be
+  /// null). Errors: `projection_failed`, the message names phase and model; those of the database.
+  Status run(ModelEvent& event, Report* report);
   /// The preprocessors of an event that is not stored yet.
   Status preprocess(ModelEvent& event);
 
 private:
+  struct ModelChange;
   struct Cycle;
   class Reducing;
   class Deriving;
@@ -42,6 +51,7 @@ private:
   Status run_preprocessors(Cycle& cycle) const;
   Status reduce(Cycle& cycle);
   Status apply(Cycle& cycle);
+  Status apply_write(ModelChange& made, JsonModel& model) const;
   Status derive(Cycle& cycle);
   Status run_sub_events(Cycle& cycle);
   Status transact(Cycle& cycle);
@@ -51,6 +61,7 @@ private:
   [[nodiscard]] std::string path() const;
 
   const ModelSet& models_;
+  Report* report_ = nullptr;
   std::vector<const std::string*> types_; // of the running event and its ancestors
   std::uint64_t events_ = 0;              // begun so far
   bool placed_ = false;                   // the error under way says which sub-event failed

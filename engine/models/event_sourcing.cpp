@@ -5,11 +5,15 @@
 
 namespace weir {
 
-Json Change::to_json() const {
+Json Change::to_json() const& {
+  return Change(*this).to_json();
+}
+
+Json Change::to_json() && {
   Json json = Json::object();
-  const auto add = [&json](std::string_view key, const std::vector<Json>& items) {
+  const auto add = [&json](std::string_view key, std::vector<Json>& items) {
     if (!items.empty())
-      json.set(key, Json(items));
+      json.set(key, Json(std::move(items)));
   };
   add("rm", rm);
   add("ins", ins);
@@ -17,7 +21,7 @@ Json Change::to_json() const {
   add("upd", upd);
   add("sav", sav);
   if (!es_fail.empty())
-    json.set("es_fail", es_fail);
+    json.set("es_fail", std::move(es_fail));
   return json;
 }
 

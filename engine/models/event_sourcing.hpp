@@ -57,7 +57,8 @@ struct Change {
     return rm.empty() && ins.empty() && set.empty() && upd.empty() && sav.empty() && es_fail.empty() && events.empty();
   }
   /// {"rm": [...], ...}, only what there is; events aside.
-  [[nodiscard]] Json to_json() const;
+  [[nodiscard]] Json to_json() const&;
+  [[nodiscard]] Json to_json() &&;
 };
 
 /// What became of an event that was applied.

@@ -6,11 +6,15 @@
 
 #include "engine/models/model_table.hpp"
 #include "engine/models/model_writer.hpp"
+#include "engine/sqlite/connections.hpp"
 
 #include <weir/json_model.hpp>
 #include <weir/json_value.hpp>
 #include <weir/result.hpp>
+#include <weir/sql_value.hpp>
 
+#include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -23,6 +27,10 @@ struct JsonModel::State {
   /// Stores the object; `stored`, if not null, gets it back as a get() would give it.
   Status write(const JsonModel& model, const Json& object, bool insert_only, Json* stored);
   Status write(const ModelWriter::Draft& draft, bool insert_only, Json* stored);
+  /// Stores the object. Gives it back as a get() would, where that is certain without one: as ModelAccess::put().
+  Result<Found> put(const JsonModel& model, Json object, bool insert_only);
+  /// Its rowid.
+  Result<std::int64_t> write_row(sqlite::Lease& lease, std::span<const SqlValue> row, bool insert_only);
 
   /// Changes the stored object; `merged_object` as `stored` of write().
   Status merge(const JsonModel& model, const Json& changes, bool upsert, Json* merged_object);

@@ -1,6 +1,7 @@
 #include <weir/json_model.hpp>
 
 #include "engine/models/json_model_state.hpp"
+#include "engine/models/model_access.hpp"
 #include "engine/models/slug_search.hpp"
 #include "engine/sqlite/connections.hpp"
 #include "engine/text.hpp"
@@ -61,6 +62,42 @@ Status JsonModel::State::write(const JsonModel& model, const Json& object, bool 
   });
 }
 
+Result<std::int64_t> JsonModel::State::write_row(sqlite::Lease& lease, std::span<const SqlValue> row,
+                                                 bool insert_only) {
+  auto statement = lease.prepare(insert_only ? writer.insert() : writer.upsert());
+  if (!statement)
+    return std::move(statement).error();
+  int parameter = 0;
+  for (const SqlValue& value : row)
+    bind_value(**statement, ++parameter, value);
+  if (auto run = (*statement)->run(); !run)
+    return told(table, std::move(run).error());
+  return lease.last_insert_rowid();
+}
+
+Result<JsonModel::Found> JsonModel::State::put(const JsonModel& model, Json object, bool insert_only) {
+  auto draft = writer.draft(object, model);
+  if (!draft)
+    return std::move(draft).error();
+  if (!draft->slugs().empty()) {
+    WEIR_TRY(write(model, object, insert_only, nullptr));
+    return Found();
+  }
+  const auto row = writer.row(*draft);
+  if (!row)
+    return row.error();
+  auto lease = database->connections().write();
+  if (!lease)
+    return std::move(lease).error();
+  if (const auto written = write_row(*lease, *row, insert_only); !written)
+    return written.error();
+  return table.object_of(writer.rest_of(std::move(*draft), std::move(object)), *row);
+}
+
+Result<JsonModel::Found> ModelAccess::put(JsonModel& model, Json object, bool insert_only) {
+  return model.state_->put(model, std::move(object), insert_only);
+}
+
 Status JsonModel::State::write(const ModelWriter::Draft& draft, bool insert_only, Json* stored) {
   const auto row = writer.row(draft);
   if (!row)
@@ -68,18 +105,9 @@ Status JsonModel::State::write(const ModelWriter::Draft& draft, bool insert_only
   auto lease = database->connections().write();
   if (!lease)
     return std::move(lease).error();
-  std::int64_t row_id = 0;
-  {
-    auto statement = lease->prepare(insert_only ? writer.insert() : writer.upsert());
-    if (!statement)
-      return std::move(statement).error();
-    int parameter = 0;
-    for (const SqlValue& value : *row)
-      bind_value(**statement, ++parameter, value);
-    if (auto run = (*statement)->run(); !run)
-      return told(table, std::move(run).error());
-    row_id = lease->last_insert_rowid();
-  }
+  const auto row_id = write_row(*lease, *row, insert_only);
+  if (!row_id)
+    return row_id.error();
   if (stored == nullptr)
     return {};
   // RETURNING would do the same in one statement, and take twice as long: it keeps its rows in a temporary table.
@@ -87,7 +115,7 @@ Status JsonModel::State::write(const ModelWriter::Draft& draft, bool insert_only
   if (!statement)
     return std::move(statement).error();
   const SqlValue& id = (*row)[writer.id_place()];
-  bind_value(**statement, 1, std::holds_alternative<std::monostate>(id) ? SqlValue(row_id) : id);
+  bind_value(**statement, 1, std::holds_alternative<std::monostate>(id) ? SqlValue(*row_id) : id);
   auto there = (*statement)->step();
   if (!there)
     return std::move(there).error();

@@ -25,6 +25,9 @@ public:
   static std::vector<Migration> migrations(const JsonModel& model);
 
   // For event-sourced models, whose ids are settled before the object is written.
+  /// As JsonModel::set(), but that it asks SQLite for nothing: nothing where only SQLite knows what a get() would give.
+  /// Precondition: the database has no trigger.
+  static Result<JsonModel::Found> put(JsonModel& model, Json object, bool insert_only);
   /// A text id as a new object gets one. Errors: those of JsonModelOptions::make_id.
   static Result<std::string> make_id(const JsonModel& model);
   /// The slug of the id column that no object has as far as this thread sees; empty if there is nothing to make it of.

@@ -3,6 +3,7 @@
 #include "engine/text.hpp"
 #include "engine/validate.hpp"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -12,6 +13,13 @@ namespace {
 
 bool has_functions(const ModelDefinition& definition) {
   return definition.preprocess || definition.reduce || definition.derive || definition.transact;
+}
+
+bool calls_none(const ModelDefinition& definition) {
+  return definition.event_sourced && !has_functions(definition) && !definition.apply && !definition.model.make_id &&
+         std::ranges::none_of(definition.model.columns, [](const Column& column) {
+           return column.value || column.slug_value || column.parse || column.stringify || column.where_values;
+         });
 }
 
 Error wrong(std::string_view model, std::string_view what) {
@@ -50,10 +58,15 @@ Status ModelSet::check(std::span<const ModelDefinition> definitions) {
   return {};
 }
 
+bool ModelSet::calls_no_function(std::span<const ModelDefinition> definitions) {
+  return std::ranges::all_of(definitions, calls_none);
+}
+
 Result<std::unique_ptr<ModelSet>> ModelSet::make(ModelDatabase& database,
                                                  std::span<const ModelDefinition> definitions) {
   WEIR_TRY(check(definitions));
   auto made = std::unique_ptr<ModelSet>(new ModelSet(database));
+  made->calls_no_function_ = calls_no_function(definitions);
   for (const ModelDefinition& definition : definitions) {
     ModelEntry& entry = made->entries_.emplace_back();
     entry.definition = definition;

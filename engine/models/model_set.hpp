@@ -39,6 +39,11 @@ public:
   /// `invalid_argument`.
   static Result<std::unique_ptr<ModelSet>> make(ModelDatabase& database, std::span<const ModelDefinition> definitions);
 
+  /// Whether no function of the service's is called for any event: a step of these models takes no longer than SQLite
+  /// does, and changes at most one row for an event, with one statement.
+  static bool calls_no_function(std::span<const ModelDefinition> definitions);
+  [[nodiscard]] bool calls_no_function() const noexcept { return calls_no_function_; }
+
   [[nodiscard]] const ModelEntry& operator[](std::size_t index) const { return entries_[index]; }
   [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
   /// The models whose functions see events of this type, in order.
@@ -60,6 +65,7 @@ private:
   std::vector<ModelEntry> entries_;
   std::unordered_map<std::string, std::vector<std::size_t>, TextHash, std::equal_to<>> by_type_;
   std::vector<std::size_t> others_; // those interested in every type
+  bool calls_no_function_ = false;
 };
 
 } // namespace weir

@@ -162,8 +162,13 @@ void ModelTable::settle_expressions() {
     return columns_[left].path.size() < columns_[right].path.size();
   });
   selection_ = table + "\"json\"";
-  for (const std::size_t i : selected_)
+  for (const std::size_t i : selected_) {
     selection_ += ',' + columns_[i].selection;
+    const auto before = std::span(columns_).first(i);
+    row_places_.push_back(columns_[i].stored ? static_cast<std::size_t>(std::ranges::count_if(
+                                                   before, [](const TableColumn& other) { return other.stored; }))
+                                             : std::string::npos);
+  }
 }
 
 const TableColumn* ModelTable::find(std::string_view column) const noexcept {

@@ -13,6 +13,7 @@
 #include <weir/sql_value.hpp>
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -58,6 +59,11 @@ public:
   /// there.
   [[nodiscard]] Result<Json> read_stored(const sqlite::Statement& row) const;
 
+  /// What read_object() would give of the row just written, without reading it: `row` has the values of the stored
+  /// columns in order, `rest` what the JSON text gives. Nothing where SQLite may have made another value of one, or has
+  /// an expression to compute. Precondition: no trigger is in the way.
+  [[nodiscard]] std::optional<Json> object_of(Json rest, std::span<const SqlValue> row) const;
+
   /// `value` as the column stores it and conditions compare it: NULL for null, text of numbers as it is. Errors:
   /// `invalid_argument` for what does not fit (an id that is no text or integer ...).
   Result<SqlValue> to_sql(const TableColumn& column, const Json& value) const;
@@ -71,6 +77,8 @@ private:
   Status settle_places();
   void settle_expressions();
   Result<Json> read(const sqlite::Statement& row, bool stored_alone) const;
+  /// `object` with the selected columns; `value_at` gives the value of the selection's n-th.
+  template <class ValueAt> Result<Json> with_columns(Json object, bool stored_alone, ValueAt value_at) const;
   Result<SqlValue> id_to_sql(const Json& value) const;
 
   std::string name_, quoted_;
@@ -79,6 +87,7 @@ private:
   bool keep_row_id_ = false;
   std::vector<std::size_t> selected_; // places in columns_ of what object_selection() has beside the JSON text
   std::string selection_;
+  std::vector<std::size_t> row_places_; // of selected_, among the stored columns; npos: it is none
 };
 
 /// The member of `object` at `path`; null pointer if there is none.

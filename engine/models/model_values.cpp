@@ -1,8 +1,10 @@
 #include "engine/models/column_call.hpp"
 #include "engine/models/model_table.hpp"
+#include "engine/sabotage.hpp"
 #include "engine/text.hpp"
 #include "engine/validate.hpp"
 
+#include <cmath>
 #include <utility>
 
 namespace weir {
@@ -91,6 +93,26 @@ Result<Json> from_stored(const std::string& model, const TableColumn& column, co
   return found.is_null() && spec.always_object ? Json::object() : found;
 }
 
+/// Whether a column of this type gives `value` back as it was bound, whatever it is by the rules of affinity.
+bool is_kept(ColumnType type, const SqlValue& value) {
+  if (std::holds_alternative<std::monostate>(value) || sabotaged(Sabotage::tell_value_as_given))
+    return true;
+  const double* const real = std::get_if<double>(&value);
+  const bool text = std::holds_alternative<std::string>(value);
+  const bool integer = std::holds_alternative<std::int64_t>(value);
+  const bool plain_real = real != nullptr && std::isfinite(*real) && *real != 0; // -0.0 may lose its sign
+  switch (type) {
+  case ColumnType::text:
+  case ColumnType::json: return text;
+  case ColumnType::integer:
+  case ColumnType::numeric: return integer;
+  case ColumnType::real: return plain_real;
+  case ColumnType::blob: return integer || text || plain_real;
+  case ColumnType::none: break;
+  }
+  return false;
+}
+
 } // namespace
 
 Result<Json> ModelTable::from_sql(const TableColumn& column, const SqlValue& value) const {
@@ -113,13 +135,29 @@ Result<Json> ModelTable::read(const sqlite::Statement& row, bool stored_alone) c
       return about(Errc::corruption, name_, "json", parsed ? "no object" : std::string_view(parsed.error().message));
     object = std::move(*parsed);
   }
-  int at = 0;
-  for (const std::size_t i : selected_) {
+  return with_columns(std::move(object), stored_alone,
+                      [&row](std::size_t n) { return stored_value(row, static_cast<int>(n) + 1); });
+}
+
+std::optional<Json> ModelTable::object_of(Json rest, std::span<const SqlValue> row) const {
+  for (std::size_t n = 0; n < selected_.size(); ++n) {
+    const TableColumn& column = columns_[selected_[n]];
+    if (row_places_[n] == std::string::npos || column.spec.parse || !is_kept(column.spec.type, row[row_places_[n]]))
+      return std::nullopt;
+    if (selected_[n] == id_ && std::holds_alternative<std::monostate>(row[row_places_[n]]))
+      return std::nullopt; // SQLite finds one
+  }
+  auto object = with_columns(std::move(rest), false, [&](std::size_t n) { return stored_value(row[row_places_[n]]); });
+  return object ? std::optional(std::move(*object)) : std::nullopt;
+}
+
+template <class ValueAt> Result<Json> ModelTable::with_columns(Json object, bool stored_alone, ValueAt value_at) const {
+  for (std::size_t n = 0; n < selected_.size(); ++n) {
+    const std::size_t i = selected_[n];
     const TableColumn& column = columns_[i];
-    ++at;
     if (stored_alone && !column.stored)
       continue;
-    const Stored stored = stored_value(row, at);
+    const Stored stored = value_at(n);
     if (stored.type == sqlite::ValueType::null && !column.spec.parse && !column.spec.always_object)
       continue;
     // What is in the JSON is from a time before there was the column.

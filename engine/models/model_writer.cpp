@@ -120,6 +120,8 @@ void ModelWriter::append_rest(std::string& out, const Json& value, const Place& 
 
 Result<std::string> ModelWriter::rest(const Json& value, const Place& place) const {
   std::string text;
+  if (value.is_object())
+    text.reserve(256);
   append_rest(text, value, place);
   if (!valid_utf8(text))
     return fail(Errc::invalid_argument, format("{}: not valid UTF-8", table_.name()));
@@ -248,6 +250,20 @@ Result<std::vector<SqlValue>> ModelWriter::row(const Draft& draft) {
   else
     row.emplace_back(std::move(*text));
   return row;
+}
+
+void ModelWriter::take_out(Json& value, const Place& place) {
+  for (const Place& inside : place.inside)
+    if (inside.taken_out)
+      value.erase(inside.key);
+    else if (Json* const member = value.find(inside.key))
+      take_out(*member, inside);
+}
+
+Json ModelWriter::rest_of(Draft&& draft, Json&& given) const {
+  Json rest = draft.changed_ ? std::move(*draft.changed_) : std::move(given);
+  take_out(rest, root_);
+  return rest;
 }
 
 Result<std::string> ModelWriter::make_id() {

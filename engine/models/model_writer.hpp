@@ -58,6 +58,9 @@ public:
   /// The row's values, the JSON text last. Errors: as draft().
   Result<std::vector<SqlValue>> row(const Draft& draft);
 
+  /// What the JSON text of the draft's row gives when it is read. `given` is what the draft was made of.
+  [[nodiscard]] Json rest_of(Draft&& draft, Json&& given) const;
+
   /// What the option of this name makes, or a time-based UUID.
   Result<std::string> make_id();
   /// 12 random characters, or what `make_id` makes.
@@ -71,6 +74,7 @@ private:
     std::vector<Place> inside;
   };
   static const Place* find(const Place& place, std::string_view key) noexcept;
+  static void take_out(Json& value, const Place& place);
   static void append_rest(std::string& out, const Json& value, const Place& place);
   Result<std::string> rest(const Json& value, const Place& place) const;
   [[nodiscard]] Error wrong(const TableColumn& column, std::string_view what) const;

@@ -45,6 +45,7 @@ struct Projection::State {
     Progress progress;
     std::set<std::string, std::less<>> stopped; ///< Contexts.
     std::optional<std::string> resumed;         ///< A context.
+    bool one_row = false;                       ///< It changes no more, but for the record.
     bool event_failed = false;                  ///< Why the attempt failed: an event, and not the database.
   };
 
@@ -100,6 +101,7 @@ Result<std::unique_ptr<Projection>> Projection::open(Parts parts) {
   state->models = *std::move(models);
   state->stored.emplace(*state->models, state->parts);
   state->parts.models = {}; // Copied, and need not live any longer.
+  WEIR_TRY(state->stored->look_for_triggers(*state->parts.database));
   WEIR_TRY(state->load());
   return std::unique_ptr<Projection>(new Projection(std::move(state)));
 }
@@ -171,7 +173,9 @@ Status Projection::State::commit_later(Attempt& attempt, const std::function<Sta
     left_open = attempt.record;
     return {};
   };
-  return parts.database->connections().leave_open(add, [this] { return write_record(left_open); });
+  using Undo = sqlite::Connections::Undo;
+  return parts.database->connections().leave_open(
+      add, [this] { return write_record(left_open); }, attempt.one_row ? Undo::statement : Undo::savepoint);
 }
 
 Status Projection::State::transact(Attempt& attempt, const std::function<Status()>& work, Commits commits) {
@@ -214,6 +218,7 @@ Result<Projection::Progress> Projection::apply(std::span<const EventView> events
       return fail(Errc::invalid_argument, "the events are not in position order, or not before the next position",
                   place_of(events[i]));
   State::Attempt attempt;
+  attempt.one_row = events.size() == 1 && state_->models->calls_no_function();
   Status done = state_->transact(
       attempt, [&] { return state_->apply(events, next, false, attempt); }, commits);
   if (!done && attempt.event_failed) {

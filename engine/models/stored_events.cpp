@@ -1,6 +1,7 @@
 #include "engine/models/stored_events.hpp"
 
 #include "engine/models/event_run.hpp"
+#include "engine/models/just_written.hpp"
 #include "engine/models/phase_errors.hpp"
 #include "engine/text.hpp"
 
@@ -13,7 +14,8 @@ namespace {
 
 Result<ModelEvent> parse(const EventView& event, std::string_view type, std::string_view payload) {
   PhaseErrors errors;
-  auto data = Json::parse(payload);
+  auto written = JustWritten::take(payload);
+  auto data = written ? Result<Json>(*std::move(written)) : Json::parse(payload);
   if (data && !data->is_object())
     data = fail(Errc::invalid_argument, "it is no JSON object");
   if (!data)
@@ -31,6 +33,14 @@ Result<ModelEvent> parse(const EventView& event, std::string_view type, std::str
 StoredEvents::StoredEvents(const ModelSet& models, const Projection::Parts& parts)
     : models_(models), clock_(parts.clock), event_time_max_(parts.event_time_max), events_begun_(parts.events_begun),
       object_wanted_(parts.object_wanted) {
+}
+
+Status StoredEvents::look_for_triggers(ModelDatabase& database) {
+  auto trigger = database.get("SELECT 1 FROM sqlite_schema WHERE type='trigger' LIMIT 1");
+  if (!trigger)
+    return std::move(trigger).error();
+  keeps_what_is_written_ = models_.calls_no_function() && !trigger->has_value();
+  return {};
 }
 
 const Correction* StoredEvents::correction_of(const EventView& event) const {
@@ -57,8 +67,13 @@ Status StoredEvents::run(const EventView& event, Projection::Outcome* outcome) {
     return std::move(model_event).error();
   if (outcome == nullptr)
     return run_timed(*model_event, nullptr);
-  WEIR_TRY(run_timed(*model_event, &outcome->applied));
-  if (!object_wanted_ || object_wanted_(event.context_id))
+  const bool object_wanted = !object_wanted_ || object_wanted_(event.context_id);
+  EventRun::Report report;
+  report.object_wanted = object_wanted && keeps_what_is_written_;
+  WEIR_TRY(run_timed(*model_event, &report));
+  outcome->applied = std::move(report.applied);
+  outcome->object = std::move(report.object);
+  if (object_wanted && !outcome->object)
     read_back(*outcome);
   for (const auto& [model, change] : outcome->applied.result.members())
     if (const std::string_view es_fail = change["es_fail"].string(); !es_fail.empty())
@@ -79,12 +94,12 @@ void StoredEvents::read_back(Projection::Outcome& outcome) const {
   }
 }
 
-Status StoredEvents::run_timed(ModelEvent& event, AppliedEvent* applied) const {
+Status StoredEvents::run_timed(ModelEvent& event, EventRun::Report* report) const {
   EventRun run(models_);
   if (clock_ == nullptr)
-    return run.run(event, applied);
+    return run.run(event, report);
   const auto begun = clock_->steady_now();
-  WEIR_TRY(run.run(event, applied));
+  WEIR_TRY(run.run(event, report));
   const std::chrono::nanoseconds taken = clock_->steady_now() - begun;
   if (taken <= event_time_max_)
     return {};

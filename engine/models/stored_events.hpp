@@ -4,6 +4,7 @@
 // Threading: the projection's thread.
 #pragma once
 
+#include "engine/models/event_run.hpp"
 #include "engine/models/model_set.hpp"
 #include "engine/models/projection.hpp"
 
@@ -21,6 +22,8 @@ public:
   /// `models` outlives this; of `parts` clock, event_time_max and events_begun count.
   StoredEvents(const ModelSet& models, const Projection::Parts& parts);
 
+  /// To be called once, before the first event: what the service's migrations made of the database is there by then.
+  Status look_for_triggers(ModelDatabase& database);
   void set_corrections(std::map<Position, Correction> corrections) { corrections_ = std::move(corrections); }
   void add_correction(Position position, Correction correction) {
     corrections_.insert_or_assign(position, std::move(correction));
@@ -36,7 +39,7 @@ public:
 private:
   [[nodiscard]] const Correction* correction_of(const EventView& event) const;
   void read_back(Projection::Outcome& outcome) const;
-  Status run_timed(ModelEvent& event, AppliedEvent* applied) const;
+  Status run_timed(ModelEvent& event, EventRun::Report* report) const;
 
   const ModelSet& models_;
   const io::Clock* clock_;
@@ -44,6 +47,7 @@ private:
   std::atomic<std::uint64_t>* events_begun_;
   std::function<bool(std::string_view)> object_wanted_;
   std::map<Position, Correction> corrections_;
+  bool keeps_what_is_written_ = false; // an object that was written is read as it was written
 };
 
 } // namespace weir

@@ -84,13 +84,21 @@ public:
   /// Whether this thread is inside a transaction on the owning connection.
   [[nodiscard]] virtual bool in_own_transaction() const = 0;
 
+  /// How an addition that fails is taken back.
+  enum class Undo : std::uint8_t {
+    savepoint,
+    statement, ///< It writes once, with its last statement, which takes itself back: cheaper. Should it fail after it
+               ///< has written, all that was left open is lost.
+  };
+
   // For a writer who can make his changes again, and for whom a commit for each costs too much.
 
   /// Runs `work` in a transaction that stays open if it succeeds: then nothing is written yet, and another process does
   /// not see it. The next call adds to it (`joined`), leaving nothing of its own if it fails; anything else that this
   /// process does with the database commits it first. `before_commit` runs in it then, in whatever thread that is; that
   /// of the last call counts. Errors: as ModelDatabase::transaction().
-  virtual Status leave_open(const std::function<Status(bool joined)>& work, std::function<Status()> before_commit) = 0;
+  virtual Status leave_open(const std::function<Status(bool joined)>& work, std::function<Status()> before_commit,
+                            Undo undo = Undo::savepoint) = 0;
   /// What was left open cannot be lost from now on. Where it is lost already, and whenever it cannot be committed, the
   /// error; then every write fails with it until the database is closed and opened again, and every read until
   /// caught_up(), so that nobody sees less than he has seen.

@@ -210,6 +210,8 @@ constexpr std::array texts = {
                  "rows of models are committed without the position they belong to"},
     SabotageText{Sabotage::keep_failed_addition, "keep_failed_addition",
                  "half of an event that failed stays in a transaction that is left open"},
+    SabotageText{Sabotage::tell_value_as_given, "tell_value_as_given",
+                 "the object behind a write is told without what SQLite makes of its values"},
     SabotageText{Sabotage::answer_before_applied, "answer_before_applied",
                  "a write to a model is answered before the model has it"},
     SabotageText{Sabotage::pass_failed_event, "pass_failed_event",

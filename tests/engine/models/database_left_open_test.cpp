@@ -23,8 +23,9 @@ struct Opened {
   }
   explicit Opened(const std::string& file) : Opened(make_database({.file = file, .synced = false})) {}
 
+  using Undo = sqlite::Connections::Undo;
   Status add(
-      std::int64_t x, const std::function<Status()>& then = [] { return Status(); }) {
+      std::int64_t x, const std::function<Status()>& then = [] { return Status(); }, Undo undo = Undo::savepoint) {
     return db->connections().leave_open(
         [&](bool joins) -> Status {
           joined = joins;
@@ -36,7 +37,8 @@ struct Opened {
         [this] {
           ++commits;
           return commit_fails ? Status(fail(Errc::disk_full, "no room")) : Status();
-        });
+        },
+        undo);
   }
   [[nodiscard]] std::string rows() const { return column(*db, "SELECT x FROM t ORDER BY x"); }
 
@@ -122,6 +124,38 @@ TEST_CASE("json_model: database additions that fail leave nothing of their own, 
     CHECK(opened.rows() == "2 5");
     CHECK(opened.commits == 1);
   }
+}
+
+TEST_CASE("json_model: database additions of one statement take themselves back; should they not, all is lost") {
+  using Undo = sqlite::Connections::Undo;
+  const TempDirectory directory;
+  Opened opened(directory.path("a.db"));
+  must(opened.db->execute("CREATE TABLE u(x UNIQUE); INSERT INTO u VALUES(7)"));
+  const auto succeed = [] { return Status(); };
+  must(opened.add(1, succeed, Undo::statement));
+  must(opened.add(2, succeed, Undo::statement));
+  CHECK(opened.joined);
+  const auto taken = opened.db->connections().leave_open(
+      [&](bool) { // two rows, of which the second is refused
+        const auto ran = opened.db->run("INSERT INTO u VALUES(8),(7)");
+        return ran ? Status() : Status(ran.error());
+      },
+      succeed, Undo::statement);
+  CHECK(says(taken, Errc::condition_failed, "u.x"));
+  must(opened.add(3, succeed, Undo::statement));
+  CHECK(opened.joined);
+  CHECK(opened.rows() == "1 2 3");
+  CHECK(column(*opened.db, "SELECT x FROM u") == "7");
+
+  must(opened.add(4, succeed, Undo::statement));
+  const auto refuse = []() -> Status { return fail(Errc::cancelled, "no"); };
+  CHECK(says(opened.add(5, refuse, Undo::statement), Errc::cancelled, "no")); // it has written before
+  CHECK(opened.db->connections().is_behind());
+  CHECK(says(opened.db->all("SELECT x FROM t"), Errc::cancelled, "no"));
+  must(opened.db->close());
+  must(opened.db->open());
+  opened.db->connections().caught_up();
+  CHECK(opened.rows() == "1 2 3");
 }
 
 TEST_CASE("json_model: database changes that are lost are missed by nobody: writes fail until it is opened anew, reads "

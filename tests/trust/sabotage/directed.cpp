@@ -139,6 +139,7 @@ constexpr std::array table = {
     Directed{Sabotage::forget_lost_changes, cases("engine", "json_model: database changes that are lost*")},
     Directed{Sabotage::forget_model_position, cases("engine", "projection: after a crash at any write*")},
     Directed{Sabotage::keep_failed_addition, cases("engine", "json_model: database additions that fail*")},
+    Directed{Sabotage::tell_value_as_given, cases("engine", "json_model: an object told as it was written*")},
     Directed{Sabotage::answer_before_applied, cases("api", "event_sourcing_db: handled(0) waits for nothing*")},
     Directed{Sabotage::pass_failed_event, cases("engine", "projection: halted it stands at the event*")},
     Directed{Sabotage::forget_dead_letter, cases("engine", "projection: quarantine stops the context*")},
