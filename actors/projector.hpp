@@ -8,7 +8,6 @@
 #pragma once
 
 #include "actors/engine_core.hpp"
-#include "engine/bell.hpp"
 #include "engine/consumers/reply.hpp"
 #include "engine/event_queue/pushed_queue.hpp"
 #include "engine/io/executor.hpp"
@@ -18,7 +17,6 @@
 #include <weir/model_database.hpp>
 #include <weir/projection_types.hpp>
 
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -49,9 +47,6 @@ public:
   [[nodiscard]] EngineCore& core() const noexcept { return *core_; }
   /// Whether only weir's own code runs for an event: then it cannot take long, and whoever waits may run it.
   [[nodiscard]] bool is_quick() const noexcept { return quick_; }
-  /// For who is about to wait; rung once for all who are answered together. Those who come between two answers get the
-  /// same one: they will be answered at about the same time, and nobody is woken for others.
-  [[nodiscard]] Bell& bell() noexcept { return bells_[answers_.load(std::memory_order_relaxed) % bells_.size()]; }
   /// See Projection::preprocess(); functions of a service's are called one at a time.
   Status preprocess(ModelEvent& event);
 
@@ -154,8 +149,6 @@ private:
   bool claimed_ = false; // the name, among the engine's projections
   std::atomic<bool> closed_{false};
   std::atomic<bool> quick_; // and none is called when it is applied
-  std::array<Bell, 64> bells_;
-  std::atomic<std::uint32_t> answers_{0};
   std::unique_ptr<ModelDatabase> database_;
   std::shared_ptr<io::Lane> lane_;
   std::shared_ptr<io::Lane> watch_lane_; // sees that the other one is late

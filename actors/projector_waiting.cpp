@@ -4,6 +4,7 @@
 #include "engine/callback_scope.hpp"
 #include "engine/sabotage.hpp"
 #include "engine/text.hpp"
+#include "engine/waiter.hpp"
 
 #include <utility>
 
@@ -124,7 +125,6 @@ Projector::Waiters Projector::take_waiters(Position below) {
 void Projector::answer(Waiters&& waiters, const std::optional<Error>& error) {
   if (waiters.empty())
     return;
-  answers_.fetch_add(1, std::memory_order_relaxed);
   std::vector<std::optional<Projection::Outcome>> outcomes(waiters.size());
   if (!error) {
     const std::lock_guard lock(mutex_);
@@ -136,13 +136,14 @@ void Projector::answer(Waiters&& waiters, const std::optional<Error>& error) {
     }
   }
   const CallbackScope inside;
-  const RingLater ring;
+  const WakeLater blocked_callers;
   auto outcome = outcomes.begin();
   for (auto& [position, waiting] : waiters) {
+    Done done = std::move(waiting.done); // goes before they are awake, who all want the mutex that this takes
     if (error)
-      waiting.done(*error);
+      done(*error);
     else
-      waiting.done(std::move(*outcome));
+      done(std::move(*outcome));
     ++outcome;
   }
 }

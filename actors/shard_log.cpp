@@ -5,6 +5,7 @@
 #include "engine/kill_point.hpp"
 #include "engine/sabotage.hpp"
 #include "engine/text.hpp"
+#include "engine/waiter.hpp"
 
 #include <algorithm>
 
@@ -194,7 +195,7 @@ void ShardLog::answer(std::vector<Submission>& done, bool synced) {
   if (synced) // else a group may be on its way into the log only now
     settle();
   {
-    const RingLater blocked_callers;
+    const WakeLater blocked_callers;
     for (Submission& submission : done) {
       commands += submission.answers.size();
       std::uint64_t events = 0, payload_bytes = 0;
@@ -255,7 +256,7 @@ void ShardLog::answer_conflicts(std::vector<StorePtr> conflicts, Durability reac
   parts_.post_read([this, conflicts = std::move(conflicts), reached] {
     conflicts_reading_.fetch_sub(conflicts.size());
     const ShardView view = parts_.table.view();
-    const RingLater blocked_callers;
+    const WakeLater blocked_callers;
     for (const StorePtr& command : conflicts) {
       Error error = std::move(*command->verdict).error();
       add_receipts(error, view, reached);
@@ -267,7 +268,7 @@ void ShardLog::answer_conflicts(std::vector<StorePtr> conflicts, Durability reac
 void ShardLog::refuse(Submission& submission, const Error& why) {
   make_room(submission);
   tell_progress();
-  const RingLater blocked_callers;
+  const WakeLater blocked_callers;
   for (Submission::Answer& each : submission.answers)
     if (sabotaged(Sabotage::swallow_error_of_followers) && &each != &submission.answers.front())
       each.command->done(each.receipt);

@@ -3,6 +3,7 @@
 #include "engine/callback_scope.hpp"
 #include "engine/consumers/reply.hpp"
 #include "engine/io/helping_hand.hpp"
+#include "engine/waiter.hpp"
 
 #include <atomic>
 #include <memory>
@@ -17,7 +18,7 @@ std::uint64_t this_thread_sender() {
 }
 
 void send_store(EngineCore& core, std::string_view context_id, std::span<Event> events, const StoreTerms& terms,
-                Completion done, WhenFull when_full, CallDeadline deadline, Waiter* waiter) {
+                Completion done, WhenFull when_full, CallDeadline deadline) {
   auto command = core.make_command(context_id, events, terms.durability, terms.expect, terms.fail_if);
   if (!command) {
     done(std::move(command).error());
@@ -25,7 +26,6 @@ void send_store(EngineCore& core, std::string_view context_id, std::span<Event> 
   }
   (*command)->sender = this_thread_sender();
   (*command)->done = std::move(done);
-  (*command)->waiter = waiter;
   core.submit(std::move(*command), when_full, deadline);
 }
 
@@ -35,12 +35,12 @@ Result<Receipt> store_and_wait(EngineCore& core, std::string_view context_id, st
     return fail(Errc::invalid_argument,
                 "a blocking store from inside a callback of an engine would wait for itself; use store_async");
   if (!deadline) {
-    Waiter waiter;
+    Waiter<Result<Receipt>> waiter;
     {
       const io::HelpingHand hand; // without a deadline there is nothing better to do than the log's work
       send_store(core, context_id, events, terms,
                  Completion([&waiter](Result<Receipt> result) { waiter.set(std::move(result)); }), WhenFull::wait,
-                 deadline, &waiter);
+                 deadline);
     }
     return waiter.wait();
   }

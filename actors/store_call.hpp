@@ -5,7 +5,6 @@
 #pragma once
 
 #include "actors/engine_core.hpp"
-#include "engine/bell.hpp"
 
 #include <weir/event.hpp>
 #include <weir/expectation.hpp>
@@ -33,7 +32,7 @@ struct StoreTerms {
 [[nodiscard]] std::uint64_t this_thread_sender();
 
 void send_store(EngineCore& core, std::string_view context_id, std::span<Event> events, const StoreTerms& terms,
-                Completion done, WhenFull when_full, CallDeadline deadline = std::nullopt, Waiter* waiter = nullptr);
+                Completion done, WhenFull when_full, CallDeadline deadline = std::nullopt);
 
 /// Returns once it is stored as safely as asked for. Errors: see Engine::store.
 Result<Receipt> store_and_wait(EngineCore& core, std::string_view context_id, std::span<Event> events,

@@ -2,7 +2,6 @@
 
 #include "actors/engine_core.hpp"
 #include "actors/store_call.hpp"
-#include "engine/bell.hpp"
 #include "engine/callback_scope.hpp"
 #include "engine/event_queue/pulled_queue.hpp"
 #include "engine/event_queue/pushed_queue.hpp"
@@ -10,6 +9,7 @@
 #include "engine/replay_pump.hpp"
 #include "engine/text.hpp"
 #include "engine/unique_function.hpp"
+#include "engine/waiter.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -235,10 +235,9 @@ Result<Removal> Engine::remove(std::string_view context_id, Sequence before, boo
   auto command = EngineCore::make_removal(context_id, {before, closes});
   if (!command)
     return std::move(command).error();
-  Waiter waiter;
+  Waiter<Result<Receipt>> waiter;
   (*command)->sender = this_thread_sender();
   (*command)->done = Completion([&waiter](Result<Receipt> result) { waiter.set(std::move(result)); });
-  (*command)->waiter = &waiter;
   {
     const io::HelpingHand hand;
     core_->submit(std::move(*command), WhenFull::wait);

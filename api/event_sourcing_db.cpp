@@ -2,12 +2,13 @@
 
 #include "actors/projector.hpp"
 #include "actors/store_call.hpp"
-#include "engine/bell.hpp"
 #include "engine/consumers/reply.hpp"
 #include "engine/guarded_call.hpp"
 #include "engine/io/helping_hand.hpp"
 #include "engine/models/es_events.hpp"
+#include "engine/models/just_written.hpp"
 #include "engine/text.hpp"
+#include "engine/waiter.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -51,6 +52,12 @@ Result<Dispatched> to_dispatched(const std::string& context_id, const Receipt& r
   return done;
 }
 
+/// An event as it is to be stored.
+struct Prepared {
+  Event event;
+  Json data; ///< What its payload says; null: not known.
+};
+
 } // namespace
 
 struct EventSourcingDB::State {
@@ -78,11 +85,6 @@ struct EventSourcingDB::State {
       }
   }
 
-  /// An event as it is to be stored.
-  struct Prepared {
-    Event event;
-    Json es_id; ///< Of an es event.
-  };
   Result<Prepared> prepare(ModelEvent event, const DispatchOptions& options) const;
 
   std::shared_ptr<Projector> projector; ///< None: for reading only.
@@ -94,8 +96,7 @@ struct EventSourcingDB::State {
   std::map<std::string, const ModelDefinition*, std::less<>> es_types;
 };
 
-Result<EventSourcingDB::State::Prepared> EventSourcingDB::State::prepare(ModelEvent event,
-                                                                         const DispatchOptions& options) const {
+Result<Prepared> EventSourcingDB::State::prepare(ModelEvent event, const DispatchOptions& options) const {
   if (event.data.is_null())
     event.data = Json::object();
   if (!event.data.is_object())
@@ -114,10 +115,9 @@ Result<EventSourcingDB::State::Prepared> EventSourcingDB::State::prepare(ModelEv
     const auto write = read_es_event(event.data);
     if (!write)
       return write.error();
-    prepared.es_id = *write->id;
     if (event.context_id.empty())
-      event.context_id = es->second->context_of ? es->second->context_of(prepared.es_id)
-                                                : es_context(es->second->model.name, prepared.es_id);
+      event.context_id =
+          es->second->context_of ? es->second->context_of(*write->id) : es_context(es->second->model.name, *write->id);
   } else if (event.context_id.empty()) {
     event.context_id = default_context();
   }
@@ -127,6 +127,7 @@ Result<EventSourcingDB::State::Prepared> EventSourcingDB::State::prepare(ModelEv
                          .timestamp = event.timestamp,
                          .event_id = options.event_id,
                          .metadata = event.metadata.is_null() ? std::string() : event.metadata.to_text()};
+  prepared.data = std::move(event.data);
   return prepared;
 }
 
@@ -245,37 +246,31 @@ void pass(const std::shared_ptr<Passage>& passage, Event& event, const StoreTerm
 
 /// The calling thread sleeps at most once; the log's work, and the models' where it cannot take long, it does itself if
 /// nobody else is at it.
-Result<Dispatched> pass_and_wait(const std::shared_ptr<Projector>& projector, Event& event, const StoreTerms& terms,
-                                 CallDeadline deadline) {
+Result<Dispatched> pass_and_wait(const std::shared_ptr<Projector>& projector, Prepared&& prepared,
+                                 const StoreTerms& terms, CallDeadline deadline) {
   WEIR_TRY(projector->may_wait());
   if (!deadline) {
-    struct Heard {
-      std::optional<Result<Dispatched>> answer;
-      std::atomic<bool> answered{false};
-    };
-    const auto heard = std::make_shared<Heard>();
-    Bell& bell = projector->bell();
+    Waiter<Result<Dispatched>> waiter;
     {
+      std::optional<JustWritten> written;
       std::optional<io::HelpingHand> for_the_models;
-      if (projector->is_quick()) // a service's function may never come back
+      if (projector->is_quick()) { // a service's function may never come back
+        if (!prepared.data.is_null())
+          written.emplace(prepared.event.payload, std::move(prepared.data));
         for_the_models.emplace();
+      }
       const io::HelpingHand for_the_log; // its work wakes the models
-      pass(std::make_shared<Passage>(projector, event.context_id, true,
-                                     [heard, projector, &bell](Result<Dispatched> done) {
-                                       heard->answer.emplace(std::move(done));
-                                       heard->answered.store(true, std::memory_order_release);
-                                       RingLater::ring(bell);
-                                     }),
-           event, terms, WhenFull::wait, deadline);
+      pass(std::make_shared<Passage>(projector, prepared.event.context_id, true,
+                                     [&waiter](Result<Dispatched> done) { waiter.set(std::move(done)); }),
+           prepared.event, terms, WhenFull::wait, deadline);
     }
-    bell.wait([&] { return heard->answered.load(std::memory_order_acquire); });
-    return *std::move(heard->answer);
+    return waiter.wait();
   }
   const auto awaited = std::make_shared<Awaited<Dispatched>>();
   const auto passage = std::make_shared<Passage>(
-      projector, event.context_id, true,
+      projector, prepared.event.context_id, true,
       [reply = Reply<Dispatched>(awaited)](Result<Dispatched> done) mutable { reply(std::move(done)); });
-  pass(passage, event, terms, WhenFull::wait, deadline);
+  pass(passage, prepared.event, terms, WhenFull::wait, deadline);
   if (awaited->wait_until(*deadline))
     return awaited->wait();
   Error late = fail(Errc::deadline_exceeded, "no answer in time; the event was admitted and may still be stored");
@@ -295,7 +290,7 @@ Result<Dispatched> EventSourcingDB::dispatch(ModelEvent event, const DispatchOpt
   auto prepared = state_->prepare(std::move(event), options);
   if (!prepared)
     return std::move(prepared).error();
-  return pass_and_wait(state_->projector, prepared->event, {Durability::synced, options.expect, std::nullopt},
+  return pass_and_wait(state_->projector, *std::move(prepared), {Durability::synced, options.expect, std::nullopt},
                        deadline);
 }
 
@@ -306,7 +301,7 @@ void EventSourcingDB::dispatch_async(ModelEvent event, DispatchDone done, const 
       projector->core().warn(told.error().message);
   };
   auto prepared =
-      state_->writes() ? state_->prepare(std::move(event), options) : Result<State::Prepared>(state_->writes().error());
+      state_->writes() ? state_->prepare(std::move(event), options) : Result<Prepared>(state_->writes().error());
   if (!prepared) {
     answer(std::move(prepared).error());
     return;
@@ -317,8 +312,8 @@ void EventSourcingDB::dispatch_async(ModelEvent event, DispatchDone done, const 
 
 Result<Receipt> EventSourcingDB::store(Event event, std::optional<std::chrono::milliseconds> timeout_ms) {
   WEIR_TRY(state_->writes());
-  const auto done = pass_and_wait(state_->projector, event, {Durability::synced, Expectation::any(), std::nullopt},
-                                  deadline_in(timeout_ms));
+  const auto done = pass_and_wait(state_->projector, Prepared{std::move(event), {}},
+                                  {Durability::synced, Expectation::any(), std::nullopt}, deadline_in(timeout_ms));
   return done ? Result<Receipt>(done->receipt) : Result<Receipt>(done.error());
 }
 

@@ -11,8 +11,6 @@ bool ShardInbox::has_room(std::size_t bytes) const noexcept {
 
 bool ShardInbox::admit(StorePtr command) {
   bytes_ += command->bytes();
-  if (command->waiter != nullptr)
-    command->waiter->bell = &bells_[drains_ % bells_.size()];
   queue_.push_back(std::move(command));
   return std::exchange(armed_, false);
 }
@@ -116,7 +114,6 @@ bool ShardInbox::let_waiting_in() {
 
 bool ShardInbox::drain(std::vector<StorePtr>& out, std::size_t max) {
   std::lock_guard lock(mutex_);
-  ++drains_;
   if (out.empty() && head_ == 0 && queue_.size() <= max) { // the usual case: senders wait for a swap, not for moves
     out.swap(queue_);
     bytes_ = 0;

@@ -9,11 +9,9 @@
 // one call whatever its size; only the idle-to-busy edge wakes the shard.
 #pragma once
 
-#include "engine/bell.hpp"
 #include "engine/store_command.hpp"
 #include "engine/unique_function.hpp"
 
-#include <array>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -89,11 +87,7 @@ private:
   std::list<Queued> waiting_;
   std::size_t parked_ = 0;
   std::size_t unserved_ = 0; // of waiting_: not admitted yet. Above 0 the queue is not empty, so the shard will come
-  // Calls drained together are answered together. More than there are groups in flight, so that a bell rarely wakes
-  // threads of another group.
-  std::array<Bell, 8> bells_;
-  std::size_t drains_ = 0;
-  bool armed_ = true; // the shard has seen the inbox empty: the next command must wake it
+  bool armed_ = true;        // the shard has seen the inbox empty: the next command must wake it
   bool closed_ = false;
   std::uint64_t refused_ = 0;
   std::uint64_t waited_ = 0;

@@ -11,7 +11,6 @@
 #include <weir/fail_if.hpp>
 #include <weir/result.hpp>
 
-#include "engine/bell.hpp"
 #include "engine/callback_scope.hpp"
 #include "engine/sabotage.hpp"
 #include "engine/unique_function.hpp"
@@ -98,7 +97,6 @@ struct StoreCommand {
   /// Who sends: calls of one sender to one shard keep their order. Any number that is the sender's own.
   std::uint64_t sender = 0;
   Completion done;
-  Waiter* waiter = nullptr; ///< Of a thread that blocks until `done`; is told on admission which bell will ring.
 
   [[nodiscard]] std::size_t bytes() const noexcept {
     std::size_t sum = encoded.size();

@@ -12,7 +12,7 @@ namespace weir::io {
 
 /// Sleeps while `word` holds `value`.
 void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t value) noexcept;
-/// Wakes every thread that sleeps on `word`.
-void futex_wake_all(std::atomic<std::uint32_t>& word) noexcept;
+/// Wakes one thread that sleeps on `word`, which is not looked at.
+void futex_wake_one(std::atomic<std::uint32_t>& word) noexcept;
 
 } // namespace weir::io
