@@ -11,7 +11,7 @@ TEST_CASE("es_model: what a thread has just written is taken once, by itself, an
   const std::string payload = R"({"n":1})";
   CHECK_FALSE(JustWritten::take(payload));
   {
-    const JustWritten written(payload, Json::object({{"n", 1}}));
+    JustWritten written(payload, Json::object({{"n", 1}}));
     CHECK_FALSE(JustWritten::take(R"({"n":2})"));
     CHECK_FALSE(JustWritten::take(""));
     std::thread([&] { CHECK_FALSE(JustWritten::take(payload)); }).join();
@@ -24,9 +24,9 @@ TEST_CASE("es_model: what a thread has just written is taken once, by itself, an
 }
 
 TEST_CASE("es_model: a write within another one's has its own payload, and the outer one is there again behind it") {
-  const JustWritten outer("1", 1);
+  JustWritten outer("1", 1);
   {
-    const JustWritten inner("2", 2);
+    JustWritten inner("2", 2);
     CHECK_FALSE(JustWritten::take("1"));
     CHECK(JustWritten::take("2") == Json(2));
   }
