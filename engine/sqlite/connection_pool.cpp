@@ -56,20 +56,19 @@ Result<std::uint64_t> ConnectionPool::open() {
 }
 
 void ConnectionPool::close() {
-  std::unique_ptr<Connection> owner;
   std::vector<std::unique_ptr<Connection>> readers;
   {
     std::unique_lock lock(mutex_);
     open_ = false; // from now on nobody gets a connection
     WEIR_CHECK(uses_.find(std::this_thread::get_id()) == uses_.end());
     unused_.wait(lock, [this] { return uses_.empty(); });
-    owner = std::move(owner_);
     readers = std::move(readers_idle_);
     readers_idle_.clear();
   }
   readers.clear();
   if (is_left_open()) // it was left open since its owner was asked to commit it
     lose_left_open(fail(Errc::io_error, "the last transaction was not committed before the database was closed"));
+  std::unique_ptr<Connection> owner = std::move(owner_);
   impatient_ = true; // what another process is at can be left to it
   if (owner && !options_.read_only)
     // What it costs is bounded by the limit; what it fails to learn it learns the next time.

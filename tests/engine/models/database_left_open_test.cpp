@@ -158,6 +158,26 @@ TEST_CASE("json_model: database additions of one statement take themselves back;
   CHECK(opened.rows() == "1 2 3");
 }
 
+TEST_CASE("json_model: database changes left open while it is being closed are committed or known to be lost") {
+  const TempDirectory directory;
+  for (int round = 0; round < 10; ++round) {
+    Opened opened(directory.path(std::to_string(round) + ".db"));
+    std::thread closing;
+    const Status added = opened.add(1, [&] {
+      closing = std::thread([&] { must(opened.db->close()); });
+      for (int i = 0; i < 100; ++i) // it waits for this one, as a rule
+        std::this_thread::yield();
+      return Status();
+    });
+    closing.join();
+    must(added);
+    const bool lost = opened.db->connections().is_behind();
+    opened.db->connections().caught_up();
+    must(opened.db->open());
+    CHECK(opened.rows() == (lost ? "" : "1"));
+  }
+}
+
 TEST_CASE("json_model: database changes that are lost are missed by nobody: writes fail until it is opened anew, reads "
           "until they are there again") {
   const TempDirectory directory;
