@@ -119,7 +119,7 @@ void Projector::stop_intake() {
 
 void Projector::on_batch(QueueBatch&& batch) {
   Projection::Progress progress;
-  if (!batch.events.empty()) {
+  if (!batch.events.empty() && batch.events[batch.events.size() - 1].position >= projection_->position()) {
     const Projection::Commits when = commits(batch.events.size());
     begin_transaction();
     auto done = projection_->apply({batch.events.begin(), batch.events.end()}, batch.next, when);
@@ -133,6 +133,7 @@ void Projector::on_batch(QueueBatch&& batch) {
       plan_commit(batch.events.size());
   }
   const bool halted = progress.halted.has_value();
+  tell_listener(progress);
   applied(std::move(progress), batch.next);
   if (events_left_open_ >= left_open_events_max)
     commit_now();
@@ -166,6 +167,18 @@ void Projector::commit_now() {
     stopped(ProjectionState::failing, std::move(done).error(), 0);
 }
 
+void Projector::tell_listener(const Projection::Progress& progress) {
+  std::shared_ptr<const OnOutcome> listener;
+  {
+    const std::lock_guard lock(mutex_);
+    listener = listener_;
+  }
+  if (listener)
+    for (const auto& [position, outcome] : progress.outcomes)
+      if (!outcome.error)
+        tell(*listener, outcome);
+}
+
 /// Runs the service's code.
 void Projector::tell(const OnOutcome& listener, const Projection::Outcome& outcome) {
   try {
@@ -195,15 +208,6 @@ void Projector::note(Projection::Progress& progress) {
 void Projector::applied(Projection::Progress&& progress, Position seen) {
   Waiters waiters;
   bool caught_up = false;
-  std::shared_ptr<const OnOutcome> listener;
-  {
-    const std::lock_guard lock(mutex_);
-    listener = listener_;
-  }
-  if (listener)
-    for (const auto& [position, outcome] : progress.outcomes)
-      if (!outcome.error)
-        tell(*listener, outcome);
   {
     const std::lock_guard lock(mutex_);
     note(progress);
@@ -280,6 +284,8 @@ void Projector::plan_retry() {
 
 Status Projector::resume() {
   bool reopen = false;
+  if (closed_.load()) // close() has had its turn in the lane, and closes the database
+    return {};
   {
     const std::lock_guard lock(mutex_);
     if (state_ == ProjectionState::closed)

@@ -12,6 +12,7 @@
 #include "engine/event_queue/pushed_queue.hpp"
 #include "engine/io/executor.hpp"
 #include "engine/models/projection.hpp"
+#include "engine/store_command.hpp"
 #include "engine/unique_function.hpp"
 
 #include <weir/model_database.hpp>
@@ -67,6 +68,10 @@ public:
     Position from_ = 0; // its events lie here or behind
   };
 
+  /// For StoreCommand::meanwhile: applies a lone caller's event while the disk works for it, where that cannot be slow
+  /// and nobody reads the models meanwhile. Nobody sees it before it is synced. Null: never possible here.
+  [[nodiscard]] StoreCommand::Meanwhile ahead_of_sync();
+
   /// `projection_failed` and the like if the event at the position, or one before it that holds it up, failed. The
   /// outcome is there if the event's context was of interest before it was stored.
   using Done = UniqueFunction<void(Result<std::optional<Projection::Outcome>>)>;
@@ -104,6 +109,11 @@ private:
   Result<std::shared_ptr<Projection>> make_projection(ModelDatabase& database);
   Status load_corrections(Projection& projection) const;
 
+  // In the lane, or while it is borrowed: projector_ahead.cpp.
+  StoreCommand::WhenSynced apply_ahead(std::string_view record);
+  void synced_ahead(Projection::Progress&& progress, Position position);
+  void lost_ahead();
+
   // In the lane:
   Status start_intake();
   void stop_intake();
@@ -119,7 +129,9 @@ private:
   void commit_now();
   Status start_over(const Error& why);
   Status apply_all(Projection& made, QueueCursor& cursor, const RebuildOptions& options);
-  Result<RebuildReport> swap_in(ModelDatabase& rebuilt, Projection& projection, QueueCursor& cursor);
+  /// False: an event is applied already that the queue does not show yet.
+  Result<bool> catch_up(Projection& made, QueueCursor& cursor);
+  Result<std::optional<RebuildReport>> swap_in(ModelDatabase& rebuilt, Projection& made, QueueCursor& cursor);
   /// Has `work` done in the lane, and waits for it.
   template <class T, class Work> Result<T> in_lane(Work work) {
     WEIR_TRY(may_wait());
@@ -133,6 +145,7 @@ private:
   void watch(std::uint64_t begun);
   [[nodiscard]] bool is_wanted(std::string_view context_id) const;
   [[nodiscard]] bool is_object_wanted(std::string_view context_id) const;
+  void tell_listener(const Projection::Progress& progress);
   void tell(const OnOutcome& listener, const Projection::Outcome& outcome);
   void note(Projection::Progress& progress);          // with the mutex held
   void keep_outcomes(Projection::Progress& progress); // for those who wait; with the mutex held
@@ -185,6 +198,8 @@ private:
   std::shared_ptr<const OnOutcome> listener_;
   bool watch_planned_ = false;
 
+  static constexpr Position nothing_ahead = UINT64_MAX;
+  std::atomic<Position> ahead_{nothing_ahead}; // an event that is applied, and not synced yet
   std::atomic<std::uint64_t> events_begun_{0};
   std::atomic<bool> in_transaction_{false};
 };

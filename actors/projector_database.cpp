@@ -10,6 +10,7 @@
 #include "engine/sqlite/connections.hpp"
 #include "engine/sqlite/database_files.hpp"
 #include "engine/text.hpp"
+#include "engine/waiter.hpp"
 
 #include <utility>
 
@@ -244,13 +245,21 @@ Result<RebuildReport> Projector::rebuild(const RebuildOptions& options) {
   if (!cursor)
     return std::move(cursor).error();
   WEIR_TRY(apply_all(**projection, *cursor, options));
-  auto report = in_lane<RebuildReport>([this, rebuilt = database->get(), made = projection->get(), from = &*cursor] {
-    return swap_in(*rebuilt, *made, *from);
-  });
-  if (!report)
-    return report;
-  report->duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(core_->clock().steady_now() - began);
-  return report;
+  for (;;) {
+    auto report = in_lane<std::optional<RebuildReport>>([this, rebuilt = database->get(), made = projection->get(),
+                                                         from = &*cursor] { return swap_in(*rebuilt, *made, *from); });
+    if (!report)
+      return std::move(report).error();
+    if (*report) {
+      (*report)->duration_ms =
+          std::chrono::duration_cast<std::chrono::milliseconds>(core_->clock().steady_now() - began);
+      return **report;
+    }
+    Waiter<bool> shown;
+    SharedQueue::Waiter waiter;
+    cursor->queue().wait(waiter, cursor->next(), [&shown] { shown.set(true); });
+    shown.wait();
+  }
 }
 
 /// From the beginning to where the event queue ends now.
@@ -286,31 +295,42 @@ Status Projector::apply_all(Projection& made, QueueCursor& cursor, const Rebuild
   return {};
 }
 
-Result<RebuildReport> Projector::swap_in(ModelDatabase& rebuilt, Projection& made, QueueCursor& cursor) {
+Result<bool> Projector::catch_up(Projection& made, QueueCursor& cursor) {
+  const CallbackScope inside;
+  for (bool caught_up = sabotaged(Sabotage::swap_without_the_rest); !caught_up;) {
+    auto batch = cursor.read(); // what came in since; nobody reads an older state than before
+    if (!batch)
+      return std::move(batch).error();
+    caught_up = batch->caught_up;
+    if (batch->events.empty())
+      continue;
+    auto progress = made.apply({batch->events.begin(), batch->events.end()}, batch->next);
+    if (!progress)
+      return std::move(progress).error();
+    if (progress->halted)
+      return std::move(progress->halted->error);
+    const std::lock_guard lock(mutex_);
+    keep_outcomes(*progress);
+  }
+  const std::lock_guard lock(mutex_);
+  return cursor.next() >= reached_ || sabotaged(Sabotage::swap_without_the_rest);
+}
+
+Result<std::optional<RebuildReport>> Projector::swap_in(ModelDatabase& rebuilt, Projection& made, QueueCursor& cursor) {
   {
     const std::lock_guard lock(mutex_);
     if (state_ == ProjectionState::closed)
       return *failure_;
   }
+  const auto complete = catch_up(made, cursor);
+  if (!complete)
+    return complete.error();
+  if (!*complete)
+    return std::optional<RebuildReport>();
   stop_intake();
   RebuildReport report;
   const Status swapped = [&]() -> Status {
     const CallbackScope inside;
-    for (bool caught_up = sabotaged(Sabotage::swap_without_the_rest); !caught_up;) {
-      auto batch = cursor.read(); // what came in since; nobody reads an older state than before
-      if (!batch)
-        return std::move(batch).error();
-      caught_up = batch->caught_up;
-      if (batch->events.empty())
-        continue;
-      auto progress = made.apply({batch->events.begin(), batch->events.end()}, batch->next);
-      if (!progress)
-        return std::move(progress).error();
-      if (progress->halted)
-        return progress->halted->error;
-      const std::lock_guard lock(mutex_);
-      keep_outcomes(*progress);
-    }
     WEIR_TRY(database_->replace_content_with(rebuilt));
     auto projection = make_projection(*database_);
     if (!projection)
@@ -337,15 +357,18 @@ Result<RebuildReport> Projector::swap_in(ModelDatabase& rebuilt, Projection& mad
   answer(std::move(waiters), std::nullopt);
   {
     const std::lock_guard lock(mutex_);
-    if (state_ != ProjectionState::running)
-      return swapped ? Result<RebuildReport>(report) : swapped.error();
+    if (state_ != ProjectionState::running) {
+      if (!swapped)
+        return swapped.error();
+      return std::optional(report);
+    }
   }
   const Status started = start_intake();
   if (!swapped)
     return swapped.error();
   if (!started)
     return started.error();
-  return report;
+  return std::optional(report);
 }
 
 } // namespace weir

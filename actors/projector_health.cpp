@@ -61,7 +61,7 @@ Result<ProjectionHealth> Projector::health() const {
     const std::lock_guard lock(mutex_);
     health.name = options_.name;
     health.state = state_;
-    health.position = projection_->position();
+    health.position = std::min(projection_->position(), ahead_.load());
     health.events_applied = events_applied_;
     health.failure = failure_;
     if (state_ != ProjectionState::running)

@@ -130,40 +130,6 @@ void ShardLog::write(Submission& submission, bool at_once, wal::Compression comp
   }
 }
 
-void ShardLog::commit(std::vector<Submission>& waiting) {
-  if (waiting.empty())
-    return;
-  const bool early = sabotaged(Sabotage::answer_duplicate_before_sync) && waiting.front().records->records() == 0;
-  const bool unsynced = writer_->synced_record() != writer_->last_record() && !early;
-  if (const Status synced = unsynced ? sync() : Status{}; !synced) {
-    for (Submission& submission : waiting)
-      refuse(submission, *failed_);
-    waiting.clear();
-    return;
-  }
-  kill_point("log.before_apply");
-  for (Submission& submission : waiting) {
-    apply(submission, submission.first_record);
-    freeze_if_full();
-  }
-  kill_point("log.before_answer");
-  answer(waiting, unsynced);
-  kill_point("log.after_answer");
-  waiting.clear();
-}
-
-Status ShardLog::sync() {
-  const auto began = parts_.clock.steady_now();
-  Status synced = writer_->sync();
-  if (!synced) {
-    fail_shard(synced.error());
-    return synced;
-  }
-  syncs_.fetch_add(1, std::memory_order_relaxed);
-  sync_cost_ = parts_.clock.steady_now() - began;
-  return synced;
-}
-
 void ShardLog::apply(Submission& submission, std::uint64_t first_record) {
   const wal::Group& records = *submission.records;
   parts_.table.apply(submission.records, records.bodies(), first_record, records.bytes());
@@ -186,7 +152,7 @@ void ShardLog::tell_progress() {
     events_.progress();
 }
 
-void ShardLog::answer(std::vector<Submission>& done, bool synced) {
+void ShardLog::answer(std::vector<Submission>& done, bool synced, StoreCommand::WhenSynced when_synced) {
   // Room first: the shard forms its next group while the answers go out.
   std::size_t commands = 0;
   for (const Submission& submission : done)
@@ -194,6 +160,8 @@ void ShardLog::answer(std::vector<Submission>& done, bool synced) {
   tell_progress();
   if (synced) // else a group may be on its way into the log only now
     settle();
+  if (when_synced)
+    when_synced(true);
   {
     const WakeLater blocked_callers;
     for (Submission& submission : done) {

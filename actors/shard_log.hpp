@@ -120,10 +120,13 @@ private:
   void write(Submission& submission, bool at_once, wal::Compression compression, std::vector<Submission>& waiting);
   void write_failed(Error why, Submission& submission, bool applied);
   void go_on();
+  // shard_log_sync.cpp:
   void commit(std::vector<Submission>& waiting);
   Status sync();
+  [[nodiscard]] StoreCommand::WhenSynced use_the_wait(const std::vector<Submission>& waiting);
+
   void apply(Submission& submission, std::uint64_t first_record);
-  void answer(std::vector<Submission>& done, bool synced);
+  void answer(std::vector<Submission>& done, bool synced, StoreCommand::WhenSynced when_synced = {});
   void answer_verdict(StorePtr command, Durability reached, std::vector<StorePtr>& conflicts);
   void answer_conflicts(std::vector<StorePtr> conflicts, Durability reached);
   void refuse(Submission& submission, const Error& why);

@@ -18,7 +18,7 @@ std::uint64_t this_thread_sender() {
 }
 
 void send_store(EngineCore& core, std::string_view context_id, std::span<Event> events, const StoreTerms& terms,
-                Completion done, WhenFull when_full, CallDeadline deadline) {
+                Completion done, WhenFull when_full, CallDeadline deadline, StoreCommand::Meanwhile meanwhile) {
   auto command = core.make_command(context_id, events, terms.durability, terms.expect, terms.fail_if);
   if (!command) {
     done(std::move(command).error());
@@ -26,6 +26,7 @@ void send_store(EngineCore& core, std::string_view context_id, std::span<Event> 
   }
   (*command)->sender = this_thread_sender();
   (*command)->done = std::move(done);
+  (*command)->meanwhile = std::move(meanwhile);
   core.submit(std::move(*command), when_full, deadline);
 }
 

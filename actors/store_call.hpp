@@ -31,8 +31,10 @@ struct StoreTerms {
 /// Calls of one thread keep their order: its number tells a shard who sends.
 [[nodiscard]] std::uint64_t this_thread_sender();
 
+/// `meanwhile`: see StoreCommand.
 void send_store(EngineCore& core, std::string_view context_id, std::span<Event> events, const StoreTerms& terms,
-                Completion done, WhenFull when_full, CallDeadline deadline = std::nullopt);
+                Completion done, WhenFull when_full, CallDeadline deadline = std::nullopt,
+                StoreCommand::Meanwhile meanwhile = {});
 
 /// Returns once it is stored as safely as asked for. Errors: see Engine::store.
 Result<Receipt> store_and_wait(EngineCore& core, std::string_view context_id, std::span<Event> events,

@@ -224,7 +224,7 @@ struct Passage {
 
 /// Stores `event`; `passage->done` is called once the models have it.
 void pass(const std::shared_ptr<Passage>& passage, Event& event, const StoreTerms& terms, WhenFull when_full,
-          CallDeadline deadline) {
+          CallDeadline deadline, StoreCommand::Meanwhile meanwhile = {}) {
   send_store(passage->projector->core(), passage->context_id, {&event, 1}, terms,
              Completion([passage](Result<Receipt> receipt) {
                if (!receipt) {
@@ -241,7 +241,7 @@ void pass(const std::shared_ptr<Passage>& passage, Event& event, const StoreTerm
                      passage->finish(to_dispatched(passage->context_id, stored, std::move(applied)));
                    });
              }),
-             when_full, deadline);
+             when_full, deadline, std::move(meanwhile));
 }
 
 /// The calling thread sleeps at most once; the log's work, and the models' where it cannot take long, it does itself if
@@ -262,7 +262,7 @@ Result<Dispatched> pass_and_wait(const std::shared_ptr<Projector>& projector, Pr
       const io::HelpingHand for_the_log; // its work wakes the models
       pass(std::make_shared<Passage>(projector, prepared.event.context_id, true,
                                      [&waiter](Result<Dispatched> done) { waiter.set(std::move(done)); }),
-           prepared.event, terms, WhenFull::wait, deadline);
+           prepared.event, terms, WhenFull::wait, deadline, projector->ahead_of_sync());
     }
     return waiter.wait();
   }

@@ -144,6 +144,7 @@ enum class Sabotage : std::uint8_t {
   forget_dead_letter,
   ignore_projection_checksum,
   swap_without_the_rest,
+  commit_ahead_of_sync,
   // What compaction is told.
   merge_keeps_removed,
   ignore_pause,

@@ -19,6 +19,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -76,6 +77,12 @@ struct RemovalRequest {
 };
 
 struct StoreCommand {
+  /// Told by the thread that it came from, once: whether the sync that the call waited for has worked.
+  using WhenSynced = UniqueFunction<void(bool synced)>;
+  /// What a caller has to do that need not wait for the sync, though it must not count before. Given the call's record;
+  /// must be short, and wait for nothing.
+  using Meanwhile = UniqueFunction<WhenSynced(std::string_view record)>;
+
   std::string context_id;
   std::string encoded;             ///< encode_call, numbers not filled in yet; empty without events.
   std::uint32_t events = 0;        ///< None: only `expect` is checked.
@@ -96,6 +103,8 @@ struct StoreCommand {
   std::unique_ptr<Result<Receipt>> verdict;
   /// Who sends: calls of one sender to one shard keep their order. Any number that is the sender's own.
   std::uint64_t sender = 0;
+  /// Called between write and sync, if the call is alone in its sync and its record the only one.
+  Meanwhile meanwhile;
   Completion done;
 
   [[nodiscard]] std::size_t bytes() const noexcept {

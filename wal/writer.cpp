@@ -99,6 +99,11 @@ Status Writer::sync() {
   return {};
 }
 
+void Writer::begin_sync() noexcept {
+  if (!poisoned_ && current_ && current_->synced_offset != current_->end)
+    current_->file->begin_sync(current_->synced_offset, current_->end - current_->synced_offset);
+}
+
 Status Writer::abandon_file() {
   WEIR_TRY(usable());
   if (!current_ || !current_->broken)

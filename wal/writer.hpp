@@ -60,6 +60,9 @@ public:
   /// may have dropped what was not yet on the disk, so neither this nor any other call tries again.
   Status sync();
 
+  /// Lets the disk begin with what the next sync() will wait for. Promises nothing.
+  void begin_sync() noexcept;
+
   /// After a failed append: finishes the file where its last whole group ends, so that later groups go to a new file.
   /// Needs no disk space beyond a directory entry. The numbers of the failed records are not used again. Does nothing
   /// if the failed append left no trace. On an error no further append succeeds; the call may be repeated.

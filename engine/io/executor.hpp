@@ -17,6 +17,25 @@
 
 namespace weir::io {
 
+/// A lane that runs nothing while this lives, so that the thread which has borrowed it may do its work in its place.
+/// Empty: it had something to do. Goes in the thread that borrowed; an urgent job that came meanwhile is then left to
+/// that thread's HelpingHand, if it has a free one.
+class BorrowedLane {
+public:
+  BorrowedLane() = default;
+  explicit BorrowedLane(Job give_back) : give_back_(std::move(give_back)) {}
+  BorrowedLane(BorrowedLane&&) noexcept = default;
+  BorrowedLane& operator=(BorrowedLane&&) = delete;
+  ~BorrowedLane() {
+    if (give_back_)
+      give_back_();
+  }
+  explicit operator bool() const noexcept { return static_cast<bool>(give_back_); }
+
+private:
+  Job give_back_;
+};
+
 /// A serial queue of jobs.
 class Lane {
 public:
@@ -24,6 +43,8 @@ public:
   virtual void post(Job job) = 0;
   /// As post. If the calling thread has offered a HelpingHand and the lane has nothing to do, that thread runs the job.
   virtual void post_urgent(Job job) { post(std::move(job)); }
+  /// Does not wait. Lanes that share their threads are never lent.
+  [[nodiscard]] virtual BorrowedLane borrow() { return {}; }
   /// Runs `job` in the lane once `delay` has passed; jobs already due go first. At shutdown delayed jobs are destroyed
   /// unrun.
   virtual void post_after(std::chrono::nanoseconds delay, Job job) = 0;

@@ -36,6 +36,9 @@ public:
   /// fdatasync: content and size are durable afterwards; the file's name is not (see sync_directory). After a failure
   /// the file must not be synced again: the kernel may have dropped the dirty pages.
   virtual Status sync_data() = 0;
+  /// Lets the disk begin with what a sync_data() to come will wait for; does not wait itself. Promises nothing, and
+  /// says nothing of failures: that sync does.
+  virtual void begin_sync(std::uint64_t /*offset*/, std::uint64_t /*bytes*/) noexcept {}
   virtual Result<std::uint64_t> size() const = 0;
   virtual Status truncate(std::uint64_t size_bytes) = 0;
 

@@ -3,6 +3,7 @@
 #include "engine/text.hpp"
 
 #include <cstdint>
+#include <fcntl.h>
 #include <limits>
 #include <sys/stat.h>
 #include <system_error>
@@ -77,6 +78,13 @@ Status PosixFile::sync_data() {
     return system_error(error_number, "cannot sync", path_);
   }
   return {};
+}
+
+void PosixFile::begin_sync(std::uint64_t offset, std::uint64_t bytes) noexcept {
+  // Only starts writing: it takes note of no error, so fdatasync still reports it.
+  if (!sync_failed_)
+    (void)::sync_file_range(descriptor_.get(), static_cast<off64_t>(offset), static_cast<off64_t>(bytes),
+                            SYNC_FILE_RANGE_WRITE);
 }
 
 Result<std::uint64_t> PosixFile::size() const {

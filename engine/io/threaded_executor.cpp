@@ -33,7 +33,18 @@ public:
     if (hand != nullptr && queue_->lend())
       hand->take(std::move(job), [queue = queue_] { queue->give_back(); });
     else
-      queue_->post(std::move(job));
+      queue_->post(std::move(job), nullptr, WorkQueue::Urgent::yes);
+  }
+  BorrowedLane borrow() override {
+    if (!queue_->lend())
+      return {};
+    return BorrowedLane([queue = queue_] {
+      HelpingHand* const hand = HelpingHand::free();
+      if (Job next = hand != nullptr ? queue->take_urgent() : Job{})
+        hand->take(std::move(next), [queue] { queue->give_back(); });
+      else
+        queue->give_back();
+    });
   }
   void post_after(std::chrono::nanoseconds delay, Job job) override { queue_->post_after(delay, std::move(job)); }
 

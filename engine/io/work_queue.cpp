@@ -19,31 +19,31 @@ std::chrono::steady_clock::time_point time_after(std::chrono::nanoseconds delay)
 
 } // namespace
 
-void WorkQueue::post(Job job, std::shared_ptr<SerialJobs> serial) {
+void WorkQueue::post(Job job, std::shared_ptr<SerialJobs> serial, Urgent urgent) {
   const std::lock_guard guard(mutex_);
   if (!closed_)
-    enqueue(std::move(job), std::move(serial));
+    enqueue(std::move(job), std::move(serial), urgent);
 }
 
 void WorkQueue::post_after(std::chrono::nanoseconds delay, Job job, std::shared_ptr<SerialJobs> serial) {
   const std::lock_guard guard(mutex_);
   if (closed_)
     return;
-  delayed_.emplace(time_after(delay), Ready{std::move(job), std::move(serial)});
+  delayed_.emplace(time_after(delay), Ready{std::move(job), std::move(serial), Urgent::no});
   // Everybody waits for the earliest job, which may now be this one.
   notify(true);
 }
 
-void WorkQueue::enqueue(Job job, std::shared_ptr<SerialJobs> serial) {
+void WorkQueue::enqueue(Job job, std::shared_ptr<SerialJobs> serial, Urgent urgent) {
   if (!serial) {
-    ready_.push_back({std::move(job), nullptr});
+    ready_.push_back({std::move(job), nullptr, urgent});
     notify(false);
     return;
   }
   serial->jobs_.push_back(std::move(job));
   if (std::exchange(serial->scheduled_, true))
     return;
-  ready_.push_back({{}, std::move(serial)});
+  ready_.push_back({{}, std::move(serial), Urgent::no});
   notify(false);
 }
 
@@ -84,6 +84,15 @@ void WorkQueue::give_back() {
   lent_ = false;
   if (!ready_.empty() || closed_ || retired_ || (!delayed_.empty() && delayed_.begin()->first < sleeping_until_))
     notify(true);
+}
+
+Job WorkQueue::take_urgent() {
+  const std::lock_guard guard(mutex_);
+  if (ready_.empty() || ready_.front().urgent == Urgent::no)
+    return {};
+  Job job = std::move(ready_.front().job);
+  ready_.pop_front();
+  return job;
 }
 
 void WorkQueue::sleep(std::unique_lock<std::mutex>& guard) {
@@ -137,7 +146,7 @@ bool WorkQueue::wait_for_work(std::unique_lock<std::mutex>& guard) {
 void WorkQueue::run() {
   std::unique_lock guard(mutex_);
   while (wait_for_work(guard)) {
-    auto [job, serial] = std::move(ready_.front());
+    auto [job, serial, urgent] = std::move(ready_.front());
     ready_.pop_front();
     if (serial) {
       job = std::move(serial->jobs_.front());
@@ -155,7 +164,7 @@ void WorkQueue::run() {
     if (serial->jobs_.empty()) {
       serial->scheduled_ = false;
     } else {
-      ready_.push_back({{}, std::move(serial)});
+      ready_.push_back({{}, std::move(serial), Urgent::no});
       notify(false);
     }
   }

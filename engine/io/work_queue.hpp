@@ -28,8 +28,10 @@ public:
     bool scheduled_ = false; // In `ready_`, or a thread is at it.
   };
 
+  /// An urgent job may be run by who borrows the queue.
+  enum class Urgent : bool { no, yes };
   /// Jobs posted with `serial` run one after another; those without, in no particular order.
-  void post(Job job, std::shared_ptr<SerialJobs> serial = nullptr);
+  void post(Job job, std::shared_ptr<SerialJobs> serial = nullptr, Urgent urgent = Urgent::no);
   void post_after(std::chrono::nanoseconds delay, Job job, std::shared_ptr<SerialJobs> serial = nullptr);
 
   /// From now on a thread that has run out of jobs looks on for a moment before it sleeps, if jobs have lately come
@@ -39,6 +41,8 @@ public:
   /// run a job in its place. False: it is busy, or the queue is closed.
   [[nodiscard]] bool lend();
   void give_back();
+  /// Of a queue that is lent: the job that is next, if it is urgent, for the borrower to run; else nothing.
+  [[nodiscard]] Job take_urgent();
   /// Works jobs off until the queue is closed, or retired, and nothing is left for this thread.
   void run();
   /// From now on posted jobs are destroyed unrun, and so are the delayed ones; the rest is still run. Idempotent.
@@ -51,9 +55,10 @@ private:
   struct Ready {
     Job job; // Empty: the next one of `serial`.
     std::shared_ptr<SerialJobs> serial;
+    Urgent urgent = Urgent::no;
   };
 
-  void enqueue(Job job, std::shared_ptr<SerialJobs> serial);
+  void enqueue(Job job, std::shared_ptr<SerialJobs> serial, Urgent urgent = Urgent::no);
   void notify(bool all);
   void promote_due();
   bool wait_for_work(std::unique_lock<std::mutex>& guard);

@@ -57,6 +57,17 @@ Status ModelDatabase::State::leave_open(const std::function<Status(bool)>& work,
   return {};
 }
 
+std::optional<sqlite::Lease> ModelDatabase::State::hold_left_open() {
+  std::uint64_t present = 0;
+  {
+    const std::lock_guard lock(mutex);
+    if (phase != Phase::open)
+      return std::nullopt;
+    present = opening;
+  }
+  return pool.hold_left_open(present);
+}
+
 Status ModelDatabase::State::commit_left_open() {
   if (!pool.is_left_open() && !pool.is_behind())
     return {};

@@ -31,6 +31,8 @@ struct ModelDatabase::State final : sqlite::Connections {
   Result<sqlite::Lease> write() override;
   [[nodiscard]] bool in_own_transaction() const override { return pool.in_own_transaction(); }
   Status leave_open(const std::function<Status(bool)>& work, std::function<Status()> before_commit, Undo undo) override;
+  std::optional<sqlite::Lease> hold_left_open() override;
+  void lose_left_open(const Error& why) override { pool.lose_left_open(why); }
   Status commit_left_open() override;
   void caught_up() override;
   [[nodiscard]] bool is_behind() const override { return pool.is_behind(); }

@@ -221,7 +221,7 @@ Result<Projection::Progress> Projection::apply(std::span<const EventView> events
   attempt.one_row = events.size() == 1 && state_->models->calls_no_function();
   Status done = state_->transact(
       attempt, [&] { return state_->apply(events, next, false, attempt); }, commits);
-  if (!done && attempt.event_failed) {
+  if (!done && attempt.event_failed && commits != Commits::held) {
     // Failures are rare: only now each event pays for a savepoint of its own.
     attempt = {};
     done = state_->transact(attempt, [&] { return state_->apply(events, next, true, attempt); });

@@ -96,6 +96,8 @@ public:
     now,
     later, ///< With what comes next, if that says so, too; else at commit(), or when somebody reads. See
            ///< sqlite::Connections::leave_open().
+    held, ///< As `later`, by who holds the transaction (Connections::hold_left_open()). An event that fails is an error
+          ///< of the call, and is left to the next one.
   };
   Result<Progress> apply(std::span<const EventView> events, Position next, Commits commits = Commits::now);
   /// Commits what was left open. An error means that it is lost, and may have been before: close the database, and open

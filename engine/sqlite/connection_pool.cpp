@@ -214,6 +214,21 @@ Result<Lease> ConnectionPool::own(std::uint64_t opening, Takes takes) {
   return lease;
 }
 
+std::optional<Lease> ConnectionPool::hold_left_open(std::uint64_t opening) {
+  if (!is_left_open())
+    return std::nullopt;
+  Use* const use = enter(opening);
+  if (use == nullptr)
+    return std::nullopt;
+  if (use->owner > 0 || !turn_.try_acquire()) {
+    leave();
+    return std::nullopt;
+  }
+  ++use->owner;
+  Lease lease(*this, *owner_, Lease::Kind::owner);
+  return is_left_open() ? std::optional(std::move(lease)) : std::nullopt; // committed while the turn was taken
+}
+
 Result<Lease> ConnectionPool::read(std::uint64_t opening) {
   WEIR_TRY(settle(opening));
   Use* const use = enter(opening);

@@ -81,6 +81,8 @@ public:
     turn_and_opened, ///< The lease may begin in the middle of it.
   };
   Result<Lease> own(std::uint64_t opening, Takes takes = Takes::turn);
+  /// As own() with turn_and_opened, where that need not wait and a transaction is left open; else nothing.
+  [[nodiscard]] std::optional<Lease> hold_left_open(std::uint64_t opening);
   [[nodiscard]] bool in_own_transaction() const;
   /// Threads that wait for the owning connection.
   [[nodiscard]] std::size_t waiting_for_turn() const { return turn_.waiting(); }

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -99,6 +100,12 @@ public:
   /// of the last call counts. Errors: as ModelDatabase::transaction().
   virtual Status leave_open(const std::function<Status(bool joined)>& work, std::function<Status()> before_commit,
                             Undo undo = Undo::savepoint) = 0;
+  /// The owning connection, where a transaction is left open on it and nobody else has it or waits for it; does not
+  /// wait. Until the lease goes nobody commits the transaction, so that what this thread adds to it may still come to
+  /// nothing, together with all that was left open.
+  [[nodiscard]] virtual std::optional<Lease> hold_left_open() = 0;
+  /// By who holds it: it is lost, as if it could not have been committed.
+  virtual void lose_left_open(const Error& why) = 0;
   /// What was left open cannot be lost from now on. Where it is lost already, and whenever it cannot be committed, the
   /// error; then every write fails with it until the database is closed and opened again, and every read until
   /// caught_up(), so that nobody sees less than he has seen.

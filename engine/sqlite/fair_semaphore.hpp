@@ -26,6 +26,15 @@ public:
     self.woken.wait(lock, [&] { return self.given; });
   }
 
+  /// False: somebody has it, or waits for it.
+  [[nodiscard]] bool try_acquire() {
+    const std::lock_guard lock(mutex_);
+    if (free_ == 0)
+      return false;
+    --free_;
+    return true;
+  }
+
   void release() {
     const std::lock_guard lock(mutex_);
     if (waiting_.empty()) {

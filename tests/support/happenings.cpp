@@ -45,6 +45,7 @@ public:
   explicit WatchedLane(std::shared_ptr<io::Lane> lane) : lane_(std::move(lane)) {}
   void post(Job job) override { lane_->post(WatchedJob(std::move(job))); }
   void post_urgent(Job job) override { lane_->post_urgent(WatchedJob(std::move(job))); }
+  io::BorrowedLane borrow() override { return lane_->borrow(); }
   void post_after(std::chrono::nanoseconds delay, Job job) override {
     lane_->post_after(delay, WatchedJob(std::move(job)));
   }

@@ -222,6 +222,8 @@ constexpr std::array texts = {
                  "what a projection keeps about itself is believed without its checksum"},
     SabotageText{Sabotage::swap_without_the_rest, "swap_without_the_rest",
                  "a rebuilt model takes the live one's place without what has come in since"},
+    SabotageText{Sabotage::commit_ahead_of_sync, "commit_ahead_of_sync",
+                 "what is applied to a model while the log is being synced is committed before it is"},
     SabotageText{Sabotage::merge_keeps_removed, "merge_keeps_removed", "merges keep what retention and others removed"},
     SabotageText{Sabotage::ignore_pause, "ignore_pause", "the background merges on while compaction is paused"},
     SabotageText{Sabotage::ignore_compaction_rate, "ignore_compaction_rate", "a merge is not held back"},

@@ -279,6 +279,49 @@ TEST_CASE(
   CHECK(elsewhere.load());
 }
 
+TEST_CASE("threaded executor: a lane that is borrowed runs nothing; an urgent job then goes to the borrower's hand") {
+  const auto executor = make_threaded_executor(1);
+  const auto lane = executor->make_lane(LaneKind::dedicated, "lane");
+  const auto here = std::this_thread::get_id();
+  std::vector<std::pair<int, bool>> ran; // unguarded on purpose: the lane is the guard
+  const auto job = [&](int number) {
+    return [&, number] { ran.emplace_back(number, std::this_thread::get_id() == here); };
+  };
+  {
+    const HelpingHand hand;
+    {
+      const BorrowedLane borrowed = lane->borrow();
+      REQUIRE(borrowed);
+      CHECK_FALSE(lane->borrow()); // it has something to do
+      lane->post_urgent(job(1));
+      lane->post_urgent(job(2));
+      CHECK(ran.empty());
+    }
+    CHECK_FALSE(lane->borrow()); // lent to the hand
+    CHECK(ran.empty());
+  }
+  drain(*lane);
+  CHECK(ran == std::vector<std::pair<int, bool>>{{1, true}, {2, false}});
+
+  ran.clear();
+  {
+    const HelpingHand hand;
+    const BorrowedLane borrowed = lane->borrow();
+    REQUIRE(borrowed);
+    lane->post(job(3)); // not urgent: whoever borrows does not do it
+    lane->post_urgent(job(4));
+  }
+  {
+    const BorrowedLane nobody_helps = lane->borrow();
+    lane->post_urgent(job(5));
+  }
+  drain(*lane);
+  CHECK(ran == std::vector<std::pair<int, bool>>{{3, false}, {4, false}, {5, false}});
+  CHECK_FALSE(executor->make_lane(LaneKind::pooled, "pooled")->borrow());
+  executor->shutdown();
+  CHECK_FALSE(lane->borrow());
+}
+
 TEST_CASE("threaded executor: jobs of one lane never run together, whoever lends a hand, and shutdown waits for all") {
   for (int round = 0; round < 20; ++round) {
     const auto executor = make_threaded_executor(1);
@@ -298,6 +341,10 @@ TEST_CASE("threaded executor: jobs of one lane never run together, whoever lends
           };
           if ((job + i) % 3 == 0) {
             lane->post(std::move(work));
+          } else if ((job + i) % 7 == 0) {
+            const HelpingHand hand;
+            const BorrowedLane borrowed = lane->borrow();
+            lane->post_urgent(std::move(work));
           } else {
             const HelpingHand hand;
             lane->post_urgent(std::move(work));

@@ -287,3 +287,65 @@ TEST_CASE("json_model: database readers in other threads see all that they have 
     reader.join();
   CHECK(older == 0);
 }
+
+TEST_CASE(
+    "json_model: database changes left open can be held: nobody else commits or reads them until they are let go") {
+  const TempDirectory directory;
+  const std::string file = directory.path("a.db");
+  Opened opened(file);
+  sqlite::Connections& connections = opened.db->connections();
+  CHECK_FALSE(connections.hold_left_open()); // nothing is
+  must(opened.add(1));
+  {
+    auto lease = connections.read(); // commits
+    CHECK(lease.ok());
+  }
+  CHECK_FALSE(connections.hold_left_open());
+  must(opened.add(2));
+  std::atomic<bool> let_go{false};
+  std::thread reader;
+  {
+    const auto held = connections.hold_left_open();
+    REQUIRE(held);
+    CHECK_FALSE(connections.hold_left_open()); // has it already
+    std::thread([&] { CHECK_FALSE(connections.hold_left_open()); }).join();
+    must(opened.add(3));
+    CHECK(opened.joined);
+    reader = std::thread([&] {
+      CHECK(opened.rows() == "1 2 3");
+      CHECK(let_go.load());
+    });
+    for (int i = 0; i < 100; ++i)
+      std::this_thread::yield();
+    CHECK(rows_beside(file) == "1");
+    let_go = true;
+  }
+  reader.join();
+  CHECK(opened.commits == 2);
+  must(opened.db->close());
+  CHECK_FALSE(connections.hold_left_open());
+}
+
+TEST_CASE("json_model: database changes that were held and are given up are lost with all that was left open") {
+  const TempDirectory directory;
+  const std::string file = directory.path("a.db");
+  Opened opened(file);
+  sqlite::Connections& connections = opened.db->connections();
+  must(opened.add(1));
+  must(connections.commit_left_open());
+  must(opened.add(2));
+  {
+    const auto held = connections.hold_left_open();
+    REQUIRE(held);
+    must(opened.add(3));
+    connections.lose_left_open(fail(Errc::cancelled, "given up"));
+  }
+  CHECK_FALSE(connections.hold_left_open());
+  CHECK(connections.is_behind());
+  CHECK(says(opened.db->all("SELECT x FROM t"), Errc::cancelled, "given up"));
+  CHECK(rows_beside(file) == "1");
+  must(opened.db->close());
+  must(opened.add(2));
+  connections.caught_up();
+  CHECK(opened.rows() == "1 2");
+}

@@ -145,6 +145,7 @@ constexpr std::array table = {
     Directed{Sabotage::forget_dead_letter, cases("engine", "projection: quarantine stops the context*")},
     Directed{Sabotage::ignore_projection_checksum, cases("engine", "projection: damage to what it keeps*")},
     Directed{Sabotage::swap_without_the_rest, cases("api", "projection: a rebuild that takes the live*")},
+    Directed{Sabotage::commit_ahead_of_sync, cases("api", "es_model: a write whose sync fails*")},
     Directed{Sabotage::merge_keeps_removed, cases("api", "compact: removed events go*")},
     Directed{Sabotage::ignore_pause, cases("actors", "compaction control: one turn at a time*")},
     Directed{Sabotage::ignore_compaction_rate, cases("actors", "compaction control: what moves is counted*")},
