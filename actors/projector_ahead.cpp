@@ -92,12 +92,9 @@ void Projector::synced_ahead(Projection::Progress&& progress, Position position)
 void Projector::lost_ahead() {
   stop_intake(); // it would say that the queue has ended, before what is safe of it is there again
   Error why = fail(Errc::shard_failed, "a sync of the log failed, and with it what was applied to the models");
-  database_->connections().lose_left_open(why);
-  ahead_.store(nothing_ahead);
+  database_->connections().lose_left_open(why); // ahead_ stays: until this projection is replaced it lies behind it
   {
     const std::lock_guard lock(mutex_);
-    if (state_ != ProjectionState::running)
-      return;
     state_ = ProjectionState::failing;
     failed_position_ = reached_;
     failure_ = std::move(why);
