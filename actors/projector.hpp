@@ -2,9 +2,9 @@
 //
 // Purpose: feeds one Projection from the event queue, tells callers when their events are applied, retries what failed,
 // swaps in what was rebuilt. Owner: EventSourcingDB. Threading: thread-safe; the projection itself is used in its own
-// dedicated lane only (user functions may be slow, and must not hold up anybody's reads), a rebuild in its caller's
-// thread. Invariants: every waiter is answered exactly once: when its event is applied or has failed, when the
-// projection stops, or with `closing`.
+// dedicated lane only (user functions may be slow, and must not hold up anybody's reads), or by who has borrowed that;
+// a rebuild in its caller's thread. Invariants: every waiter is answered exactly once: when its event is applied or has
+// failed, when the projection stops, or with `closing`.
 #pragma once
 
 #include "actors/engine_core.hpp"

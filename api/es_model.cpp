@@ -64,14 +64,21 @@ ModelEvent ESModel::event_remove(const Json& id, Json metadata) const {
 Result<std::int64_t> ESModel::get_next_id() {
   if (!state_->integer_ids)
     return fail(Errc::unsupported, format("{}.{}: ids are not given out as integers", name(), state_->id_column));
-  {
-    const std::lock_guard lock(state_->mutex);
-    if (state_->caught_up)
-      return ++state_->last_id;
-  }
+  if (const auto id = reserve_id())
+    return *id;
   const auto last = db_.wait_for_queue();
   if (!last)
     return last.error();
+  return reserve_first_id();
+}
+
+/// Nothing before the rows were once as new as the log.
+std::optional<std::int64_t> ESModel::reserve_id() {
+  const std::lock_guard lock(state_->mutex);
+  return state_->caught_up ? std::optional(++state_->last_id) : std::nullopt;
+}
+
+Result<std::int64_t> ESModel::reserve_first_id() {
   const auto next = rows_.next_id();
   if (!next)
     return next;
@@ -149,32 +156,102 @@ Status ESModel::remove(const Json& id, const WriteOptions& options) {
   return done ? Status() : Status(done.error());
 }
 
-void ESModel::write_async(ModelEvent event, std::string_view operation, WriteDone done) {
-  db_.dispatch_async(std::move(event), [this, operation, done = std::move(done)](Result<Dispatched> dispatched) {
-    if (!dispatched) {
-      done(std::move(dispatched).error());
+/// A write that is answered later.
+struct ESModel::Later {
+  EsAction action;
+  Json object; ///< Of a removal: the id.
+  Json metadata;
+  std::string_view operation;
+  WriteDone done;
+  bool next_integer = false; ///< It is new, and gets the next integer.
+  bool chooses = false;      ///< An id is chosen for it, and another one should that be taken in the end.
+  int attempt = 1;
+};
+
+/// As write() and write_new().
+void ESModel::write_later(std::shared_ptr<Later> write) {
+  if (!write->next_integer) {
+    send_later(std::move(write));
+    return;
+  }
+  if (const auto id = reserve_id()) {
+    write->object.set(state_->id_column, *id);
+    send_later(std::move(write));
+    return;
+  }
+  db_.when_queue_handled([this, write = std::move(write)](const Status& handled) {
+    const auto id = handled ? reserve_first_id() : Result<std::int64_t>(handled.error());
+    if (!id) {
+      write->done(id.error());
       return;
     }
-    Json id;
-    if (const auto write = read_es_event(dispatched->applied.event.data))
-      id = *write->id;
-    if (Status failed = failure_of(*dispatched, name(), operation, id); !failed)
-      done(std::move(failed).error());
-    else
-      done(std::move(id));
+    write->object.set(state_->id_column, *id);
+    send_later(write);
   });
 }
 
+void ESModel::send_later(std::shared_ptr<Later> write) {
+  const bool removal = write->action == EsAction::remove;
+  ModelEvent event = removal ? event_remove(write->object, write->metadata)
+                             : es_event(name(), write->next_integer ? EsAction::insert : write->action,
+                                        write->object[state_->id_column], write->object, write->metadata);
+  DispatchOptions dispatch;
+  if (write->next_integer && state_->own_contexts)
+    dispatch.expect = Expectation::no_context();
+  db_.dispatch_async(
+      std::move(event),
+      [this, write = std::move(write)](Result<Dispatched> done) {
+        const bool taken =
+            done ? done->es_fail.count(name()) != 0 : write->next_integer && done.code() == Errc::sequence_conflict;
+        if (taken && write->chooses && ++write->attempt <= id_attempts_max) {
+          write_later(write);
+          return;
+        }
+        if (!done) {
+          write->done(std::move(done).error());
+          return;
+        }
+        Json id;
+        if (const auto stored = read_es_event(done->applied.event.data))
+          id = *stored->id;
+        if (Status failed = failure_of(*done, name(), write->operation, id); !failed)
+          write->done(std::move(failed).error());
+        else
+          write->done(std::move(id));
+      },
+      dispatch);
+}
+
 void ESModel::set_async(const Json& object, WriteDone done, bool insert_only, const WriteOptions& options) {
-  write_async(event_set(object, insert_only, options.metadata), "set", std::move(done));
+  auto write = std::make_shared<Later>(Later{.action = insert_only ? EsAction::insert : EsAction::set,
+                                             .object = object,
+                                             .metadata = options.metadata,
+                                             .operation = "set",
+                                             .done = std::move(done)});
+  const bool is_new = object.is_object() && object[state_->id_column].is_null();
+  write->next_integer = is_new && state_->integer_ids;
+  write->chooses = is_new && (state_->integer_ids || state_->slug_ids);
+  write_later(std::move(write));
 }
 
 void ESModel::update_async(const Json& changes, WriteDone done, bool upsert, const WriteOptions& options) {
-  write_async(event_update(changes, upsert, options.metadata), "update", std::move(done));
+  auto write = std::make_shared<Later>(Later{.action = upsert ? EsAction::save : EsAction::update,
+                                             .object = changes,
+                                             .metadata = options.metadata,
+                                             .operation = "update",
+                                             .done = std::move(done)});
+  const bool is_new = upsert && changes.is_object() && changes[state_->id_column].is_null();
+  write->next_integer = is_new && state_->integer_ids;
+  write->chooses = is_new && (state_->integer_ids || state_->slug_ids);
+  write_later(std::move(write));
 }
 
 void ESModel::remove_async(const Json& id, WriteDone done, const WriteOptions& options) {
-  write_async(event_remove(id, options.metadata), "remove", std::move(done));
+  write_later(std::make_shared<Later>(Later{.action = EsAction::remove,
+                                            .object = id,
+                                            .metadata = options.metadata,
+                                            .operation = "remove",
+                                            .done = std::move(done)}));
 }
 
 } // namespace weir

@@ -103,8 +103,7 @@ public:
   Status remove(const Json& id, const WriteOptions& options = {});
 
   /// The same, answered later: `done` is called exactly once, in a thread of the engine or before this returns, and
-  /// must not block. The id alone comes back, since the object would have to be read. A new object needs an id, or a
-  /// model that computes one.
+  /// must not block. The id alone comes back, since the object would have to be read. `timeout_ms` is not for these.
   using WriteDone = std::function<void(Result<Json> id)>;
   void set_async(const Json& object, WriteDone done, bool insert_only = false, const WriteOptions& options = {});
   void update_async(const Json& changes, WriteDone done, bool upsert = false, const WriteOptions& options = {});
@@ -123,7 +122,11 @@ private:
   Result<Dispatched> write(ModelEvent event, const WriteOptions& options);
   Result<Dispatched> write_new(Json object, const WriteOptions& options);
   Result<Json> written(Result<Dispatched>&& done, std::string_view operation) const;
-  void write_async(ModelEvent event, std::string_view operation, WriteDone done);
+  struct Later;
+  void write_later(std::shared_ptr<Later> write);
+  void send_later(std::shared_ptr<Later> write);
+  [[nodiscard]] std::optional<std::int64_t> reserve_id();
+  Result<std::int64_t> reserve_first_id();
   EventSourcingDB& db_;
   const JsonModel& rows_;
   std::unique_ptr<State> state_;

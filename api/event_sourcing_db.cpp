@@ -338,6 +338,19 @@ Result<Position> EventSourcingDB::wait_for_queue(std::optional<std::chrono::mill
   return last;
 }
 
+void EventSourcingDB::when_queue_handled(std::function<void(const Status&)> done) {
+  const auto last =
+      state_->writes() ? state_->projector->core().last_synced_position() : Result<Position>(state_->writes().error());
+  if (!last || *last == 0) {
+    done(last ? Status() : Status(last.error()));
+    return;
+  }
+  state_->projector->when_applied(*last, Projector::Takes::nothing,
+                                  [done = std::move(done)](const Result<std::optional<Projection::Outcome>>& applied) {
+                                    done(applied ? Status() : Status(applied.error()));
+                                  });
+}
+
 ESModel* EventSourcingDB::model(std::string_view name) const noexcept {
   const auto found = state_->models.find(name);
   return found == state_->models.end() ? nullptr : found->second.get();

@@ -121,6 +121,8 @@ private:
   friend class ESModel;
   struct State;
   explicit EventSourcingDB(std::unique_ptr<State> state);
+  /// As wait_for_queue(), answered later: in the projection's thread, or before this returns.
+  void when_queue_handled(std::function<void(const Status&)> done);
   std::unique_ptr<State> state_;
 };
 

@@ -38,6 +38,17 @@ std::function<Status(ModelDatabase&)> add_column(std::string table, std::string 
   };
 }
 
+/// `wanted`, or with so many underscores behind it that nothing has the name: another model's index may, or its table.
+Result<std::string> free_name(ModelDatabase& db, std::string wanted) {
+  for (;; wanted += '_') {
+    auto taken = db.get("SELECT 1 FROM sqlite_schema WHERE name=?1 COLLATE NOCASE", std::array<SqlValue, 1>{wanted});
+    if (!taken)
+      return std::move(taken).error();
+    if (!taken->has_value())
+      return wanted;
+  }
+}
+
 } // namespace
 
 std::vector<Migration> ModelTable::migrations() const {
@@ -64,12 +75,18 @@ std::vector<Migration> ModelTable::migrations() const {
   for (const TableColumn& column : columns_) {
     if (&column == &key || column.spec.index == ColumnIndex::none)
       continue;
-    std::string sql = format("CREATE {}INDEX {} ON {}({})", column.spec.unique ? "UNIQUE " : "",
-                             sql_identifier(name_ + '_' + column.spec.name), quoted_, column.bare);
+    std::string what = format("ON {}({})", quoted_, column.bare);
     if (column.spec.index == ColumnIndex::sparse)
-      sql += format(" WHERE {} IS NOT NULL", column.bare);
-    later.push_back(
-        {"!2 index " + column.spec.name, [sql = std::move(sql)](ModelDatabase& db) { return db.execute(sql); }});
+      what += format(" WHERE {} IS NOT NULL", column.bare);
+    later.push_back({"!2 index " + column.spec.name,
+                     [name = name_ + '_' + column.spec.name, what = std::move(what),
+                      unique = column.spec.unique](ModelDatabase& db) -> Status {
+                       const auto free = free_name(db, name);
+                       if (!free)
+                         return free.error();
+                       return db.execute(
+                           format("CREATE {}INDEX {} {}", unique ? "UNIQUE " : "", sql_identifier(*free), what));
+                     }});
   }
   // The text comes last: what is longer than a page must not lie before columns that are read without it.
   std::vector<Migration> all{{"!0 table", [sql = format("CREATE TABLE {}({},\"json\" TEXT)", quoted_, columns)](

@@ -40,9 +40,9 @@ struct EventSourcingOptions {
   std::size_t batch_events_max = 1'024; ///< Applied in one transaction, 1-1,024.
   /// Where no function of the service's runs for an event, what a few events change stays in an open transaction so
   /// long, 0-1,000 ms, for those that come next to share the commit. Whoever reads through this EventSourcingDB commits
-  /// it first, and sees all that is applied; a read-only one in another process sees it at the commit. A lone write then
-  /// is applied while the log is being synced for it, and a read waits for that sync. 0: each batch is committed when it
-  /// is applied.
+  /// it first, and sees all that is applied; a read-only one in another process sees it at the commit. A lone write
+  /// then is applied while the log is being synced for it, and a read waits for that sync. 0: each batch is committed
+  /// when it is applied.
   std::chrono::milliseconds commit_within_ms{50};
   std::size_t readers_max = 4; ///< See ModelDatabaseOptions.
   /// Every page of the database is checked when it is opened; a damaged one is put aside and made anew. Reads the whole

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
@@ -26,6 +27,7 @@
 #include <sstream>
 #include <string>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -69,6 +71,9 @@ public:
 
   /// The same in a process of its own.
   Ran apart(const char* program, Arguments arguments, std::string_view input = {}) const {
+    return finish(start(program, std::move(arguments), input));
+  }
+  [[nodiscard]] ::pid_t start(const char* program, Arguments arguments, std::string_view input = {}) const {
     arguments.insert(arguments.begin(), program);
     std::vector<char*> all;
     for (std::string& argument : arguments)
@@ -83,6 +88,9 @@ public:
     ::pid_t pid = 0;
     REQUIRE(::posix_spawn(&pid, program, &files, nullptr, all.data(), environ) == 0);
     ::posix_spawn_file_actions_destroy(&files);
+    return pid;
+  }
+  [[nodiscard]] Ran finish(::pid_t pid) const {
     int status = 0;
     REQUIRE(::waitpid(pid, &status, 0) == pid);
     REQUIRE(WIFEXITED(status));
@@ -469,6 +477,45 @@ TEST_CASE("projection: the program tells what has stopped") {
   CHECK(listed.code == 1);
   CHECK(listed.says("books.db"));
   CHECK(listed.out.find(R"("model":"orders")") != std::string::npos);
+}
+
+TEST_CASE("projection: an interrupt of the program leaves models as they are that it was making anew") {
+  const char* const program = std::getenv("WEIR_PROGRAM");
+  if (program == nullptr) {
+    skip_test("WEIR_PROGRAM names no program");
+    return;
+  }
+  ModelRig rig;
+  const Program weir;
+  fill_orders(*rig.open(shop()), 20);
+  must(rig.engine().close());
+  const Arguments all = {"model", "search", rig.file(""), "shop", "orders"};
+  const std::string wanted = weir(all).out;
+  const auto database = must(ModelDatabase::create({.file = rig.file("models/shop.db")}));
+  ::pid_t pid = 0;
+  // It cannot begin before this has ended, and has asked for the signal before it opens the directory.
+  must(database->transaction([&] {
+    pid = weir.start(program, {"model", "rebuild", rig.file(""), "shop"});
+    const std::string lock = std::filesystem::canonical(rig.file("LOCK")).string();
+    const auto has_opened = [&] {
+      std::error_code gone;
+      for (const auto& file : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd", gone))
+        if (std::filesystem::read_symlink(file, gone) == lock)
+          return true;
+      return false;
+    };
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(2);
+    while (!has_opened() && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::yield();
+    return ::kill(pid, SIGINT) == 0 ? Status() : fail(Errc::io_error, "no signal");
+  }));
+  const Ran interrupted = weir.finish(pid);
+  CHECK(interrupted.code == 1);
+  CHECK_MESSAGE(interrupted.says("cancelled"), interrupted.err);
+  must(database->close());
+  CHECK(weir(all).out == wanted);
+  CHECK_FALSE(std::filesystem::exists(rig.file("models/shop.rebuild.db")));
+  CHECK(weir.apart(program, {"model", "rebuild", rig.file(""), "shop"}).code == 0);
 }
 
 TEST_CASE("projection: the program makes models anew that only their own writes change") {

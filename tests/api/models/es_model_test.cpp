@@ -307,6 +307,83 @@ TEST_CASE("es_model: answers that come later carry the id, or the exact failure"
   CHECK_FALSE(must(model.get(1)));
 }
 
+TEST_CASE("es_model: new objects whose answers come later get integers that nobody else gets") {
+  ModelRig rig;
+  must(rig.engine().store({.context_id = "elsewhere", .event_type = "noted", .payload = "{}"}));
+  for (int opened = 1; opened <= 2; ++opened) {
+    const auto db = rig.open(one_model());
+    ESModel& model = *db->model("test");
+    constexpr std::size_t writes = 150;
+    std::vector<std::promise<Result<Json>>> promises(2 * writes);
+    std::vector<std::thread> threads;
+    for (std::size_t t = 0; t < 2; ++t)
+      threads.emplace_back([&, t] {
+        for (std::size_t i = 0; i < writes; ++i) {
+          auto& promise = promises[t * writes + i];
+          const auto done = [&promise](Result<Json> id) { promise.set_value(std::move(id)); };
+          if (i % 2 == 0)
+            model.set_async(Json::object({{"n", 1}}), done, i % 4 == 0);
+          else
+            model.update_async(Json::object({{"n", 1}}), done, true);
+        }
+      });
+    std::set<std::int64_t> ids;
+    for (int i = 0; i < 20; ++i)
+      ids.insert(must(model.set(Json::object({{"n", 2}})))["id"].integer());
+    for (std::thread& thread : threads)
+      thread.join();
+    for (auto& promise : promises)
+      ids.insert(must(promise.get_future().get()).integer());
+    CHECK(ids.size() == 2 * writes + 20);
+    CHECK(must(model.count()) == opened * (2 * writes + 20));
+    // One that another service has taken meanwhile is passed over.
+    const std::int64_t next = must(model.get_next_id()) + 1;
+    must(rig.engine().store({.context_id = "test:" + std::to_string(next),
+                             .event_type = "es/test",
+                             .payload = R"({"action":"remove","id":)" + std::to_string(next) + "}"}));
+    std::promise<Result<Json>> behind;
+    model.set_async(Json::object({{"n", 3}}), [&](Result<Json> id) { behind.set_value(std::move(id)); });
+    CHECK(must(behind.get_future().get()).integer() == next + 1);
+    must(model.remove(next + 1));
+    std::promise<Result<Json>> from_inside; // where nothing may wait
+    model.set_async(Json::object({{"n", 4}}), [&](Result<Json> id) {
+      must(std::move(id));
+      model.set_async(Json::object({{"n", 5}}), [&](Result<Json> second) { from_inside.set_value(std::move(second)); });
+    });
+    const auto inside = from_inside.get_future().get();
+    CHECK(must(inside).integer() == next + 3);
+    must(model.remove(next + 2));
+    must(model.remove(next + 3));
+  }
+  std::promise<Result<Json>> failed, no_object;
+  const auto db = rig.open(one_model());
+  db->model("test")->update_async(Json::object({{"n", 1}}), [&](Result<Json> id) { failed.set_value(std::move(id)); });
+  CHECK_FALSE(failed.get_future().get().ok());
+  db->model("test")->set_async(Json(7), [&](Result<Json> id) { no_object.set_value(std::move(id)); });
+  CHECK(no_object.get_future().get().code() == Errc::invalid_argument);
+}
+
+TEST_CASE("es_model: slugs of new objects whose answers come later are chosen again where they are taken") {
+  ModelRig rig;
+  EventSourcingOptions options;
+  ModelDefinition model;
+  model.model.name = "test";
+  model.model.columns = {{.name = "id", .slug_value = [](const Json& object, const JsonModel&) -> Result<Json> {
+                            return object["title"];
+                          }}};
+  options.models.push_back(std::move(model));
+  const auto db = rig.open(std::move(options));
+  std::vector<std::promise<Result<Json>>> promises(8);
+  for (auto& promise : promises)
+    db->model("test")->set_async(Json::object({{"title", "Hello"}}),
+                                 [&promise](Result<Json> id) { promise.set_value(std::move(id)); });
+  std::set<std::string> slugs;
+  for (auto& promise : promises)
+    slugs.insert(std::string(must(promise.get_future().get()).string()));
+  CHECK(slugs.size() == promises.size());
+  CHECK(slugs.contains("hello"));
+}
+
 TEST_CASE("es_model: wrong objects and ids are refused before anything is stored") {
   ModelRig rig;
   const auto db = rig.open(text_model());

@@ -289,6 +289,22 @@ TEST_CASE("json_model: indexes are named after table and column, sparse ones lea
   }
 }
 
+TEST_CASE("json_model: indexes of models whose names run into each other are all there") {
+  const auto database = make_database({});
+  const auto with = [](std::string name, std::string column) {
+    JsonModelOptions options;
+    options.name = std::move(name);
+    options.columns = {{.name = std::move(column), .index = ColumnIndex::all}};
+    return options;
+  };
+  for (const auto& [name, column] : {std::pair{"a", "b_c"}, {"a_b", "c"}, {"A_B_", "c"}, {"a", "b"}, {"a_b_c", "d"}})
+    if (database->model(name) == nullptr)
+      CHECK(database->add_model(with(name, column)).ok());
+  must(database->open());
+  CHECK(column(*database, "SELECT name FROM sqlite_schema WHERE type='index' AND sql NOT NULL ORDER BY name") ==
+        "'A_B__c' 'a_b_c_' 'a_b_c__' 'a_b_c_d'");
+}
+
 TEST_CASE("json_model: unique values are refused twice, NULLs never, and the error names the column") {
   ModelFixture f(items({{.name = "mail", .index = ColumnIndex::all, .unique = true},
                         {.name = "code", .type = ColumnType::text, .index = ColumnIndex::sparse, .unique = true}}));
