@@ -339,16 +339,22 @@ Result<Position> EventSourcingDB::wait_for_queue(std::optional<std::chrono::mill
 }
 
 void EventSourcingDB::when_queue_handled(std::function<void(const Status&)> done) {
+  auto answer = [projector = state_->projector, done = std::move(done)](const Status& handled) {
+    const Status told = guarded_tell("a callback of a write", done, handled);
+    if (!told && projector)
+      projector->core().warn(told.error().message);
+  };
   const auto last =
       state_->writes() ? state_->projector->core().last_synced_position() : Result<Position>(state_->writes().error());
   if (!last || *last == 0) {
-    done(last ? Status() : Status(last.error()));
+    answer(last ? Status() : Status(last.error()));
     return;
   }
-  state_->projector->when_applied(*last, Projector::Takes::nothing,
-                                  [done = std::move(done)](const Result<std::optional<Projection::Outcome>>& applied) {
-                                    done(applied ? Status() : Status(applied.error()));
-                                  });
+  state_->projector->when_applied(
+      *last, Projector::Takes::nothing,
+      [answer = std::move(answer)](const Result<std::optional<Projection::Outcome>>& applied) {
+        answer(applied ? Status() : Status(applied.error()));
+      });
 }
 
 ESModel* EventSourcingDB::model(std::string_view name) const noexcept {
