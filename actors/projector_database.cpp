@@ -193,6 +193,10 @@ Result<std::uint64_t> Projector::retry_context(const std::string& context_id) {
         const std::lock_guard lock(mutex_);
         quarantined_ = projection_->quarantined();
         events_applied_ = projection_->events_applied();
+        if (state_ == ProjectionState::late) { // it has come back
+          state_ = ProjectionState::running;
+          failure_.reset();
+        }
       }
       if (progress->halted)
         return progress->halted->error;

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -37,5 +38,6 @@ int main(int argc, char** argv) {
   for (const weir::QueuedEvent& event : events)
     std::cout << event.v << ' ' << event.type << ' ' << event.data.to_text() << '\n';
 
-  return found.items.size() == 1 && events.size() == 1 ? 0 : 1;
+  const bool as_expected = found.items == std::vector<Json>{Json::object({{"id", 5}, {"name", "hi"}, {"count", 3}})};
+  return as_expected && events.size() == 1 && events[0].data["data"]["count"].integer() == 3 ? 0 : 1;
 }

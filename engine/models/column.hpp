@@ -41,7 +41,7 @@ struct Column {
   std::string name{};                 ///< 1-128 bytes; unique in the model.
   ColumnType type = ColumnType::none; ///< Other than none: a column of the table.
   bool real = false;  ///< A column of the table although `type` is none: blob, or integer with `falsy_bool`.
-  std::string path{}; ///< Dotted place in the object; empty: `name`.
+  std::string path{}; ///< Dotted place in the object, without control characters; empty: `name`.
   std::optional<bool>
       get{}; ///< Part of what reads give; none: real columns are. What they do not give stays in the JSON.
   /// Computes the value on every write, on the object as it came. Of a virtual column it is stored in the object; of a
@@ -57,7 +57,8 @@ struct Column {
       false; ///< What is truthy becomes true, all else absent; searched by true and false. Without `parse`, no default.
   bool always_object = false; ///< json only: NULL in the table is {} in the object.
   ColumnIndex index = ColumnIndex::none;
-  bool unique = false;         ///< Needs an index; NULLs are never alike.
+  bool unique = false;         ///< Needs an index; NULLs are never alike. As the index, decided when that is made:
+                               ///< a later program that lists the column otherwise changes nothing.
   bool auto_increment = false; ///< The id only, integer: ids of removed rows do not come again.
   std::string sql{};           ///< An expression to read; nothing is stored. Written into SQL as it is: trusted text.
   std::function<Result<Json>(const SqlValue& stored)> parse{};    ///< On reading; needs to be read (get). Not of json.

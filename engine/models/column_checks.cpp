@@ -119,8 +119,9 @@ std::string check_search(const Column& c) {
 std::string check_path(const std::string& path) {
   if (path.front() == '.' || path.back() == '.' || path.find("..") != std::string::npos)
     return "a part of the path is empty";
-  if (!valid_utf8(path))
-    return "the path is not valid UTF-8";
+  // As names: what is no text, or ends a line, is a mistake. Deep places may be longer than a name.
+  if (const Status text = validate_name("the path", path, path.size()); !text)
+    return text.error().message;
   if (static_cast<std::size_t>(std::count(path.begin(), path.end(), '.')) >= limits::json_depth_max)
     return format("the path is deeper than {} levels", limits::json_depth_max);
   return {};

@@ -1,9 +1,12 @@
 // Projections through the engine: rebuilt, damaged, deleted, read beside.
+#include "engine/models/projection.hpp"
+#include "engine/models/projection_tables.hpp"
 #include "tests/api/models/model_rig.hpp"
 #include "tests/support/gate.hpp"
 
 #include <weir/model_database.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
@@ -38,6 +41,48 @@ std::string all_rows(const EventSourcingDB& db) {
   std::string text;
   for (const Json& row : must(db.rows("sums")->all()))
     text += row.to_text() + "\n";
+  return text;
+}
+
+std::string row_text(const SqlRow& row) {
+  std::string text;
+  for (const SqlValue& value : row.values())
+    text += sql_literal(value) + ",";
+  return text;
+}
+
+/// What callers can ask of the models "sums" and "things", as one text.
+std::string all_answers(const EventSourcingDB& db) {
+  std::string text = all_rows(db);
+  const JsonModel& things = *db.rows("things");
+  for (const Json& row : must(things.all()))
+    text += row.to_text() + "\n";
+  for (const char* column : {"kind", "size", "tag", "id"}) {
+    SearchOptions page;
+    page.sort = {{.column = column, .descending = column[0] == 's'}};
+    page.limit = 7;
+    std::uint64_t seen = 0;
+    for (;;) {
+      const SearchResult found = must(things.search({}, page));
+      for (const Json& row : found.items)
+        text += row.to_text() + " ";
+      seen += found.items.size();
+      text += std::to_string(seen) + " of " + std::to_string(*found.total) + "\n" + found.cursor + "\n" +
+              found.previous_cursor + "\n";
+      if (found.cursor.empty())
+        break;
+      page.cursor = found.cursor;
+    }
+  }
+  for (const char* column : {"size", "id"})
+    for (const auto& value : {things.min(column), things.max(column), things.sum(column), things.average(column)})
+      text += std::string(column) + " " + std::to_string(*must(value)) + "\n";
+  for (const char* kind : {"a", "b", "c"})
+    text += std::to_string(must(things.count(Json::object({{"kind", kind}})))) + "\n";
+  for (const SqlRow& row : must(db.database().all("SELECT rowid, * FROM things ORDER BY id")))
+    text += row_text(row) + "\n";
+  for (const SqlRow& row : must(db.database().all("SELECT * FROM sums ORDER BY id")))
+    text += row_text(row) + "\n";
   return text;
 }
 
@@ -164,17 +209,68 @@ TEST_CASE("projection: a rebuild that fails leaves the live model as it is") {
 TEST_CASE("projection: a database that was deleted is made anew with the same bytes in every answer") {
   ModelRig rig;
   store_adds(rig, 500);
+  EventSourcingOptions options = sums();
+  ModelDefinition things;
+  things.model.name = "things";
+  things.model.columns = {{.name = "id", .type = ColumnType::integer},
+                          {.name = "kind", .type = ColumnType::text, .index = ColumnIndex::all},
+                          {.name = "size", .type = ColumnType::real},
+                          {.name = "tag", .index = ColumnIndex::sparse}};
+  options.models.push_back(std::move(things));
+  std::string before;
+  {
+    const auto db = rig.open(options);
+    for (int id = 1; id <= 60; ++id) {
+      Json thing = Json::object({{"id", id}, {"kind", id % 3 == 0 ? "a" : "b"}, {"size", id * 0.1}, {"more", id}});
+      if (id % 4 == 0)
+        thing.set("tag", "tag " + std::to_string(id % 8));
+      must(db->model("things")->set(thing));
+    }
+    must(db->model("things")->remove(7));
+    must(db->model("things")->update(Json::object({{"id", 8}, {"tag", Json()}})));
+    must(db->wait_for_queue());
+    before = all_answers(*db);
+  }
+  for (const char* ending : {"", "-wal", "-shm"})
+    std::filesystem::remove(rig.file("models/models.db") + ending);
+  const auto db = rig.open(options);
+  must(db->wait_for_queue());
+  const std::string after = all_answers(*db);
+  CHECK(after == before);
+  CHECK(after.find("59 of 59") != std::string::npos);
+  must(db->rebuild());
+  CHECK(all_answers(*db) == before);
+}
+
+TEST_CASE("projection: a database that is further than the log is not believed, and made anew") {
+  ModelRig rig;
+  store_adds(rig, 50);
   std::string before;
   {
     const auto db = rig.open(sums());
     must(db->wait_for_queue());
     before = all_rows(*db);
   }
-  for (const char* ending : {"", "-wal", "-shm"})
-    std::filesystem::remove(rig.file("models/models.db") + ending);
+  {
+    const auto database = must(ModelDatabase::create({.file = rig.file("models/models.db")}));
+    must(Projection::add_models(*database, sums().models));
+    must(database->open());
+    ProjectionTables tables(*database);
+    auto record = must(tables.read());
+    record.position += Position{1} << 50;
+    must(database->transaction([&] { return tables.write(record); }));
+    must(database->run("UPDATE sums SET json = '{\"sum\":1000}'"));
+  }
   const auto db = rig.open(sums());
   must(db->wait_for_queue());
   CHECK(all_rows(*db) == before);
+  CHECK(std::filesystem::exists(rig.file("quarantine")));
+  const auto warnings = rig.engine().health().warnings;
+  CHECK(std::any_of(warnings.begin(), warnings.end(), [](const std::string& warning) {
+    return warning.find("that the log does not have") != std::string::npos;
+  }));
+  must(db->dispatch("add", {}, {.context_id = "c0"}));
+  CHECK(all_rows(*db) != before);
 }
 
 TEST_CASE("projection: a damaged database is put aside and made anew, never served") {

@@ -73,6 +73,13 @@ TEST_CASE("json_model: every wrong combination of options is refused and names m
       {{.name = "x", .path = "a."}, "path"},
       {{.name = "x", .path = "a..b"}, "path"},
       {{.name = "x", .path = "a\xff"}, "UTF-8"},
+      {{.name = "x", .path = std::string("a\0b", 3)}, "the path holds a control character"},
+      {{.name = "x", .path = std::string("\0", 1)}, "the path holds a control character"},
+      {{.name = "x", .path = "a\nb"}, "the path holds a control character"},
+      {{.name = "x", .path = "a.b\t"}, "the path holds a control character"},
+      {{.name = "x", .path = "a.\x7f.b"}, "the path holds a control character"},
+      {{.name = "x", .path = "\xc2\x85.b"}, "the path holds a control character"},
+      {{.name = "x", .type = C::text, .path = "a\nb"}, "the path holds a control character"},
       {{.name = "x", .path = "a\"b"}, "double quote"},
       {{.name = "json"}, "already"},
       {{.name = "RowId"}, "already"},
@@ -96,6 +103,8 @@ TEST_CASE("json_model: every wrong combination of options is refused and names m
   }
   CHECK(column_refusal(Column{.name = "x", .real = true, .falsy_bool = true}).empty());
   CHECK(column_refusal(Column{.name = "x", .where = "x > 5 OR ?1", .where_values = values}).empty());
+  CHECK(column_refusal(Column{.name = "x", .path = "a b.\xc2\xa0"}).empty());
+  CHECK(column_refusal(Column{.name = "x", .path = std::string(1000, 'a')}).empty()); // longer than names may be
 }
 
 TEST_CASE("json_model: columns whose places in the object collide are refused") {

@@ -178,8 +178,7 @@ TEST_CASE("json_model: database changes left open while it is being closed are c
   }
 }
 
-TEST_CASE("json_model: database changes that are lost are missed by nobody: writes fail until it is opened anew, reads "
-          "until they are there again") {
+TEST_CASE("json_model: database changes that are lost are missed by nobody: use fails until they are there again") {
   const TempDirectory directory;
   for (const std::string& file : {std::string(), directory.path("a.db")}) {
     CAPTURE(file);
@@ -288,8 +287,7 @@ TEST_CASE("json_model: database readers in other threads see all that they have 
   CHECK(older == 0);
 }
 
-TEST_CASE(
-    "json_model: database changes left open can be held: nobody else commits or reads them until they are let go") {
+TEST_CASE("json_model: database changes left open can be held: all others wait until they are let go") {
   const TempDirectory directory;
   const std::string file = directory.path("a.db");
   Opened opened(file);

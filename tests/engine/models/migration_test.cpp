@@ -1,6 +1,7 @@
 #include "tests/engine/models/model_support.hpp"
 #include "tests/support/temp_directory.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <string>
 #include <thread>
@@ -43,6 +44,87 @@ TEST_CASE("json_model: an index added later is made, also over JSON") {
   ModelFixture f(items({{.name = "n", .index = ColumnIndex::all}}), {.file = file});
   must(f.database->open());
   CHECK(column(*f.database, "SELECT name FROM sqlite_schema WHERE name='items_n'") == "'items_n'");
+}
+
+TEST_CASE("json_model: a column's value that is computed later is not there in old rows until they are written") {
+  TempDirectory directory;
+  const std::string file = directory.path("m.db");
+  const auto times = [](std::int64_t factor) {
+    return items({{.name = "product",
+                   .type = ColumnType::integer,
+                   .value = [factor](const Json& object, const JsonModel&) -> Result<Json> {
+                     return Json(object["n"].integer() * factor);
+                   },
+                   .index = ColumnIndex::all}});
+  };
+  const auto stored = [](const ModelFixture& f) {
+    must(f.database->open());
+    return rows(*f.database, "SELECT id, product, json FROM items ORDER BY id");
+  };
+  {
+    ModelFixture f(items(), {.file = file});
+    must(f->put(parsed(R"({"id":"a","n":1})")));
+    must(f->put(parsed(R"({"id":"b","n":2})")));
+  }
+  {
+    ModelFixture f(times(10), {.file = file});
+    CHECK(stored(f) == R"('a',NULL,'{"n":1}'; 'b',NULL,'{"n":2}')");
+    CHECK(text(f->get("a")) == R"({"id":"a","n":1})");
+    must(f->put(parsed(R"({"id":"a","n":1})")));
+    CHECK(stored(f) == R"('a',10,'{"n":1}'; 'b',NULL,'{"n":2}')");
+    CHECK(f->search_all(parsed(R"({"product":10})"))->size() == 1);
+    CHECK(f->search_all(parsed(R"({"product":20})"))->empty());
+  }
+  // Another function later: the same.
+  ModelFixture f(times(100), {.file = file});
+  CHECK(stored(f) == R"('a',10,'{"n":1}'; 'b',NULL,'{"n":2}')");
+  must(f->put(parsed(R"({"id":"b","n":2})")));
+  CHECK(stored(f) == R"('a',10,'{"n":1}'; 'b',200,'{"n":2}')");
+}
+
+TEST_CASE("json_model: an index stays as it was made when its column is defined otherwise, and searches stay right") {
+  TempDirectory directory;
+  const std::string file = directory.path("m.db");
+  const auto index = [](const ModelFixture& f) {
+    must(f.database->open());
+    return column(*f.database, "SELECT sql FROM sqlite_schema WHERE type='index' AND name LIKE 'items_n%'");
+  };
+  const auto found = [](const ModelFixture& f) {
+    std::string ids;
+    const auto all = f->search_all(parsed(R"({"n":1})"));
+    REQUIRE_MESSAGE(all.ok(), why(all));
+    for (const Json& object : *all)
+      ids += object["id"].string();
+    std::sort(ids.begin(), ids.end());
+    return ids;
+  };
+  std::string made;
+  {
+    ModelFixture f(items({{.name = "n", .path = "a", .index = ColumnIndex::sparse}}), {.file = file});
+    must(f->put(parsed(R"({"id":"x","a":1,"b":2})")));
+    must(f->put(parsed(R"({"id":"y","a":2,"b":1})")));
+    must(f->put(parsed(R"({"id":"z","b":1})")));
+    made = index(f);
+    CHECK(made.find("CREATE INDEX") != std::string::npos);
+    CHECK(found(f) == "x");
+  }
+  {
+    // Another place, and rows without a value, too: the old index is of no use for it, and does no harm.
+    ModelFixture f(items({{.name = "n", .path = "b", .index = ColumnIndex::all}}), {.file = file});
+    CHECK(index(f) == made);
+    CHECK(found(f) == "yz");
+  }
+  {
+    // It is not looked at whether values are unique, since the index was made without.
+    ModelFixture f(items({{.name = "n", .path = "b", .index = ColumnIndex::all, .unique = true}}), {.file = file});
+    CHECK(index(f) == made);
+    must(f->put(parsed(R"({"id":"w","b":1})")));
+    CHECK(found(f) == "wyz");
+  }
+  // Without an index in the definition it is still there.
+  ModelFixture f(items({{.name = "n", .path = "a"}}), {.file = file});
+  CHECK(index(f) == made);
+  CHECK(found(f) == "x");
 }
 
 TEST_CASE("json_model: a model's own migrations run once, behind its table, and use the model") {

@@ -5,6 +5,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 using namespace weir;
@@ -180,6 +181,47 @@ TEST_CASE("event_sourcing_db: a preprocessor must leave the event its place and 
   CHECK(rig.apply().halted->error.message == "_preprocess_a: the event has no type any more");
   rig.projection().add_correction(1, {"any", R"({"refused":1})"});
   CHECK(rig.apply().halted->error.message == "_preprocess_a: not today");
+}
+
+TEST_CASE("projection: functions of models cannot change the event they are given, but for preprocessors") {
+  using Definition = ModelDefinition;
+  // A function that wants an event it may change is none of the kind.
+  static_assert(!std::is_assignable_v<decltype(Definition::reduce)&, Result<Change> (*)(ModelEvent&, ReduceContext&)>);
+  static_assert(!std::is_assignable_v<decltype(Definition::derive)&, Status (*)(ModelEvent&, DeriveContext&)>);
+  static_assert(!std::is_assignable_v<decltype(Definition::transact)&, Status (*)(ModelEvent&, TransactContext&)>);
+  static_assert(!std::is_assignable_v<decltype(Definition::apply)&, Status (*)(Change&, JsonModel&)>);
+  // One that does not, is: so it is the event that was in the way above.
+  static_assert(
+      std::is_assignable_v<decltype(Definition::reduce)&, Result<Change> (*)(const ModelEvent&, ReduceContext&)>);
+  static_assert(std::is_assignable_v<decltype(Definition::derive)&, Status (*)(const ModelEvent&, DeriveContext&)>);
+  static_assert(std::is_assignable_v<decltype(Definition::transact)&, Status (*)(const ModelEvent&, TransactContext&)>);
+  static_assert(std::is_assignable_v<decltype(Definition::apply)&, Status (*)(const Change&, JsonModel&)>);
+  static_assert(std::is_assignable_v<decltype(Definition::preprocess)&, Status (*)(ModelEvent&, ReduceContext&)>);
+
+  // All of them see what the preprocessors made of it.
+  std::vector<std::string> seen;
+  ModelDefinition looking = model_of("looking");
+  looking.event_sourced = false;
+  const auto look = [&seen](const ModelEvent& event) { seen.push_back(event.type + event.data.to_text()); };
+  looking.preprocess = [](ModelEvent& event, ReduceContext&) -> Status {
+    event.data.set("n", event.data["n"].integer() + 1);
+    return {};
+  };
+  looking.reduce = [look](const ModelEvent& event, ReduceContext&) -> Result<Change> {
+    look(event);
+    return Change{};
+  };
+  looking.derive = [look](const ModelEvent& event, DeriveContext&) -> Status {
+    look(event);
+    return {};
+  };
+  looking.transact = [look](const ModelEvent& event, TransactContext&) -> Status {
+    look(event);
+    return {};
+  };
+  ProjectionRig rig({std::move(looking)});
+  look(rig.run("any", loose_json("{'n':1}")).applied.event);
+  CHECK(seen == std::vector<std::string>(4, R"(any{"n":2})"));
 }
 
 TEST_CASE("event_sourcing_db: preprocessors work on an event before it is stored, and again with the same outcome") {

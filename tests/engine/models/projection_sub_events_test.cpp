@@ -28,15 +28,17 @@ ModelDefinition model_of(const std::string& name) {
 
 /// Writes down what runs, and brings about what the event's data says: {"P": [...], "A": [...], "R": [...], ...} with
 /// P: added in preprocess, A: added in reduce, R: returned by reduce, D: added in derive, T: dispatched in transact.
-ModelDefinition tracing(std::vector<std::string>& trace, const std::string& name = "tracing") {
+/// `mark` leads what it writes down and the types of what it brings about.
+ModelDefinition tracing(std::vector<std::string>& trace, const std::string& name = "tracing",
+                        const std::string& mark = {}) {
   ModelDefinition definition = model_of(name);
   definition.event_sourced = false;
-  const auto each = [](const ModelEvent& event, const char* source, const auto& run) {
+  const auto each = [mark](const ModelEvent& event, const char* source, const auto& run) {
     for (const Json& sub_event : event.data[source].items())
-      run(std::string(sub_event["type"].string()), sub_event);
+      run(std::string(sub_event["type"].string()).insert(0, mark), sub_event);
   };
-  const auto note = [&trace](const char* phase, const ModelEvent& event, std::size_t depth) {
-    trace.push_back(phase + (" " + event.type) + " " + std::to_string(depth));
+  const auto note = [&trace, mark](const char* phase, const ModelEvent& event, std::size_t depth) {
+    trace.push_back(mark + phase + (" " + event.type) + " " + std::to_string(depth));
   };
   definition.preprocess = [=](ModelEvent& event, ReduceContext& context) -> Status {
     note("P", event, context.depth());
@@ -84,11 +86,29 @@ TEST_CASE("event_sourcing_db: sub-events of all sources run depth-first, each th
 }
 
 TEST_CASE("event_sourcing_db: with several models what is added comes before what is returned") {
-  std::vector<std::string> trace;
-  ProjectionRig rig({tracing(trace, "x"), tracing(trace, "y")});
+  std::vector<std::string> trace, expected;
+  ProjectionRig rig({tracing(trace, "x", "x."), tracing(trace, "y", "y.")});
   const auto outcome = rig.run("root", loose_json("{'P':[{'type':'p'}],'A':[{'type':'a'}],'R':[{'type':'r'}],"
                                                   "'D':[{'type':'d'}],'T':[{'type':'t'}]}"));
-  CHECK(tree(outcome.applied) == "root(p,p,a,a,r,r,d,d,t,t)");
+  CHECK(tree(outcome.applied) == "root(x.p,y.p,x.a,y.a,x.r,y.r,x.d,y.d,x.t,y.t)");
+  const auto both = [&expected](const std::string& what) {
+    expected.push_back("x." + what);
+    expected.push_back("y." + what);
+  };
+  const auto through_all = [&both](const std::string& type) {
+    for (const char* const phase : {"P ", "R ", "D ", "T "})
+      both(phase + type + " 1");
+  };
+  for (const char* const phase : {"P", "R", "D"})
+    both(std::string(phase) + " root 0");
+  for (const char* const type : {"x.p", "y.p", "x.a", "y.a", "x.r", "y.r", "x.d", "y.d"})
+    through_all(type);
+  // What a transact function brings about is over before the next model's begins.
+  expected.emplace_back("x.T root 0");
+  through_all("x.t");
+  expected.emplace_back("y.T root 0");
+  through_all("y.t");
+  CHECK(trace == expected);
 }
 
 TEST_CASE("event_sourcing_db: a sub-event has its parent's place") {
@@ -239,6 +259,80 @@ TEST_CASE("event_sourcing_db: transact may go on inside of sub-events, and ids m
   again.run("go");
   CHECK(first.model("notes").count().value() == 3);
   CHECK(first.rows("notes") == again.rows("notes"));
+}
+
+TEST_CASE("projection: integer ids of one event's objects go up in the order they are made, in every rebuild") {
+  const auto definitions = [] {
+    const auto insert = [](const char* from) {
+      return es_event("notes", EsAction::insert, {}, Json::object({{"from", from}})).data;
+    };
+    ModelDefinition flow = model_of("flow");
+    flow.event_sourced = false;
+    flow.types = {"go"};
+    // What is returned is named first and added later, to tell the order from that of the calls.
+    flow.reduce = [insert](const ModelEvent&, ReduceContext& context) -> Result<Change> {
+      Change change;
+      change.events = {{"es/notes", insert("returned")}, {"es/notes", insert("returned, too")}};
+      context.add_event("es/notes", insert("added"));
+      context.add_event("es/notes", insert("added, too"));
+      return change;
+    };
+    flow.derive = [insert](const ModelEvent&, DeriveContext& context) -> Status {
+      context.add_event("es/notes", insert("derived"));
+      return {};
+    };
+    flow.transact = [insert](const ModelEvent&, TransactContext& context) -> Status {
+      if (const auto made = context.set("notes", Json::object({{"from", "set"}})); !made)
+        return made.error();
+      const auto done = context.dispatch("es/notes", insert("dispatched"));
+      return done ? Status() : Status(done.error());
+    };
+    ModelDefinition notes = model_of("notes");
+    notes.types = {"go"};
+    notes.model.columns = {{.name = "id", .type = ColumnType::integer}};
+    // Objects of a change have an id already; a reducer asks for the next one.
+    notes.reduce = [](const ModelEvent& event, ReduceContext& context) -> Result<Change> {
+      Change change;
+      if (event.type != "go")
+        return change;
+      const auto next = context.model("notes").next_id();
+      if (!next)
+        return next.error();
+      change.ins.push_back(Json::object({{"id", *next}, {"from", "ins"}}));
+      return change;
+    };
+    return std::vector<ModelDefinition>{std::move(flow), std::move(notes)};
+  };
+  std::string expected;
+  int id = 0;
+  for (int event = 0; event < 2; ++event)
+    for (const std::string from :
+         {"ins", "added", "added, too", "returned", "returned, too", "derived", "set", "dispatched"})
+      expected += "{\"id\":" + std::to_string(++id) + ",\"from\":\"" + from + "\"}\n";
+  ProjectionRig first(definitions()), again(definitions());
+  first.run("go");
+  first.run("go");
+  CHECK(first.rows("notes") == expected);
+  // Both in one step, as a rebuild applies them.
+  again.log().add("context", "go");
+  again.log().add("context", "go");
+  CHECK_FALSE(again.apply().halted);
+  CHECK(again.projection().events_applied() == 2);
+  CHECK(again.rows("notes") == expected);
+}
+
+TEST_CASE("projection: an object of a change needs an id, also where ids are integers") {
+  ModelDefinition notes = model_of("notes");
+  notes.event_sourced = false;
+  notes.model.columns = {{.name = "id", .type = ColumnType::integer}};
+  notes.reduce = [](const ModelEvent&, ReduceContext&) -> Result<Change> {
+    Change change;
+    change.ins = {Json::object({{"id", 1}}), Json::object({{"n", 2}})};
+    return change;
+  };
+  ProjectionRig rig({std::move(notes)});
+  CHECK(rig.failure("go") == "_apply_apply notes: ins[1]: there is no id");
+  CHECK(rig.rows("notes") == "");
 }
 
 TEST_CASE("event_sourcing_db: a failed dispatch fails the event, whatever its function makes of it") {

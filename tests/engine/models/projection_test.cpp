@@ -5,9 +5,15 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
+#include <barrier>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace weir;
@@ -35,6 +41,46 @@ ModelDefinition picky(int* failing = nullptr) {
     return change;
   };
   return definition;
+}
+
+/// Counts in one row every event that it is given.
+std::vector<ModelDefinition> counter() {
+  ModelDefinition definition;
+  definition.model.name = "counter";
+  definition.event_sourced = false;
+  definition.reduce = [](const ModelEvent&, ReduceContext& context) -> Result<Change> {
+    const auto found = context.model("counter").get("x");
+    if (!found)
+      return found.error();
+    Change change;
+    change.set.push_back(Json::object({{"id", "x"}, {"n", *found ? (**found)["n"].integer() + 1 : 1}}));
+    return change;
+  };
+  return {std::move(definition)};
+}
+
+/// Applies all that the log has in steps of so many events and so many, in turn, each when `meeting` is over; how many
+/// events it dealt with itself.
+Result<std::size_t> apply_in_steps(ProjectionRig& rig, std::array<std::size_t, 2> steps, std::barrier<>& meeting) {
+  const std::span<const EventView> events = rig.log().events();
+  std::size_t dealt_with = 0;
+  for (std::size_t from = 0, round = 0; from < events.size(); ++round) {
+    const std::size_t to = std::min(from + steps[round % 2], events.size());
+    const auto apply = [&] {
+      return rig.projection().apply(events.subspan(from, to - from), events[to - 1].position + 1);
+    };
+    meeting.arrive_and_wait();
+    auto progress = apply();
+    while (progress.code() == Errc::locked)
+      progress = apply(); // Nothing has happened: the other one had the file for longer than the patience lasts.
+    if (!progress)
+      return progress.error();
+    if (progress->halted)
+      return progress->halted->error;
+    dealt_with += progress->events;
+    from = to;
+  }
+  return dealt_with;
 }
 
 Status added(std::vector<ModelDefinition> definitions) {
@@ -374,20 +420,6 @@ TEST_CASE("projection: no event is blamed for a database that fails") {
 
 TEST_CASE("event_sourcing_db: two instances on one file apply each event once between them") {
   const TempDirectory directory(fast_parent());
-  const auto counter = [] {
-    ModelDefinition definition;
-    definition.model.name = "counter";
-    definition.event_sourced = false;
-    definition.reduce = [](const ModelEvent&, ReduceContext& context) -> Result<Change> {
-      const auto found = context.model("counter").get("x");
-      if (!found)
-        return found.error();
-      Change change;
-      change.set.push_back(Json::object({{"id", "x"}, {"n", *found ? (**found)["n"].integer() + 1 : 1}}));
-      return change;
-    };
-    return std::vector<ModelDefinition>{std::move(definition)};
-  };
   ProjectionRig one(counter(), {.file = directory.path("models.db")});
   ProjectionRig two(counter(), {.file = directory.path("models.db")});
   REQUIRE_MESSAGE(two.opened().ok(), why(two.opened()));
@@ -400,6 +432,40 @@ TEST_CASE("event_sourcing_db: two instances on one file apply each event once be
   CHECK(one.rows("counter") == "{\"id\":\"x\",\"n\":40}\n");
   CHECK(two.rows("counter") == one.rows("counter"));
   CHECK(two.projection().events_applied() == 40);
+}
+
+TEST_CASE("projection: two instances on one file, at once in two threads, apply each event once between them") {
+  const TempDirectory directory(fast_parent());
+  ProjectionRig one(counter(), {.file = directory.path("models.db")});
+  ProjectionRig two(counter(), {.file = directory.path("models.db")});
+  REQUIRE_MESSAGE(one.opened().ok(), why(one.opened()));
+  REQUIRE_MESSAGE(two.opened().ok(), why(two.opened()));
+  constexpr std::size_t count = 200;
+  for (std::size_t i = 0; i < count; ++i) {
+    one.log().add("c", "more");
+    two.log().add("c", "more");
+  }
+  // They begin each step together, and with steps of different size: who comes second finds all of its step applied
+  // already, or a part.
+  std::barrier<> meeting(2);
+  const auto apply = [&meeting](ProjectionRig& rig, std::array<std::size_t, 2> steps) {
+    auto done = apply_in_steps(rig, steps, meeting);
+    meeting.arrive_and_drop(); // so that the other one does not wait for one that has failed
+    return done;
+  };
+  Result<std::size_t> by_two = std::size_t{0};
+  std::thread other([&] { by_two = apply(two, {5, 3}); });
+  const auto by_one = apply(one, {3, 5});
+  other.join();
+  REQUIRE_MESSAGE(by_one.ok(), why(by_one));
+  REQUIRE_MESSAGE(by_two.ok(), why(by_two));
+  CHECK(*by_one + *by_two == count);
+  CHECK(one.rows("counter") == "{\"id\":\"x\",\"n\":200}\n");
+  CHECK(two.rows("counter") == one.rows("counter"));
+  for (ProjectionRig* const rig : {&one, &two}) {
+    CHECK(rig->projection().position() == rig->log().next());
+    CHECK(rig->projection().events_applied() == count);
+  }
 }
 
 TEST_CASE("event_sourcing_db: what is not committed yet is seen inside alone") {
