@@ -223,35 +223,25 @@ void ESModel::send_later(std::shared_ptr<Later> write) {
 }
 
 void ESModel::set_async(const Json& object, WriteDone done, bool insert_only, const WriteOptions& options) {
-  auto write = std::make_shared<Later>(Later{.action = insert_only ? EsAction::insert : EsAction::set,
-                                             .object = object,
-                                             .metadata = options.metadata,
-                                             .operation = "set",
-                                             .done = std::move(done)});
-  const bool is_new = object.is_object() && object[state_->id_column].is_null();
-  write->next_integer = is_new && state_->integer_ids;
-  write->chooses = is_new && (state_->integer_ids || state_->slug_ids);
-  write_later(std::move(write));
+  const EsAction action = insert_only ? EsAction::insert : EsAction::set;
+  write_object_later({action, object, options.metadata, "set", std::move(done)}, true);
 }
 
 void ESModel::update_async(const Json& changes, WriteDone done, bool upsert, const WriteOptions& options) {
-  auto write = std::make_shared<Later>(Later{.action = upsert ? EsAction::save : EsAction::update,
-                                             .object = changes,
-                                             .metadata = options.metadata,
-                                             .operation = "update",
-                                             .done = std::move(done)});
-  const bool is_new = upsert && changes.is_object() && changes[state_->id_column].is_null();
-  write->next_integer = is_new && state_->integer_ids;
-  write->chooses = is_new && (state_->integer_ids || state_->slug_ids);
-  write_later(std::move(write));
+  const EsAction action = upsert ? EsAction::save : EsAction::update;
+  write_object_later({action, changes, options.metadata, "update", std::move(done)}, upsert);
+}
+
+/// `may_be_new`: without an id it is.
+void ESModel::write_object_later(Later write, bool may_be_new) {
+  const bool is_new = may_be_new && write.object.is_object() && write.object[state_->id_column].is_null();
+  write.next_integer = is_new && state_->integer_ids;
+  write.chooses = is_new && (state_->integer_ids || state_->slug_ids);
+  write_later(std::make_shared<Later>(std::move(write)));
 }
 
 void ESModel::remove_async(const Json& id, WriteDone done, const WriteOptions& options) {
-  write_later(std::make_shared<Later>(Later{.action = EsAction::remove,
-                                            .object = id,
-                                            .metadata = options.metadata,
-                                            .operation = "remove",
-                                            .done = std::move(done)}));
+  write_later(std::make_shared<Later>(Later{EsAction::remove, id, options.metadata, "remove", std::move(done)}));
 }
 
 } // namespace weir

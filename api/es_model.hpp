@@ -123,6 +123,7 @@ private:
   Result<Dispatched> write_new(Json object, const WriteOptions& options);
   Result<Json> written(Result<Dispatched>&& done, std::string_view operation) const;
   struct Later;
+  void write_object_later(Later write, bool may_be_new);
   void write_later(std::shared_ptr<Later> write);
   void send_later(std::shared_ptr<Later> write);
   [[nodiscard]] std::optional<std::int64_t> reserve_id();
