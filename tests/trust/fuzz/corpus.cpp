@@ -1,9 +1,12 @@
 // Writes the seeds of all fuzz targets: weir_fuzz_corpus DIRECTORY. Made from real encodings, so run it again when a
 // format changes; `make fuzz` then finds what lies beyond.
 // Files named *-older are of earlier formats, which are still read: they cannot be made again, and stay.
+#include "trust/fuzz/databases.hpp"
 #include "trust/fuzz/segment_files.hpp"
+#include "trust/fuzz/small_backup.hpp"
 #include "trust/fuzz/wal_files.hpp"
 
+#include "engine/consumers/consumer_store.hpp"
 #include "engine/event_codec.hpp"
 #include "segments/bytes.hpp"
 #include "segments/catalog.hpp"
@@ -263,13 +266,99 @@ void add_catalogs(const Corpus& corpus) {
                  std::string{0, 5, 100, 50, 9, 1, 1, 6, 50, 50, 1, 2, 1, 2, 9, 2});
 }
 
+using Write = void (*)(io::FileSystem&);
+
+/// A database as it is, and changes of it: see databases.cpp for the order of bytes.
+void add_database(const Corpus& corpus, const std::string& target, const std::string& path, Write write) {
+  io::MemoryFileSystem fs;
+  write(fs);
+  corpus.add(target, "closed", '\0' + pack({read_file(fs, path)}));
+  Random random(5);
+  const auto bytes = [&random](std::size_t count) {
+    std::string text;
+    for (; count != 0; --count)
+      text += static_cast<char>(random() >> 8U);
+    return text;
+  };
+  for (int i = 0; i < 4; ++i) {
+    const std::string number = std::to_string(i);
+    std::string rows = "\1\4";
+    rows += static_cast<char>(i % 2); // signed or not
+    for (int change = 0; change < 4; ++change)
+      rows += bytes(4) + static_cast<char>(12 * static_cast<int>(random() % 8) + 2 * i + change % 2);
+    corpus.add(target, "rows-" + number, rows + '\0' + bytes(40));
+    corpus.add(target, "pages-" + number, '\1' + std::string(1, '\0') + static_cast<char>(1 + i) + bytes(60));
+  }
+  corpus.add(target, "as-written", '\1' + std::string(2, '\0') + bytes(40));
+}
+
+/// Left by a process that died: what was written last is in the journal.
+void add_consumers_left_open(const Corpus& corpus) {
+  io::MemoryFileSystem fs;
+  ConsumerStore store(fs, consumers_path, databases_seed);
+  require(store.create("group", ConsumerKind::group, 1).ok() && store.create("single", ConsumerKind::single, 7).ok(),
+          "consumers are made");
+  corpus.add("consumers", "left-open",
+             '\0' + pack({read_file(fs, consumers_path), read_file(fs, consumers_path + "-wal")}));
+}
+
+void add_backups(const Corpus& corpus) {
+  io::MemoryFileSystem fs;
+  const BackupManifest whole = write_small_backup(fs);
+  corpus.add("backup", "whole", format_manifest(whole));
+  BackupManifest part = whole;
+  part.files.resize(1);
+  corpus.add("backup", "catalog-alone", format_manifest(part));
+  part = whole;
+  part.files.push_back({BackupFile::Kind::segment, 1, 18'446'744'073'709'551'615U, 1'000'000'000'000, {}});
+  corpus.add("backup", "too-much", format_manifest(part));
+  std::string newer = format_manifest(whole);
+  newer[newer.find('1')] = '2';
+  corpus.add("backup", "newer", newer);
+}
+
+void add_imports(const Corpus& corpus) {
+  const std::string order = R"({"context_id":"order-1","event_type":"paid","payload":{"a":1})";
+  const std::string cloud =
+      R"({"specversion":"1.0","id":"7","source":"/shop","type":"paid","subject":"order-1","time":"2024-02-29T12:00:00.5+01:00")";
+  // '0': engines take part, and skip bad lines; '4': they stop at one; '1': none takes part.
+  const std::vector<std::string> files = {
+      "0" + order + "}\n" + order + R"(,"event_id":"1","timestamp":1700000000000})" + "\r\n\n" + order +
+          R"(,"metadata":{"user":"x"},"timestamp":"2024-02-29T12:00:00.5+01:00"})",
+      R"(0{"context_id":"a\u0041","event_type":"t","payload_text":"{\n \"b\":[]\r}","metadata_text":"{\n}"})"
+      "\n",
+      "0" + order + R"(,"event_id":"1"})" + "\n" + order + R"(,"event_id":"1"})" + "\n" + order + "\n[]\n{}\n" + order +
+          R"(,"event_id":""})" + "\n" + order + R"(,"x":1})" + "\n" +
+          R"({"context_id":"order-1","event_type":"paid","payload":{"a":2},"event_id":"1"})",
+      "4" + order + "}\n" + order + "\n" + order + "}",
+      "0" + cloud + R"(,"data":{"a":[1,{"b":null}]}})" + "\n" + cloud + R"(,"data":{}})" + "\n" + cloud + "}\n" +
+          cloud + R"(,"datacontenttype":"text/plain","n":-1.5e3,"flag":true,"data":{"a":1}})",
+      "0" + cloud +
+          R"(,"weirexport":"1","sequence":"00000000000000000001","idgenerated":true,"metadata":"{\"user\":\"x\"}","datatext":"{\n}","data":{ }})" +
+          "\n" + cloud + R"(,"weirexport":"1","metadata":"no object","data":{}})" + "\n" + cloud +
+          R"(,"data_base64":"AA=="})" + "\n" + cloud + R"(,"data":[]})" + "\n" + cloud + R"(,"id":"8"})" + "\n" +
+          R"({"specversion":"0.3"})" + "\n" + R"({"specversion":"1.0","id":"8","source":"/","type":"a"})",
+      "1" + order + R"(,"metadata":")" + std::string(900, 'x') + "\"}\n" + order + "}",
+  };
+  for (std::size_t i = 0; i < files.size(); ++i)
+    corpus.add("import", std::to_string(i), files[i]);
+}
+
 void add_operations(const Corpus& corpus) {
   Random random(3);
+  const auto some = [&random] { return static_cast<char>(random() >> 8U); };
   for (int i = 0; i < 4; ++i) {
     std::string input;
     for (int j = 0; j < 60; ++j)
-      input += static_cast<char>(random() >> 8U);
+      input += some();
     corpus.add("operations", std::to_string(i), input);
+  }
+  // Every kind of operation, three times, in three orders: see operations_target.cpp.
+  for (const int step : {1, 7, 18}) {
+    std::string input{some(), some()};
+    for (int kind = 0; kind < 75; ++kind)
+      input += {static_cast<char>(kind * step % 25), some(), some()};
+    corpus.add("operations", "every-kind-" + std::to_string(step), input);
   }
 }
 
@@ -296,6 +385,11 @@ int main(int argc, char** argv) {
   add_language(corpus);
   add_schemas(corpus);
   add_catalogs(corpus);
+  add_database(corpus, "consumers", consumers_path, write_consumers);
+  add_consumers_left_open(corpus);
+  add_database(corpus, "snapshots", snapshots_path, write_snapshots);
+  add_backups(corpus);
+  add_imports(corpus);
   add_operations(corpus);
   return 0;
 }

@@ -1,4 +1,5 @@
-// Operations on the engine, compared with the reference: two bytes say how it is opened, and three each operation.
+// Operations on the engine, all that the stage "model" knows, compared with its reference: two bytes say how it is
+// opened, and three each operation.
 #include "trust/fuzz/fuzz.hpp"
 
 #include "trust/model/runner.hpp"
@@ -12,7 +13,9 @@ constexpr std::size_t operation_bytes = 3;
 
 // Opening takes as long as hundreds of stores, so few operations are to be reopenings and crashes.
 trust::Kind kind_of(std::uint8_t byte) {
-  const std::size_t kind = byte % 64;
+  constexpr std::size_t kinds_max = 64;
+  static_assert(trust::kind_count <= kinds_max, "each kind of operation has a byte that means it");
+  const std::size_t kind = byte % kinds_max;
   return static_cast<trust::Kind>(kind < trust::kind_count ? kind : kind % 6);
 }
 } // namespace

@@ -16,7 +16,8 @@ import sys
 import time
 
 # Longest inputs: the larger, the slower; formats need room for a few blocks.
-TARGETS = {"json": 4096, "call": 4096, "query": 1024, "language": 1024, "schema": 1024, "wal": 32768, "segment": 32768, "catalog": 65536, "operations": 256}
+TARGETS = {"json": 4096, "call": 4096, "query": 1024, "language": 1024, "schema": 1024, "wal": 32768, "segment": 32768, "catalog": 65536,
+           "consumers": 65536, "snapshots": 65536, "backup": 4096, "import": 4096, "operations": 256}
 # No reader may allocate more for an input than this; blocks decode to 255 times their size at most.
 MALLOC_LIMIT_MB = 64
 
