@@ -93,6 +93,9 @@ std::string to_string(const Aim& aim) {
   case Aim::At::shown: return "after it was shown";
   case Aim::At::closed: return "closed";
   case Aim::At::restoring: return "while it restores a backup";
+  case Aim::At::handling:
+    return "in the handler, moment " + std::to_string(static_cast<int>(aim.moment)) + ", hit " +
+           std::to_string(aim.hit);
   }
   return {};
 }

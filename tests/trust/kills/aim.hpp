@@ -4,6 +4,7 @@
 #pragma once
 
 #include "engine/kill_point.hpp"
+#include "trust/kills/orders.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -50,10 +51,12 @@ struct Aim {
     shown,           ///< As soon as the directory's content has been shown.
     closed,          ///< Not at all: the engine is closed.
     restoring,       ///< While a backup is restored.
+    handling,        ///< In the handler, at the moment `moment`, when it comes by for the n-th time.
   };
   At at = At::moment;
   std::size_t point = 0;
   std::uint32_t hit = 1;
+  HandlerMoment moment = HandlerMoment::none;
 };
 
 [[nodiscard]] std::string to_string(const Aim& aim);

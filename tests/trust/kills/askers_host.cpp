@@ -1,5 +1,6 @@
 #include "trust/kills/askers_host.hpp"
 
+#include "trust/kills/replay_host.hpp"
 #include "trust/kills/speech.hpp"
 #include "trust/kills/workload.hpp"
 
@@ -82,13 +83,6 @@ void Askers::join() {
     thread.join();
 }
 
-bool Askers::wait_for_stores(std::uint64_t more) const {
-  const std::uint64_t enough = stored_.load() + more;
-  for (std::uint64_t stored = stored_.load(); stored < enough && !stopping_.load(); stored = stored_.load())
-    stored_.wait(stored);
-  return !stopping_.load();
-}
-
 /// Nothing is ever removed here, so what others store meanwhile makes an answer larger and never smaller.
 void Askers::show(const std::string& name) const {
   const auto ask = [&]() -> std::optional<std::uint64_t> {
@@ -108,7 +102,7 @@ void Askers::show(const std::string& name) const {
 
 void Askers::ask_about_views() const {
   Dice dice(orders_.seed * 17 + orders_.life);
-  while (wait_for_stores(acks_of_a_question)) {
+  while (wait_for_stores(stored_, stopping_, acks_of_a_question)) {
     const std::string name = format("view-{}", dice.below(names));
     bool known = false;
     for (const RememberedQuery& view : engine_.remembered())
@@ -132,7 +126,7 @@ void Askers::ask_about_views() const {
 
 void Askers::compact() const {
   Dice dice(orders_.seed * 19 + orders_.life);
-  while (wait_for_stores(acks_of_an_order / 2 + dice.below(acks_of_an_order))) {
+  while (wait_for_stores(stored_, stopping_, acks_of_an_order / 2 + dice.below(acks_of_an_order))) {
     switch (dice.below(4)) {
     case 0: engine_.set_compaction_rate(dice.below(2) == 0 ? 0 : 8 * MiB); break;
     case 1: engine_.pause_compaction(); break;

@@ -30,7 +30,6 @@ public:
   void join();
 
 private:
-  [[nodiscard]] bool wait_for_stores(std::uint64_t more) const;
   void ask_about_views() const;
   void show(const std::string& name) const;
   void compact() const;

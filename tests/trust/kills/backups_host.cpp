@@ -1,6 +1,7 @@
 #include "trust/kills/backups_host.hpp"
 
 #include "engine/kill_point.hpp"
+#include "trust/kills/replay_host.hpp"
 #include "trust/kills/speech.hpp"
 #include "trust/kills/workload.hpp"
 
@@ -50,19 +51,12 @@ void Backups::join() {
     thread_.join();
 }
 
-bool Backups::wait_for_stores(std::uint64_t more) const {
-  const std::uint64_t enough = stored_.load() + more;
-  for (std::uint64_t stored = stored_.load(); stored < enough && !stopping_.load(); stored = stored_.load())
-    stored_.wait(stored);
-  return !stopping_.load();
-}
-
 void Backups::make_backups() const {
   Dice dice(orders_.seed * 23 + orders_.life);
   stdfs::create_directories(orders_.backups);
   // Who is to die in one does not wait long for the next.
   const std::uint64_t wait = is_aimed_at(orders_, "backup.") ? 2 : acks_between;
-  while (wait_for_stores(dice.below(wait))) {
+  while (wait_for_stores(stored_, stopping_, dice.below(wait))) {
     const auto pick = dice.below(std::size(backup_places));
     const std::string place(backup_places[pick]);
     const std::string other(

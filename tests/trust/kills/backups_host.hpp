@@ -27,7 +27,6 @@ public:
   void join();
 
 private:
-  [[nodiscard]] bool wait_for_stores(std::uint64_t more) const;
   void make_backups() const;
   void make(const std::string& place, const std::string& base, bool cancels) const;
   [[nodiscard]] Result<BackupReport> ask(const std::string& place, const std::string& base, bool cancels) const;

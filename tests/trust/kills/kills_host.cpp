@@ -2,11 +2,15 @@
 // it lives (orders.hpp).
 #include "trust/kills/askers_host.hpp"
 #include "trust/kills/backups_host.hpp"
+#include "trust/kills/handler_host.hpp"
 #include "trust/kills/hit_board.hpp"
 #include "trust/kills/host_main.hpp"
 #include "trust/kills/orders.hpp"
 #include "trust/kills/readers_host.hpp"
 #include "trust/kills/removers_host.hpp"
+#include "trust/kills/replay_host.hpp"
+#include "trust/kills/schemas_host.hpp"
+#include "trust/kills/snapshots_host.hpp"
 #include "trust/kills/speech.hpp"
 
 #include <weir/engine.hpp>
@@ -59,38 +63,6 @@ EngineOptions small_options() {
   options.sync_interval_ms = std::chrono::milliseconds(5);
   return options;
 }
-
-template <class Each> void read_to_end(ReplayStream& stream, const std::string& context, Each each) {
-  while (true) {
-    const auto batch = stream.next();
-    if (!batch)
-      give_up("replay of " + context + ": " + to_string(batch.error()));
-    if (batch->empty())
-      return;
-    for (const EventView& event : *batch)
-      each(event);
-  }
-}
-
-/// Calls `each` with the events of a context from `from` on.
-template <class Each> void replay(const Engine& engine, const std::string& context, Sequence from, Each each) {
-  ReplayOptions options;
-  options.from = from;
-  auto stream = engine.replay(context, options);
-  if (!stream)
-    give_up("replay of " + context + ": " + to_string(stream.error()));
-  read_to_end(*stream, context, each);
-}
-
-/// What somebody makes of the events of a context.
-struct Fold {
-  Sequence sequence = 0;
-  std::uint64_t state = 0;
-  void add(const EventView& event) {
-    state = fingerprint(event.payload, event.sequence, event.position, std::to_string(state));
-    sequence = event.sequence;
-  }
-};
 
 /// Queries of fields give what the payloads say.
 void check_fields(const Engine& engine, std::uint64_t later, std::uint64_t calls) {
@@ -312,29 +284,6 @@ void retry(Engine& engine) {
   }
 }
 
-/// A snapshot, if there is one, and the events after it give what all events give.
-void check_snapshot(Engine& engine, const std::string& context, bool keep) {
-  const char* const tag = "fold 1";
-  auto loaded = engine.load(context, tag);
-  if (!loaded)
-    give_up("load of " + context + ": " + to_string(loaded.error()));
-  Fold fold, whole;
-  if (loaded->snapshot)
-    fold = {loaded->snapshot->sequence, number(loaded->snapshot->state)};
-  read_to_end(loaded->events, context, [&](const EventView& event) { fold.add(event); });
-  replay(engine, context, 1, [&](const EventView& event) {
-    if (event.sequence <= fold.sequence)
-      whole.add(event);
-  });
-  if (whole.sequence != fold.sequence || whole.state != fold.state)
-    give_up(
-        format("{}: what its snapshot and the rest give is not what all its {} events give", context, whole.sequence));
-  if (!keep || fold.sequence == 0)
-    return;
-  if (const Status saved = engine.save_snapshot(context, fold.sequence, std::to_string(fold.state), tag); !saved)
-    give_up("a snapshot of " + context + ": " + to_string(saved.error()));
-}
-
 /// Replays while others store: what is there is dense, in order, and whole calls.
 void read(Engine& engine) {
   Dice dice(orders.seed + orders.life);
@@ -353,8 +302,6 @@ void read(Engine& engine) {
       ++next;
       position = event.position;
     });
-    if (const std::uint64_t which = dice.below(8); which < 2)
-      check_snapshot(engine, context, which == 0);
   }
 }
 
@@ -381,9 +328,17 @@ void run() {
   removers.introduce();
   if (!orders.show.empty())
     show(*engine, removers, orders.show);
+  SnapshotKeeper keeper(*engine, orders, done_acks, stopping);
+  if (!orders.show.empty())
+    keeper.show();
+  Definer definer(*engine, orders, done_acks, stopping);
+  definer.show();
   Readers readers(*engine, orders, done_acks, stopping);
   if (orders.idle && !orders.read.empty())
     readers.catch_up();
+  Handler handler(*engine, orders, stopping);
+  if (orders.idle && !orders.handler.empty())
+    handler.catch_up();
   say("writing");
   while (orders.idle)
     ::pause();
@@ -392,19 +347,26 @@ void run() {
   retry(*engine);
   if (!orders.read.empty())
     readers.begin();
+  if (!orders.handler.empty())
+    handler.begin();
   std::vector<std::thread> threads;
   for (std::uint32_t writer = 0; writer < orders.writers; ++writer)
     threads.emplace_back([&, writer] { write(*engine, writer); });
   threads.emplace_back([&] { read(*engine); });
   askers.begin();
   removers.begin();
+  keeper.begin();
+  definer.begin();
   Backups backups(*engine, orders, done_acks, stopping);
   if (!orders.backups.empty())
     backups.begin();
   for (std::thread& thread : threads)
     thread.join();
   readers.join();
+  handler.join();
   askers.join();
+  keeper.join();
+  definer.join();
   backups.join();
   removers.join();
   say("closing");

@@ -35,6 +35,10 @@ Life::End Life::run(const std::string& host_program, HostOrders orders, HitBoard
   orders.idle = aim_.at == Aim::At::shown;
   if (aim_.at == Aim::At::acknowledgement)
     orders.acks_until_kill = aim_.hit;
+  if (aim_.at == Aim::At::handling) {
+    orders.handler_dies = aim_.moment;
+    orders.handler_hit = aim_.hit;
+  }
   if (aim_.at == Aim::At::closed || (aim_.at == Aim::At::point && phase_of(aim_.point) == Phase::closing))
     orders.acks_until_close = acks_before_closing;
   if (!orders.show.empty())
@@ -44,9 +48,10 @@ Life::End Life::run(const std::string& host_program, HostOrders orders, HitBoard
   listen(host);
   oracle_.ended(closed_);
   end_.killed = host.died_by_kill();
+  end_.by_driver = killed_;
   end_.point = board.died_at();
   end_.opening = opening_ || (end_.point && phase_of(*end_.point) == Phase::opening);
-  const bool should_die = killed_ || end_.point || aim_.at == Aim::At::acknowledgement;
+  const bool should_die = killed_ || end_.point || aim_.at == Aim::At::acknowledgement || aim_.at == Aim::At::handling;
   if (end_.killed ? !should_die : !closed_)
     oracle_.complain(format("life {}: the host ended by itself", number_));
   return end_;
@@ -95,12 +100,14 @@ void Life::take(std::string_view line) {
     oracle_.storing();
     if (aim_.at == Aim::At::moment || aim_.at == Aim::At::shown)
       kill_in(aim_.at == Aim::At::moment ? up_to(50ms) : 0ms);
-    if (aim_.at == Aim::At::point && phase_of(aim_.point) != Phase::closing)
+    if (aim_.at == Aim::At::handling || (aim_.at == Aim::At::point && phase_of(aim_.point) != Phase::closing))
       kill_in(point_patience);
   } else if (word == "closed")
     closed_ = true;
   else if (!oracle_.queue().take(word, line) && !oracle_.views().take(word, line) &&
-           !oracle_.backups().take(word, line) && !oracle_.removals().take(word, line) && word != "closing")
+           !oracle_.backups().take(word, line) && !oracle_.removals().take(word, line) &&
+           !oracle_.handler().take(word, line) && !oracle_.snapshots().take(word, line) &&
+           !oracle_.schemas().take(word, line) && word != "closing")
     oracle_.complain(format("life {}: {}", number_, whole));
 }
 

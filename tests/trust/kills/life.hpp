@@ -22,6 +22,7 @@ class Life {
 public:
   struct End {
     bool killed = false;              ///< Else it was closed.
+    bool by_driver = false;           ///< Killed by a signal of ours, not by itself.
     bool opening = false;             ///< Killed before the engine was open.
     std::optional<std::size_t> point; ///< Killed at this one.
     std::chrono::steady_clock::duration open_time{};

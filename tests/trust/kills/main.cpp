@@ -3,7 +3,12 @@
 //
 //   weir_trust_kills --full --seed 7                    all of it
 //   weir_trust_kills --full --seed 7 --only directory-3 one directory: the same aims and stores, but the clock's kills
+#include "trust/kills/backup_planted.hpp"
+#include "trust/kills/handler_planted.hpp"
 #include "trust/kills/queue_planted.hpp"
+#include "trust/kills/removal_planted.hpp"
+#include "trust/kills/schema_planted.hpp"
+#include "trust/kills/snapshot_planted.hpp"
 #include "trust/kills/story.hpp"
 #include "trust/support/stage.hpp"
 
@@ -27,6 +32,7 @@ struct Extent {
   std::size_t directories;
   std::size_t moments;     ///< In each directory: kills at a moment or an acknowledgement ...
   std::size_t openings;    ///< ... and lives in which the engine is killed while it opens.
+  std::size_t handlings;   ///< Where events are handled exactly once: kills at each moment of that.
   std::size_t restorings;  ///< Where backups are made: kills while one is restored.
   std::size_t points_each; ///< How often each kill point is aimed at; 0: once, and only some of them.
   std::size_t points_some; ///< Then so many in each directory.
@@ -36,9 +42,10 @@ struct Extent {
   std::size_t controls;        ///< Directories of each control.
   std::uint64_t killed_at_min; ///< Kills at each point that the profile must reach.
 };
-constexpr Extent small{2, 5, 2, 1, 0, 18, 1, 1, 300, 1, 0};
-constexpr Extent full{36, 22, 4, 4, 6, 0, 4, 6, 2'000, 10, 5};
+constexpr Extent small{2, 5, 2, 1, 1, 0, 18, 1, 1, 300, 1, 0};
+constexpr Extent full{36, 22, 4, 2, 4, 6, 0, 4, 6, 2'000, 10, 5};
 constexpr std::size_t extra_directories_max = 40;
+constexpr std::uint64_t hits_of_handler = 12;
 constexpr std::size_t points_in_extra_directory = 12;
 
 std::uint64_t seed_of(std::uint64_t seed, std::uint64_t number) {
@@ -55,7 +62,9 @@ public:
   explicit Stage(const StageOptions& options) : options_(options), extent_(options.full ? full : small) {}
 
   StageCounts run() {
-    planted_ = find_planted_in_queue();
+    planted_ = find_planted_in_queue() + find_planted_in_removals() + find_planted_in_backups() +
+               find_planted_in_copies() + find_planted_in_handler() + find_planted_in_snapshots() +
+               find_planted_in_schemas();
     std::vector<StoryPlan> plans;
     const auto decks = deal_points();
     for (std::size_t number = 0; number < extent_.directories; ++number)
@@ -115,6 +124,15 @@ private:
   /// In others backups are made in every third life.
   static bool is_backed_up(std::size_t directory) { return directory % 4 == 1; }
 
+  /// In others each event is handled exactly once, in every other life.
+  static bool is_handled(std::size_t directory) { return directory % 2 == 0; }
+
+  /// A kill in the handler: at one moment after the other, as `number` grows.
+  static Aim handling(std::size_t number, Dice& dice) {
+    return {At::handling, 0, static_cast<std::uint32_t>(1 + dice.below(hits_of_handler)),
+            static_cast<HandlerMoment>(1 + number % handler_moments)};
+  }
+
   static std::vector<std::size_t> points_if(bool (*wanted)(std::size_t point)) {
     std::vector<std::size_t> points;
     for (std::size_t point = 0; kill_points_built && point < kill_point_count; ++point)
@@ -131,6 +149,7 @@ private:
     plan.dump_every = extent_.dump_every;
     plan.read_every = is_read(number) ? 2 : 0;
     plan.back_up_every = is_backed_up(number) ? 3 : 0;
+    plan.handle_every = is_handled(number) ? 2 : 0;
     Dice dice(plan.seed + 1);
     for (std::size_t i = 0; i < extent_.moments; ++i)
       if (dice.below(4) == 0)
@@ -138,6 +157,8 @@ private:
       else
         plan.aims.push_back({At::moment});
     plan.aims.insert(plan.aims.end(), extent_.openings, Aim{At::opening});
+    for (std::size_t i = 0; is_handled(number) && i < extent_.handlings * handler_moments; ++i)
+      plan.aims.push_back(handling(i, dice));
     if (is_backed_up(number))
       plan.aims.insert(plan.aims.end(), extent_.restorings, Aim{At::restoring});
     for (const std::size_t point : points)
@@ -157,6 +178,7 @@ private:
     plan.host = WEIR_KILLS_HOST;
     plan.seed = seed_of(options_.seed, 3'000'000 + number);
     plan.read_every = 1;
+    plan.handle_every = 1;
     plan.writers = 8;
     plan.calls_per_flush = 10; // segments come about fast enough to be merged
     Dice dice(plan.seed);
@@ -165,6 +187,7 @@ private:
           {At::acknowledgement, 0, extent_.run_acks + static_cast<std::uint32_t>(dice.below(extent_.run_acks))});
     for (const std::size_t point : points_if(needs_readers))
       plan.aims.push_back({At::point, point, static_cast<std::uint32_t>(1 + dice.below(hits_expected(point)))});
+    plan.aims.push_back(handling(number, dice));
     return plan;
   }
 
@@ -191,7 +214,9 @@ private:
         points.push_back(point);
     return points;
   }
-  [[nodiscard]] bool more_to_kill_at() const { return options_.only.empty() && failed_ == 0 && !too_rare().empty(); }
+  [[nodiscard]] bool more_to_kill_at() const {
+    return kill_points_built && options_.only.empty() && failed_ == 0 && !too_rare().empty();
+  }
 
   StoryPlan plan_extra(std::size_t extra) const {
     std::vector<std::size_t> points;
@@ -294,6 +319,19 @@ private:
                    {"group_redeliveries", counts_.events.queue.redelivered},
                    {"group_acknowledged", counts_.events.queue.settled},
                    {"group_drained", counts_.events.queue.drained},
+                   {"kills_in_handler", counts_.kills_handling},
+                   {"handler_batches", counts_.events.handler.applied},
+                   {"handler_batches_undone", counts_.events.handler.undone},
+                   {"handler_batches_cut", counts_.events.handler.cut},
+                   {"handler_batches_cut_and_kept", counts_.events.handler.kept},
+                   {"handler_looks", counts_.events.handler.looks},
+                   {"handler_rows_compared", counts_.events.handler.rows},
+                   {"snapshots_saved", counts_.events.snapshots.saved},
+                   {"snapshots_in_doubt", counts_.events.snapshots.in_doubt},
+                   {"snapshots_loaded", counts_.events.snapshots.loaded},
+                   {"snapshots_of_lost_events", counts_.events.snapshots.lost_event},
+                   {"schemas_defined", counts_.events.schemas.defined},
+                   {"schemas_asked", counts_.events.schemas.asked},
                    {"views_remembered", counts_.events.views.remembered},
                    {"views_forgotten", counts_.events.views.forgotten},
                    {"views_shown", counts_.events.views.shown},

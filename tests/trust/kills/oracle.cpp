@@ -26,6 +26,11 @@ KillOracle::KillOracle(std::uint64_t seed, KillTotals& totals)
       queue_(totals.queue, [this](std::string what) { complain(std::move(what)); }),
       views_(totals.views, [this](std::string what) { complain(std::move(what)); }),
       removals_(seed, totals.removals, [this](std::string what) { complain(std::move(what)); }),
+      handler_(totals.handler, [this](std::string what) { complain(std::move(what)); }),
+      snapshots_(
+          totals.snapshots, [this](std::uint32_t context, Sequence sequence) { return position_of(context, sequence); },
+          [this](std::string what) { complain(std::move(what)); }),
+      schemas_(totals.schemas, [this](std::string what) { complain(std::move(what)); }),
       backups_(
           totals.backups, [this] { return synced(); }, [this](std::string what) { complain(std::move(what)); }) {
   for (std::uint32_t context = 0; context < kill_contexts; ++context)
@@ -98,6 +103,7 @@ void KillOracle::ended(bool closed) {
   queue_.ended();
   views_.ended();
   removals_.ended();
+  snapshots_.ended();
   if (!closed)
     std::erase_if(unconfirmed_, [this](const CallId& id) {
       const Told& told = acknowledged_.at(id).front(); // of several, all are in one shard
@@ -128,6 +134,11 @@ void KillOracle::copied(const std::string& copy, std::uint32_t context, Sequence
   else if (seen[sequence - 1] != event)
     complain(format("{}: {} sequence {} is {} at position {}, and is another event in the directory itself", copy,
                     kill_context_name(context), sequence, name(event.origin), event.position));
+}
+
+Position KillOracle::position_of(std::uint32_t context, Sequence sequence) const {
+  const auto& seen = contexts_.at(context);
+  return sequence == 0 || sequence > seen.size() ? 0 : seen[sequence - 1].position;
 }
 
 std::vector<Sequence> KillOracle::whole() const {
@@ -179,7 +190,9 @@ void KillOracle::shown(std::string_view context_name, Sequence sequence, Positio
     const Seen found{origin, position};
     check_new(context, sequence, found);
     seen.push_back(found);
-    queue_.stored(position, context, sequence, fingerprint(context_name, sequence, position, fields));
+    const std::uint64_t mark = fingerprint(context_name, sequence, position, fields);
+    queue_.stored(position, context, sequence, mark);
+    handler_.stored({position, context, sequence, mark});
     if (dump_is_whole_ && position > segments_up_to_.at(placed_.at(context)) && !dumped_.contains(position))
       complain(format("{} was in no segment and, the dumper says, not in the log; now it is there", name(origin)));
   } else if (sequence == 0 || seen[sequence - 1].origin != origin || seen[sequence - 1].position != position) {
@@ -229,6 +242,8 @@ void KillOracle::check_in_dump(const std::map<Position, Dumped>& found) {
   if (segments_up_to_.size() != durable_up_to_.size())
     return complain(format("the catalog has {} shards", segments_up_to_.size()));
   removals_.end_dump(segments_up_to_);
+  handler_.dumped([&](Position position) { return found.contains(position); },
+                  [&](std::uint32_t context) { return segments_up_to_[placed_[context]]; });
   const auto look = [&](const Dumped& wanted, Position position, const char* because) {
     if (position <= segments_up_to_[placed_[wanted.context]])
       return;
@@ -357,6 +372,7 @@ void KillOracle::end_showing(std::uint64_t count) {
   if (count != known)
     complain(format("a query counts {} events, replay gives {}", count, known));
   queue_.end_showing();
+  handler_.end_showing();
 }
 
 } // namespace weir::trust

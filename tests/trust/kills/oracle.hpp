@@ -7,9 +7,12 @@
 #pragma once
 
 #include "trust/kills/backup_oracle.hpp"
+#include "trust/kills/handler_oracle.hpp"
 #include "trust/kills/log_dump.hpp"
 #include "trust/kills/queue_oracle.hpp"
 #include "trust/kills/removal_oracle.hpp"
+#include "trust/kills/schema_oracle.hpp"
+#include "trust/kills/snapshot_oracle.hpp"
 #include "trust/kills/view_oracle.hpp"
 #include "trust/kills/workload.hpp"
 
@@ -38,6 +41,9 @@ struct KillTotals {
   ViewTotals views;
   BackupTotals backups;
   RemovalTotals removals;
+  HandlerTotals handler;
+  SnapshotTotals snapshots;
+  SchemaTotals schemas;
 };
 
 class KillOracle {
@@ -87,6 +93,13 @@ public:
   /// What is left of the contexts whose events are removed.
   [[nodiscard]] RemovalOracle& removals() { return removals_; }
 
+  /// What was handled exactly once.
+  [[nodiscard]] HandlerOracle& handler() { return handler_; }
+  /// What stores are judged by.
+  [[nodiscard]] SchemaOracle& schemas() { return schemas_; }
+  /// What loads may give.
+  [[nodiscard]] SnapshotOracle& snapshots() { return snapshots_; }
+
   struct Seen {
     EventOrigin origin;
     Position position = 0;
@@ -111,6 +124,8 @@ private:
     friend bool operator==(const Dumped&, const Dumped&) = default;
   };
 
+  /// As the last showing found it; 0: there is no such event.
+  [[nodiscard]] Position position_of(std::uint32_t context, Sequence sequence) const;
   void own_position(Position position, const EventOrigin& origin);
   void check_new(std::uint32_t context, Sequence sequence, const Seen& event);
   void begin_part(std::uint32_t context, const CallId& id, std::size_t part);
@@ -144,6 +159,9 @@ private:
   QueueOracle queue_;
   ViewOracle views_;
   RemovalOracle removals_;
+  HandlerOracle handler_;
+  SnapshotOracle snapshots_;
+  SchemaOracle schemas_;
   BackupOracle backups_;
   std::vector<std::string> complaints_;
 };

@@ -46,6 +46,11 @@ std::vector<std::string> arguments_of(const std::string& host, const HostOrders&
   for (const RemovableCall& call : orders.again)
     arguments.push_back("again=" + std::to_string(call.context) + " " + std::to_string(call.life) + " " +
                         std::to_string(call.number));
+  if (!orders.handler.empty()) {
+    arguments.push_back("handler=" + orders.handler);
+    arguments.push_back("handler_dies=" + std::to_string(static_cast<int>(orders.handler_dies)));
+    arguments.push_back("handler_hit=" + std::to_string(orders.handler_hit));
+  }
   if (!orders.backups.empty())
     arguments.push_back("backups=" + orders.backups);
   if (!orders.restore.empty())
@@ -90,6 +95,12 @@ HostOrders orders_of(int argc, char** argv) {
       orders.read.push_back(number(value));
     else if (name == "again")
       orders.again.push_back(again_of(value));
+    else if (name == "handler")
+      orders.handler = value;
+    else if (name == "handler_dies")
+      orders.handler_dies = static_cast<HandlerMoment>(number(value));
+    else if (name == "handler_hit")
+      orders.handler_hit = static_cast<std::uint32_t>(number(value));
     else if (name == "backups")
       orders.backups = value;
     else if (name == "restore")

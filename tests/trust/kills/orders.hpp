@@ -15,6 +15,10 @@
 
 namespace weir::trust {
 
+/// Where a host dies in the handler of handler_host.hpp.
+enum class HandlerMoment : std::uint8_t { none, in_event, before_commit, after_commit };
+inline constexpr std::size_t handler_moments = 3; ///< Without `none`.
+
 struct HostOrders {
   std::string directory;
   std::string board; ///< File of the HitBoard.
@@ -34,6 +38,9 @@ struct HostOrders {
   std::vector<Position> read;
   /// Stored by earlier lives, and to be stored again.
   std::vector<RemovableCall> again;
+  std::string handler; ///< Database of the handler (handler_host.hpp); empty: there is none in this life.
+  HandlerMoment handler_dies = HandlerMoment::none;
+  std::uint32_t handler_hit = 1; ///< When it comes by that moment for this time.
   std::string backups; ///< Directory of the `backup_places` (speech.hpp); empty: no backups are made in this life.
   std::string restore; ///< A backup that it restores into `directory`, instead of opening it.
 };

@@ -1,26 +1,20 @@
 #include "trust/kills/queue_planted.hpp"
 
+#include "trust/kills/planted.hpp"
 #include "trust/kills/queue_oracle.hpp"
 
-#include <algorithm>
-#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weir::trust {
 
 namespace {
 
-/// Two lives. The directory holds events 1 and 2 of context 0 at positions 10 and 11, and event 1 of context 1 at 12;
-/// their marks are 100, 110 and 120. The first life ends by a kill, the second one finds the three and stores nothing.
-struct Planted {
-  const char* what;
-  std::vector<const char*> first_life, second_life;
-  const char* found_as; ///< Nothing: there is no mistake.
-};
-
-const std::vector<Planted>& planted() {
+/// The directory holds events 1 and 2 of context 0 at positions 10 and 11, and event 1 of context 1 at 12; their marks
+/// are 100, 110 and 120. The second life finds the three and stores nothing.
+const std::vector<Planted>& planted_in_queue() {
   static const std::vector<Planted> all = {
       {"nothing",
        {"reads pulled 0", "saw pulled 12 10:100 11:110", "reads consumer 0", "saw consumer 11 10:100", "kept 11",
@@ -76,42 +70,25 @@ const std::vector<Planted>& planted() {
   return all;
 }
 
-std::vector<std::string> complaints_of(const Planted& mistake) {
-  std::vector<std::string> complaints;
+Complaints complaints_of_queue(const Planted& mistake) {
+  Complaints complaints;
   QueueTotals totals;
   QueueOracle oracle(totals, [&](std::string what) { complaints.push_back(std::move(what)); });
-  const auto live = [&](const std::vector<const char*>& lines) {
-    for (const std::string_view line : lines) {
-      const std::size_t end = std::min(line.find(' '), line.size());
-      if (!oracle.take(line.substr(0, end), line.substr(std::min(end + 1, line.size()))))
-        throw std::runtime_error("not understood: " + std::string(line));
-    }
-  };
-  live(mistake.first_life);
+  const auto take = [&](std::string_view word, std::string_view line) { return oracle.take(word, line); };
+  tell(mistake.first_life, take);
   oracle.ended();
   oracle.stored(10, 0, 1, 100);
   oracle.stored(11, 0, 2, 110);
   oracle.stored(12, 1, 1, 120);
   oracle.end_showing();
-  live(mistake.second_life);
+  tell(mistake.second_life, take);
   return complaints;
 }
 
 } // namespace
 
 std::uint64_t find_planted_in_queue() {
-  for (const Planted& mistake : planted()) {
-    const auto complaints = complaints_of(mistake);
-    const bool found = mistake.found_as == nullptr
-                           ? complaints.empty()
-                           : std::any_of(complaints.begin(), complaints.end(), [&](const std::string& what) {
-                               return what.find(mistake.found_as) != std::string::npos;
-                             });
-    if (!found)
-      throw std::runtime_error(std::string("planted ") + mistake.what + ": " +
-                               (complaints.empty() ? "not found" : "found as: " + complaints.front()));
-  }
-  return planted().size() - 1;
+  return find_planted(planted_in_queue(), complaints_of_queue);
 }
 
 } // namespace weir::trust

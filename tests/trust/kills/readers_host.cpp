@@ -1,11 +1,9 @@
 #include "trust/kills/readers_host.hpp"
 
-#include "trust/kills/removal_workload.hpp"
+#include "trust/kills/seen_host.hpp"
 #include "trust/kills/speech.hpp"
-#include "trust/kills/workload.hpp"
 
 #include <chrono>
-#include <map>
 #include <span>
 #include <string>
 #include <utility>
@@ -22,37 +20,14 @@ constexpr int members = 4;
 constexpr std::uint64_t joins_at = 10;
 constexpr auto look_round = 20ms; // how long they wait at a time before they look whether it is over
 
-std::uint64_t mark(const EventView& event) {
-  return fingerprint(event.context_id, event.sequence, event.position,
-                     caller_fields(event.event_type, event.timestamp, event.event_id, event.metadata, event.payload));
-}
-
-/// Events that others remove may come, or be gone before they do: nothing is said of them.
-bool may_be_removed(const EventView& event) {
-  return event.event_type == removable_type;
-}
-
 void say_saw(std::string_view name, const QueueBatch& batch) {
   if (batch.events.empty() && !batch.caught_up)
     return;
   std::string line = format("saw {} {}", name, batch.next);
   for (const EventView& event : batch.events)
     if (!may_be_removed(event))
-      line += format(" {}:{}", event.position, mark(event));
+      line += format(" {}:{}", event.position, mark_of(event));
   say(std::move(line));
-}
-
-std::uint32_t context_of(const EventView& event) {
-  static const auto numbers = [] {
-    std::map<std::string, std::uint32_t, std::less<>> all;
-    for (std::uint32_t context = 0; context < kill_contexts; ++context)
-      all[kill_context_name(context)] = context;
-    return all;
-  }();
-  const auto found = numbers.find(event.context_id);
-  if (found == numbers.end())
-    give_up("nobody stores to " + std::string(event.context_id));
-  return found->second;
 }
 
 void say_handed_out(const std::vector<Delivery>& deliveries) {
@@ -62,7 +37,7 @@ void say_handed_out(const std::vector<Delivery>& deliveries) {
     if (may_be_removed(event))
       continue;
     line +=
-        format(" {}:{}:{}:{}:{}", context_of(event), event.sequence, event.position, each.deliveries(), mark(event));
+        format(" {}:{}:{}:{}:{}", context_of(event), event.sequence, event.position, each.deliveries(), mark_of(event));
   }
   say(std::move(line));
 }

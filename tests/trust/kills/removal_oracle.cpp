@@ -153,6 +153,7 @@ void RemovalOracle::removed(std::uint32_t context, Sequence before, Position pos
        [&](State& state) {
          const Sequence first_live = std::clamp<Sequence>(removal->before, 1, state.last() + 1);
          const bool held = state.closed || (!removal->closes && first_live <= state.first_live);
+         // Of a cold context with live events the engine may know less of what is removed, and does it again.
          if (before != first_live || (already ? !held : state.closed))
            return false;
          apply(state, *removal);

@@ -1,5 +1,6 @@
 #include "trust/kills/removers_host.hpp"
 
+#include "trust/kills/replay_host.hpp"
 #include "trust/kills/speech.hpp"
 
 #include <string>
@@ -60,13 +61,6 @@ void Removers::join() {
     thread.join();
 }
 
-bool Removers::wait_for_stores(std::uint64_t more) const {
-  const std::uint64_t enough = stored_.load() + more;
-  for (std::uint64_t stored = stored_.load(); stored < enough && !stopping_.load(); stored = stored_.load())
-    stored_.wait(stored);
-  return !stopping_.load();
-}
-
 void Removers::give_rule() const {
   if (!engine_.retention().empty())
     return;
@@ -87,7 +81,7 @@ void Removers::write(std::uint32_t writer) {
   for (const RemovableCall& call : orders_.again)
     if (call.context / own == writer)
       store_again(call);
-  while (wait_for_stores(dice.below(acks_of_a_removal))) {
+  while (wait_for_stores(stored_, stopping_, dice.below(acks_of_a_removal))) {
     const auto context = static_cast<std::uint32_t>(writer * own + dice.below(own));
     const std::uint64_t which = dice.below(64);
     if (which < 36) {

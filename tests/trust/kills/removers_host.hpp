@@ -33,7 +33,6 @@ public:
   void join();
 
 private:
-  [[nodiscard]] bool wait_for_stores(std::uint64_t more) const;
   void write(std::uint32_t writer);
   void give_rule() const;
   [[nodiscard]] bool store(const RemovableCall& call);

@@ -29,6 +29,25 @@
 //   acked CONTEXT:SEQUENCE ...                            and that was answered
 //   drained                                               the group has nothing left to do, and nobody stores
 //
+// A handler that applies each event exactly once says (handler_host.hpp):
+//
+//   handles POSITION                                      where it goes on
+//   undoes NEXT                                           it is about to apply a batch, and fails in its last event
+//   applies NEXT | applied NEXT                           it is about to apply a batch, and that was answered
+//   handled_all                                           nothing is left, and nobody stores
+//
+// Who defines schemas says (T is a type by its number):
+//
+//   defines T VERSION | defined T VERSION                 it is about to ask for that, and that was answered
+//   schema T VERSION JUDGED_BY                            what is in force, and what stores show of it; any: nothing
+//
+// Who keeps snapshots says (C is a context by its number, a mark is that of the bytes):
+//
+//   has C TAG SEQUENCE MARK                               what a load gave while others store; 0 0: none
+//   loaded C TAG SEQUENCE MARK LAST CHAIN                 the same while nobody does: the events after it, chained()
+//   saves C SEQUENCE POSITION TAG MARK | drops C          it is about to ask for that
+//   saved C | dropped C                                   and that was answered
+//
 // The writers of the contexts whose events are removed (R is one of them by its number, CALL is LIFE NUMBER):
 //
 //   removable_in SHARD SHARD ...                          of each of them, in their order
@@ -107,6 +126,15 @@ inline void say(std::string line) {
       std::abort();
     done += static_cast<std::size_t>(n);
   }
+}
+
+/// Stands for the bytes of a snapshot.
+inline std::uint64_t mark_of_state(std::string_view state) {
+  return fingerprint(state, 0, 0, "");
+}
+/// Stands for events in their order: for those that `chain` stands for, and one more.
+inline std::uint64_t chained(std::uint64_t chain, Sequence sequence, Position position) {
+  return fingerprint("", sequence, position, std::to_string(chain));
 }
 
 [[noreturn]] inline void give_up(const std::string& what) {

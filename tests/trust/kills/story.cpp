@@ -4,6 +4,7 @@
 #include "engine/text.hpp"
 #include "tests/support/why.hpp"
 #include "trust/kills/copies.hpp"
+#include "trust/kills/handler_rows.hpp"
 
 #include <weir/engine.hpp>
 
@@ -99,7 +100,7 @@ private:
     if (!content() || !copies_.has_backup())
       return;
     const Copies::End end = copies_.restore_by(plan_.host, aim, board_);
-    count(aim, {end.killed, false, end.point, {}});
+    count(aim, {end.killed, false, false, end.point, {}});
     if (!content())
       oracle_.complain(format("this was a restore behind life {}, to end {}", life_, to_string(aim)));
   }
@@ -117,6 +118,9 @@ private:
     const bool must_read = aim.at == Aim::At::shown || (aim.at == Aim::At::point && needs_readers(aim.point));
     if (plan_.read_every != 0 && (dice_.below(plan_.read_every) == 0 || must_read))
       orders.read = oracle_.queue().places();
+    if (plan_.handle_every != 0 &&
+        (dice_.below(plan_.handle_every) == 0 || aim.at == Aim::At::shown || aim.at == Aim::At::handling))
+      orders.handler = memory_.path("handler.db");
     if (plan_.dumped && !plan_.early) // weir's host, and not the one that knows of nothing else
       orders.again = oracle_.removals().again(dice_);
     const bool must_back_up = aim.at == Aim::At::point && needs_backups(aim.point);
@@ -129,6 +133,8 @@ private:
     count(aim, end);
     constexpr KillPoint merged = "merge.after_catalog";
     counts_.merges_beside_readers += orders.read.empty() ? 0 : board_.hits(merged.index());
+    if (content() && !orders.handler.empty())
+      look_at_handler(orders.handler);
     if (content() && !orders.backups.empty())
       copies_.look();
     if (content() && plan_.dumped && dice_.below(plan_.dump_every) == 0)
@@ -137,8 +143,17 @@ private:
       oracle_.complain(format("this was life {}, to end {}", life_, to_string(aim)));
   }
 
+  /// A copy of its database: what a kill has left in it is the next host's to find.
+  void look_at_handler(const std::string& path) {
+    const HandlerRows there = read_handler(path, memory_.path("looked-at"));
+    if (!there.error.empty())
+      return oracle_.complain("the handler's database: " + there.error);
+    oracle_.handler().found(there.rows, there.at);
+  }
+
   void count(const Aim& aim, const Life::End& end) {
     ++counts_.lives;
+    counts_.kills_handling += aim.at == Aim::At::handling && end.killed && !end.by_driver ? 1 : 0;
     counts_.kills += end.killed ? 1 : 0;
     counts_.kills_opening += end.killed && end.opening ? 1 : 0;
     for (std::size_t point = 0; point < kill_point_count; ++point)
@@ -205,6 +220,7 @@ void StoryCounts::add(const StoryCounts& other) {
   kills_at_points += other.kills_at_points;
   dumps += other.dumps;
   reopened_unchanged += other.reopened_unchanged;
+  kills_handling += other.kills_handling;
   merges_beside_readers += other.merges_beside_readers;
   events.acknowledged += other.events.acknowledged;
   events.dumped += other.events.dumped;
@@ -216,6 +232,9 @@ void StoryCounts::add(const StoryCounts& other) {
   events.views.add(other.events.views);
   events.backups.add(other.events.backups);
   events.removals.add(other.events.removals);
+  events.handler.add(other.events.handler);
+  events.snapshots.add(other.events.snapshots);
+  events.schemas.add(other.events.schemas);
   for (std::size_t point = 0; point < kill_point_count; ++point) {
     killed_at[point] += other.killed_at[point];
     reached[point] = std::max(reached[point], other.reached[point]);

@@ -23,6 +23,7 @@ namespace weir::trust {
 /// What stories add up to.
 struct StoryCounts {
   std::uint64_t lives = 0, kills = 0, kills_opening = 0, kills_at_points = 0, dumps = 0, reopened_unchanged = 0;
+  std::uint64_t kills_handling = 0;        ///< At a moment of the handler that was aimed at.
   std::uint64_t merges_beside_readers = 0; ///< Of segments, in lives in which the event queue was read.
   KillTotals events;
   std::array<std::uint64_t, kill_point_count> killed_at{};
@@ -39,6 +40,7 @@ struct StoryPlan {
   std::uint64_t seed = 0;          ///< Of everything in it.
   std::uint32_t read_every = 0;    ///< On average, lives in which the event queue is read; 0: none.
   std::uint32_t back_up_every = 0; ///< The same, of lives in which backups are made.
+  std::uint32_t handle_every = 0;  ///< The same, of lives with a handler that applies events exactly once.
   std::uint32_t writers = 4;
   std::uint32_t calls_per_flush = 100;
   std::vector<Aim> aims;         ///< In this order; lives that prepare are put before.
