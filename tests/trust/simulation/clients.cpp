@@ -53,13 +53,18 @@ Rows rows_of(const QueryResult& result) {
 
 Clients::Clients(Machine& machine, Journal& journal, std::uint64_t seed, Mistake mistake)
     : machine_(machine), journal_(journal), chance_(seed), planted_(mistake, chance_.pick(20)),
-      removing_(chance_.one_in(2) || mistake == Mistake::removal_lost),
+      removing_(chance_.one_in(2) || mistake == Mistake::removal_lost || planted_.about_retention()),
       removals_(machine, journal, chance_.next(), mistake),
+      retention_(machine, journal, removals_, chance_.next(), mistake),
+      schemas_(machine, journal, chance_.next(), mistake),
+      backups_(machine, journal, removals_, chance_.next(), mistake),
       consumers_(machine, journal, removals_, chance_.next(), mistake),
       snapshots_(machine, journal, removals_, chance_.next(), mistake) {
 }
 
 void Clients::start() {
+  retention_.begin();
+  schemas_.begin();
   for (std::size_t place = 0; place < actors_max; ++place)
     spawn(place);
 }
@@ -74,11 +79,16 @@ void Clients::end() {
   let_go();
   held_back_.reset();
   removals_.end();
+  schemas_.end();
   snapshots_.end();
 }
 
 void Clients::act_blocked() {
-  if (chance_.one_in(4))
+  if (removing_ && chance_.one_in(4))
+    retention_.act();
+  else if (chance_.one_in(4))
+    backups_.act();
+  else if (chance_.one_in(4))
     snapshots_.act("c0");
   else
     consumers_.act();
@@ -87,6 +97,7 @@ void Clients::act_blocked() {
 void Clients::die() {
   ++life_;
   removals_.end();
+  schemas_.end();
   journal_.closing();
   machine_.die();
 }
@@ -126,6 +137,10 @@ Clients::Call Clients::new_call(const std::string& context, StoreOptions& option
   const auto count = static_cast<unsigned>(chance_.any_of({1, 1, 1, 2, 4}));
   events = journal_.ledger().send(context, machine_.engine().shard_of(context), count,
                                   chance_.any_of<std::size_t>({0, 0, 60, 300, 1'500}));
+  for (Event& event : events)
+    if (removing_ && !context.ends_with('}') && chance_.one_in(3))
+      event.event_type = RetentionClients::other_type;
+  schemas_.sent(call.number, events);
   return call;
 }
 
@@ -155,6 +170,7 @@ void Clients::answered(const Call& call, const Result<Receipt>& answer, bool in_
 void Clients::note_answer(const Call& call, const Result<Receipt>& answer, bool in_turn) {
   journal_.told(call.request);
   journal_.stored(call.number, call.asked, answer, in_turn);
+  schemas_.answered(call.number, answer);
 }
 
 bool Clients::told(std::uint64_t request, std::uint64_t life) {
@@ -170,7 +186,13 @@ void Clients::act() {
     return consumers_.act();
   if (planted_.about_snapshots() && chance_.one_in(2))
     return snapshots_.act("c0");
-  switch (chance_.pick(24)) {
+  if (planted_.about_retention() && chance_.one_in(2))
+    return retention_.act();
+  if (planted_.about_schemas() && chance_.one_in(2))
+    return schemas_.act(any_context());
+  if (planted_.about_backups() && chance_.one_in(6))
+    return backups_.act();
+  switch (chance_.pick(31)) {
   case 16:
   case 17:
   case 18:
@@ -179,6 +201,13 @@ void Clients::act() {
   case 21:
   case 22: return snapshots_.act(chance_.one_in(2) ? "c0" : any_context());
   case 23: return removing_ ? remove() : pull();
+  case 24:
+  case 25: return removing_ ? retention_.act() : pull();
+  case 26:
+  case 27:
+  case 28:
+  case 29: return schemas_.at_work() ? schemas_.act(any_context()) : store_with_callback();
+  case 30: return chance_.one_in(3) ? backups_.act() : pull();
   case 0:
   case 1:
   case 2:
@@ -354,27 +383,6 @@ void Clients::finish() {
       each->subscription->request(1'000'000);
   while (!pulls_.empty())
     pull();
-}
-
-void Clients::probe() {
-  std::vector<std::string> names; // by shard
-  for (unsigned i = 0; names.size() < machine_.engine().options().shards; ++i)
-    if (std::string name = "probe" + std::to_string(i); machine_.engine().shard_of(name) == names.size())
-      names.push_back(std::move(name));
-  for (const std::string& context : names) {
-    const std::size_t number = journal_.ledger().calls().size();
-    const ShardId shard = machine_.engine().shard_of(context);
-    const std::uint64_t request = journal_.ask("a probe of shard " + std::to_string(shard));
-    machine_.engine().store_async(context, journal_.ledger().send(context, shard, 1, 0),
-                                  [this, number, request](const Result<Receipt>& answer) {
-                                    journal_.told(request);
-                                    journal_.stored(number, Durability::synced, answer, true);
-                                    if (!answer)
-                                      journal_.wrong("I9: a store into an engine opened again: " +
-                                                     to_string(answer.error()));
-                                  },
-                                  {.durability = Durability::synced, .timeout_ms = {}});
-  }
 }
 
 } // namespace weir::trust

@@ -3,11 +3,14 @@
 // Purpose: every way to store and read that does not block, at random. Owner: one schedule. Threading: one thread.
 #pragma once
 
+#include "trust/simulation/backup_clients.hpp"
 #include "trust/simulation/consumer_clients.hpp"
 #include "trust/simulation/journal.hpp"
 #include "trust/simulation/machine.hpp"
 #include "trust/simulation/mistake.hpp"
 #include "trust/simulation/removals.hpp"
+#include "trust/simulation/retention_clients.hpp"
+#include "trust/simulation/schema_clients.hpp"
 #include "trust/simulation/snapshot_clients.hpp"
 
 #include <weir/actors.hpp>
@@ -66,9 +69,15 @@ public:
   /// Stores an event into every shard. They are to be stored.
   void probe();
 
+  /// Whether judge() knows of all that was asked for: one type of events, no removals, no schemas.
+  [[nodiscard]] bool may_be_judged() const noexcept { return !removing_ && !schemas_.at_work(); }
   [[nodiscard]] const ClientCounts& counts() const noexcept { return counts_; }
   [[nodiscard]] const ConsumerClients& consumers() const noexcept { return consumers_; }
   [[nodiscard]] const SnapshotClients& snapshots() const noexcept { return snapshots_; }
+  [[nodiscard]] const RetentionClients& retention() const noexcept { return retention_; }
+  [[nodiscard]] const SchemaClients& schemas() const noexcept { return schemas_; }
+  [[nodiscard]] const BackupClients& backups() const noexcept { return backups_; }
+  [[nodiscard]] const Removals& removals() const noexcept { return removals_; }
   [[nodiscard]] Removals& removals() noexcept { return removals_; }
 
 private:
@@ -137,6 +146,9 @@ private:
   Planted planted_;
   bool removing_; ///< Schedules differ: some judges read from the first event on.
   Removals removals_;
+  RetentionClients retention_;
+  SchemaClients schemas_;
+  BackupClients backups_;
   ConsumerClients consumers_;
   SnapshotClients snapshots_;
   ClientCounts counts_;

@@ -77,11 +77,15 @@ void ConsumerClients::act_in_group() {
   case 4:
   case 5:
   case 6:
-  case 7: take(*member, 1 + chance_.pick(8)); return;
+  case 7: {
+    const std::size_t events = 1 + chance_.pick(8);
+    take(*member, events, std::chrono::milliseconds(chance_.any_of({0, 0, 60, 500, 3'500})));
+    return;
+  }
   default: break;
   }
   if (member->holds.empty())
-    take(*member, 1 + chance_.pick(8));
+    take(*member, 1 + chance_.pick(8), no_wait);
   else
     settle(member);
 }
@@ -100,12 +104,20 @@ bool ConsumerClients::join() {
   return true;
 }
 
-bool ConsumerClients::take(Member& member, std::size_t events_max) {
-  const auto given = machine_.wait_for([&] { return member.seat.next(events_max, no_wait); });
+bool ConsumerClients::take(Member& member, std::size_t events_max, std::chrono::milliseconds wait) {
+  const auto asked = machine_.now();
+  auto given = machine_.wait_for([&] { return member.seat.next(events_max, no_wait); }, wait);
   if (!given) {
     group_refused("the events of a group", given.error());
     return false;
   }
+  const auto due = wait == no_wait ? std::nullopt : group_.due(machine_.now());
+  counts_.waits += wait == no_wait ? 0 : 1;
+  counts_.waited_for += due ? 1 : 0;
+  if (due && planted_.now(Mistake::waited_in_vain))
+    given->clear();
+  if (due && given->empty())
+    journal_.wrong(format("I15: position {} is due, and a member waits for it in vain", *due));
   for (const Delivery& delivery : *given) {
     ++counts_.deliveries;
     const EventView& event = delivery.event();
@@ -115,9 +127,9 @@ bool ConsumerClients::take(Member& member, std::size_t events_max) {
     }
     const bool again = delivery.deliveries() > 1 && planted_.now(Mistake::delivery_miscounted);
     const std::uint64_t number =
-        group_.handed_out(member.number, event, again ? 1 : delivery.deliveries(), machine_.now());
+        group_.handed_out(member.number, event, again ? 1 : delivery.deliveries(), asked, machine_.now());
     if (planted_.now(Mistake::two_members))
-      static_cast<void>(group_.handed_out(member.number + 1, event, delivery.deliveries() + 1, machine_.now()));
+      static_cast<void>(group_.handed_out(member.number + 1, event, delivery.deliveries() + 1, asked, machine_.now()));
     member.holds.push_back({delivery, number});
   }
   return true;
@@ -214,7 +226,7 @@ void ConsumerClients::drain(const std::map<Position, std::string>& stored) {
     return journal_.wrong("I15: a group that nobody can join");
   unsigned in_vain = 0;
   while (true) { // also once nothing is awaited: nothing else may come
-    if (members_.empty() || !take(members_.front(), 64))
+    if (members_.empty() || !take(members_.front(), 64, no_wait))
       return journal_.wrong("I15: a group comes to its end, and nothing fails");
     const bool given = !members_.front().holds.empty();
     if (given)

@@ -22,7 +22,7 @@ namespace weir::trust {
 class ConsumerClients {
 public:
   struct Counts {
-    std::uint64_t deliveries = 0, acks = 0, checkpoints = 0;
+    std::uint64_t deliveries = 0, acks = 0, checkpoints = 0, waits = 0, waited_for = 0;
   };
 
   ConsumerClients(Machine& machine, Journal& journal, Removals& removals, std::uint64_t seed, Mistake mistake);
@@ -62,8 +62,8 @@ private:
 
   void act_in_group();
   bool join();
-  /// Takes up to `events_max` events; false if there was an error.
-  bool take(Member& member, std::size_t events_max);
+  /// Takes up to `events_max` events, for which it waits; false if there was an error.
+  bool take(Member& member, std::size_t events_max, std::chrono::milliseconds wait);
   void settle(Members::iterator member);
   void ack_all(Members::iterator member);
   void leave(Members::iterator member);

@@ -5,7 +5,8 @@
 
 namespace weir::trust {
 
-std::uint64_t GroupBook::handed_out(int member, const EventView& event, std::uint32_t deliveries, Time now) {
+std::uint64_t GroupBook::handed_out(int member, const EventView& event, std::uint32_t deliveries, Time asked,
+                                    Time now) {
   hash_ = hash64(event.payload, hash_ ^ event.position ^ deliveries);
   journal_.vouch_for(event, "a consumer group");
   Known& known = events_[event.position];
@@ -28,7 +29,8 @@ std::uint64_t GroupBook::handed_out(int member, const EventView& event, std::uin
                           event.position, deliveries, known.deliveries, options_.deliveries_max));
   known.deliveries = deliveries;
   known.done = known.parked = Is::no;
-  out_[known.context] = {event.position, member, ++handed_out_, now + options_.ack_timeout_ms, true};
+  out_[known.context] = {
+      event.position, member, ++handed_out_, asked + options_.ack_timeout_ms, now + options_.ack_timeout_ms, true};
   delayed_.erase(known.context);
   return handed_out_;
 }
@@ -38,7 +40,7 @@ void GroupBook::check_turn(const Known& known, Position position, Time now) {
   if (const auto out = out_.find(known.context); out != out_.end() && out->second.sure && now < out->second.until)
     journal_.wrong(format("I15: position {} of {} is handed out while a member has position {}", position,
                           known.context, out->second.position));
-  if (const auto delayed = delayed_.find(known.context); delayed != delayed_.end() && now < delayed->second)
+  if (const auto delayed = delayed_.find(known.context); delayed != delayed_.end() && now < delayed->second.until)
     journal_.wrong(format("I15: position {} of {} comes before its delay has passed", position, known.context));
 }
 
@@ -101,7 +103,7 @@ void GroupBook::settled(std::uint64_t number, Position position, How how, std::c
   else if (how == How::park || last)
     known.parked = Is::yes;
   else
-    delayed_[known.context] = now + delay;
+    delayed_[known.context] = {position, now + delay};
 }
 
 void GroupBook::left(int member) {
@@ -145,6 +147,23 @@ void GroupBook::reset(const Status& status) {
   }
 }
 
+std::optional<Position> GroupBook::due(Time now) const {
+  // A group may wait for a member to settle something, or for parked events to be looked at.
+  if (journal_.excused() || out_.size() >= options_.in_flight_max || options_.parked_max < GroupOptions().parked_max)
+    return std::nullopt;
+  const auto comes = [&](Position position) {
+    const Known& known = events_.at(position);
+    return known.done == Is::no && !may_be_parked(known) && known.sequence >= first_live_(known.context);
+  };
+  for (const auto& [context, delayed] : delayed_)
+    if (delayed.until <= now && comes(delayed.position))
+      return delayed.position;
+  for (const auto& [context, out] : out_)
+    if (out.latest <= now && comes(out.position))
+      return out.position;
+  return std::nullopt;
+}
+
 bool GroupBook::is_out(std::uint64_t number, Position position, Time now) const {
   const auto out = out_.find(events_.at(position).context);
   return out != out_.end() && out->second.number == number && out->second.sure && now < out->second.until;
@@ -161,7 +180,8 @@ void GroupBook::check_checkpoint(Position checkpoint) const {
 void GroupBook::check_given(const std::map<Position, std::string>& all) const {
   for (const auto& [position, known] : events_)
     if (const auto there = all.find(position); there == all.end() || there->second != known.payload)
-      journal_.wrong(format("I15: I1: a consumer group was given what is not at position {}", position));
+      journal_.wrong(format("I15: I1: a consumer group was given what is not at position {}, sequence {} of {}",
+                            position, known.sequence, known.context));
 }
 
 std::optional<Position> GroupBook::awaited(const std::map<Position, std::string>& stored) const {

@@ -27,8 +27,8 @@ public:
   GroupBook(Journal& journal, GroupOptions options, std::function<Sequence(const std::string&)> first_live)
       : journal_(journal), options_(std::move(options)), first_live_(std::move(first_live)) {}
 
-  /// The member was given this. Returns the number of this handing-out.
-  std::uint64_t handed_out(int member, const EventView& event, std::uint32_t deliveries, Time now);
+  /// The member, who asked at `asked`, was given this. Returns the number of this handing-out.
+  std::uint64_t handed_out(int member, const EventView& event, std::uint32_t deliveries, Time asked, Time now);
   /// A member settled what it was given as `number`, and was told `status`.
   void settled(std::uint64_t number, Position position, How how, std::chrono::milliseconds delay, const Status& status,
                Time now);
@@ -42,6 +42,10 @@ public:
   void replayed_parked(const std::string& context, const Status& status);
   /// Everything is to be handed out again.
   void reset(const Status& status);
+
+  /// An event that a delay or a member who was too slow held up until now at the latest, and that has to be given to
+  /// whoever waits.
+  [[nodiscard]] std::optional<Position> due(Time now) const;
 
   /// Whether what was given as `number` is still with its member, for sure.
   [[nodiscard]] bool is_out(std::uint64_t number, Position position, Time now) const;
@@ -71,7 +75,8 @@ private:
     Position position = 0;
     int member = 0;
     std::uint64_t number = 0;
-    Time until;
+    Time until;  ///< At least.
+    Time latest; ///< From then on it is for others, for sure.
     bool sure = true;
   };
 
@@ -87,7 +92,11 @@ private:
   std::uint64_t hash_ = 0, handed_out_ = 0;
   // Of the group at work:
   std::map<std::string, Out> out_; ///< By context.
-  std::map<std::string, Time> delayed_;
+  struct Delayed {
+    Position position = 0;
+    Time until;
+  };
+  std::map<std::string, Delayed> delayed_;
 };
 
 } // namespace weir::trust

@@ -130,6 +130,17 @@ void Machine::pass(std::chrono::nanoseconds time) {
   executor_->advance(time);
 }
 
+void Machine::let_pass(std::chrono::nanoseconds time) {
+  constexpr std::chrono::nanoseconds bit = std::chrono::milliseconds(250);
+  for (auto left = time;; left -= bit) {
+    while (step()) {
+    }
+    if (left.count() <= 0)
+      return;
+    pass(std::min(left, bit));
+  }
+}
+
 void Machine::deliver() {
   auto& jobs = mail_->jobs;
   std::swap(jobs.front(), jobs[chance_.pick(jobs.size())]);

@@ -21,6 +21,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace weir::trust {
@@ -62,20 +63,37 @@ public:
   /// step(), or time passes until something is left to do; false once it has passed in vain for long.
   bool go_on();
   /// What `call` answers, which waits for the lane of consumers or snapshots: steps are taken meanwhile, and no time
-  /// passes. Not from inside a step.
-  template <class Call> auto wait_for(Call&& call) -> decltype(call()) {
+  /// passes; with a `wait` so much passes before the call, which itself waits no time at all, is told that it is over.
+  /// Not from inside a step.
+  template <class Call> auto wait_for(Call&& call, std::chrono::nanoseconds wait = {}) -> decltype(call()) {
     blocking_.blocked = true;
-    auto answer = call();
+    blocking_.wait = wait;
+    auto answer = in_steps(call);
     blocking_.blocked = false;
+    blocking_.wait = {};
+    return answer;
+  }
+  /// What `call` answers, which takes steps of the whole machine itself (Stepped); time may pass. Not from inside one.
+  template <class Call> auto in_steps(Call&& call) -> decltype(call()) {
+    auto answer = call();
     if (dying_) // nobody is there to be told
       return fail(Errc::closing, "the process died meanwhile");
     return answer;
+  }
+  /// A step from inside a call that waits, as what it tells of its progress may take.
+  void step_inside() {
+    const bool blocked = std::exchange(blocking_.blocked, false);
+    static_cast<void>(step());
+    blocking_.blocked = blocked;
   }
   /// From now on whoever waits for an answer gets none, until the next open().
   void die() noexcept { dying_ = true; }
   /// The simulated clock.
   [[nodiscard]] std::chrono::steady_clock::time_point now() const { return clock_->steady_now(); }
+  [[nodiscard]] Timestamp wall() const { return clock_->now(); }
   void pass(std::chrono::nanoseconds time);
+  /// The same bit by bit, with everything that there is to do in between and afterwards.
+  void let_pass(std::chrono::nanoseconds time);
 
   /// Ends an actor that has got a message already and whose name contains `name`; false if there is none.
   bool end_actor(std::string_view name, caf::exit_reason why);
@@ -111,7 +129,7 @@ private:
   io::ManualExecutor* lookups_ = nullptr;
 
   bool dying_ = false;
-  Blocking blocking_{[this] { return step(); }};
+  Blocking blocking_{[this] { return step(); }, [this](std::chrono::nanoseconds time) { let_pass(time); }};
   std::size_t mail_weight_, work_weight_; // schedules differ in who is slow
   unsigned waits_in_vain_ = 0;
   std::map<caf::actor_id, std::pair<std::string, caf::actor_addr>> seen_;

@@ -78,6 +78,27 @@ void Clients::read_queue() {
   subscription_.reset();
 }
 
+void Clients::probe() {
+  std::vector<std::string> names; // by shard
+  for (unsigned i = 0; names.size() < machine_.engine().options().shards; ++i)
+    if (std::string name = "probe" + std::to_string(i); machine_.engine().shard_of(name) == names.size())
+      names.push_back(std::move(name));
+  for (const std::string& context : names) {
+    const std::size_t number = journal_.ledger().calls().size();
+    const ShardId shard = machine_.engine().shard_of(context);
+    const std::uint64_t request = journal_.ask("a probe of shard " + std::to_string(shard));
+    machine_.engine().store_async(context, journal_.ledger().send(context, shard, 1, 0),
+                                  [this, number, request](const Result<Receipt>& answer) {
+                                    journal_.told(request);
+                                    journal_.stored(number, Durability::synced, answer, true);
+                                    if (!answer)
+                                      journal_.wrong("I9: a store into an engine opened again: " +
+                                                     to_string(answer.error()));
+                                  },
+                                  {.durability = Durability::synced, .timeout_ms = {}});
+  }
+}
+
 void Clients::remove() {
   const std::string context = any_context();
   if (!context.ends_with('}')) // conditions on groups are judged by positions in receipts

@@ -63,6 +63,11 @@ void Removals::act(const std::string& context) {
   machine_.core().submit(std::move(command), WhenFull::park);
 }
 
+Completion Removals::expect(const std::string& context, Rows all, Sequence below) {
+  asked_.push_back({context, std::move(all)});
+  return std::move(journal_.ledger().removal(context, {below, false})->done);
+}
+
 bool Removals::is_under_way(const std::string& context) const {
   const auto& calls = journal_.ledger().calls();
   return std::any_of(calls.begin() + static_cast<std::ptrdiff_t>(journal_.ledger().life_began()), calls.end(),

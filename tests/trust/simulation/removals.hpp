@@ -26,6 +26,9 @@ public:
   /// Truncates `context` somewhere, or deletes it, for good only if it is Journal::mortal.
   void act(const std::string& context);
   void end() { ++life_; }
+  /// Others remove events below `below` of `context`, which has `all` of these: notes that, and returns who is to be
+  /// told the answer.
+  Completion expect(const std::string& context, Rows all, Sequence below);
 
   /// What the engine says is removed of the context.
   [[nodiscard]] Result<ContextMark> mark(const std::string& context);

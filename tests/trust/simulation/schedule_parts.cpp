@@ -40,13 +40,55 @@ void Tally::add(const Tally& other) noexcept {
   deliveries += other.deliveries;
   acks += other.acks;
   checkpoints += other.checkpoints;
+  waits += other.waits;
+  waited_for += other.waited_for;
   snapshots_saved += other.snapshots_saved;
   snapshots_given += other.snapshots_given;
   removals += other.removals;
+  retention_runs += other.retention_runs;
+  retention_resumed += other.retention_resumed;
+  retention_truncated += other.retention_truncated;
+  schemas_defined += other.schemas_defined;
+  schemas_refused += other.schemas_refused;
+  schema_violations += other.schema_violations;
+  schema_judged += other.schema_judged;
+  backups += other.backups;
+  backups_upon_others += other.backups_upon_others;
+  backups_refused += other.backups_refused;
+  backups_restored += other.backups_restored;
   crash_restarts += other.crash_restarts;
   clean_restarts += other.clean_restarts;
   actor_deaths += other.actor_deaths;
   faults += other.faults;
+}
+
+void Tally::add(const Clients& clients) noexcept {
+  stores += clients.counts().stores;
+  flushes += clients.counts().flushes;
+  replays += clients.counts().replays;
+  queries += clients.counts().queries;
+  together += clients.counts().together;
+  conditions += clients.counts().conditions;
+  queue_reads += clients.counts().queue_reads;
+  deliveries += clients.consumers().counts().deliveries;
+  acks += clients.consumers().counts().acks;
+  checkpoints += clients.consumers().counts().checkpoints;
+  waits += clients.consumers().counts().waits;
+  waited_for += clients.consumers().counts().waited_for;
+  snapshots_saved += clients.snapshots().counts().saved;
+  snapshots_given += clients.snapshots().counts().found;
+  removals += clients.removals().asked();
+  retention_runs += clients.retention().counts().runs;
+  retention_resumed += clients.retention().counts().resumed;
+  retention_truncated += clients.retention().counts().truncated;
+  schemas_defined += clients.schemas().counts().defined;
+  schemas_refused += clients.schemas().counts().not_defined;
+  schema_violations += clients.schemas().counts().violations;
+  schema_judged += clients.schemas().counts().judged;
+  backups += clients.backups().counts().made;
+  backups_upon_others += clients.backups().counts().upon_others;
+  backups_refused += clients.backups().counts().refused;
+  backups_restored += clients.backups().counts().restored;
 }
 
 } // namespace weir::trust
