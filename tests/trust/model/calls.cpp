@@ -3,16 +3,12 @@
 #include "engine/text.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <numeric>
 
 namespace weir::trust {
 
 namespace {
-
-// Long beside any store on a simulated disk; what takes longer hangs.
-constexpr std::chrono::seconds patience{120};
 
 // White space around a document is not part of it.
 std::string decorated(const std::string& document, std::uint64_t decoration) {

@@ -8,6 +8,7 @@
 
 #include <weir/engine.hpp>
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -17,6 +18,9 @@
 #include <vector>
 
 namespace weir::trust {
+
+// Long beside any store on a simulated disk; what takes longer hangs.
+inline constexpr std::chrono::seconds patience{120};
 
 /// How a call is made.
 enum class Manner : std::uint8_t { waiting, ticket, callback, refusable };

@@ -16,12 +16,12 @@ struct Weight {
 };
 
 constexpr std::array<Weight, kind_count> weights = {{
-    {Kind::store, "store", 270},
+    {Kind::store, "store", 243},
     {Kind::store_batch, "store_batch", 50},
     {Kind::burst, "burst", 70},
     {Kind::try_store, "try_store", 50},
     {Kind::wait, "wait", 40},
-    {Kind::replay, "replay", 233},
+    {Kind::replay, "replay", 215},
     {Kind::push, "push", 20},
     {Kind::query, "query", 20},
     {Kind::flush, "flush", 9},
@@ -41,6 +41,12 @@ constexpr std::array<Weight, kind_count> weights = {{
     {Kind::snapshot, "snapshot", 8},
     {Kind::remove, "remove", 6},
     {Kind::retain, "retain", 4},
+    {Kind::condition, "condition", 20},
+    {Kind::upcast, "upcast", 8},
+    {Kind::view, "view", 8},
+    {Kind::look_after, "look_after", 4},
+    {Kind::back_up, "back_up", 3},
+    {Kind::compact, "compact", 2},
 }};
 
 constexpr std::size_t shares_total = [] {
@@ -61,7 +67,7 @@ std::string_view to_string(Kind kind) noexcept {
   return weights[static_cast<std::size_t>(kind)].name;
 }
 
-Scenario random_scenario(std::uint64_t seed, std::size_t operations) {
+Scenario random_scenario(std::uint64_t seed, std::size_t operations, const std::vector<Kind>& kinds) {
   Random random(seed);
   Scenario scenario{random(), {}};
   scenario.operations.reserve(operations);
@@ -70,7 +76,8 @@ Scenario random_scenario(std::uint64_t seed, std::size_t operations) {
     auto weight = weights.begin();
     for (; at >= weight->share; ++weight)
       at -= weight->share;
-    scenario.operations.push_back({weight->kind, random()});
+    const Kind kind = kinds.empty() ? weight->kind : kinds[pick(random, kinds.size())];
+    scenario.operations.push_back({kind, random()});
   }
   return scenario;
 }

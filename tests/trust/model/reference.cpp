@@ -184,4 +184,12 @@ bool same(const EventView& a, const EventView& b) {
          a.event_id == b.event_id && a.metadata == b.metadata && a.payload == b.payload;
 }
 
+Event as_given(const test::StoredEvent& event) {
+  Event out{
+      .event_type = event.event_type, .payload = event.payload, .event_id = event.event_id, .metadata = event.metadata};
+  if (event.timestamp != Reference::no_timestamp)
+    out.timestamp = event.timestamp;
+  return out;
+}
+
 } // namespace weir::trust

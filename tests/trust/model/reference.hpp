@@ -12,6 +12,7 @@
 #include <weir/result.hpp>
 #include <weir/retention.hpp>
 
+#include "engine/condition.hpp"
 #include "tests/engine/query/random_data.hpp"
 
 #include <cstdint>
@@ -39,6 +40,14 @@ enum class Mistake : std::uint8_t {
   uncounted_condition,
   ids_are_forgotten,
   removals_are_ignored,
+  tags_are_ignored,
+  checks_always_hold,
+  payloads_stay_as_stored,
+  views_miss_the_newest,
+  backups_are_of_now,
+  snapshots_are_one_late,
+  parking_settles,
+  resets_are_ignored,
 };
 
 enum class Crash : std::uint8_t { power_cut, kill };
@@ -63,6 +72,18 @@ public:
   /// had come to `current`. Of the context `at_least` had been acknowledged before the call was made.
   void judged(const std::string& context, Expectation expect, Sequence current, Sequence at_least,
               const Error* error) const;
+  /// The first event that the condition speaks of, of all that are left by now.
+  [[nodiscard]] std::optional<Match> in_the_way(const FailIf& condition) const;
+  /// A call's condition was judged: it held (no `error`, or one of something else), or failed. Positions had come to
+  /// `had_come_to` when the call was made; its own events begin at `stored_at`, 0 if none were stored.
+  void judged_condition(const FailIf& condition, bool stores, Position had_come_to, Position stored_at,
+                        const Error* error) const;
+  /// Payloads of a type mean something else by now: `apply` makes what all reads hand out of what they did before.
+  void upcast(const std::string& event_type, const std::function<std::string(const std::string&)>& apply);
+  /// What was stored, where that is not what is handed out by now.
+  [[nodiscard]] const std::string& as_stored(const test::StoredEvent& event) const;
+  /// A backup made when all was as in `earlier` takes its place; positions given since are not given again.
+  void go_back_to(const Reference& earlier);
   /// The context was truncated, or deleted: every event below `before` is gone, and what the shard stored so far is
   /// synced. `closes`: for good.
   void removed(ShardId shard, const std::string& context, Sequence before, bool closes, const Removal& answer,
@@ -121,6 +142,7 @@ private:
 
   std::map<std::string, Events> contexts_;
   std::map<std::string, Mark> marks_;
+  std::map<Position, std::string> as_stored_; ///< Payloads, of events that were upcast.
   Mistake mistake_;
   Position position_max_ = 0;
 };
@@ -128,5 +150,7 @@ private:
 /// "context-3 sequence 5 position 17 ...": for messages.
 [[nodiscard]] std::string describe(const EventView& event);
 [[nodiscard]] bool same(const EventView& a, const EventView& b);
+/// As a caller gives it to the engine.
+[[nodiscard]] Event as_given(const test::StoredEvent& event);
 
 } // namespace weir::trust

@@ -1,6 +1,5 @@
 #include "trust/model/runner.hpp"
 
-#include "actors/restore.hpp"
 #include "engine/text.hpp"
 
 #include <algorithm>
@@ -27,51 +26,6 @@ private:
 };
 
 } // namespace
-
-void Tally::add(const Tally& other) noexcept {
-  operations += other.operations;
-  calls += other.calls;
-  events += other.events;
-  refused += other.refused;
-  retries += other.retries;
-  checks += other.checks;
-  definitions += other.definitions;
-  removals += other.removals;
-  retentions += other.retentions;
-  replays += other.replays;
-  queries += other.queries;
-  rows += other.rows;
-  bad_inputs += other.bad_inputs;
-  flushes += other.flushes;
-  reopens += other.reopens;
-  power_cuts += other.power_cuts;
-  kills += other.kills;
-  segments_flushed += other.segments_flushed;
-  segments_merged += other.segments_merged;
-  together += other.together;
-  restores += other.restores;
-  consumed += other.consumed;
-  group_turns += other.group_turns;
-  deliveries += other.deliveries;
-  snapshots += other.snapshots;
-  snapshots_given += other.snapshots_given;
-}
-
-std::vector<std::pair<std::string, std::uint64_t>> Tally::figures() const {
-  return {{"store_calls", calls},       {"events_stored", events},
-          {"calls_refused", refused},   {"retries", retries},
-          {"checks", checks},           {"removals", removals},
-          {"together", together},       {"definitions", definitions},
-          {"replays", replays},         {"queries", queries},
-          {"query_rows", rows},         {"bad_inputs", bad_inputs},
-          {"flushes", flushes},         {"segments_flushed", segments_flushed},
-          {"merges", segments_merged},  {"reopens", reopens},
-          {"power_cuts", power_cuts},   {"process_kills", kills},
-          {"restores", restores},       {"consumer_turns", consumed},
-          {"group_turns", group_turns}, {"deliveries", deliveries},
-          {"snapshots", snapshots},     {"snapshots_given", snapshots_given},
-          {"retentions", retentions}};
-}
 
 Runner::Runner(std::uint64_t seed, Mistake mistake, std::vector<std::string>* trace)
     : mistake_(mistake), trace_(trace), random_(seed), clock_(std::make_shared<io::ManualClock>(epoch)) {
@@ -104,7 +58,10 @@ void Runner::open(EngineOptions options) {
   if (!opened)
     throw Mismatch("open: " + to_string(opened.error()), opened.code() == Errc::corruption);
   engine_.emplace(std::move(*opened));
+  if (known_.upcast_version != 0)
+    register_upcasters();
   check_schema();
+  check_views();
   events_at_open_.clear();
   for (ShardId shard = 0; reference_ && shard < engine_->options().shards; ++shard)
     events_at_open_.push_back(reference_->events_of(shard));
@@ -147,6 +104,12 @@ void Runner::play(const Operation& operation) {
   case Kind::restore: restore(); break;
   case Kind::power_cut: crash(Crash::power_cut); break;
   case Kind::kill: crash(Crash::kill); break;
+  case Kind::condition: conditions(); break;
+  case Kind::upcast: upcast(); break;
+  case Kind::view: view(); break;
+  case Kind::look_after: look_after(); break;
+  case Kind::back_up: back_up(); break;
+  case Kind::compact: compact(); break;
   }
 }
 
@@ -263,10 +226,12 @@ void Runner::check() {
 void Runner::remove() {
   settle(); // the reference is told of removals in their order
   ++tally_.removals;
-  const std::string context = random_context();
+  const bool of_group = pick(random_, 4) == 0; // of one that conditions speak of
+  const std::string context =
+      of_group ? format("{{both-{}}} {}", pick(random_, 2), pick(random_, 3)) : random_context();
   const Sequence length = reference_->length(context);
   // For good only where many are left, and at times one that never was.
-  const bool closes = contexts_ >= 13 && pick(random_, 8) == 0;
+  const bool closes = contexts_ >= 13 && !of_group && pick(random_, 8) == 0;
   const bool all = closes || pick(random_, 4) == 0;
   const Sequence before = all ? sequence_max : pick(random_, length + 2);
   note(format("{} {} before {}", closes ? "delete" : "truncate", context, before));
@@ -322,32 +287,6 @@ void Runner::reopen() {
   ++tally_.reopens;
   if (pick(random_, 4) == 0)
     check_everything();
-}
-
-void Runner::restore() {
-  if (disk_.fs().stat("catalog.db").code() == Errc::not_found) {
-    note("no backup: this disk's catalog is no file");
-    return;
-  }
-  note("back up, and go on with the backup");
-  settle();
-  io::MemoryFileSystem backup;
-  const auto made = engine_->core()->backup(backup, nullptr, {});
-  expect(made.ok(), "backup: " + (made.ok() ? "" : to_string(made.error())));
-  const Status whole = verify_backup(backup, nullptr, {});
-  expect(whole.ok(), "verify: " + (whole.ok() ? "" : to_string(whole.error())));
-  test::SimulatedDisk image(test::SimulatedDisk::CatalogKind::sqlite);
-  const auto restored = restore_files(backup, image.fs(), [](std::uint64_t) { return Status(); });
-  expect(restored.ok(), "restore: " + (restored.ok() ? "" : to_string(restored.error())));
-  count_background();
-  const Status closed = engine_->close();
-  expect(closed.ok(), "close: " + (closed.ok() ? "" : to_string(closed.error())));
-  reference_->all_safe();
-  engine_.reset();
-  disk_ = std::move(image);
-  open(random_options(random_));
-  ++tally_.restores;
-  check_everything();
 }
 
 void Runner::crash(Crash kind) {

@@ -9,6 +9,7 @@
 #include "trust/model/reference.hpp"
 
 #include "engine/io/manual_clock.hpp"
+#include "engine/io/memory_file_system.hpp"
 #include "tests/api/simulated_engine.hpp"
 
 #include <weir/engine.hpp>
@@ -31,7 +32,9 @@ struct Tally {
   std::uint64_t operations = 0, calls = 0, events = 0, refused = 0, retries = 0, checks = 0, removals = 0,
                 definitions = 0, replays = 0, queries = 0, rows = 0, bad_inputs = 0, flushes = 0, reopens = 0,
                 power_cuts = 0, kills = 0, segments_flushed = 0, segments_merged = 0, together = 0, restores = 0,
-                consumed = 0, group_turns = 0, deliveries = 0, snapshots = 0, snapshots_given = 0, retentions = 0;
+                consumed = 0, group_turns = 0, deliveries = 0, snapshots = 0, snapshots_given = 0, retentions = 0,
+                conditions = 0, conditions_failed = 0, upcast_events = 0, views_shown = 0, compactions = 0, backups = 0,
+                group_resets = 0;
   void add(const Tally& other) noexcept;
   [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> figures() const;
 };
@@ -55,6 +58,33 @@ private:
     std::vector<std::string> payloads;
   };
 
+  /// A call with a condition.
+  struct Conditional {
+    std::string context;
+    Reference::Events events; ///< None: it only checks.
+    FailIf condition;
+    Expectation expect{};
+    bool again = false; ///< Stored before, under an id.
+    Sequence at_least = 0;
+    std::optional<Ticket> ticket{};
+    std::optional<Result<Receipt>> answer{};
+  };
+  /// What a directory knows beside its events; a restore goes back to it.
+  struct Known {
+    std::uint32_t schema_version = 0;               ///< Of the type that define() defines.
+    std::uint32_t upcast_version = 0;               ///< Of the type whose versions break with those before.
+    std::map<std::string, Query> views;             ///< By name.
+    Position checkpoint = 0;                        ///< Of the single consumer.
+    std::map<std::string, std::set<Sequence>> done; ///< By the group, which was told so.
+    /// Contexts of which the group has parked events, and the position of the first.
+    std::map<std::string, Position> parked;
+  };
+  struct Kept {
+    std::shared_ptr<io::MemoryFileSystem> files;
+    Reference reference;
+    Known known;
+  };
+
   void open(EngineOptions options);
   void settle(bool closing = false);
   void note(const std::string& line);
@@ -73,9 +103,15 @@ private:
   void retry();
   void check();
   Reference::Events part_for(const std::string& context, bool ids);
+  std::string random_metadata_with_tags();
   FailIf random_condition(const std::string& group);
-  [[nodiscard]] std::optional<Conflict> in_the_way(const FailIf& condition) const;
+  Conditional random_conditional(const std::string& group);
+  void conditions();
+  void judge_conditional(const Conditional& call, bool alone, Position had_come_to);
   void together();
+  void upcast();
+  void define_upcast();
+  void register_upcasters();
   void define();
   /// What was defined last is in force, and refuses what it should.
   void check_schema();
@@ -83,13 +119,22 @@ private:
   void retain();
   void replay();
   void push();
+  Query random_plan();
   void query();
+  void check_answer(const std::string& text, const Result<QueryResult>& answer, const Query& plan);
+  void view();
+  void show(const std::string& name);
+  void check_views();
   void flush();
   void move_clock();
   void bad_input();
   void stats();
   void reopen();
+  [[nodiscard]] bool has_backups();
+  std::shared_ptr<io::MemoryFileSystem> make_backup();
+  void back_up();
   void restore();
+  void compact();
   void crash(Crash kind);
   void check_everything();
   /// All that the event queue gives now, by position; `checkpoint` is where it would go on.
@@ -105,6 +150,11 @@ private:
   /// Live events that the group has not dealt with, but for those of contexts that wait for a parked one.
   [[nodiscard]] std::uint64_t unsettled() const;
   void drain_group();
+  std::vector<ParkedEvent> all_parked();
+  /// What the group has parked, as it says; throws unless that is what it must be.
+  std::vector<ParkedEvent> check_parked();
+  void look_after();
+  void reset_group();
   void snapshot();
   void count_background();
 
@@ -121,11 +171,10 @@ private:
   std::optional<Reference> reference_;
   CallsUnderWay calls_;
   std::vector<Glimpse> glimpses_;
-  std::vector<std::uint64_t> events_at_open_;      ///< Of each shard.
-  std::uint32_t schema_version_ = 0;               ///< Of the type that define() defines.
-  Position checkpoint_ = 0;                        ///< Of the single consumer.
-  std::map<std::string, std::set<Sequence>> done_; ///< By the group, which was told so.
-  std::set<std::string> parked_;                   ///< Contexts of which the group has parked events.
+  std::vector<std::uint64_t> events_at_open_; ///< Of each shard.
+  Known known_;
+  std::optional<Kept> kept_; ///< A backup of long ago.
+  std::shared_ptr<io::MemoryFileSystem> latest_backup_;
   /// What was saved of each context, by state: at which event.
   std::map<std::string, std::map<std::string, std::pair<Sequence, Position>>> snapshots_;
   Position position_floor_ = 0; ///< Given before this open; never given again.

@@ -40,9 +40,9 @@ void Runner::consume() {
   auto consumer = engine_->consumers().open(single, {.batch_events_max = 1 + pick(random_, 64)});
   if (!consumer)
     throw Mismatch("consumer: " + to_string(consumer.error()));
-  expect(consumer->position() == checkpoint_,
-         format("consumer: goes on at {}, its checkpoint was {}", consumer->position(), checkpoint_));
-  Position from = checkpoint_;
+  expect(consumer->position() == known_.checkpoint,
+         format("consumer: goes on at {}, its checkpoint was {}", consumer->position(), known_.checkpoint));
+  Position from = known_.checkpoint;
   for (std::size_t batches = 1 + pick(random_, 8); batches != 0; --batches) {
     const auto batch = consumer->next(std::chrono::milliseconds(0));
     if (!batch)
@@ -57,18 +57,18 @@ void Runner::consume() {
     note(format("checkpoint {}", from));
     const Status kept = consumer->checkpoint(from);
     expect(kept.ok(), "checkpoint: " + why(kept));
-    checkpoint_ = from;
+    known_.checkpoint = from;
   }
 }
 
 std::uint64_t Runner::unsettled() const {
   std::uint64_t sum = 0;
   for (const auto& [context, events] : reference_->contexts()) {
-    if (parked_.contains(context))
+    if (known_.parked.contains(context))
       continue;
-    const auto done = done_.find(context);
+    const auto done = known_.done.find(context);
     for (Sequence sequence = reference_->first_live(context); sequence <= events.size(); ++sequence)
-      sum += done == done_.end() || !done->second.contains(sequence) ? 1 : 0;
+      sum += done == known_.done.end() || !done->second.contains(sequence) ? 1 : 0;
   }
   return sum;
 }
@@ -81,9 +81,10 @@ void Runner::check_delivery(const Delivery& delivery) {
   expect(found != reference_->contexts().end() && event.sequence <= found->second.size() &&
              same(event, found->second[event.sequence - 1].event.view()),
          "group: an event that was never stored: " + describe(event));
-  const std::set<Sequence>& done = done_[context];
+  const std::set<Sequence>& done = known_.done[context];
   expect(!done.contains(event.sequence), "group: an event that was acknowledged comes again: " + describe(event));
-  expect(!parked_.contains(context), "group: an event comes before a parked one of its context: " + describe(event));
+  expect(!known_.parked.contains(context),
+         "group: an event comes before a parked one of its context: " + describe(event));
   for (Sequence before = reference_->first_live(context); before < event.sequence; ++before)
     expect(done.contains(before), format("group: {} comes before sequence {}", describe(event), before));
 }
@@ -95,10 +96,13 @@ void Runner::settle_delivery(GroupMember& member, const Delivery& delivery) {
   case 0: settled = member.nack(delivery); break;
   case 1:
     settled = member.park(delivery, "at random");
-    parked_.insert(context);
+    if (mistake_ == Mistake::parking_settles)
+      known_.done[context].insert(delivery.event().sequence);
+    else
+      known_.parked[context] = delivery.event().position;
     break;
   case 2: return; // until the member is gone
-  default: settled = member.ack(delivery); done_[context].insert(delivery.event().sequence);
+  default: settled = member.ack(delivery); known_.done[context].insert(delivery.event().sequence);
   }
   expect(settled.ok(), "group: " + why(settled));
 }
@@ -107,11 +111,11 @@ void Runner::work_in_group() {
   settle();
   ++tally_.group_turns;
   const Consumers consumers = engine_->consumers();
-  if (!parked_.empty() && pick(random_, 4) == 0) {
+  if (!known_.parked.empty() && pick(random_, 4) == 0) {
     note("replay what is parked");
     const auto replayed = consumers.replay_parked(group);
     expect(replayed.ok(), "replay of parked events: " + why(replayed ? Status() : Status(replayed.error())));
-    parked_.clear();
+    known_.parked.clear();
   }
   std::vector<GroupMember> members;
   for (std::size_t count = 1 + pick(random_, 3); count != 0; --count) {
@@ -145,7 +149,7 @@ void Runner::drain_group() {
     throw Mismatch("group: " + to_string(member.error()));
   const auto replayed = consumers.replay_parked(group);
   expect(replayed.ok(), "replay of parked events: " + why(replayed ? Status() : Status(replayed.error())));
-  parked_.clear();
+  known_.parked.clear();
   while (true) {
     const bool more = unsettled() != 0;
     const auto deliveries = member->next(256, more ? delivery_patience : std::chrono::milliseconds(0));
@@ -156,7 +160,7 @@ void Runner::drain_group() {
       return;
     for (const Delivery& delivery : *deliveries) {
       check_delivery(delivery);
-      done_[std::string(delivery.event().context_id)].insert(delivery.event().sequence);
+      known_.done[std::string(delivery.event().context_id)].insert(delivery.event().sequence);
       ++tally_.deliveries;
     }
     const Status settled = member->ack(*deliveries);
@@ -180,8 +184,14 @@ void Runner::snapshot() {
     } else {
       expect(saved.ok(), "snapshot: " + why(saved));
       const Position position = reference_->contexts().at(context)[sequence - 1].event.position;
-      snapshots_[context].emplace(state, std::pair(sequence, position));
+      const Sequence late = mistake_ == Mistake::snapshots_are_one_late ? 1 : 0;
+      snapshots_[context].emplace(state, std::pair(sequence + late, position));
     }
+  } else if (pick(random_, 8) == 0) {
+    note("drop the snapshot of " + context);
+    const Status dropped = engine_->drop_snapshot(context);
+    expect(dropped.ok(), "drop: " + why(dropped));
+    snapshots_.erase(context);
   }
   auto loaded = engine_->load(context, schema_tag);
   if (!loaded)

@@ -178,8 +178,7 @@ void Runner::push() {
   comparison.end();
 }
 
-void Runner::query() {
-  settle();
+Query Runner::random_plan() {
   Query plan = test::random_query(random_);
   // The reference finds groups one by one, and few questions are about all there is.
   std::uint64_t events = 0;
@@ -194,10 +193,10 @@ void Runner::query() {
     longest = std::max<std::uint64_t>(longest, reference_->length(context));
   if (longest > 400)
     plan.where(field("sequence") > longest - 300);
-  const std::string text = to_text(plan);
-  note(text);
-  ++tally_.queries;
-  const auto answer = pick(random_, 2) == 0 ? engine_->query(text) : engine_->query(plan);
+  return plan;
+}
+
+void Runner::check_answer(const std::string& text, const Result<QueryResult>& answer, const Query& plan) {
   if (!answer)
     throw Mismatch(format("{}: {}", text, to_string(answer.error())));
   const auto expected = reference_->query(plan);
@@ -208,6 +207,15 @@ void Runner::query() {
     for (std::size_t j = 0; j < expected[i].size(); ++j)
       expect(answer->rows[i].at(j) == expected[i][j], format("{}: row {} column {} is {}, expected {}", text, i, j,
                                                              to_json(answer->rows[i][j]), to_json(expected[i][j])));
+}
+
+void Runner::query() {
+  settle();
+  const Query plan = random_plan();
+  const std::string text = to_text(plan);
+  note(text);
+  ++tally_.queries;
+  check_answer(text, pick(random_, 2) == 0 ? engine_->query(text) : engine_->query(plan), plan);
 }
 
 void Runner::stats() {

@@ -26,23 +26,23 @@ Schema version_of(std::uint32_t version) {
 
 void Runner::define() {
   constexpr std::uint32_t versions_max = 60;
-  const bool next = schema_version_ < versions_max && (schema_version_ == 0 || pick(random_, 2) == 0);
+  const bool next = known_.schema_version < versions_max && (known_.schema_version == 0 || pick(random_, 2) == 0);
   const std::uint32_t wanted =
-      next ? schema_version_ + 1 : 1 + static_cast<std::uint32_t>(pick(random_, schema_version_));
+      next ? known_.schema_version + 1 : 1 + static_cast<std::uint32_t>(pick(random_, known_.schema_version));
   note(format("define version {}", wanted));
   ++tally_.definitions;
   const auto version = engine_->define_schema(version_of(wanted));
   expect(version.ok() && *version == wanted,
          format("define: version {}: {}", wanted, version ? std::to_string(*version) : to_string(version.error())));
-  schema_version_ = std::max(schema_version_, wanted);
+  known_.schema_version = std::max(known_.schema_version, wanted);
   check_schema();
 }
 
 void Runner::check_schema() {
   const auto found = engine_->schema(guarded);
   const std::uint32_t version = found ? found->version : 0;
-  expect(version == schema_version_,
-         format("version {} of a schema is in force, {} was defined", version, schema_version_));
+  expect(version == known_.schema_version,
+         format("version {} of a schema is in force, {} was defined", version, known_.schema_version));
   if (version == 0)
     return;
   for (const std::string& payload : {std::string(R"({"n":1.5})"), format(R"({{"n":1,"f{}":true}})", version + 1)}) {

@@ -2,27 +2,11 @@
 
 #include "engine/text.hpp"
 
-#include <algorithm>
 #include <optional>
-#include <string_view>
 
 namespace weir::trust {
 
 using test::pick;
-
-namespace {
-
-constexpr std::string_view tagged = R"({"tags":["odd"]})";
-
-Event sent(const test::StoredEvent& event) {
-  Event out{
-      .event_type = event.event_type, .payload = event.payload, .event_id = event.event_id, .metadata = event.metadata};
-  if (event.timestamp != Reference::no_timestamp)
-    out.timestamp = event.timestamp;
-  return out;
-}
-
-} // namespace
 
 Reference::Events Runner::part_for(const std::string& context, bool ids) {
   Reference::Events events = random_call(1 + pick(random_, 3));
@@ -33,45 +17,13 @@ Reference::Events Runner::part_for(const std::string& context, bool ids) {
     known.fields.erase("metadata");
     known.event.metadata.clear();
     if (pick(random_, 2) == 0) {
-      known.event.metadata = tagged;
+      known.event.metadata = random_metadata_with_tags();
       known.fields["metadata"] = JsonText{known.event.metadata};
     }
   }
   if (ids)
     events.front().event.event_id = "new-" + std::to_string(++ids_);
   return events;
-}
-
-/// The first event that fails the condition: its place, or none.
-std::optional<Conflict> Runner::in_the_way(const FailIf& condition) const {
-  const test::StoredEvent* first = nullptr;
-  for (const auto& [context, events] : reference_->contexts()) {
-    if (!context.starts_with("{" + condition.group + "}"))
-      continue;
-    for (const test::KnownEvent& known : events) {
-      const test::StoredEvent& event = known.event;
-      const bool typed = condition.types.empty() || std::find(condition.types.begin(), condition.types.end(),
-                                                              event.event_type) != condition.types.end();
-      if (typed && (condition.tags.empty() || event.metadata == tagged) && event.position > condition.after &&
-          (first == nullptr || event.position < first->position))
-        first = &event;
-    }
-  }
-  if (first == nullptr)
-    return std::nullopt;
-  return Conflict{first->context_id, first->event_id, first->sequence, std::nullopt, true};
-}
-
-FailIf Runner::random_condition(const std::string& group) {
-  FailIf condition{.group = group};
-  for (std::size_t types = pick(random_, 3); types != 0; --types)
-    condition.types.push_back("type-" + std::to_string(pick(random_, 5)));
-  if (pick(random_, 3) == 0)
-    condition.tags.emplace_back("odd");
-  // Mostly of late, so that it often holds.
-  const std::size_t back = pick(random_, 4) == 0 ? reference_->position_max() : pick(random_, 40);
-  condition.after = reference_->position_max() - std::min<Position>(back, reference_->position_max());
-  return condition;
 }
 
 /// A call for several contexts, with nothing else under way: so it is known what it must answer.
@@ -89,12 +41,12 @@ void Runner::together() {
     ContextEvents& each = call.emplace_back(ContextEvents{.context_id = context});
     if (pick(random_, 2) == 0)
       each.expect = Expectation::exactly(length + pick(random_, 8) / 7);
-    if (!each.expect.holds(length))
+    if (!each.expect.holds(length, reference_->first_live(context)))
       failing.push_back({context, {}, length, std::nullopt});
     if (each.expect == Expectation::any() || pick(random_, 6) != 0)
       parts[i] = part_for(context, ids);
     for (const test::KnownEvent& known : parts[i])
-      each.events.push_back(sent(known.event));
+      each.events.push_back(as_given(known.event));
   }
   StoreOptions options{.durability = random_durability()};
   if (pick(random_, 3) == 0)
@@ -103,18 +55,19 @@ void Runner::together() {
               options.fail_if ? ", with a condition" : ""));
   const ShardId shard = engine_->shard_of(call.front().context_id);
   const auto receipts = engine_->store(call, options);
-  const auto match = options.fail_if ? in_the_way(*options.fail_if) : std::nullopt;
+  const auto match = options.fail_if ? reference_->in_the_way(*options.fail_if) : std::nullopt;
   if (!failing.empty() || match) {
     std::vector<Conflict> wanted = failing;
     if (match)
-      wanted.push_back(*match);
+      wanted.push_back({match->context_id, match->event_id, match->sequence, std::nullopt, true});
     expect(receipts.code() == (failing.empty() ? Errc::condition_failed : Errc::sequence_conflict),
            "together: stored, though something was in the way: " + (receipts ? group : to_string(receipts.error())));
     std::vector<Conflict> told = receipts.error().conflicts;
     for (Conflict& conflict : told) {
       const Position position =
           conflict.receipt ? reference_->contexts().at(conflict.context_id).at(conflict.current - 1).event.position : 0;
-      expect((conflict.current == 0) == !conflict.receipt &&
+      const bool unknown = conflict.current < reference_->first_live(conflict.context_id); // whether it is in a segment
+      expect((unknown || !conflict.receipt == (conflict.current == 0)) &&
                  (!conflict.receipt || conflict.receipt->position == position),
              "together: the receipt of another event for " + conflict.context_id);
       conflict.receipt.reset();

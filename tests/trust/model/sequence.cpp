@@ -20,7 +20,7 @@ std::uint64_t seed_of(std::uint64_t run_seed, std::size_t number) {
 
 Work work_of(const RandomSequence& sequence, std::optional<std::vector<std::size_t>> kept, bool print) {
   return [sequence, kept = std::move(kept), print](std::uint64_t& at) {
-    const Scenario scenario = random_scenario(sequence.seed, sequence.operations);
+    const Scenario scenario = random_scenario(sequence.seed, sequence.operations, sequence.kinds);
     std::vector<std::string> trace;
     const auto show = [&] {
       for (const std::string& line : trace)
@@ -41,6 +41,7 @@ Work work_of(const RandomSequence& sequence, std::optional<std::vector<std::size
         throw;
       }
     }
+    show();
     runner.finish();
     return runner.tally();
   };

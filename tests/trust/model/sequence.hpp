@@ -16,6 +16,7 @@ struct RandomSequence {
   std::uint64_t seed = 0;
   std::size_t operations = 0;
   Mistake mistake = Mistake::none;
+  std::vector<Kind> kinds{}; ///< None: all.
 };
 
 /// The seed of part `number` of a run.
