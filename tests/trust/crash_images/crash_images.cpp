@@ -62,7 +62,7 @@ bool CrashRun::wanted(const std::string& label, bool second) {
     return label == plan_.only || plan_.only.starts_with(label + ">");
   // By a hash, not by counting: every kind of image at every kind of call has its share.
   const std::uint64_t every = second ? std::max<std::uint64_t>(1, plan_.every / 8) : plan_.every;
-  return every == 1 || hash64(label, 0) % every == 0;
+  return every == 1 || hash64(label, 0) % (every * workload_.thin) == 0;
 }
 
 void CrashRun::try_image(io::MemoryFileSystem& fs, const CrashImage& crash, const std::string& label, bool second) {
@@ -84,7 +84,7 @@ void CrashRun::try_image(io::MemoryFileSystem& fs, const CrashImage& crash, cons
     ++counts_.recovered;
     counts_.in_recovery += second ? 1 : 0;
     work_on(label);
-    Judgement judgement{process_only, {}};
+    Judgement judgement{process_only, {}, false};
     // After a kill, recovery finds unsynced what it hands out: its own order of steps matters most there.
     const bool again = plan_.only.starts_with(label + ">") ||
                        (!second && workload_.crash_in_recovery && plan_.second_every != 0 &&
@@ -108,7 +108,7 @@ void CrashRun::watch_recovery(io::MemoryFileSystem& image, const CrashImage& fir
 }
 
 void CrashRun::report(const std::string& label, const std::string& what) {
-  (what.starts_with("I1") ? counts_.acknowledged_lost : counts_.wrong_answers) += 1;
+  (what.starts_with("I1:") ? counts_.acknowledged_lost : counts_.wrong_answers) += 1;
   constexpr std::uint64_t printed_max = 40;
   if (!plan_.quiet && counts_.findings() <= printed_max)
     std::fprintf(stderr, "\n%s: %s\n  again: weir_trust_crash_images --seed %llu --only '%s'\n", label.c_str(),

@@ -1,6 +1,7 @@
 // The stage crash_images: a crash before every call of every workload.
 #include "tests/support/sanitized.hpp"
 #include "trust/crash_images/crash_images.hpp"
+#include "trust/crash_images/planted_runs.hpp"
 
 #include <cstdio>
 #include <string>
@@ -43,11 +44,10 @@ StageCounts run(const StageOptions& options) {
   stage.count = single ? counts.recovered : counts.distinct.size();
   stage.acknowledged_lost = counts.acknowledged_lost;
   stage.wrong_answers = counts.wrong_answers;
-  stage.more = {{"workloads", workloads_run},
-                {"boundaries", counts.boundaries},
-                {"tried", counts.tried},
-                {"recovered", counts.recovered},
-                {"in_recovery", counts.in_recovery}};
+  stage.more = {
+      {"workloads", workloads_run},      {"planted_found", options.only.empty() ? find_planted(options.seed) : 0},
+      {"boundaries", counts.boundaries}, {"tried", counts.tried},
+      {"recovered", counts.recovered},   {"in_recovery", counts.in_recovery}};
   return stage;
 }
 

@@ -51,7 +51,7 @@ void check_process_goes_on(Life& life, FailureCounts& counts) {
   bool stopped = false;
   const std::size_t before = life.ledger().calls().size();
   for (ShardId shard = 0; shard < life.options().shards; ++shard)
-    life.store(life.context(shard, 5));
+    life.store(life.context(shard, 5), 1, 0); // which fits every schema
   life.settle();
   check_answers(life.ledger());
   for (std::size_t i = before; i < life.ledger().calls().size(); ++i) {
@@ -88,7 +88,7 @@ void try_one(const Workload& workload, std::uint64_t seed, std::uint64_t number,
       ++counts.recovered;
       // Where a failed sync takes back what the cache held, `written` is lost with the process, too.
       const bool cache_holds = policy.unsynced == io::CrashPolicy::Unsynced::kept && !trial.reverts;
-      judge(*image, life.options(), life.ledger(), {cache_holds, {}});
+      judge(*image, life.options(), life.ledger(), {cache_holds, {}, true});
     }
   };
   judge_images();
@@ -118,7 +118,7 @@ std::vector<io::Operation> calls_of(const Workload& workload, std::uint64_t seed
 }
 
 void report(const std::string& label, const std::string& what, const FailurePlan& plan, FailureCounts& counts) {
-  (what.starts_with("I1") ? counts.acknowledged_lost : counts.wrong_answers) += 1;
+  (what.starts_with("I1:") ? counts.acknowledged_lost : counts.wrong_answers) += 1;
   constexpr std::uint64_t printed_max = 40;
   if (counts.findings() <= printed_max)
     std::fprintf(stderr, "\n%s: %s\n  again: weir_trust_failed_calls --seed %llu --only '%s'\n", label.c_str(),
@@ -138,7 +138,8 @@ void fail_calls(const Workload& workload, const FailurePlan& plan, FailureCounts
       if (plan.until_first_finding && counts.findings() != 0)
         return;
       const std::string label = std::string(workload.name) + "@" + std::to_string(number) + "/" + trial.name();
-      if (plan.only.find('@') != std::string::npos ? label != plan.only : hash64(label, 0) % plan.every != 0)
+      const std::uint64_t every = plan.every == 1 ? 1 : plan.every * workload.thin;
+      if (plan.only.find('@') != std::string::npos ? label != plan.only : hash64(label, 0) % every != 0)
         continue;
       work_on(label);
       progress(label);

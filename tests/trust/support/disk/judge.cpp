@@ -1,12 +1,15 @@
 #include "trust/support/disk/judge.hpp"
 
-#include "engine/content_hash.hpp"
 #include "engine/event_queue/queue_cursor.hpp"
 #include "engine/hash.hpp"
 #include "engine/query/executor.hpp"
-#include "engine/stub.hpp"
 #include "segments/segment_files.hpp"
+#include "trust/support/disk/judge_conditions.hpp"
+#include "trust/support/disk/judge_copies.hpp"
+#include "trust/support/disk/judge_parts.hpp"
 #include "trust/support/disk/judge_queries.hpp"
+#include "trust/support/disk/judge_readers.hpp"
+#include "trust/support/disk/judge_records.hpp"
 #include "wal/paths.hpp"
 #include "wal/reader.hpp"
 
@@ -18,17 +21,6 @@
 namespace weir::trust {
 
 namespace {
-
-template <class T> T must(Result<T> result, const std::string& what) {
-  if (!result)
-    throw Broken(what + ": " + to_string(result.error()));
-  return std::move(result).value();
-}
-
-void must(const Status& status, const std::string& what) {
-  if (!status)
-    throw Broken(what + ": " + to_string(status.error()));
-}
 
 /// Every context and its events, as one query over all shards sees them.
 std::map<std::string, Rows> query_all(const Reader& reader) {
@@ -43,42 +35,23 @@ std::map<std::string, Rows> query_all(const Reader& reader) {
   return contexts;
 }
 
-Rows replay(const ShardView& view, const std::string& context_id) {
-  EventBatch batch;
-  static_cast<void>(must(read_context(view, context_id, {}, {100'000, 1u << 30}, batch), "a replay of " + context_id));
-  Rows rows;
-  for (const EventView& event : batch)
-    rows.push_back({event.sequence, event.position, std::string(event.payload)});
-  return rows;
-}
-
-/// Whether a row is the event that was sent with this payload, or what a merge left of it.
-bool is(const Row& row, const std::string& sent) {
-  EventView event;
-  event.payload = row.payload;
-  if (!is_stub(event))
-    return row.payload == sent;
-  event.payload = sent;
-  event.event_type = Ledger::event_type;
-  std::string scratch;
-  return content_of(row.payload) == content_hash(event, scratch);
-}
-
 /// Takes the context's calls out of its rows, one after the other; what is left over is nobody's.
 void match_calls(const std::string& context_id, const Rows& rows, const Ledger& ledger, CallSet& found) {
   std::size_t at = 0;
   for (std::size_t number = 0; number < ledger.calls().size(); ++number) {
     const StoredCall& call = ledger.calls()[number];
-    if (call.context_id != context_id || at == rows.size() || !is(rows[at], call.payloads.front()))
+    if (call.context_id != context_id || at == rows.size() || !is_event(rows[at], call.payloads.front()))
       continue;
     const std::string name = "call " + std::to_string(number) + " of " + context_id;
     need(rows.size() - at >= call.payloads.size(), "I4: only a part of " + name + " is there");
     for (std::size_t i = 0; i < call.payloads.size(); ++i)
-      need(is(rows[at + i], call.payloads[i]), "I4: " + name + " is not as it was sent");
+      need(is_event(rows[at + i], call.payloads[i]), "I4: " + name + " is not as it was sent");
     if (call.acknowledged()) {
       need((*call.answer)->sequence == rows[at].sequence, "I3: " + name + " has another sequence than its receipt");
       need((*call.answer)->position == rows[at].position, "I5: " + name + " has another position than its receipt");
     }
+    need(!call.refused(), "I15: " + name + " was refused, and is there");
+    need(call.terms.expect.holds(rows[at].sequence - 1), "I15: " + name + " is not where it expected to be");
     found.set(number);
     at += call.payloads.size();
   }
@@ -203,68 +176,6 @@ void check_queue(PlainEngine& engine, const Ledger& ledger) {
   }
 }
 
-/// Stores one event into every shard, in an old context if there is one, and finds it again.
-void check_goes_on(PlainEngine& engine, const Ledger& ledger, const Shown& before) {
-  Ledger probes("probe");
-  for (const auto& shard : engine.parts.shards) {
-    std::string context = engine.context_in(shard->id, "probe");
-    for (const StoredCall& call : ledger.calls())
-      if (call.shard == shard->id)
-        context = call.context_id;
-    engine.submit(probes.call(context, shard->id, Durability::synced, 1, 0));
-    engine.settle();
-    const StoredCall& probe = probes.calls().back();
-    need(probe.answers == 1, "I9: a store is answered " + std::to_string(probe.answers) + " times");
-    const Receipt receipt = must(*probe.answer, "I9: a store");
-    const auto last = before.last.find(context);
-    need(receipt.sequence == (last == before.last.end() ? 0 : last->second) + 1, "I3: a new event's sequence");
-    const auto position = before.positions.find(shard->id);
-    need(position == before.positions.end() || receipt.position > position->second, "I5: a position was given again");
-    for (const StoredCall& call : ledger.calls())
-      need(call.shard != shard->id || !call.acknowledged() || receipt.position > (*call.answer)->position,
-           "I5: a position that was receipted was given again");
-    const Rows rows = replay(shard->table->view(), context);
-    need(!rows.empty() && rows.back() == Row{receipt.sequence, receipt.position, probe.payloads.front()},
-         "I8: what was just stored does not read back");
-  }
-}
-
-/// Whether somebody asked for the context to be deleted for good.
-bool closed(const Ledger& ledger, const std::string& context_id) {
-  return std::any_of(ledger.removals().begin(), ledger.removals().end(), [&](const AskedRemoval& removal) {
-    return removal.request.closes && removal.context_id == context_id;
-  });
-}
-
-/// Makes every call with event ids again: what is there answers its place, what is not is stored.
-void check_retries(PlainEngine& engine, const Ledger& ledger, const CallSet& there) {
-  for (std::size_t number = 0; number < ledger.calls().size(); ++number) {
-    const StoredCall& call = ledger.calls()[number];
-    if (!call.ids || closed(ledger, call.context_id))
-      continue;
-    const Rows before = replay(engine.shard(call.shard).table->view(), call.context_id);
-    std::optional<Result<Receipt>> answer;
-    engine.submit(ledger.again(number, Durability::synced,
-                               Completion([&answer](Result<Receipt> told) { answer = std::move(told); })));
-    engine.settle();
-    const std::string name = "call " + std::to_string(number) + " of " + call.context_id;
-    need(answer.has_value(), "I11: a retry of " + name + " is not answered");
-    const Receipt receipt = must(*answer, "I11: a retry of " + name);
-    need(receipt.duplicate == there[number], "I11: " + name + " is taken for another");
-    const auto first =
-        std::find_if(before.begin(), before.end(), [&](const Row& row) { return is(row, call.payloads.front()); });
-    if (there[number])
-      need(first != before.end() && receipt.sequence == first->sequence && receipt.position == first->position,
-           "I11: a retry of " + name + " answers another place");
-    else
-      need(receipt.sequence == before.size() + 1, "I11: a retry of the lost " + name + " has another sequence");
-  }
-}
-
-} // namespace
-
-namespace {
-
 /// What was removed and answered is removed for ever, and nothing else is.
 void check_mark(const std::string& context_id, const ContextMark& mark, const Ledger& ledger) {
   Sequence most = 1;
@@ -326,6 +237,7 @@ Shown compare(const std::map<std::string, ContextRows>& contexts, const Ledger& 
     if (const auto with = ledger.calls()[i].with)
       need(shown.calls[i] == shown.calls[*with],
            "I4: of a call for two contexts, that for " + ledger.calls()[i].context_id + " is there alone");
+  check_conditions(contexts, ledger, shown.calls);
   return shown;
 }
 
@@ -386,8 +298,11 @@ CallSet judge(io::MemoryFileSystem& image, const EngineOptions& options, const L
   check_queue(*first, ledger);
   check_columns(*first);
   check_definitions(*first, ledger);
+  check_records(*first, ledger);
   check_all_views(*first);
   check_files(*first);
+  check_snapshots(*first, ledger, judgement.process_only && !judgement.disk_failed);
+  check_copies(image, options, ledger);
   const auto files = data_files(*first, image);
   // What readers saw must outlast the machine, too.
   const auto after = image.crash_image(io::CrashPolicy::lose_unsynced());
@@ -400,10 +315,15 @@ CallSet judge(io::MemoryFileSystem& image, const EngineOptions& options, const L
   need(again.hash == shown.hash, "I7: opening again shows something else");
   check_same_files(files, data_files(*second, *after));
   check_definitions(*second, ledger);
+  check_records(*second, ledger);
   check_all_views(*second);
+  check_snapshots(*second, ledger, false);
+  check_consumers(*second, ledger);
   check_goes_on(*second, ledger, again);
   check_all_views(*second);
   check_retries(*second, ledger, again.calls);
+  finish_retention(*second, ledger);
+  check_schema_in_force(*second, ledger);
   must(second->close(), "I9: closing");
   second.reset();
   need(after->open_files() == 0, "I10: files stay open after close");

@@ -5,7 +5,9 @@
 // given again (I5), a query finds what replays find (I6), opening again changes nothing (I7), nothing but right answers
 // (I8), stores go on (I9), no file and no descriptor is left over (I10), event ids are known for ever (I11), the event
 // queue holds everything in order, and nothing new behind what a subscriber has seen (I12), what was removed stays
-// removed (I13), what is remembered shows what its query gives (I14). Owner: a test. Threading: one thread.
+// removed (I13), what is remembered shows what its query gives (I14), what calls demand is heeded (I15), schemas (I16)
+// and retention (I17) hold, and so do consumers (I18), snapshots (I19) and backups (I20). Owner: a test. Threading: one
+// thread.
 #pragma once
 
 #include "engine/io/memory_file_system.hpp"
@@ -83,6 +85,7 @@ struct Judgement {
   bool process_only = false; ///< The image is that of a killed process, not of a power cut.
   /// Called with the image before it is opened and with each state it goes through; may be empty.
   std::function<void(io::MemoryFileSystem& image)> watch;
+  bool disk_failed = false; ///< Before the crash: what no sync was asked for may be lost with the process, too.
 };
 
 /// Judges `image`, on which it opens, stores and closes. Returns what the first opening showed. Throws Broken.

@@ -1,7 +1,7 @@
 #include "trust/support/disk/judge_queries.hpp"
 
 #include "engine/query/executor.hpp"
-#include "trust/support/disk/judge.hpp"
+#include "trust/support/disk/judge_parts.hpp"
 
 #include <cstdio>
 #include <map>
@@ -118,14 +118,7 @@ void check_all_views(PlainEngine& engine) {
 }
 
 void check_definitions(const PlainEngine& engine, const Ledger& ledger) {
-  std::map<std::string, std::set<std::string>> possible; // texts; an empty one: there is none
-  for (const AskedView& asked : ledger.views()) {
-    auto& texts = possible.try_emplace(asked.name, std::set<std::string>{""}).first->second;
-    if (asked.answer && asked.answer->ok())
-      texts = {asked.text};
-    else
-      texts.insert(asked.text); // refused, it may yet turn up
-  }
+  const auto possible = possible_texts(ledger.views());
   std::map<std::string, std::string> there;
   for (const RememberedQuery& view : engine.parts.views.all()) {
     there[view.name] = view.query;

@@ -3,6 +3,7 @@
 #include "engine/check.hpp"
 #include "engine/event_codec.hpp"
 #include "engine/io/random.hpp"
+#include "trust/support/disk/planted.hpp"
 
 #include <algorithm>
 #include <map>
@@ -51,27 +52,48 @@ std::vector<Event> Ledger::events_of(std::size_t number) const {
 }
 
 StorePtr Ledger::again(std::size_t number, Durability durability, Completion done) const {
-  const std::vector<Event> events = events_of(number);
+  return command(number, events_of(number), durability, std::move(done));
+}
+
+StorePtr Ledger::other_content(std::size_t number, Completion done) const {
+  std::vector<Event> events = events_of(number);
+  for (Event& event : events)
+    event.payload = R"({"from":"somebody else","call":0,"event":0})";
+  return command(number, events, Durability::synced, std::move(done));
+}
+
+StorePtr Ledger::command(std::size_t number, const std::vector<Event>& events, Durability durability,
+                         Completion done) const {
+  const StoredCall& call = calls_[number];
   auto command = std::make_unique<StoreCommand>();
-  command->context_id = calls_[number].context_id;
+  command->context_id = call.context_id;
   encode_call(command->context_id, events, command->encoded);
   command->events = static_cast<std::uint32_t>(events.size());
   command->durability = durability;
+  command->expect = call.terms.expect;
+  if (call.terms.fail_if) {
+    command->fail_if = std::make_unique<FailIf>(*call.terms.fail_if);
+    command->looked_to = command->fail_if->after;
+  }
   command->sender = calls_max + number;
   command->done = std::move(done);
   return command;
 }
 
 void Ledger::answered(std::size_t number, Result<Receipt> answer) {
+  if (is_planted(Planted::conflict_taken_for_receipt) && answer.code() == Errc::sequence_conflict)
+    answer = Receipt{answer.error().conflicts[0].current + 1, 1, 1, Durability::synced, false};
   ++calls_[number].answers;
   calls_[number].answer = std::move(answer);
 }
 
 StorePtr Ledger::call(const std::string& context_id, ShardId shard, Durability durability, unsigned events,
-                      std::size_t bytes, bool ids) {
+                      std::size_t bytes, bool ids, const Terms& terms) {
   const std::size_t number = calls_.size();
   static_cast<void>(send(context_id, shard, events, bytes));
   calls_[number].ids = ids;
+  calls_[number].terms = terms;
+  calls_[number].durability = durability;
   StorePtr command = again(number, durability, {});
   command->sender = number;
   command->done = Completion([this, number, life = std::weak_ptr<bool>(alive_)](Result<Receipt> answer) {
@@ -82,18 +104,21 @@ StorePtr Ledger::call(const std::string& context_id, ShardId shard, Durability d
 }
 
 StorePtr Ledger::together(const std::string& one, const std::string& other, ShardId shard, Durability durability,
-                          unsigned events, std::size_t bytes, bool ids) {
+                          unsigned events, std::size_t bytes, bool ids, const Terms& of_one,
+                          const Expectation& of_other) {
   const std::size_t number = calls_.size();
   for (const std::string& context_id : {one, other}) {
     const std::size_t with = context_id == one ? number + 1 : number;
     static_cast<void>(send(context_id, shard, events, bytes));
     calls_.back().ids = ids;
     calls_.back().with = with;
+    calls_.back().durability = durability;
+    calls_.back().terms = {context_id == one ? of_one.expect : of_other, of_one.fail_if};
   }
   StorePtr command = again(number, durability, {});
   StorePtr second = again(number + 1, durability, {});
   command->sender = number;
-  command->more.push_back({second->context_id, std::move(second->encoded), second->events, {}});
+  command->more.push_back({second->context_id, std::move(second->encoded), second->events, of_other});
   command->receipts = std::make_shared<std::vector<Receipt>>();
   command->done = Completion(
       [this, number, receipts = command->receipts, life = std::weak_ptr<bool>(alive_)](Result<Receipt> answer) {
@@ -119,13 +144,21 @@ StorePtr Ledger::removal(const std::string& context_id, const RemovalRequest& re
   return command;
 }
 
-std::function<void(const Status&)> Ledger::view(const std::string& name, const std::string& text) {
-  const std::size_t number = views_.size();
-  views_.push_back({name, text, std::nullopt});
-  return [this, number, life = std::weak_ptr<bool>(alive_)](const Status& answer) {
+std::function<void(const Status&)> Ledger::ask(std::deque<AskedRecord>& records, const std::string& name,
+                                               const std::string& text) {
+  AskedRecord& asked = records.emplace_back(AskedRecord{name, text, std::nullopt}); // stays where it is
+  return [&asked, life = std::weak_ptr<bool>(alive_)](const Status& answer) {
     if (!life.expired())
-      views_[number].answer = answer;
+      asked.answer = answer;
   };
+}
+
+std::function<void(const Status&)> Ledger::view(const std::string& name, const std::string& text) {
+  return ask(views_, name, text);
+}
+
+std::function<void(const Status&)> Ledger::record(const std::string& name, const std::string& text) {
+  return ask(records_, name, text);
 }
 
 void Ledger::end_life() {
@@ -164,12 +197,29 @@ CallSet Ledger::must_be_seen() const {
   return calls;
 }
 
+/// Where the event is that stands against a call, if its own call was acknowledged.
+std::optional<Position> Ledger::rests_on(const Conflict& conflict) const {
+  for (const StoredCall& call : calls_)
+    if (call.acknowledged() && call.context_id == conflict.context_id) {
+      const Receipt& receipt = **call.answer;
+      if (conflict.current >= receipt.sequence && conflict.current < receipt.sequence + call.payloads.size())
+        return receipt.position + (conflict.current - receipt.sequence);
+    }
+  return std::nullopt;
+}
+
 CallSet Ledger::must_be_there(bool process_only) const {
   // A synced receipt vouches for everything before it in its shard.
   std::map<ShardId, Position> synced;
-  for (const StoredCall& call : calls_)
+  for (const StoredCall& call : calls_) {
     if (call.acknowledged() && (*call.answer)->durability == Durability::synced)
       synced[call.shard] = std::max(synced[call.shard], (*call.answer)->position);
+    // So does a refusal, for what it rests on.
+    if (call.refused() && call.durability == Durability::synced)
+      for (const Conflict& conflict : call.answer->error().conflicts)
+        if (const auto position = rests_on(conflict))
+          synced[call.shard] = std::max(synced[call.shard], *position);
+  }
   CallSet calls = safe_;
   for (std::size_t i = 0; i < calls_.size(); ++i) {
     const StoredCall& call = calls_[i];

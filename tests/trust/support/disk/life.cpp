@@ -65,10 +65,15 @@ void Life::store_once(const std::string& context_id, unsigned events, std::size_
   engine_->submit(ledger_.call(context_id, shard, durability, events, bytes, true));
 }
 
+void Life::store_if(const std::string& context_id, const Terms& terms, unsigned events, Durability durability) {
+  const ShardId shard = engine_->parts.router->shard_of(context_id);
+  engine_->submit(ledger_.call(context_id, shard, durability, events, 60, true, terms));
+}
+
 void Life::store_together(const std::string& one, const std::string& other, unsigned events, std::size_t bytes,
-                          Durability durability) {
+                          Durability durability, const Terms& of_one, const Expectation& of_other) {
   const ShardId shard = engine_->parts.router->shard_of(one);
-  engine_->submit(ledger_.together(one, other, shard, durability, events, bytes, true));
+  engine_->submit(ledger_.together(one, other, shard, durability, events, bytes, true, of_one, of_other));
 }
 
 void Life::retry(std::size_t number, Durability durability) {
@@ -110,8 +115,7 @@ bool Life::compact(bool all, const std::function<void(unsigned step)>& meanwhile
     meanwhile(step);
     if (++step == steps_max)
       options.cancel->store(true);
-    if (!engine_->step(*random_))
-      engine_->pass(100ms);
+    step_or_wait();
     return true;
   });
   return report.ok();
@@ -135,6 +139,11 @@ void Life::show(const std::string& name) {
 void Life::reserve_positions() {
   engine_->parts.reserve_positions();
   settle();
+}
+
+void Life::step_or_wait() {
+  if (!engine_->step(*random_))
+    engine_->pass(100ms);
 }
 
 void Life::steps(unsigned count) {

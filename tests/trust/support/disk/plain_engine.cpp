@@ -4,8 +4,11 @@
 #include "actors/engine_open.hpp"
 #include "actors/engine_views.hpp"
 #include "actors/merge.hpp"
+#include "engine/check.hpp"
+#include "engine/event_codec.hpp"
 #include "engine/event_ids.hpp"
 #include "segments/compaction_plan.hpp"
+#include "trust/support/disk/planted.hpp"
 
 #include <sqlite3.h>
 
@@ -106,7 +109,42 @@ PlainEngine::~PlainEngine() {
       executor->shutdown();
 }
 
+/// What EngineCore does before it encodes: each event is judged by the schema of its type, which is noted with it.
+Status PlainEngine::judge_call(StoreCommand& command) const {
+  if (parts.schemas.all().empty() || is_planted(Planted::schema_overlooked))
+    return {};
+  const auto judge = [this](const std::string& context_id, std::string& encoded) -> Status {
+    auto call = CallReader::open_unnumbered(encoded);
+    WEIR_CHECK(call.ok());
+    std::vector<Event> events;
+    EventView view;
+    for (auto more = call->next(view); *more; more = call->next(view))
+      events.push_back({.event_type = std::string(view.event_type),
+                        .payload = std::string(view.payload),
+                        .event_id = std::string(view.event_id)});
+    const auto versions = parts.schemas.judge(events);
+    if (!versions)
+      return versions.error();
+    encoded.clear();
+    encode_call(context_id, events, encoded, *versions);
+    return {};
+  };
+  if (command.events != 0)
+    WEIR_TRY(judge(command.context_id, command.encoded));
+  for (StorePart& part : command.more)
+    WEIR_TRY(judge(part.context_id, part.encoded));
+  return {};
+}
+
 void PlainEngine::submit(StorePtr command) {
+  if (const Status judged = judge_call(*command); !judged) {
+    command->done(judged.error());
+    return;
+  }
+  if (is_planted(Planted::expectation_forgotten))
+    command->expect = {};
+  if (is_planted(Planted::condition_forgotten))
+    command->fail_if.reset();
   for (const IdQuestion::Part& part : id_question(*command, 0).parts)
     for (const IdQuestion::Asked& event : part.events)
       if (!event.event_id.empty())
@@ -202,6 +240,18 @@ void PlainEngine::remember(const std::string& name, const Query& query, std::fun
 
 void PlainEngine::forget(const std::string& name, std::function<void(const Status&)> done) {
   parts.flush_lane->post([this, name, done = std::move(done)] { done(forget_view(parts, name)); });
+}
+
+void PlainEngine::define_schema(Schema schema, std::function<void(const Result<std::uint32_t>&)> done) {
+  parts.flush_lane->post([this, schema = std::move(schema), done = std::move(done)]() mutable {
+    done(parts.schemas.define(std::move(schema), *parts.catalog));
+  });
+}
+
+void PlainEngine::set_retention(RetentionRecord record, std::function<void(const Status&)> done) {
+  parts.flush_lane->post([this, record = std::move(record), done = std::move(done)]() mutable {
+    done(parts.retention.set(*parts.catalog, std::move(record)));
+  });
 }
 
 Result<QueryResult> PlainEngine::show(const std::string& name) {

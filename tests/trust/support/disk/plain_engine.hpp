@@ -15,6 +15,7 @@
 #include <weir/compact_options.hpp>
 #include <weir/query.hpp>
 #include <weir/query_result.hpp>
+#include <weir/schema.hpp>
 
 #include <chrono>
 #include <deque>
@@ -52,6 +53,10 @@ public:
   /// As Engine::remember and forget, for which the flush lane does all; `done` is told.
   void remember(const std::string& name, const Query& query, std::function<void(const Status&)> done);
   void forget(const std::string& name, std::function<void(const Status&)> done);
+  /// As Engine::define_schema.
+  void define_schema(Schema schema, std::function<void(const Result<std::uint32_t>&)> done);
+  /// Records what the catalog is to know of retention.
+  void set_retention(RetentionRecord record, std::function<void(const Status&)> done);
   /// As Engine::show.
   [[nodiscard]] Result<QueryResult> show(const std::string& name);
   /// Drains, syncs, seals and closes all, as Engine::close does.
@@ -70,6 +75,7 @@ public:
 private:
   PlainEngine() = default;
   void start();
+  Status judge_call(StoreCommand& command) const;
   void start_flush(ShardId shard);
   void relieve();
   bool deliver();

@@ -17,7 +17,7 @@ constexpr const char* per_context =
 constexpr const char* of_some = "QUERY * WHERE payload.event >= 1 AND NOT payload.more LIKE 'a%' COUNT BY payload.from";
 constexpr const char* newest = "QUERY * RETURN [context_id, payload.call, payload] ORDER BY position DESC LIMIT 4";
 
-bool all_acknowledged(Life& life) {
+bool everything_acknowledged(Life& life) {
   const Ledger& ledger = life.ledger();
   const auto ok = [](const auto& asked) { return asked.answer && asked.answer->ok(); };
   return std::all_of(ledger.calls().begin(), ledger.calls().end(), ok) &&
@@ -135,19 +135,20 @@ bool has_columns(Life& life) {
 }
 
 bool compacted(Life& life) {
-  return all_acknowledged(life) && has_columns(life) && life.ledger().removals().size() == 3 &&
+  return everything_acknowledged(life) && has_columns(life) && life.ledger().removals().size() == 3 &&
          life.engine()->shard(0).table->view().segments->size() == 1 && life.engine()->shard(0).compactions.load() >= 2;
 }
 
-bool merged(Life& life) {
-  return all_acknowledged(life) && life.engine()->merged && life.engine()->shard(0).compactions.load() >= 2;
+bool background_merged(Life& life) {
+  return everything_acknowledged(life) && life.engine()->merged && life.engine()->shard(0).compactions.load() >= 2;
 }
 
 bool defined(Life& life) {
-  return all_acknowledged(life) && life.engine()->parts.views.all().size() == 2 && life.ledger().views().size() == 6;
+  return everything_acknowledged(life) && life.engine()->parts.views.all().size() == 2 &&
+         life.ledger().views().size() == 6;
 }
 
-constexpr std::array all_workloads{
+constexpr std::array workloads_of_queries{
     Workload{.name = "compact",
              .prepare = three_segments,
              .run = compact_beside_others,
@@ -157,7 +158,7 @@ constexpr std::array all_workloads{
     Workload{.name = "paused_merges",
              .prepare = three_segments,
              .run = paused_merges,
-             .reached = merged,
+             .reached = background_merged,
              .by_chance = true,
              .crash_in_recovery = false},
     Workload{.name = "views", .prepare = remembered, .run = views, .reached = defined, .by_chance = true},
@@ -166,7 +167,7 @@ constexpr std::array all_workloads{
 } // namespace
 
 std::span<const Workload> query_workloads() {
-  return all_workloads;
+  return workloads_of_queries;
 }
 
 } // namespace weir::trust

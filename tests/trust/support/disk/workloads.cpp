@@ -377,7 +377,9 @@ constexpr std::array all_workloads{
 std::span<const Workload> workloads() {
   static const std::vector<Workload> all = [] {
     std::vector<Workload> joined(all_workloads.begin(), all_workloads.end());
-    joined.insert(joined.end(), query_workloads().begin(), query_workloads().end());
+    for (const auto more :
+         {query_workloads(), condition_workloads(), catalog_workloads(), reader_workloads(), copy_workloads()})
+      joined.insert(joined.end(), more.begin(), more.end());
     return joined;
   }();
   return all;

@@ -12,6 +12,8 @@
 #include "trust/support/disk/plain_engine.hpp"
 
 #include <weir/options.hpp>
+#include <weir/retention.hpp>
+#include <weir/schema.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -20,6 +22,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace weir::trust {
 
@@ -39,9 +42,13 @@ public:
   /// The same with event ids.
   void store_once(const std::string& context_id, unsigned events = 1, std::size_t bytes = 60,
                   Durability durability = Durability::synced);
+  /// With event ids, and only if what it demands holds.
+  void store_if(const std::string& context_id, const Terms& terms, unsigned events = 1,
+                Durability durability = Durability::synced);
   /// One call for two contexts of one shard, with event ids.
   void store_together(const std::string& one, const std::string& other, unsigned events = 1, std::size_t bytes = 60,
-                      Durability durability = Durability::synced);
+                      Durability durability = Durability::synced, const Terms& of_one = {},
+                      const Expectation& of_other = {});
   /// Call `number` again. Whatever the answer is, it is not that of the first one.
   void retry(std::size_t number, Durability durability = Durability::synced);
   /// Truncates or deletes the context.
@@ -53,9 +60,16 @@ public:
   bool compact(bool all, const std::function<void(unsigned step)>& meanwhile);
   void remember(const std::string& name, const std::string& text);
   void forget(const std::string& name);
+  /// Defines a version of a type's schema; none may be on its way.
+  void define(Schema schema);
+  void set_rules(std::vector<RetentionRule> rules);
+  /// A run of retention, which goes as far as it can.
+  void retain();
   /// Shows a view, if it is there, and throws Broken if that is not what its query gives.
   void show(const std::string& name);
   void reserve_positions();
+  /// One message or job, else time passes.
+  void step_or_wait();
   /// Up to `count` messages or jobs, in an order of chance.
   void steps(unsigned count);
   void settle();
@@ -76,6 +90,7 @@ public:
   [[nodiscard]] unsigned retries_known() const noexcept { return retries_known_; }
 
 private:
+  bool keep_retention(const RetentionRecord& record);
   void subscribe();
   void observe();
   void end_engine();
@@ -98,6 +113,7 @@ struct Workload {
   bool by_chance = false;        ///< Another seed makes it another one.
   bool calls_may_fail = true;    ///< A refused call is not made again: the ledger knows it by its place.
   bool crash_in_recovery = true; ///< Small enough for a second crash at every call of the recovery.
+  std::uint64_t thin = 1;        ///< Where only a part is tried, of this one so much less.
 };
 
 /// Throws std::runtime_error unless `workload` did to `life`, undisturbed, what it is for.
@@ -106,5 +122,10 @@ void check_reached(const Workload& workload, Life& life);
 [[nodiscard]] std::span<const Workload> workloads();
 /// Those about queries: views, columns through compact(); part of the above.
 [[nodiscard]] std::span<const Workload> query_workloads();
+/// Those about calls that demand something; about schemas and retention; about consumers and snapshots; about backups.
+[[nodiscard]] std::span<const Workload> condition_workloads();
+[[nodiscard]] std::span<const Workload> catalog_workloads();
+[[nodiscard]] std::span<const Workload> reader_workloads();
+[[nodiscard]] std::span<const Workload> copy_workloads();
 
 } // namespace weir::trust
