@@ -13,6 +13,7 @@
 #include "engine/columns.hpp"
 #include "engine/context_mark.hpp"
 #include "engine/hash.hpp"
+#include "engine/io/slab_pool.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -142,10 +143,10 @@ public:
 
   PositionRun() = default;
   /// `size` events by ascending position in `chunks`, alive as long as one of `owners`. `bytes`: how much memory all of
-  /// it takes, about.
+  /// it takes, about. `pool`: where much of it is from.
   PositionRun(std::vector<const EventView*> chunks, std::size_t size, std::vector<std::shared_ptr<const void>> owners,
-              std::uint64_t bytes)
-      : chunks_(std::move(chunks)), size_(size), owners_(std::move(owners)), bytes_(bytes) {}
+              std::uint64_t bytes, std::optional<io::SlabPool> pool = {})
+      : chunks_(std::move(chunks)), size_(size), owners_(std::move(owners)), bytes_(bytes), pool_(std::move(pool)) {}
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   /// Event `i` in position order.
@@ -157,6 +158,8 @@ public:
     return {&(*this)[i], std::min(chunk_events - i % chunk_events, size_ - i)};
   }
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
+  /// See SlabPool::keep_warm(), for who will read a run like this one next. Null where it takes little memory.
+  [[nodiscard]] std::shared_ptr<const void> keep_warm() const { return pool_ ? pool_->keep_warm() : nullptr; }
   /// Asks for the memory of an event's payload: payloads lie about, and who reads them in order would wait for each.
   static void prefetch_payload(const EventView& event) noexcept {
     constexpr std::size_t bytes_max = 320, line_bytes = 64;
@@ -169,6 +172,7 @@ private:
   std::size_t size_ = 0;
   std::vector<std::shared_ptr<const void>> owners_;
   std::uint64_t bytes_ = 0;
+  std::optional<io::SlabPool> pool_;
 };
 
 /// Runs `work` in the calling thread and, where threads have nothing else to do, in some of them at the same time;

@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -22,6 +23,7 @@ namespace {
 
 // Decoding fewer takes less time than waking a thread is worth, and others may soon want the same.
 constexpr std::uint64_t large_run_events = 16'384;
+constexpr std::size_t zones_ahead = 8;
 // Of an event, beside its strings.
 constexpr std::uint64_t event_bytes = sizeof(EventView);
 static_assert(PositionRun::chunk_events * event_bytes <= io::SlabPool::slab_bytes);
@@ -44,15 +46,16 @@ public:
     const auto last = order_.first_rank_at(source_, range.to);
     if (!last)
       return last.error();
+    help_ = &help;
     WEIR_TRY(choose({*first, *last}, range.backward, bounds));
-    plan_.large = chosen_.size() >= large_run_events;
     plan_.tails = order_.tails();
     make_room();
-    WEIR_TRY(read_zones(plan_.large ? help : nullptr));
-    WEIR_TRY(check_order(range, plan_.large ? help : nullptr));
+    WEIR_TRY(read_zones());
+    WEIR_TRY(check_order(range));
     owners_.push_back(plan_.footer);
     return std::make_shared<const PositionRun>(std::vector<const EventView*>(plan_.chunks.begin(), plan_.chunks.end()),
-                                               static_cast<std::size_t>(chosen_.size()), std::move(owners_), bytes_);
+                                               static_cast<std::size_t>(chosen_.size()), std::move(owners_), bytes_,
+                                               plan_.large ? std::optional(source_.slabs()) : std::nullopt);
   }
 
 private:
@@ -82,6 +85,7 @@ private:
   Status mark(const Ranks& ranks) {
     plan_.place_of_row.assign(events_, RunPlan::nothing);
     chosen_ = ranks;
+    plan_.large = ranks.size() >= large_run_events;
     WEIR_TRY(order_.rows_at(source_, ranks, rows_));
     for (std::uint32_t place = 0; place < rows_.size(); ++place) {
       std::uint32_t& place_of_row = plan_.place_of_row[rows_[place]];
@@ -99,23 +103,45 @@ private:
     return in_zones == ranks.size() ? Status{} : order_.damaged(source_);
   }
 
+  /// The disk may look for all of them at the same time.
+  void begin_tails() const {
+    for (std::size_t zone = 0; plan_.large && zone < plan_.chosen_in_zone.size(); ++zone)
+      if (const ZonePlace& place = plan_.footer->places[zone]; plan_.chosen_in_zone[zone] != 0)
+        source_.file().begin_read(place.tail, place.directory.end() - place.tail);
+  }
+
+  /// And for the strings of a zone while others are decoded.
+  void begin_strings(std::size_t zone) const {
+    if (const ZonePlace& place = plan_.footer->places[zone]; plan_.large)
+      source_.file().begin_read(place.begin, place.tail - place.begin);
+  }
+
   Result<std::uint64_t> bytes_of_chosen() {
-    std::uint64_t bytes = chosen_.size() * event_bytes;
-    for (std::size_t zone = 0; zone < plan_.chosen_in_zone.size(); ++zone) {
-      if (plan_.chosen_in_zone[zone] == 0)
-        continue;
-      const auto columns = order_.tail(source_, zone);
-      if (!columns)
-        return columns.error();
-      const auto wanted = plan_.places(zone);
-      for (const BlockKind kind : run_string_kinds) {
-        const auto& column = (*columns)->column(lengths_of(kind));
-        if (!column)
-          continue;
-        decode(*column, wanted.size(), lengths_);
-        for (std::size_t row = 0; row < wanted.size(); ++row)
-          bytes += wanted[row] != RunPlan::nothing ? lengths_[row] : 0;
+    std::atomic<std::uint64_t> bytes = chosen_.size() * event_bytes;
+    begin_tails();
+    WEIR_TRY(share_zones([&](const auto& next_zone) -> Status {
+      std::vector<std::uint64_t> lengths;
+      while (const auto zone = next_zone()) {
+        const auto columns = order_.tail(source_, *zone);
+        if (!columns)
+          return columns.error();
+        bytes.fetch_add(text_bytes(**columns, plan_.places(*zone), lengths));
       }
+      return {};
+    }));
+    return bytes.load();
+  }
+
+  static std::uint64_t text_bytes(const ZoneTail& columns, std::span<const std::uint32_t> wanted,
+                                  std::vector<std::uint64_t>& lengths) {
+    std::uint64_t bytes = 0;
+    for (const BlockKind kind : run_string_kinds) {
+      const auto& column = columns.column(lengths_of(kind));
+      if (!column)
+        continue;
+      decode(*column, wanted.size(), lengths);
+      for (std::size_t row = 0; row < wanted.size(); ++row)
+        bytes += wanted[row] != RunPlan::nothing ? lengths[row] : 0;
     }
     return bytes;
   }
@@ -123,49 +149,72 @@ private:
   /// For the events, by place.
   void make_room() {
     const auto count = static_cast<std::size_t>(chosen_.size());
-    for (std::size_t i = 0; i < count; i += PositionRun::chunk_events) {
-      if (plan_.large) {
-        auto slab = source_.slabs().take();
-        plan_.chunks.push_back(reinterpret_cast<EventView*>(slab.get()));
-        bytes_ += io::SlabPool::slab_bytes;
-        owners_.push_back(std::move(slab));
-      } else {
-        const std::size_t events = std::min(PositionRun::chunk_events, count - i);
-        auto some = std::make_shared<EventView[]>(events);
-        plan_.chunks.push_back(some.get());
-        bytes_ += events * sizeof(EventView);
-        owners_.push_back(std::move(some));
-      }
+    const std::size_t chunks = (count + PositionRun::chunk_events - 1) / PositionRun::chunk_events;
+    plan_.chunks.resize(chunks);
+    owners_.resize(chunks);
+    if (plan_.large) {
+      std::atomic<std::size_t> next{0}; // memory is cheap the second time only
+      run([&] {
+        for (std::size_t i = next.fetch_add(1); i < chunks; i = next.fetch_add(1)) {
+          auto slab = source_.slabs().take();
+          plan_.chunks[i] = reinterpret_cast<EventView*>(slab.get());
+          owners_[i] = std::move(slab);
+        }
+      });
+      bytes_ += chunks * io::SlabPool::slab_bytes;
+      return;
+    }
+    for (std::size_t i = 0; i < chunks; ++i) {
+      const std::size_t events = std::min(PositionRun::chunk_events, count - i * PositionRun::chunk_events);
+      auto some = std::make_shared<EventView[]>(events);
+      plan_.chunks[i] = some.get();
+      bytes_ += events * sizeof(EventView);
+      owners_[i] = std::move(some);
     }
   }
 
-  Status read_zones(const WithHelp& help) {
+  Status read_zones() {
+    for (std::size_t zone = 0; zone < std::min(zones_ahead, plan_.chosen_in_zone.size()); ++zone)
+      begin_strings(zone);
+    return share_zones([&](const auto& next_zone) {
+      RunZoneDecoder decoder(source_, plan_);
+      Status status;
+      for (auto zone = next_zone(); status && zone; zone = status ? next_zone() : std::nullopt) {
+        if (*zone + zones_ahead < plan_.chosen_in_zone.size())
+          begin_strings(*zone + zones_ahead);
+        status = decoder.read(*zone);
+      }
+      const std::lock_guard lock(mutex_);
+      bytes_ += decoder.give(owners_);
+      return status;
+    });
+  }
+
+  /// Runs `work(next_zone)` in some threads, which share the zones with chosen rows among them.
+  template <class Work> Status share_zones(const Work& work) {
     std::vector<std::size_t> zones;
     for (std::size_t zone = 0; zone < plan_.chosen_in_zone.size(); ++zone)
       if (plan_.chosen_in_zone[zone] != 0)
         zones.push_back(zone);
     std::atomic<std::size_t> next{0};
-    std::mutex mutex; // guards what the threads bring together
     Status failed;
-    const auto work = [&] {
-      RunZoneDecoder decoder(source_, plan_);
-      Status status;
-      for (std::size_t i = next.fetch_add(1); status && i < zones.size(); i = next.fetch_add(1))
-        status = decoder.read(zones[i]);
-      const std::lock_guard lock(mutex);
-      bytes_ += decoder.give(owners_);
+    run([&] {
+      Status status = work([&]() -> std::optional<std::size_t> {
+        const std::size_t i = next.fetch_add(1);
+        return i < zones.size() ? std::optional(zones[i]) : std::nullopt;
+      });
+      const std::lock_guard lock(mutex_);
       if (!status && failed) {
         failed = std::move(status);
         next.store(zones.size());
       }
-    };
-    run(work, help);
+    });
     return failed;
   }
 
   /// Positions ascend and are those of `range`. Each is looked up in its event, which is as much memory as all events
   /// take, so this is shared out, too.
-  Status check_order(const PositionRange& range, const WithHelp& help) const {
+  Status check_order(const PositionRange& range) const {
     const auto count = static_cast<std::size_t>(chosen_.size());
     if (count == 0)
       return {};
@@ -188,13 +237,13 @@ private:
           wrong.store(true);
       }
     };
-    run(work, help);
+    run(work);
     return wrong.load() ? order_.damaged(source_) : Status{};
   }
 
-  static void run(const std::function<void()>& work, const WithHelp& help) {
-    if (help)
-      help(work);
+  void run(const std::function<void()>& work) const {
+    if (plan_.large && *help_)
+      (*help_)(work);
     else
       work();
   }
@@ -205,7 +254,8 @@ private:
   RunPlan plan_;
   Ranks chosen_;
   std::vector<std::uint32_t> rows_; ///< By place.
-  std::vector<std::uint64_t> lengths_;
+  const WithHelp* help_ = nullptr;  ///< Where it is worth it.
+  std::mutex mutex_;                ///< Guards what the threads bring together: the following two.
   std::vector<std::shared_ptr<const void>> owners_;
   std::uint64_t bytes_ = 0;
 };

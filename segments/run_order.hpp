@@ -1,8 +1,9 @@
 // The rows of a segment by position, as they are asked for.
 //
 // Purpose: which row comes n-th, and where a position is. Owner: whoever decodes a run, or several runs of a segment
-// one after the other. Threading: one thread; what it holds is immutable. Invariants: what was read once is kept, so
-// the `source` of a later call may be another one of the same segment.
+// one after the other. Threading: one thread, but different zones' numbers may be asked for by several at the same
+// time; what it holds is immutable. Invariants: what was read once is kept, so the `source` of a later call may be
+// another one of the same segment.
 #pragma once
 
 #include <weir/event.hpp>

@@ -138,8 +138,11 @@ Result<QueueBatch> QueueCursor::read() {
     read = {};
   }
   const bool exhausted = read && !reading.cut_short && is_exhausted(reading);
-  for (ShardAhead& shard : shards_)
+  for (ShardAhead& shard : shards_) {
     read && !reading.cut_short ? shard.let_go() : shard.forget();
+    if (!read || exhausted || reading.left == 0)
+      shard.rest();
+  }
   if (!read)
     return std::move(read).error();
   QueueBatch& batch = reading.batch;

@@ -62,6 +62,7 @@ std::uint64_t ShardAhead::grant() const {
 
 Status ShardAhead::find(Position from) {
   forget();
+  const auto warmth = std::move(warmth_); // until the next run, if there is one, has taken what the last one had
   const SegmentList& segments = *view_.segments;
   if (backward_) {
     for (auto memtable = view_.memtables.rbegin(); memtable != view_.memtables.rend(); ++memtable)
@@ -136,6 +137,7 @@ Status ShardAhead::read_segment(const SegmentReader& segment, Position from) {
                 format("segment {} of shard {}", segment.meta().number, segment.meta().shard));
   }
   run_ = run->get();
+  warmth_ = run_->keep_warm();
   left_ = run_->size();
   auto counted = PinnedBudget::pin(queue_->catch_up(), run_->bytes());
   owner_ = std::make_shared<const Held>(Held{*std::move(run), std::move(counted)});

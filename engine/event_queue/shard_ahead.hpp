@@ -55,6 +55,8 @@ public:
   void let_go();
   /// Drops everything read ahead.
   void forget();
+  /// Not much more will be wanted soon.
+  void rest() noexcept { warmth_.reset(); }
 
 private:
   static constexpr std::uint64_t much_bytes = 16 * MiB;
@@ -78,7 +80,8 @@ private:
   const PositionRun* run_ = nullptr; ///< Of a segment; null: the rows are a memtable's.
   std::vector<EventView> rows_;
   std::shared_ptr<const void> owner_;
-  std::size_t left_ = 0; ///< Of run or rows; going backward the first ones.
+  std::size_t left_ = 0;               ///< Of run or rows; going backward the first ones.
+  std::shared_ptr<const void> warmth_; ///< Of the last run's memory: more runs like it are likely.
 };
 
 } // namespace weir

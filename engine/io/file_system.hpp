@@ -39,6 +39,8 @@ public:
   /// Lets the disk begin with what a sync_data() to come will wait for; does not wait itself. Promises nothing, and
   /// says nothing of failures: that sync does.
   virtual void begin_sync(std::uint64_t /*offset*/, std::uint64_t /*bytes*/) noexcept {}
+  /// Lets the disk begin with what a pread() to come will wait for; does not wait itself, and promises nothing.
+  virtual void begin_read(std::uint64_t /*offset*/, std::uint64_t /*bytes*/) const noexcept {}
   virtual Result<std::uint64_t> size() const = 0;
   virtual Status truncate(std::uint64_t size_bytes) = 0;
 

@@ -87,6 +87,10 @@ void PosixFile::begin_sync(std::uint64_t offset, std::uint64_t bytes) noexcept {
                             SYNC_FILE_RANGE_WRITE);
 }
 
+void PosixFile::begin_read(std::uint64_t offset, std::uint64_t bytes) const noexcept {
+  (void)::posix_fadvise(descriptor_.get(), static_cast<off_t>(offset), static_cast<off_t>(bytes), POSIX_FADV_WILLNEED);
+}
+
 Result<std::uint64_t> PosixFile::size() const {
   struct stat info = {};
   if (::fstat(descriptor_.get(), &info) != 0)

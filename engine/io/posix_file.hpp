@@ -20,6 +20,7 @@ public:
   Status append(std::span<const std::byte> data) override;
   Status sync_data() override;
   void begin_sync(std::uint64_t offset, std::uint64_t bytes) noexcept override;
+  void begin_read(std::uint64_t offset, std::uint64_t bytes) const noexcept override;
   Result<std::uint64_t> size() const override;
   Status truncate(std::uint64_t size_bytes) override;
 

@@ -292,6 +292,19 @@ TEST_CASE("posix: a full disk and a used-up quota are disk_full, whatever the ca
   CHECK(status.error().where == "full:3");
 }
 
+TEST_CASE("posix: reads and syncs that are begun ahead change nothing, wherever they point") {
+  const test::TempDirectory temp;
+  const auto fs = opened(temp.path());
+  const auto file = opened(*fs, "file", OpenMode::create);
+  REQUIRE(file->append(as_bytes("content")));
+  for (const std::uint64_t offset : {std::uint64_t{0}, std::uint64_t{3}, std::uint64_t{1} << 40, UINT64_MAX}) {
+    file->begin_read(offset, 4);
+    file->begin_sync(offset, 4);
+  }
+  CHECK(file->sync_data().ok());
+  CHECK(read_text(*fs, "file") == "content");
+}
+
 TEST_CASE("posix: a file whose sync failed is never synced again") {
   int ends[2];
   REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
