@@ -120,6 +120,19 @@ TEST_CASE("backup: a restored one holds every synced event, from segments and lo
   CHECK(read_dense(reopened, "c0").size() == ledger["c0"] + 1);
 }
 
+TEST_CASE("backup: a restored one gives no position that the other one may have given since") {
+  SimulatedDisk disk(Kind::sqlite);
+  auto engine = opened(disk, small());
+  Ledger ledger;
+  fill(engine, ledger, 2, 1);
+  io::MemoryFileSystem backup;
+  REQUIRE(back_up(engine, backup).ok());
+  REQUIRE(engine.core()->skip_positions(Position{1} << 39).ok()); // as many as it gives in years
+  const auto later = engine.store(numbered_event("c0", 1, ledger["c0"] + 1));
+  REQUIRE(later.ok());
+  check_restores(backup, ledger, later->position);
+}
+
 TEST_CASE("backup: an engine that holds nothing, one that was closed, and a second backup of the same") {
   SimulatedDisk disk(Kind::sqlite);
   Ledger ledger;

@@ -195,6 +195,23 @@ TEST_CASE("lifecycle: nothing is ever stored to a context that is deleted for go
       });
 }
 
+TEST_CASE("lifecycle: a removal that was answered is there after a power cut") {
+  const EngineOptions options{.shards = 1, .sync_interval_ms = std::chrono::minutes(1)};
+  SimulatedDisk disk;
+  Engine engine = opened(disk, options);
+  store(engine, "a", 1, 4);
+  store(engine, "b", 1, 2);
+  REQUIRE(engine.truncate_context("a", 3).ok());
+  SimulatedDisk truncated = disk.crash_image(io::CrashPolicy::lose_unsynced());
+  REQUIRE(engine.delete_context("b", Deletion::hard).ok());
+  SimulatedDisk deleted = disk.crash_image(io::CrashPolicy::lose_unsynced());
+  const Engine after_truncation = opened(truncated, options);
+  CHECK(replayed(after_truncation, "a") == gap_then(1, 2, 3, 4));
+  Engine after_deletion = opened(deleted, options);
+  CHECK(replayed(after_deletion, "b") == gap_then(1, 2, 1, 0));
+  CHECK(after_deletion.store(numbered("b", 3)).code() == Errc::context_deleted);
+}
+
 TEST_CASE("lifecycle: the ids of removed events are taken for ever") {
   std::map<Sequence, Position> positions;
   everywhere(

@@ -63,6 +63,9 @@ TEST_CASE("engine: of a call for several contexts all expectations that fail are
   Engine engine = opened(disk);
   const auto first = engine.store("a{1}", {event("x"), event("x")});
   REQUIRE(first.ok());
+  const auto second_fails = engine.store(
+      Contexts{{"a{1}", {event("y")}, Expectation::exactly(2)}, {"b{1}", {event("y")}, Expectation::exists()}});
+  CHECK(second_fails.code() == Errc::sequence_conflict);
   const auto refused = engine.store(Contexts{{"a{1}", {event("y")}, Expectation::exactly(1)},
                                              {"b{1}", {event("y")}, Expectation::no_context()},
                                              {"c{1}", {}, Expectation::exists()}});

@@ -117,6 +117,21 @@ TEST_CASE("shard state: a condition that memory cannot judge is looked up, again
   CHECK(formed(state, 2) == "a! b1 ");
 }
 
+TEST_CASE("shard state: what came since a condition was looked up is seen when its turn comes") {
+  std::optional<Match> since;
+  ShardState state({.cache_entries_max = 8,
+                    .memory_tells = [](const StoreCommand& command) { return command.looked_to >= 50; },
+                    .match_in_memory = [&](const StoreCommand&) { return since; }});
+  accept(state, call("a-{1}", "booked", booked(10)));
+  const auto asked = state.take_lookups();
+  REQUIRE(asked.ids.size() == 1);
+  since = Match{"b-{1}", "", 1};
+  ShardState::Answers answers{asked.round, {}, {}};
+  answers.ids.push_back({asked.ids[0].number, std::nullopt, {}, 50}); // up to there nothing is in the way
+  state.resolved(std::move(answers));
+  CHECK(formed(state, 1) == "a! ");
+}
+
 TEST_CASE("shard state: of expectations and a condition that fail in one call all is told, expectations first") {
   const auto both = [] {
     StorePtr command = call("b-{1}", "booked", booked());

@@ -332,6 +332,24 @@ TEST_CASE("consumer desk: who is in use can be neither reset nor removed nor ope
   CHECK(desk.parked("single", 0, 10).code() == Errc::invalid_argument);
 }
 
+TEST_CASE("consumer desk: a reset holds, after a power cut too") {
+  const Queue queue = queue_of("ab");
+  std::unique_ptr<io::MemoryFileSystem> image;
+  {
+    Process process(std::make_unique<io::MemoryFileSystem>(), queue);
+    const auto seat = process.join();
+    const auto events = process.next(seat);
+    REQUIRE(positions(events) == "10 20");
+    for (const HandedOut& each : *events)
+      REQUIRE(process.settle(seat, each).ok());
+    process.desk->leave(seat.host, seat.member);
+    REQUIRE(process.desk->reset("group", 0).ok());
+    image = process.fs->crash_image(io::CrashPolicy::lose_unsynced());
+  }
+  Process process(std::move(image), queue);
+  CHECK(positions(process.next(process.join())) == "10 20");
+}
+
 TEST_CASE("consumer desk: members come, go and die, power cuts come at any moment: nothing is lost, no acknowledged "
           "event comes again, contexts keep their order") {
   std::size_t crashes = 0, redelivered = 0;

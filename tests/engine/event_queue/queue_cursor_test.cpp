@@ -198,6 +198,20 @@ TEST_CASE("queue cursor: a filter that drops very much ends a read with a checkp
   CHECK(positions_of(read(cursor)) == Positions{QueueCursor::scan_events_max + 5});
 }
 
+TEST_CASE("queue cursor: from a time on, events of that very time are the first, in segments and in memory") {
+  Shards shards(2);
+  shards.add_segment(0, events({1, 2, 3, 4, 5}));
+  shards.add_memtable(1, events({6, 7, 8}));
+  shards.draw_until(9);
+  const auto since = [&](std::int64_t seconds) {
+    return read_to_end(shards.cursor({.from = QueueStart::since(at(seconds)), .follow = false}));
+  };
+  CHECK(since(3) == Positions{3, 4, 5, 6, 7, 8});
+  CHECK(since(5) == Positions{5, 6, 7, 8}); // a zone of its own
+  CHECK(since(7) == Positions{7, 8});
+  CHECK(since(9).empty());
+}
+
 TEST_CASE("queue cursor: an error leaves it where it is, and what was read before the error is not lost") {
   Shards shards(1);
   shards.add_segment(0, events({0, 1}));
