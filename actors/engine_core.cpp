@@ -6,6 +6,7 @@
 #include "engine/context_walk.hpp"
 #include "engine/event_codec.hpp"
 #include "engine/event_ids.hpp"
+#include "engine/sabotage.hpp"
 #include "engine/text.hpp"
 #include "engine/validate.hpp"
 
@@ -78,7 +79,8 @@ Result<StorePtr> EngineCore::make_removal(std::string_view context_id, const Rem
   auto command = std::make_unique<StoreCommand>();
   command->context_id = context_id;
   command->removal = removal;
-  command->durability = Durability::synced; // what is gone must not come back with a crash
+  // What is gone must not come back with a crash.
+  command->durability = sabotaged(Sabotage::answer_removal_before_sync) ? Durability::written : Durability::synced;
   return command;
 }
 
@@ -142,7 +144,7 @@ Result<ReplayCursor> EngineCore::replay(std::string_view context_id, ReplayOptio
   if (auto now = view(shard); !now)
     return std::move(now).error();
   ReplayCursor::Change upcast;
-  if (!options.as_stored)
+  if (!options.as_stored && !sabotaged(Sabotage::replay_forgets_upcasts))
     upcast = [self = shared_from_this()](EventBatch& batch) { return self->parts_.schemas.upcast(batch); };
   return ReplayCursor([self = shared_from_this(), shard] { return self->view(shard); }, parts_.pinned,
                       std::string(context_id), std::move(options), std::move(upcast));

@@ -1,5 +1,6 @@
 #include "actors/backup_manifest.hpp"
 #include "actors/engine_core.hpp"
+#include "engine/sabotage.hpp"
 #include "engine/text.hpp"
 #include "engine/validate.hpp"
 
@@ -38,7 +39,8 @@ Result<std::optional<Position>> EngineCore::position_of(std::string_view context
   const auto mark = find_mark(*shard, context_id);
   if (!mark)
     return mark.error();
-  if (sequence < mark->first_live) // removed, though it may still take space
+  // Removed, though it may still take space.
+  if (sequence < mark->first_live && !sabotaged(Sabotage::believe_snapshot_of_removed))
     return std::optional<Position>();
   EventBatch batch;
   const auto more = read_context(*shard, context_id, {.from = sequence, .to = sequence}, {.events_max = 1}, batch);

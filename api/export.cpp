@@ -2,6 +2,7 @@
 
 #include "actors/engine_core.hpp"
 #include "engine/guarded_call.hpp"
+#include "engine/sabotage.hpp"
 
 #include <weir/engine.hpp>
 
@@ -23,9 +24,12 @@ Status export_context(const Engine& engine, std::string_view context_id, const E
       return batch.error();
     if (batch->empty())
       return {};
-    for (const EventView& event : *batch)
+    for (const EventView& event : *batch) {
+      if (sabotaged(Sabotage::export_drops_row) && event.sequence == 2)
+        continue;
       if ((!filter.from || event.timestamp >= *filter.from) && (!filter.to || event.timestamp < *filter.to))
         WEIR_TRY(guarded_call("the visitor", [&] { return visit(event); }));
+    }
   }
 }
 

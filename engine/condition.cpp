@@ -4,6 +4,7 @@
 #include "engine/event_codec.hpp"
 #include "engine/json/json.hpp"
 #include "engine/query/removed_rows.hpp"
+#include "engine/sabotage.hpp"
 #include "engine/shard_router.hpp"
 #include "engine/text.hpp"
 #include "engine/validate.hpp"
@@ -102,6 +103,8 @@ Result<std::optional<Match>> first_match(const SegmentReader& segment, const Fai
 } // namespace
 
 std::optional<Match> first_match(std::span<const MemtableView> memtables, const FailIf& condition, Position after) {
+  if (sabotaged(Sabotage::look_in_segments_only))
+    return std::nullopt;
   // What removes an event of a memtable came later, so it is in one of these as well.
   const auto removed = [&](const EventView& event) {
     return std::any_of(memtables.begin(), memtables.end(), [&](const MemtableView& memtable) {

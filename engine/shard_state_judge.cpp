@@ -34,7 +34,8 @@ void ShardState::judge_removal(StoreCommand& command, const Entry& entry) {
     return;
   }
   command.encoded.clear();
-  encode_removal(command.context_id, first_live, removal.closes, command.encoded);
+  encode_removal(command.context_id, first_live, removal.closes && !sabotaged(Sabotage::log_no_tombstone),
+                 command.encoded);
 }
 
 /// Whether a context of the call is deleted for good, whatever was found out before: then that is its answer.
@@ -65,7 +66,7 @@ void ShardState::judge(StoreCommand& command, const Entries& entries) {
     conflicts.push_back({context_id, {}, stale ? entry.last - 1 : entry.last, std::nullopt});
   };
   look(command.context_id, command.expect, *entries.first);
-  for (std::size_t i = 0; i < command.more.size(); ++i)
+  for (std::size_t i = 0; i < command.more.size() && !sabotaged(Sabotage::expect_of_first_only); ++i)
     look(command.more[i].context_id, command.more[i].expect, *entries.more[i]);
   if (!conflicts.empty()) {
     command.verdict = std::make_unique<Result<Receipt>>(
@@ -106,7 +107,8 @@ void ShardState::condition_fails(StoreCommand& command, Error why) {
 }
 
 void ShardState::judge_condition(StoreCommand& command, const std::vector<Numbered>& before) const {
-  std::optional<Match> match = options_.match_in_memory ? options_.match_in_memory(command) : std::nullopt;
+  const bool believed = command.looked_to != command.fail_if->after && sabotaged(Sabotage::believe_condition_look_up);
+  std::optional<Match> match = options_.match_in_memory && !believed ? options_.match_in_memory(command) : std::nullopt;
   for (std::size_t i = 0; !match && i < before.size() && !sabotaged(Sabotage::overlook_own_group); ++i)
     if (!before[i].command->verdict)
       match = first_match(*before[i].command, before[i].first_sequence, *command.fail_if);

@@ -2,6 +2,7 @@
 
 #include "engine/check.hpp"
 #include "engine/hash.hpp"
+#include "engine/sabotage.hpp"
 #include "engine/stub.hpp"
 #include "engine/text.hpp"
 #include "segments/bit_pack.hpp"
@@ -80,7 +81,7 @@ Status SegmentWriter::add(const EventView& event) {
   if (!zone_)
     zone_ = std::make_unique<ZoneWriter>(out_, fields_, totals.event_count);
   zone_->add(event, type_number(event.event_type, event.schema_version), new_context);
-  if (!event.event_id.empty())
+  if (!event.event_id.empty() && !(takes_place_ && sabotaged(Sabotage::forget_ids_in_merge)))
     event_id_hashes_.push_back(event_id_filter_hash(event.context_id, event.event_id, out_.identity()));
   positions_.push_back(event.position);
   times_.add(event.position, event.timestamp, event.recorded_at);

@@ -100,7 +100,8 @@ void ConsumerGroup::leave(MemberId member, Time now) {
 std::vector<ConsumerGroup::Delivery> ConsumerGroup::take(MemberId member, std::size_t events_max, Time now) {
   std::vector<Delivery> taken;
   std::size_t& held = members_.at(member);
-  while (!ready_.empty() && taken.size() < events_max && held < rules_.in_flight_max) {
+  while (!ready_.empty() && taken.size() < events_max &&
+         (held < rules_.in_flight_max || sabotaged(Sabotage::exceed_in_flight_max))) {
     const ContextHash hash = ready_.begin()->second;
     Context& context = contexts_.at(hash);
     Entry& entry = context.events.front();
@@ -110,9 +111,10 @@ std::vector<ConsumerGroup::Delivery> ConsumerGroup::take(MemberId member, std::s
     context.token = next_token_++;
     const Time deadline = now + rules_.ack_timeout_ms;
     in_flight_.emplace(context.token, InFlight{member, hash, deadline});
-    deadlines_.emplace(deadline, context.token);
+    if (!sabotaged(Sabotage::ignore_ack_deadline))
+      deadlines_.emplace(deadline, context.token);
     ++held;
-    if (!entry.from_parked) // a parked one stays parked if the process ends
+    if (!entry.from_parked && !sabotaged(Sabotage::forget_deliveries)) // a parked one stays parked if the process ends
       changes_.delivered.push_back({entry.position, entry.deliveries});
     taken.push_back({context.token, entry.position, entry.deliveries});
   }
@@ -252,7 +254,7 @@ void ConsumerGroup::retry(Contexts::iterator at, std::chrono::milliseconds delay
     park_front(at, format("handed out {} times, at last {}", deliveries, why));
     return;
   }
-  if (delay.count() > 0) {
+  if (delay.count() > 0 && !sabotaged(Sabotage::ignore_nack_delay)) {
     context.delayed_until = now + delay;
     delayed_.emplace(*context.delayed_until, at->first);
   }

@@ -95,6 +95,8 @@ Result<ConsumerRecord> ConsumerStore::create(std::string_view name, ConsumerKind
 }
 
 Status ConsumerStore::move(ConsumerRecord& consumer, Position checkpoint) {
+  if (sabotaged(Sabotage::lose_checkpoint))
+    return {};
   ConsumerRecord moved = consumer;
   moved.checkpoint = checkpoint;
   const Status done = file_.transact(true, [&]() -> Status {
@@ -235,7 +237,8 @@ Status ConsumerStore::apply(ConsumerRecord& consumer, const GroupChanges& change
       event.deliveries = each.deliveries;
       event.reason = each.reason;
       describe(each.position, event);
-      WEIR_TRY(put_parked(changed, event));
+      if (!sabotaged(Sabotage::lose_parked_event))
+        WEIR_TRY(put_parked(changed, event));
     }
     for (const Position position : changes.unparked)
       WEIR_TRY(erase_parked(changed, position));
@@ -254,6 +257,8 @@ Status ConsumerStore::apply(ConsumerRecord& consumer, const GroupChanges& change
 }
 
 Status ConsumerStore::reset(ConsumerRecord& consumer, Position checkpoint) {
+  if (sabotaged(Sabotage::lose_reset))
+    return {};
   ConsumerRecord changed = consumer;
   changed.checkpoint = checkpoint;
   const Status done = file_.transact(true, [&]() -> Status {

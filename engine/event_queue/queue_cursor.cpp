@@ -64,7 +64,7 @@ struct QueueCursor::Reading {
 
 QueueCursor::QueueCursor(std::shared_ptr<SharedQueue> queue, SubscribeOptions options, QueueFilter filter)
     : queue_(std::move(queue)), options_(std::move(options)), filter_(std::move(filter)),
-      upcasts_(options_.as_stored ? nullptr : queue_->upcasts()),
+      upcasts_(options_.as_stored || sabotaged(Sabotage::queue_forgets_upcasts) ? nullptr : queue_->upcasts()),
       left_(options_.limit == 0 ? UINT64_MAX : options_.limit) {
 }
 
@@ -96,7 +96,8 @@ Status QueueCursor::begin() {
   case QueueStart::Kind::time:
     next_ = options_.backward ? 0 : mark;
     for (const ShardView& view : *views) {
-      const auto first = first_position_since(view, options_.from.time());
+      const std::chrono::microseconds late_by(sabotaged(Sabotage::start_behind_time) ? 1 : 0);
+      const auto first = first_position_since(view, options_.from.time() + late_by);
       if (!first)
         return first.error();
       next_ = options_.backward ? std::max(next_, std::min(*first, mark)) : std::min(next_, *first);
@@ -150,6 +151,8 @@ Result<QueueBatch> QueueCursor::read() {
     reading.next = options_.backward ? 0 : std::max(reading.next, reading.end);
   if (exhausted && sabotaged(Sabotage::checkpoint_skips_held_back))
     reading.next = std::max(reading.next, reading.end + 1);
+  if (!exhausted && !filter_.passes_all() && sabotaged(Sabotage::checkpoint_skips_unread))
+    reading.next = reading.end;
   batch.ended = reading.left == 0 || (exhausted && (options_.backward || (!options_.follow && reading.next >= end_)));
   batch.caught_up = exhausted || batch.ended;
   batch.fell_behind = caught_up_ && !batch.caught_up;

@@ -1,5 +1,6 @@
 #include "engine/json/json.hpp"
 #include "engine/json/sax.hpp"
+#include "engine/sabotage.hpp"
 #include "engine/text.hpp"
 #include "engine/time_text.hpp"
 
@@ -120,7 +121,8 @@ private:
       // An empty id would silently mean "none", and the line would be stored again by the next import.
       if (text.empty())
         return refuse("the value of \"event_id\" is empty; leave the key out for none");
-      event_.event_id = text;
+      if (!sabotaged(Sabotage::import_ignores_ids))
+        event_.event_id = text;
       return true;
     case Field::timestamp: return time(parse_timestamp(text));
     case Field::metadata_text:

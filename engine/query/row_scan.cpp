@@ -1,5 +1,6 @@
 #include "engine/query/row_scan.hpp"
 
+#include "engine/sabotage.hpp"
 #include "engine/schema/registry.hpp"
 
 #include <utility>
@@ -21,8 +22,9 @@ std::uint64_t upcast_work(std::string_view before, std::string_view after) {
 
 RowScan::RowScan(const ScanTarget& target, const QueryControl& control, RowSink& sink, Pacer& pacer, QueryStats& stats)
     : target_(target), control_(control), sink_(sink), pacer_(pacer), stats_(stats),
-      upcasts_(control.upcasts != nullptr && (target.columns & column_payload) != 0), row_(target.fields, target.step),
-      scratch_(pacer), row_work_(1 + target.predicate.leaves().size() / 16) {
+      upcasts_(control.upcasts != nullptr && (target.columns & column_payload) != 0 &&
+               !sabotaged(Sabotage::query_forgets_upcasts)),
+      row_(target.fields, target.step), scratch_(pacer), row_work_(1 + target.predicate.leaves().size() / 16) {
 }
 
 Status RowScan::judge(const EventView& event, Outcomes known, RemovedRows* removed) {

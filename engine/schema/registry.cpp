@@ -126,7 +126,7 @@ Result<std::uint32_t> Registry::define(Schema schema, CatalogStore& catalog, May
         upcasters != nullptr && std::any_of(upcasters->begin(), upcasters->end(),
                                             [&](const Upcaster& each) { return each.from == current->version; });
     if (Status may_follow = check_evolution(current->schema, schema);
-        !may_follow && !upcast && may_break == MayBreak::no) {
+        !may_follow && !upcast && may_break == MayBreak::no && !sabotaged(Sabotage::accept_incompatible_schema)) {
       Error error = std::move(may_follow).error();
       error.message =
           format("not compatible with version {} of {}: {}", current->version, schema.event_type, error.message);
@@ -142,7 +142,8 @@ Result<std::uint32_t> Registry::define(Schema schema, CatalogStore& catalog, May
                 format("definitions of more than {} bytes in one directory", limits::schemas_text_bytes_max));
   if (sabotaged(Sabotage::publish_schema_before_commit))
     add(schema, text_bytes);
-  WEIR_TRY(catalog.add_schema(record));
+  if (!sabotaged(Sabotage::keep_schema_in_memory_only))
+    WEIR_TRY(catalog.add_schema(record));
   if (!sabotaged(Sabotage::publish_schema_before_commit))
     add(std::move(schema), text_bytes);
   return record.version;
