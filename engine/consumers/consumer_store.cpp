@@ -88,6 +88,8 @@ Result<ConsumerRecord> ConsumerStore::create(std::string_view name, ConsumerKind
     const auto last = file_.query_integer("SELECT coalesce(max(id), 0) FROM consumers");
     if (!last)
       return last.error();
+    if (*last == INT64_MAX) // not one of ours, and another would take somebody's place
+      return file_.corrupt("no id is left for a consumer", "table consumers");
     ConsumerRecord record{*last + 1, std::string(name), kind, checkpoint, 0, 0};
     WEIR_TRY(write_record(record));
     return record;
@@ -289,6 +291,15 @@ Status ConsumerStore::remove(const ConsumerRecord& consumer) {
   });
 }
 
+Status ConsumerStore::add_parked(const ConsumerRecord& consumer, const Statement& row, std::vector<ParkedEvent>& to) {
+  ParkedEvent event = parked_event(row);
+  if (row.u64(8) != consumer_rows::checksum(consumer.id, event, directory_seed_))
+    return file_.corrupt("the record's checksum differs",
+                         format("table parked, consumer {} position {}", consumer.name, event.position));
+  to.push_back(std::move(event));
+  return {};
+}
+
 Result<std::vector<ParkedEvent>> ConsumerStore::parked(const ConsumerRecord& consumer, Position from,
                                                        std::size_t events_max) {
   return file_.transact(false, [&]() -> Result<std::vector<ParkedEvent>> {
@@ -299,14 +310,7 @@ Result<std::vector<ParkedEvent>> ConsumerStore::parked(const ConsumerRecord& con
         [&](Statement& row) {
           row.bind(1, consumer.id).bind_u64(2, from).bind(3, static_cast<std::int64_t>(events_max));
         },
-        [&](const Statement& row) -> Status {
-          ParkedEvent event = parked_event(row);
-          if (row.u64(8) != consumer_rows::checksum(consumer.id, event, directory_seed_))
-            return file_.corrupt("the record's checksum differs",
-                                 format("table parked, consumer {} position {}", consumer.name, event.position));
-          all.push_back(std::move(event));
-          return {};
-        }));
+        [&](const Statement& row) -> Status { return add_parked(consumer, row, all); }));
     return all;
   });
 }
@@ -319,10 +323,7 @@ Result<std::vector<ParkedEvent>> ConsumerStore::want_parked(ConsumerRecord& cons
         "SELECT position, context_id, sequence, event_type, reason, deliveries, parked_at, wanted, checksum "
         "FROM parked WHERE consumer=? AND wanted=0 AND (?2=x'' OR context_id=?2) ORDER BY position",
         [&](Statement& row) { row.bind(1, consumer.id).bind(2, bytes(context_id)); },
-        [&](const Statement& row) -> Status {
-          all.push_back(parked_event(row));
-          return {};
-        }));
+        [&](const Statement& row) -> Status { return add_parked(changed, row, all); }));
     for (ParkedEvent& event : all) {
       event.replay_wanted = true;
       WEIR_TRY(put_parked(changed, event));

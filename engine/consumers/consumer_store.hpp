@@ -84,6 +84,8 @@ private:
   Status put_delivery(ConsumerRecord& consumer, Position position, std::uint32_t deliveries, bool done);
   Status put_parked(ConsumerRecord& consumer, const ParkedEvent& event);
   Status erase_parked(ConsumerRecord& consumer, Position position);
+  /// Of `row`, once its checksum is found right.
+  Status add_parked(const ConsumerRecord& consumer, const sqlite::Statement& row, std::vector<ParkedEvent>& to);
   Status erase_deliveries(ConsumerRecord& consumer, Position below);
 
   ConsumerFile file_;

@@ -70,6 +70,17 @@ void fill(ConsumerStore& store) {
   const Status applied = store.apply(*group, changes, describe);
   REQUIRE_MESSAGE(applied.ok(), why(applied));
 }
+void fill_and_close(io::FileSystem& fs) {
+  ConsumerStore store(fs, path, seed);
+  fill(store);
+}
+
+void tamper(io::FileSystem& fs, const char* sql) {
+  auto database = sqlite::Database::open(fs, path, {.create = false, .exclusive = true});
+  REQUIRE_MESSAGE(database.ok(), why(database));
+  REQUIRE(database->execute(sql).ok());
+}
+
 const std::string filled =
     "group group at 1 done 2 done 4 done 5 out 1x1 out 3x2 parked 5x3 context-2 'no such order'\n"
     "single single at 7\n";
@@ -159,10 +170,7 @@ TEST_CASE("consumer store: parked events are listed in order, and wanted ones to
 
 TEST_CASE("consumer store: whichever byte is damaged, the answer is what was stored or an error, never another place") {
   io::MemoryFileSystem fs;
-  {
-    ConsumerStore store(fs, path, seed);
-    fill(store);
-  }
+  fill_and_close(fs);
   const auto sound = io::read_whole_file(fs, path, 1u << 30);
   REQUIRE(sound.ok());
   std::size_t flipped = 0, found = 0;
@@ -187,26 +195,37 @@ TEST_CASE("consumer store: whichever byte is damaged, the answer is what was sto
 
 TEST_CASE("consumer store: a missing row, and a genuine one of another time, are found") {
   io::MemoryFileSystem fs;
-  {
-    ConsumerStore store(fs, path, seed);
-    fill(store);
-  }
-  const auto tamper = [&](const char* sql) {
-    auto database = sqlite::Database::open(fs, path, {.create = false, .exclusive = true});
-    REQUIRE_MESSAGE(database.ok(), why(database));
-    REQUIRE(database->execute(sql).ok());
-  };
+  fill_and_close(fs);
   SUBCASE("a done event") {
-    tamper("DELETE FROM deliveries WHERE position=4");
+    tamper(fs, "DELETE FROM deliveries WHERE position=4");
   }
   SUBCASE("a parked event") {
-    tamper("DELETE FROM parked");
+    tamper(fs, "DELETE FROM parked");
   }
   SUBCASE("another number") {
-    tamper("UPDATE deliveries SET deliveries=1 WHERE position=3");
+    tamper(fs, "UPDATE deliveries SET deliveries=1 WHERE position=3");
   }
   ConsumerStore store(fs, path, seed);
   CHECK(dump(store).find("corruption") == 0);
+}
+
+TEST_CASE("consumer store: a damaged parked event is not made sound by the wish to see it again") {
+  io::MemoryFileSystem fs;
+  fill_and_close(fs);
+  tamper(fs, "UPDATE parked SET sequence=sequence+1");
+  ConsumerStore store(fs, path, seed);
+  auto group = *store.find("group");
+  REQUIRE(group.has_value());
+  CHECK(store.want_parked(*group, "").code() == Errc::corruption);
+  CHECK(store.load_group(*group).code() == Errc::corruption);
+}
+
+TEST_CASE("consumer store: where no id is left, nobody loses his place to a new consumer") {
+  io::MemoryFileSystem fs;
+  fill_and_close(fs);
+  tamper(fs, "UPDATE consumers SET id=9223372036854775807 WHERE name=x'73696e676c65'");
+  ConsumerStore store(fs, path, seed);
+  CHECK(store.create("another", ConsumerKind::single, 1).code() == Errc::corruption);
 }
 
 TEST_CASE("consumer store: the file of another directory, program or format is refused and keeps its bytes") {
