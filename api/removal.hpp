@@ -19,7 +19,7 @@ struct Removal {
   Sequence removed_before = 1; ///< Events of the context with lower sequences are removed.
   Position position = 0;       ///< Of the removal, among the events of its shard; 0 if nothing was left to do.
   Durability durability = Durability::synced; ///< What was reached.
-  bool already = false;                       ///< All that was asked for held before.
+  bool already = false; ///< All that was asked for held before, and nothing was done. False: something may have been.
 
   friend bool operator==(const Removal&, const Removal&) = default;
 };
