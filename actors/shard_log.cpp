@@ -106,7 +106,9 @@ void ShardLog::write(Submission& submission, bool at_once, wal::Compression comp
     apply(submission, writer_->last_record() + 1); // a guess, put right below
     answer_alone();
   }
-  auto first_record = writer_->append(*submission.records, compression);
+  // A file may have been left broken by the seal that a backup asked for; mostly there is none.
+  const Status whole = writer_->abandon_file();
+  auto first_record = whole ? writer_->append(*submission.records, compression) : Result<std::uint64_t>(whole.error());
   bytes_written_.store(writer_->bytes_appended(), std::memory_order_relaxed);
   if (before_write) {
     // The cut of its flush must neither miss a record nor reach one that is still to come.

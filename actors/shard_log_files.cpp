@@ -34,7 +34,7 @@ void ShardLog::hold_files(UniqueFunction<void(Result<std::uint64_t>)> held) {
       if (!finished && writer_->poisoned())
         fail_shard(finished.error());
     }
-    if (!finished) { // what a failed seal left behind, the next append finds and deals with
+    if (!finished) { // what a failed seal left behind, the next write deals with
       held(finished.error());
       return;
     }

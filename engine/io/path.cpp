@@ -20,4 +20,9 @@ Result<std::vector<std::string_view>> split_path(std::string_view path) {
   }
 }
 
+std::string directory_of(std::string_view path) {
+  const auto slash = path.find_last_of('/');
+  return std::string(path.substr(0, slash == std::string_view::npos ? 0 : slash));
+}
+
 } // namespace weir::io

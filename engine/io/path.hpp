@@ -6,6 +6,7 @@
 
 #include <weir/result.hpp>
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -14,5 +15,8 @@ namespace weir::io {
 /// The names of `path`, which borrow from it; none for "" and ".", the data directory itself.
 /// Errors: `invalid_argument` for an absolute path, an empty name, "." or ".." inside, or a NUL.
 [[nodiscard]] Result<std::vector<std::string_view>> split_path(std::string_view path);
+
+/// The directory that the last name of `path` is in; "" for the data directory itself.
+[[nodiscard]] std::string directory_of(std::string_view path);
 
 } // namespace weir::io

@@ -2,6 +2,7 @@
 
 #include "engine/check.hpp"
 #include "engine/io/file_system.hpp"
+#include "engine/io/path.hpp"
 #include "engine/sabotage.hpp"
 #include "engine/sqlite/error.hpp"
 #include "engine/sqlite/file_system_vfs.hpp"
@@ -84,12 +85,17 @@ Result<Database> Database::open(const std::string& path, const OpenOptions& opti
 }
 
 Result<Database> Database::open(io::FileSystem& fs, const std::string& path, const OpenOptions& options) {
-  if (const auto native = fs.native_path(path))
-    return open(*native, options);
+  if (const auto native = fs.native_path(path)) {
+    auto database = open(*native, options);
+    if (database)
+      database->name_ = {&fs, path};
+    return database;
+  }
   const auto there = fs.stat(path);
   if (!there && (there.code() != Errc::not_found || !options.create))
     return there.error();
   Database database(path);
+  database.name_ = {&fs, path};
   database.vfs_ = std::make_unique<FileSystemVfs>(fs);
   WEIR_TRY(database.connect(path, options));
   WEIR_TRY(database.configure(options));
@@ -237,7 +243,16 @@ Status Database::use_wal() {
     return std::move(row).error();
   if (!*row || statement->text(0) != "wal") // Refused without an error code.
     return fail(Errc::io_error, "SQLite cannot keep a write-ahead journal for this file", path_);
-  return {};
+  row = statement->step(); // to its end: the switch is a commit of its own, which may fail behind the answer
+  if (!row)
+    return std::move(row).error();
+  if (name_.fs == nullptr)
+    return {};
+  // The journal is made by the first read, and SQLite syncs its name along with its first bytes. But it says nothing if
+  // that fails, and then a power cut would take all commits until the next checkpoint.
+  if (auto read = query_integer("SELECT count(*) FROM sqlite_schema"); !read)
+    return std::move(read).error();
+  return name_.fs->sync_directory(io::directory_of(name_.path));
 }
 
 Status Database::checkpoint() {

@@ -138,7 +138,8 @@ public:
   Result<std::int32_t> application_id();
   Status set_application_id(std::int32_t id);
 
-  /// Switches the file to a write-ahead journal. Error: `io_error` where the file cannot have one.
+  /// Switches the file to a write-ahead journal. If it was opened in a file system of ours, its name and the journal's
+  /// are durable then. Error: `io_error` where the file cannot have one.
   Status use_wal();
   /// Moves the whole journal into the main file and empties it.
   Status checkpoint();
@@ -176,6 +177,13 @@ private:
   Status configure(const OpenOptions& options);
   Result<std::optional<Statement>> compile_next(std::string_view& sql, unsigned flags);
 
+  /// Where the file is, if one of our file systems knows.
+  struct Name {
+    io::FileSystem* fs = nullptr;
+    std::string path;
+  };
+
+  Name name_;
   std::string path_;                               // For messages; ":memory:" has none on disk.
   std::unique_ptr<FileSystemVfs> vfs_;             // None: the operating system's. Outlives the connection.
   std::unique_ptr<std::function<bool(int)>> busy_; // At an address that stays.

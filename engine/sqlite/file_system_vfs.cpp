@@ -1,5 +1,7 @@
 #include "engine/sqlite/file_system_vfs.hpp"
 
+#include "engine/io/path.hpp"
+
 #include "engine/check.hpp"
 #include "engine/text.hpp"
 
@@ -25,11 +27,6 @@ int errno_of(const Error& error) {
   case Errc::not_found: return ENOENT;
   default: return EIO;
   }
-}
-
-std::string directory_of(const std::string& path) {
-  const auto slash = path.find_last_of('/');
-  return slash == std::string::npos ? std::string() : path.substr(0, slash);
 }
 
 } // namespace
@@ -82,7 +79,7 @@ struct FileSystemVfs::Methods {
       return failed(self, removed.error(),
                     removed.code() == Errc::not_found ? SQLITE_IOERR_DELETE_NOENT : SQLITE_IOERR_DELETE);
     if ((sync_directory & 1) != 0)
-      if (const Status synced = self.fs_.sync_directory(directory_of(name)); !synced)
+      if (const Status synced = self.fs_.sync_directory(io::directory_of(name)); !synced)
         return failed(self, synced.error(), SQLITE_IOERR_DIR_FSYNC);
     return SQLITE_OK;
   }
@@ -159,7 +156,8 @@ struct FileSystemVfs::Methods {
       return failed(*self.owner, synced.error(), SQLITE_IOERR_FSYNC);
     }
     if (std::exchange(self.sync_name, false))
-      static_cast<void>(self.owner->fs_.sync_directory(directory_of(self.path)).ok()); // ignored by the original, too
+      static_cast<void>(
+          self.owner->fs_.sync_directory(io::directory_of(self.path)).ok()); // ignored by the original, too
     return SQLITE_OK;
   }
 

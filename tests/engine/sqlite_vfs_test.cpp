@@ -1,10 +1,12 @@
 // SQLite on the simulated disk.
+#include "engine/io/memory_faults.hpp"
 #include "engine/io/memory_file_system.hpp"
 #include "engine/sqlite/database.hpp"
 
 #include <doctest/doctest.h>
 
 #include <functional>
+#include <memory>
 #include <string>
 
 using namespace weir;
@@ -40,7 +42,32 @@ Status insert(Database& database, int n) {
 std::int64_t rows(io::FileSystem& fs) {
   Database database = must_open(fs);
   REQUIRE(database.quick_check().ok());
-  return *database.query_integer("SELECT count(*) FROM t");
+  const auto count = database.query_integer("SELECT count(*) FROM t");
+  return count ? *count : -1;
+}
+
+struct Inserted {
+  Status answered;
+  std::unique_ptr<MemoryFileSystem> power_cut; ///< What one leaves right after a row was inserted.
+};
+
+/// Opens the database, inserts a row, and closes it, which moves the journal away. Faults end before that.
+Inserted insert_into_new_journal(MemoryFileSystem& fs) {
+  Inserted inserted;
+  const auto attempt = [&]() -> Status {
+    auto database = Database::open(fs, "a.db", {.create = true, .exclusive = true});
+    if (!database)
+      return database.error();
+    WEIR_TRY(database->use_wal());
+    WEIR_TRY(database->execute("CREATE TABLE IF NOT EXISTS t(n INTEGER)"));
+    WEIR_TRY(insert(*database, 1));
+    inserted.power_cut = fs.crash_image(CrashPolicy::lose_unsynced());
+    fs.set_hook({});
+    return {};
+  };
+  inserted.answered = attempt();
+  fs.set_hook({});
+  return inserted;
 }
 
 } // namespace
@@ -89,6 +116,31 @@ TEST_CASE("sqlite: on a simulated disk a transaction whose sync failed is refuse
   REQUIRE(insert(database, 3).ok());
   CHECK(rows(*fs.crash_image(CrashPolicy::lose_unsynced())) == 2);
   fs.set_hook(nullptr); // closing the database syncs once more, when `broken` is gone
+}
+
+TEST_CASE("sqlite: whatever fails while a journal is begun, what was committed survives a power cut") {
+  std::size_t committed_although = 0;
+  for (const int rows_before : {0, 1})
+    for (const auto fault : {io::DiskFault::eio, io::DiskFault::emfile})
+      for (const bool for_good : {false, true})
+        for (std::uint64_t call = 1;; ++call) {
+          INFO(rows_before, " rows before, ", std::string(io::name_of(fault)), ", for good: ", for_good, ", call ",
+               call);
+          MemoryFileSystem fs;
+          if (rows_before != 0)
+            REQUIRE(insert_into_new_journal(fs).answered.ok());
+          const auto tally = std::make_shared<io::FaultTally>();
+          fs.set_hook(io::failing_calls({.fault = fault, .first_call = call, .for_good = for_good}, tally));
+          const Inserted inserted = insert_into_new_journal(fs);
+          if (inserted.answered)
+            CHECK(rows(*inserted.power_cut) == rows_before + 1);
+          if (tally->failed == 0) {
+            CHECK(inserted.answered.ok());
+            break;
+          }
+          committed_although += inserted.answered ? 1 : 0;
+        }
+  CHECK(committed_although > 0);
 }
 
 TEST_CASE("sqlite: a full simulated disk is disk_full, a missing file is not_found") {
