@@ -148,11 +148,16 @@ Result<FileReader::Stop> FileReader::read_groups(Piece& piece, RecordBatch& batc
       return Stop::past_end;
     if (piece.rest() < sizeof(GroupHeader))
       return Stop::need_more;
-    const auto group = load<GroupHeader>(piece.at(piece.used));
+    auto group = load<GroupHeader>(piece.at(piece.used));
     if (!valid(group, identity_, offset) || group.first_record != batch.next_record())
       return Stop::bad;
-    if (group.group_bytes > limit_ - offset)
-      return Stop::past_end;
+    const bool cut_short = group.group_bytes > limit_ - offset;
+    if (cut_short) {
+      if (group.raw_bytes != 0 || group.group_bytes > header_.file_bytes - offset)
+        return Stop::past_end;
+      // Recovery may have finished the file inside the group, and a copy of it ends there.
+      group.group_bytes = static_cast<decltype(group.group_bytes)>(limit_ - offset);
+    }
     if (group.group_bytes > piece.rest()) {
       group_bytes = group.group_bytes;
       return Stop::need_more;
@@ -160,6 +165,8 @@ Result<FileReader::Stop> FileReader::read_groups(Piece& piece, RecordBatch& batc
     const auto good = group.raw_bytes == 0 ? read_records(piece, group, batch) : read_compressed(piece, group, batch);
     if (!good)
       return good.error();
+    if (cut_short)
+      return Stop::past_end;
     if (!*good)
       return Stop::bad;
   }

@@ -58,6 +58,17 @@ TEST_CASE_FIXTURE(Log, "wal reader: inside a torn group the whole records before
   REQUIRE(again.end.ok());
   CHECK(again.records.size() == 4);
   CHECK(again.records.at(4) == "four again");
+
+  INFO("a copy that ends behind that seal says the same");
+  const std::uint64_t seal_end = data_offset + sizeof(GroupHeader) + 3 * (record_header_bytes(40) + 40) + sizeof(Seal);
+  truncate(fs, file_path(0, 1), seal_end);
+  const auto copied = recover_all(fs);
+  REQUIRE_MESSAGE(copied.end.ok(), (copied.end.ok() ? "" : to_string(copied.end.error())));
+  CHECK(copied.records == again.records);
+
+  INFO("and one that ends before it has lost something");
+  truncate(fs, file_path(0, 1), seal_end - 1);
+  CHECK(recover_all(fs).end.code() == Errc::corruption);
 }
 
 TEST_CASE_FIXTURE(Log,
