@@ -213,10 +213,8 @@ std::optional<Listed> change(ConsumerStore& store, Listed listed, segments::Byte
   const Position checkpoint = input.take<std::uint16_t>();
   if (listed.empty() || what % 7 == 0) {
     const std::string name = format("made-{}", checkpoint);
-    // A consumer is made only where there is none of the name, and gets the id after the highest.
-    if (std::any_of(listed.begin(), listed.end(), [&](const ConsumerRecord& each) {
-          return each.name == name || each.id == std::numeric_limits<std::int64_t>::max();
-        }))
+    // A consumer is made only where there is none of the name.
+    if (std::any_of(listed.begin(), listed.end(), [&](const ConsumerRecord& each) { return each.name == name; }))
       return listed;
     const auto made = store.create(name, ConsumerKind::single, checkpoint);
     if (!taken(made))

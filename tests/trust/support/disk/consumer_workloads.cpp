@@ -244,7 +244,6 @@ constexpr std::array workloads_of_readers{
              .prepare = some_events,
              .run = first_consumers,
              .reached = first_acknowledged,
-             .calls_may_fail = false, // it may then go on with a rollback journal, whose last commit a crash may take
              .crash_in_recovery = false,
              .thin = 2},
     Workload{.name = "consumers",
