@@ -15,8 +15,12 @@ void prefetch(std::string_view bytes) {
     __builtin_prefetch(bytes.data() + at);
 }
 
-/// A condition that concerns more events is judged by a look-up thread first.
-constexpr std::uint64_t rows_looked_at_max = 1'024;
+/// A condition that concerns more events is judged by a look-up thread first. Once that has seen the rest, what came
+/// since is little, or the shard would never get ahead.
+std::uint64_t rows_looked_at(const StoreCommand& command) {
+  constexpr std::uint64_t rows_max = 1'024;
+  return command.looked_to != command.fail_if->after ? UINT64_MAX : rows_max;
+}
 
 } // namespace
 
@@ -31,13 +35,11 @@ ShardPump::ShardPump(EngineParts& parts, ShardParts& shard, Resolved resolved)
                   },
               .memory_tells =
                   [table = shard.table.get()](const StoreCommand& command) {
-                    // Once a look-up has seen the rest, what came since is little, or the shard would never get ahead.
-                    const bool looked_up = command.looked_to != command.fail_if->after;
-                    return table->holds_in_memory(command.looked_to, looked_up ? UINT64_MAX : rows_looked_at_max);
+                    return table->holds_in_memory(command.looked_to, rows_looked_at(command));
                   },
               .match_in_memory =
                   [table = shard.table.get()](const StoreCommand& command) {
-                    return table->first_match_in_memtables(*command.fail_if, command.looked_to);
+                    return table->match_in_memory(*command.fail_if, command.looked_to, rows_looked_at(command));
                   }}) {
 }
 

@@ -26,6 +26,12 @@ struct Match {
   Position position = 0; ///< 0: it has got none yet.
 };
 
+/// What memory alone says of a condition.
+struct MemoryVerdict {
+  bool tells = true;          ///< False: segments must be asked as well.
+  std::optional<Match> match; ///< The first event in the way, if memory tells and there is one.
+};
+
 /// Whether the condition speaks of the event, wherever that stands. An event whose metadata.tags are no array of
 /// strings has no tags.
 [[nodiscard]] bool concerns(const FailIf& condition, const EventView& event);

@@ -259,7 +259,8 @@ std::vector<ShardState::Numbered> ShardState::form_group(std::size_t commands_ma
     StorePtr& command = ready_.front().command;
     if (!numbered.empty() && bytes + command->bytes() > bytes_max)
       break;
-    if (command->fail_if && !command->verdict && (turn = turn_of(*command, numbered)) != Turn::now)
+    std::optional<Match> in_memory;
+    if (command->fail_if && !command->verdict && (turn = turn_of(*command, numbered, in_memory)) != Turn::now)
       break;
     bytes_ -= command->bytes();
     Entries& entries = ready_.front().entries;
@@ -276,7 +277,7 @@ std::vector<ShardState::Numbered> ShardState::form_group(std::size_t commands_ma
     } else if (!refuse_closed(*command, entries) && !command->verdict) {
       judge(*command, entries);
       if (command->fail_if)
-        judge_condition(*command, numbered);
+        judge_condition(*command, numbered, std::move(in_memory));
     } else if (command->verdict->code() == Errc::condition_failed) { // what it expects comes first all the same
       const auto looked_up = std::move(command->verdict);
       judge(*command, entries);

@@ -42,9 +42,10 @@ public:
     /// up. Empty: there are no ids.
     std::function<bool(const StoreCommand&)> rules_out_ids{};
     /// Whether memory alone can tell, and soon, if one of the applied events behind a command's `looked_to` fails its
-    /// condition; if so, match_in_memory says which is the first. Empty: nothing is applied.
+    /// condition. A flush may change that at any moment. Empty: nothing is applied.
     std::function<bool(const StoreCommand&)> memory_tells{};
-    std::function<std::optional<Match>(const StoreCommand&)> match_in_memory{};
+    /// Which is the first of them, as long as memory tells. Empty: there is none.
+    std::function<MemoryVerdict(const StoreCommand&)> match_in_memory{};
   };
   explicit ShardState(Options options);
 
@@ -139,9 +140,12 @@ private:
   static bool refuse_closed(StoreCommand& command, const Entries& entries);
   static void judge(StoreCommand& command, const Entries& entries);
   enum class Turn : std::uint8_t { now, later, look_up };
-  [[nodiscard]] Turn turn_of(const StoreCommand& command, const std::vector<Numbered>& before) const;
+  /// If it is now, `in_memory` becomes the first applied event in the way.
+  [[nodiscard]] Turn turn_of(const StoreCommand& command, const std::vector<Numbered>& before,
+                             std::optional<Match>& in_memory) const;
   static void condition_fails(StoreCommand& command, Error why);
-  void judge_condition(StoreCommand& command, const std::vector<Numbered>& before) const;
+  void judge_condition(StoreCommand& command, const std::vector<Numbered>& before,
+                       std::optional<Match> in_memory) const;
   void look_at_held();
   void forget_held();
 

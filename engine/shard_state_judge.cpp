@@ -85,7 +85,8 @@ void ShardState::judge(StoreCommand& command, const Entries& entries) {
 }
 
 /// A condition is judged when nothing is in flight, or behind calls of its own group: those can be looked at.
-ShardState::Turn ShardState::turn_of(const StoreCommand& command, const std::vector<Numbered>& before) const {
+ShardState::Turn ShardState::turn_of(const StoreCommand& command, const std::vector<Numbered>& before,
+                                     std::optional<Match>& in_memory) const {
   if (applied_ < formed_)
     return Turn::later;
   // What a removal of this group takes away is seen once that is applied.
@@ -96,7 +97,9 @@ ShardState::Turn ShardState::turn_of(const StoreCommand& command, const std::vec
   if (std::count_if(before.begin(), before.end(),
                     [](const Numbered& each) { return each.command->fail_if != nullptr; }) >= conditions_max)
     return Turn::later;
-  return options_.memory_tells && !options_.memory_tells(command) ? Turn::look_up : Turn::now;
+  MemoryVerdict told = options_.match_in_memory ? options_.match_in_memory(command) : MemoryVerdict{};
+  in_memory = std::move(told.match);
+  return told.tells ? Turn::now : Turn::look_up;
 }
 
 /// Expectations are judged already: what failed of them is told with it.
@@ -106,9 +109,10 @@ void ShardState::condition_fails(StoreCommand& command, Error why) {
       alone ? std::move(why) : both_failed(std::move(*command.verdict).error(), std::move(why)));
 }
 
-void ShardState::judge_condition(StoreCommand& command, const std::vector<Numbered>& before) const {
+void ShardState::judge_condition(StoreCommand& command, const std::vector<Numbered>& before,
+                                 std::optional<Match> in_memory) const {
   const bool believed = command.looked_to != command.fail_if->after && sabotaged(Sabotage::believe_condition_look_up);
-  std::optional<Match> match = options_.match_in_memory && !believed ? options_.match_in_memory(command) : std::nullopt;
+  std::optional<Match> match = believed ? std::nullopt : std::move(in_memory);
   for (std::size_t i = 0; !match && i < before.size() && !sabotaged(Sabotage::overlook_own_group); ++i)
     if (!before[i].command->verdict)
       match = first_match(*before[i].command, before[i].first_sequence, *command.fail_if);

@@ -200,18 +200,29 @@ bool ShardTable::rules_out_event_ids(std::span<const std::uint64_t> hashes, Posi
          std::none_of(passive_.begin(), passive_.end(), [&](const auto& memtable) { return holds(*memtable); });
 }
 
-bool ShardTable::holds_in_memory(Position after, std::uint64_t rows_max) const {
-  const ShardView now = view();
-  if (!now.segments->empty() && now.segments->back()->meta().position_max > after)
+namespace {
+
+bool memory_holds(const ShardView& view, Position after, std::uint64_t rows_max) {
+  if (!view.segments->empty() && view.segments->back()->meta().position_max > after)
     return false;
   std::uint64_t rows = 0;
-  for (const MemtableView& memtable : now.memtables)
+  for (const MemtableView& memtable : view.memtables)
     rows += memtable.rows() - memtable.first_row_behind(after);
   return rows <= rows_max;
 }
 
-std::optional<Match> ShardTable::first_match_in_memtables(const FailIf& condition, Position after) const {
-  return first_match(view().memtables, condition, after);
+} // namespace
+
+bool ShardTable::holds_in_memory(Position after, std::uint64_t rows_max) const {
+  return memory_holds(view(), after, rows_max);
+}
+
+MemoryVerdict ShardTable::match_in_memory(const FailIf& condition, Position after, std::uint64_t rows_max) const {
+  // One view for both questions: between two of them a flush could take away the memtable that has the answer.
+  const ShardView now = view();
+  if (!memory_holds(now, after, rows_max))
+    return {.tells = false, .match = {}};
+  return {.tells = true, .match = first_match(now.memtables, condition, after)};
 }
 
 std::shared_ptr<const SegmentList> ShardTable::segments() const {

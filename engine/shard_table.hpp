@@ -74,10 +74,12 @@ public:
   /// Whether certainly no event with a position above `checked_to` has an id with one of these hashes: none in the
   /// memtables, and no segment reaches so far.
   [[nodiscard]] bool rules_out_event_ids(std::span<const std::uint64_t> hashes, Position checked_to) const;
-  /// Whether the memtables have all events behind `after`, and at most `rows_max` of them.
+  /// Whether the memtables have all events behind `after`, and at most `rows_max` of them. A flush may end that at any
+  /// moment.
   [[nodiscard]] bool holds_in_memory(Position after, std::uint64_t rows_max) const;
-  /// The first event in the memtables behind `after` that the condition speaks of.
-  [[nodiscard]] std::optional<Match> first_match_in_memtables(const FailIf& condition, Position after) const;
+  /// The first event behind `after` that the condition speaks of, out of memtables that have all of them. Does not tell
+  /// where holds_in_memory() would be false at the same moment.
+  [[nodiscard]] MemoryVerdict match_in_memory(const FailIf& condition, Position after, std::uint64_t rows_max) const;
   [[nodiscard]] std::shared_ptr<const SegmentList> segments() const;
   /// Largest `recorded_at` among the segments and the records recovered. For the thread that recovers.
   [[nodiscard]] Timestamp recorded_at_max() const;

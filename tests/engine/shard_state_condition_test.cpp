@@ -69,7 +69,10 @@ TEST_CASE("shard state: a condition waits for the groups in flight, with what is
   std::optional<Match> applied;
   ShardState state({.cache_entries_max = 8,
                     .memory_tells = [](const StoreCommand&) { return true; },
-                    .match_in_memory = [&](const StoreCommand&) { return applied; }});
+                    .match_in_memory =
+                        [&](const StoreCommand&) {
+                          return MemoryVerdict{true, applied};
+                        }});
   accept(state, call("a-{1}", "booked"));
   CHECK(formed(state, 1) == "a1 ");
   accept(state, call("b-{1}", "opened"), call("c-{1}", "booked", booked()), call("d-{1}", "opened"));
@@ -88,7 +91,10 @@ TEST_CASE("shard state: a condition that memory cannot judge is looked up, again
   bool in_memory = false;
   ShardState state({.cache_entries_max = 8,
                     .memory_tells = [&](const StoreCommand& command) { return in_memory && command.looked_to >= 50; },
-                    .match_in_memory = [](const StoreCommand&) { return std::optional<Match>(); }});
+                    .match_in_memory =
+                        [&](const StoreCommand&) {
+                          return MemoryVerdict{in_memory, std::nullopt};
+                        }});
   accept(state, call("a-{1}", "booked", booked(10), 1), call("b", "x", std::nullopt, 1),
          call("c", "x", std::nullopt, 2));
   CHECK(state.held_back() == 2);
@@ -117,11 +123,31 @@ TEST_CASE("shard state: a condition that memory cannot judge is looked up, again
   CHECK(formed(state, 2) == "a! b1 ");
 }
 
+TEST_CASE("shard state: what memory could tell when a condition came it may not tell any more when its turn comes") {
+  bool flushed = false;
+  ShardState state({.cache_entries_max = 8,
+                    .memory_tells = [&](const StoreCommand&) { return !flushed; },
+                    .match_in_memory =
+                        [&](const StoreCommand&) {
+                          flushed = true; // right then
+                          return MemoryVerdict{false, std::nullopt};
+                        }});
+  accept(state, call("a-{1}", "booked", booked(10)));
+  CHECK(state.ready() == 1);
+  CHECK(formed(state, 1).empty());
+  const auto asked = state.take_lookups();
+  REQUIRE(asked.ids.size() == 1);
+  CHECK(asked.ids[0].looked_to == 10);
+}
+
 TEST_CASE("shard state: what came since a condition was looked up is seen when its turn comes") {
   std::optional<Match> since;
   ShardState state({.cache_entries_max = 8,
                     .memory_tells = [](const StoreCommand& command) { return command.looked_to >= 50; },
-                    .match_in_memory = [&](const StoreCommand&) { return since; }});
+                    .match_in_memory =
+                        [&](const StoreCommand&) {
+                          return MemoryVerdict{true, since};
+                        }});
   accept(state, call("a-{1}", "booked", booked(10)));
   const auto asked = state.take_lookups();
   REQUIRE(asked.ids.size() == 1);
@@ -165,7 +191,7 @@ TEST_CASE("shard state: of expectations and a condition that fail in one call al
                       .memory_tells = [](const StoreCommand&) { return true; },
                       .match_in_memory =
                           [](const StoreCommand&) {
-                            return std::optional<Match>({"z", "id", 3, 70});
+                            return MemoryVerdict{true, Match{"z", "id", 3, 70}};
                           }});
     accept(state, both());
     told(state, 1, {"z", "id", 3, Receipt{3, 70, 1, Durability::buffered, false}});
