@@ -23,6 +23,7 @@ namespace {
 
 // Decoding fewer takes less time than waking a thread is worth, and others may soon want the same.
 constexpr std::uint64_t large_run_events = 16'384;
+// The disk is told of some MiB ahead of those who decode: enough to keep it busy, little to have read in vain.
 constexpr std::size_t zones_ahead = 8;
 // Of an event, beside its strings.
 constexpr std::uint64_t event_bytes = sizeof(EventView);
@@ -105,15 +106,19 @@ private:
 
   /// The disk may look for all of them at the same time.
   void begin_tails() const {
-    for (std::size_t zone = 0; plan_.large && zone < plan_.chosen_in_zone.size(); ++zone)
-      if (const ZonePlace& place = plan_.footer->places[zone]; plan_.chosen_in_zone[zone] != 0)
+    for (std::size_t zone = 0; zone < plan_.chosen_in_zone.size(); ++zone)
+      if (const ZonePlace& place = plan_.footer->places[zone]; read_ahead(zone))
         source_.file().begin_read(place.tail, place.directory.end() - place.tail);
   }
 
   /// And for the strings of a zone while others are decoded.
   void begin_strings(std::size_t zone) const {
-    if (const ZonePlace& place = plan_.footer->places[zone]; plan_.large)
+    if (const ZonePlace& place = plan_.footer->places[zone]; read_ahead(zone))
       source_.file().begin_read(place.begin, place.tail - place.begin);
+  }
+
+  [[nodiscard]] bool read_ahead(std::size_t zone) const noexcept {
+    return plan_.large && plan_.chosen_in_zone[zone] != 0;
   }
 
   Result<std::uint64_t> bytes_of_chosen() {
@@ -179,7 +184,7 @@ private:
     return share_zones([&](const auto& next_zone) {
       RunZoneDecoder decoder(source_, plan_);
       Status status;
-      for (auto zone = next_zone(); status && zone; zone = status ? next_zone() : std::nullopt) {
+      for (auto zone = next_zone(); status && zone; zone = next_zone()) {
         if (*zone + zones_ahead < plan_.chosen_in_zone.size())
           begin_strings(*zone + zones_ahead);
         status = decoder.read(*zone);
