@@ -2,9 +2,11 @@
 //
 // Purpose: a commit group answers up to a thousand blocked callers at once, a projection as many; whoever wakes them
 // one by one is kept from its work for longer than the disk takes, and is preempted by those it wakes. So it wakes one
-// of them, and each who is woken first of all wakes two others. Owner: the blocked caller's stack. Threading: as said
-// at each member. Invariants: a Sleeper is not touched any more once it is released: its thread may be gone. Only
-// threads that are asleep are given others to wake: one that is still at work would keep them waiting.
+// of them, and each who is woken first of all wakes two others. Who is to wait lets others run a few times before he
+// sleeps: among many callers his answer is there by then, and falling asleep and being woken costs each of them twice
+// as much as all else. Owner: the blocked caller's stack. Threading: as said at each member. Invariants: a Sleeper is
+// not touched any more once it is released: its thread may be gone. Only threads that are asleep are given others to
+// wake: one that is still at work would keep them waiting.
 #pragma once
 
 #include <weir/event.hpp>
@@ -17,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -26,6 +29,8 @@ class Sleeper {
 public:
   /// The blocked thread, once. Returns when it has been released.
   void wait() noexcept {
+    for (unsigned i = 0; i < yields_max && state_.load(std::memory_order_acquire) != released; ++i)
+      std::this_thread::yield();
     std::uint32_t state = awake;
     if (!state_.compare_exchange_strong(state, asleep))
       return; // released before it fell asleep
@@ -36,6 +41,8 @@ public:
       if (next != nullptr)
         next->release();
   }
+  /// For tests, while it waits.
+  [[nodiscard]] bool sleeps() const noexcept { return state_.load() == asleep; }
   /// Any thread, once. What it did before is seen by the thread that waits.
   void release() noexcept {
     if (state_.exchange(released) == asleep)
@@ -50,6 +57,8 @@ private:
     return state_.compare_exchange_strong(state, released);
   }
 
+  // Where nobody else wants to run a yield takes 0.3 us: all of them are little beside a sync.
+  static constexpr unsigned yields_max = 16;
   static constexpr std::uint32_t awake = 0, asleep = 1, released = 2;
   std::atomic<std::uint32_t> state_{awake};
   std::array<Sleeper*, 2> wakes_{}; // written while it sleeps, by who releases it

@@ -1,7 +1,7 @@
 // The operating system's wait on a word of memory.
 //
-// Why not std::atomic::wait: libstdc++'s yields and spins before it sleeps, which with hundreds of waiting threads
-// takes a seventh of the processor from those that have work. Threading: any thread. Spurious returns are possible:
+// Why not std::atomic::wait: it wakes by way of a table that all words share, spins, and how long it does is not said.
+// Threading: any thread. Spurious returns are possible:
 // look at the word again.
 #pragma once
 

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <memory>
@@ -150,4 +151,24 @@ TEST_CASE("waiter: many rounds of one thread lose no wake-up") {
   }
   over = true;
   answering.join();
+}
+
+TEST_CASE("waiter: all who sleep are woken by one, beside others who are still awake") {
+  constexpr std::size_t sleepers = 60;
+  std::vector<Sleeper> crowd(sleepers + 1);
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < sleepers; ++i)
+    threads.emplace_back([&crowd, i] { crowd[i].wait(); });
+  for (std::size_t i = 0; i < sleepers; ++i)
+    while (!crowd[i].sleeps())
+      std::this_thread::yield();
+  {
+    const WakeLater scope;
+    for (Sleeper& each : crowd)
+      WakeLater::release(each);
+  }
+  crowd[sleepers].wait(); // it was released before
+  for (std::thread& thread : threads)
+    thread.join();
+  CHECK(std::none_of(crowd.begin(), crowd.end(), [](const Sleeper& each) { return each.sleeps(); }));
 }
