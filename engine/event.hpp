@@ -122,6 +122,17 @@ public:
     bytes_ += event.bytes();
     events_.push_back(event);
   }
+  /// Adds `count` events, which `fill(i, event)` writes where they are going to be: each of them is empty before.
+  template <class Fill> void add_each(std::size_t count, const Fill& fill) {
+    reserve(count);
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      EventView& event = events_.emplace_back();
+      fill(i, event);
+      bytes += event.bytes();
+    }
+    bytes_ += bytes;
+  }
   /// Shows `events` where they are, which a pin keeps, instead of copying them. `bytes`: the sum of theirs.
   /// Precondition: the batch is empty.
   void lend(std::span<const EventView> events, std::size_t bytes) {

@@ -75,11 +75,9 @@ public:
         if (strings->there())
           choose_blocks(*strings, run_.first + skip, take);
     WEIR_TRY(read_blocks(out));
-    out.reserve(take);
-    EventView event;
-    event.context_id = run_.context_id;
-    for (std::uint32_t i = 0; i < take; ++i) {
-      const std::uint32_t row = nth(i);
+    out.add_each(take, [this](std::size_t i, EventView& event) {
+      const std::uint32_t row = nth(static_cast<std::uint32_t>(i));
+      event.context_id = run_.context_id;
       event.sequence = run_.first_sequence + row;
       event.position = positions_.values[row];
       event.recorded_at = time_of(recorded_.values[row]);
@@ -93,8 +91,7 @@ public:
         event.metadata = string(metadata_, row);
       if (payloads_.there())
         event.payload = string(payloads_, row);
-      out.add(event);
-    }
+    });
     return take;
   }
 
