@@ -29,11 +29,13 @@ constexpr std::size_t table_places = std::size_t{1} << table_bits;
 // place would save 0.7 % of the bytes and take a sixth longer.
 constexpr std::size_t step_without_match = 4;
 
+/// One register. Of an array clang++ keeps a copy on the stack, which costs a store a step.
+using Step = std::uint64_t __attribute__((vector_size(16)));
+
 template <std::size_t bytes> void copy(char* to, const char* from) noexcept {
-  for (std::size_t i = 0; i < bytes; i += 16) { // in this order: `to` may lie 16 bytes behind `from`
-    char step[16];
-    std::memcpy(step, from + i, sizeof step);
-    std::memcpy(to + i, step, sizeof step);
+  for (std::size_t i = 0; i < bytes; i += sizeof(Step)) { // in this order: `to` may lie 16 bytes behind `from`
+    const auto step = load<Step>(from + i);
+    std::memcpy(to + i, &step, sizeof step);
   }
 }
 
@@ -107,6 +109,13 @@ std::optional<StoredStreams> take_streams(ByteSource& source, std::size_t stored
   streams.offsets = source.take_bytes(offsets * sizeof(std::uint16_t));
   streams.sequences = source.take_bytes(sequences * sizeof(std::uint16_t));
   return source.ok() ? std::optional(streams) : std::nullopt;
+}
+
+/// Whether a copy of `count` bytes, one at least, leads to where nothing is, or from the dictionary into the text.
+/// `beyond`: how far before the text it begins.
+inline bool bad_copy(std::size_t offset, std::ptrdiff_t beyond, std::ptrdiff_t dictionary_bytes,
+                     std::size_t count) noexcept {
+  return offset < offset_min || beyond > dictionary_bytes || static_cast<std::size_t>(beyond - 1) < count - 1;
 }
 
 } // namespace
@@ -205,57 +214,74 @@ bool decode_text(std::string_view stored, const TextDictionary& dictionary, std:
     return false;
   const char* literal = streams->literals.data();
   const char* const literal_end = literal + streams->literals.size();
+  // As far as this, a whole step can be read; other streams follow the literals, so it is all of them as a rule.
+  const char* const literal_wide = stored.data() + (stored.size() - std::min(literal_step, stored.size()));
   // Never further than the sequences, which are as many as these at least: no look at it leaves `stored`.
   const char* next_offset = streams->offsets.data();
   const std::string_view text = dictionary.text();
-  char* to = out.data();
-  char* const end = to + out.size();
+  const char* const text_end = text.data() + text.size();
+  const auto text_size = static_cast<std::ptrdiff_t>(text.size());
+  char* const begin = out.data();
+  // A sequence that ends here or before can be written by whole steps.
+  const auto wide_end = static_cast<std::ptrdiff_t>(out.size()) - static_cast<std::ptrdiff_t>(copy_step);
+  std::size_t decoded = 0;
   std::size_t offset = 0;
   for (const char *at = streams->sequences.data(), *last = at + streams->sequences.size(); at != last; at += 2) {
     const std::size_t sequence = load<std::uint16_t>(at);
     std::size_t literal_count = sequence & literal_max;
     const std::size_t copy_count = sequence >> 5 & copy_max;
-    // Whether it is the same offset again is anybody's guess: no branch.
-    const std::size_t same = std::size_t{0} - (sequence >> 15);
-    offset = (offset & same) | (load<std::uint16_t>(next_offset) & ~same);
-    next_offset += 2 & ~same;
-    if (literal_count == literal_max)
+    // Whether it is the same offset again is anybody's guess: no branch, here and below.
+    const std::size_t other = (sequence >> 15) - 1; // all bits, or none
+    offset += (load<std::uint16_t>(next_offset) - offset) & other;
+    next_offset += 2 & other;
+    if (literal_count == literal_max) [[unlikely]] {
       literal_count += source.take_varint();
-    const auto literals_left = static_cast<std::size_t>(literal_end - literal);
-    const auto room = static_cast<std::size_t>(end - to);
-    if (literal_count > literals_left || literal_count > room || copy_count > room - literal_count)
-      return false;
-    const bool near_end = literals_left < literal_step || room - literal_count - copy_count < copy_step;
-    if (near_end || literal_count > literal_step)
-      std::memcpy(to, literal, literal_count);
-    else
-      copy<literal_step>(to, literal);
-    to += literal_count;
-    literal += literal_count;
-    if (copy_count == 0)
-      continue;
-    const auto decoded = static_cast<std::size_t>(to - out.data());
-    // Again without a branch: an offset beyond the text's begin leads into the dictionary.
-    const std::size_t beyond = std::size_t{0} - static_cast<std::size_t>(offset > decoded);
-    const std::size_t in_dictionary = (offset - decoded) & beyond; // from its end
-    if (offset < offset_min || in_dictionary > text.size() || copy_count > (in_dictionary | ~beyond))
-      return false;
-    const char* from =
-        reinterpret_cast<const char*>((reinterpret_cast<std::uintptr_t>(text.data() + text.size()) & beyond) |
-                                      (reinterpret_cast<std::uintptr_t>(to) & ~beyond)) -
-        ((in_dictionary & beyond) | (offset & ~beyond));
-    if (near_end) {
-      for (std::size_t i = 0; i < copy_count; ++i)
-        to[i] = from[i];
-    } else {
-      copy<copy_step>(to, from);
-      for (std::size_t i = copy_step; i < copy_count; i += 16)
-        copy<16>(to + i, from + i);
+      if (literal_count > static_cast<std::size_t>(literal_end - literal) || literal_count > out.size() - decoded)
+        return false;
+      if (literal_count > literal_step) {
+        std::memcpy(begin + decoded, literal, literal_count);
+        decoded += literal_count;
+        literal += literal_count;
+        literal_count = 0;
+      }
     }
-    to += copy_count;
+    const std::size_t copy_begin = decoded + literal_count, copy_end = copy_begin + copy_count;
+    if (static_cast<std::ptrdiff_t>(copy_end) > wide_end || literal > literal_wide) [[unlikely]] {
+      if (literal_count > static_cast<std::size_t>(literal_end - literal) || copy_end > out.size())
+        return false;
+      std::memcpy(begin + decoded, literal, literal_count);
+      literal += literal_count;
+      decoded = copy_end;
+      if (copy_count == 0)
+        continue;
+      const auto beyond = static_cast<std::ptrdiff_t>(offset - copy_begin);
+      if (bad_copy(offset, beyond, text_size, copy_count))
+        return false;
+      const char* const from = (beyond > 0 ? text_end : begin) - beyond;
+      for (std::size_t i = 0; i < copy_count; ++i)
+        begin[copy_begin + i] = from[i];
+      continue;
+    }
+    copy<literal_step>(begin + decoded, literal);
+    literal += literal_count;
+    decoded = copy_end;
+    if (copy_count == 0) [[unlikely]]
+      continue;
+    // An offset beyond the text's begin leads into the dictionary: so many bytes from its end.
+    const auto beyond = static_cast<std::ptrdiff_t>(offset - copy_begin);
+    if (bad_copy(offset, beyond, text_size, copy_count)) [[unlikely]]
+      return false;
+    const char* base = begin;
+    if (beyond > 0)
+      base = text_end;
+    const char* const from = base - beyond;
+    char* const to = begin + copy_begin;
+    copy<copy_step>(to, from);
+    for (std::size_t i = copy_step; i < copy_count; i += 16)
+      copy<16>(to + i, from + i);
   }
-  return to == end && literal == literal_end && next_offset == streams->offsets.data() + streams->offsets.size() &&
-         source.ok() && source.left() == 0;
+  return decoded == out.size() && literal == literal_end &&
+         next_offset == streams->offsets.data() + streams->offsets.size() && source.ok() && source.left() == 0;
 }
 
 } // namespace weir::segments
