@@ -116,13 +116,16 @@ void EngineCore::submit(StorePtr command, WhenFull when_full,
   }
 }
 
-Result<ShardView> EngineCore::view(ShardId shard) const {
+Status EngineCore::readable(ShardId shard) const {
   if (closing_.load())
     return closing_error();
   const ShardParts& parts = *parts_.shards[shard];
-  if (!parts.table)
-    return *parts.failure();
-  return parts.table->view();
+  return parts.table ? Status{} : Status(*parts.failure());
+}
+
+Result<ShardView> EngineCore::view(ShardId shard) const {
+  WEIR_TRY(readable(shard));
+  return parts_.shards[shard]->table->view();
 }
 
 Result<std::vector<ShardView>> EngineCore::views(bool allow_partial) const {
@@ -141,8 +144,7 @@ Result<ReplayCursor> EngineCore::replay(std::string_view context_id, ReplayOptio
   WEIR_TRY(validate_context_id(context_id));
   WEIR_TRY(options.validate());
   const ShardId shard = shard_of(context_id);
-  if (auto now = view(shard); !now)
-    return std::move(now).error();
+  WEIR_TRY(readable(shard));
   ReplayCursor::Change upcast;
   if (!options.as_stored && !sabotaged(Sabotage::replay_forgets_upcasts))
     upcast = [self = shared_from_this()](EventBatch& batch) { return self->parts_.schemas.upcast(batch); };

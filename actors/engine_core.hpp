@@ -153,6 +153,8 @@ private:
   void start_actors();
   void stop_actors();
   void stop_threads();
+  /// Whether view() has one.
+  [[nodiscard]] Status readable(ShardId shard) const;
   [[nodiscard]] Result<ShardView> view(ShardId shard) const;
   Result<std::vector<ShardView>> views(bool allow_partial) const;
   [[nodiscard]] Querier querier();

@@ -122,16 +122,14 @@ public:
     bytes_ += event.bytes();
     events_.push_back(event);
   }
-  /// Adds `count` events, which `fill(i, event)` writes where they are going to be: each of them is empty before.
-  template <class Fill> void add_each(std::size_t count, const Fill& fill) {
-    reserve(count);
-    std::size_t bytes = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      EventView& event = events_.emplace_back();
-      fill(i, event);
-      bytes += event.bytes();
-    }
-    bytes_ += bytes;
+  /// Adds an event that `fill(event)` writes where it is going to be; it is empty before. A copy of an event that has
+  /// just been written waits for each of its fields.
+  template <class Fill> void add_filled(const Fill& fill) {
+    if (!lent_.events.empty())
+      own_lent(1);
+    EventView& event = events_.emplace_back();
+    fill(event);
+    bytes_ += event.bytes();
   }
   /// Shows `events` where they are, which a pin keeps, instead of copying them. `bytes`: the sum of theirs.
   /// Precondition: the batch is empty.
@@ -149,8 +147,11 @@ public:
   }
   /// Keeps `owner` alive as long as the batch. The same owner twice in a row is kept once.
   void pin(std::shared_ptr<const void> owner) {
-    if (pins_.empty() || pins_.back() != owner)
-      pins_.push_back(std::move(owner));
+    if (!pins_.empty() && pins_.back() == owner)
+      return;
+    if (pins_.capacity() == 0)
+      pins_.reserve(8); // as many as a batch of a small context has
+    pins_.push_back(std::move(owner));
   }
   /// Takes over what keeps `other`'s bytes alive.
   void adopt_pins(EventBatch&& other) {

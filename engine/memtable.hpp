@@ -149,7 +149,7 @@ public:
 
 private:
   class Sorted;
-  static EventView view_of(const Memtable::Row& row);
+  static void show(const Memtable::Row& row, EventView& event);
   std::span<const Memtable::Row* const> rows_of(const Memtable::Context& context) const;
 
   std::shared_ptr<const Memtable> memtable_;

@@ -16,8 +16,8 @@ MemtableView::MemtableView(std::shared_ptr<const Memtable> memtable) : memtable_
   marks_ = marks;
 }
 
-EventView MemtableView::view_of(const Memtable::Row& row) {
-  EventView event;
+/// Writes all of `event`.
+inline void MemtableView::show(const Memtable::Row& row, EventView& event) {
   event.context_id = row.context->id;
   event.sequence = row.sequence;
   event.position = row.position;
@@ -29,12 +29,13 @@ EventView MemtableView::view_of(const Memtable::Row& row) {
   event.metadata = {at += row.id_bytes, row.metadata_bytes};
   event.payload = {at + row.metadata_bytes, row.payload_bytes};
   event.schema_version = row.schema_version;
-  return event;
 }
 
 EventView MemtableView::row(std::uint64_t number) const {
   WEIR_CHECK(number < rows_);
-  return view_of(*memtable_->row(number));
+  EventView event;
+  show(*memtable_->row(number), event);
+  return event;
 }
 
 std::uint64_t MemtableView::first_row_behind(Position after) const {
@@ -110,7 +111,7 @@ bool MemtableView::read_context(std::string_view context_id, const SequenceRange
       Memtable::Row::ask_for(nth(i + Memtable::Row::rows_ahead));
     if (i + Memtable::Row::bytes_ahead < count)
       nth(i + Memtable::Row::bytes_ahead)->ask_for_bytes();
-    out.add(view_of(*nth(i)));
+    out.add_filled([&](EventView& event) { show(*nth(i), event); });
   }
   return false;
 }
@@ -136,7 +137,7 @@ public:
       Memtable::Row::ask_for(rows_[at_ + Memtable::Row::rows_ahead]);
     if (at_ + Memtable::Row::bytes_ahead < rows_.size())
       rows_[at_ + Memtable::Row::bytes_ahead]->ask_for_bytes();
-    event = view_of(*rows_[at_++]);
+    show(*rows_[at_++], event);
     return true;
   }
   bool next_mark(std::string_view& context_id, ContextMark& mark) override {

@@ -10,8 +10,8 @@
 
 #include "engine/pinned_budget.hpp"
 #include "engine/shard_view.hpp"
+#include "engine/unique_function.hpp"
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,13 +20,13 @@ namespace weir {
 
 class ReplayCursor {
 public:
-  using Views = std::function<Result<ShardView>()>;
-  using Change = std::function<Status(EventBatch&)>;
+  using Views = UniqueFunction<Result<ShardView>()>;
+  using Change = UniqueFunction<Status(EventBatch&)>;
 
   /// `views` gives a fresh view of the context's shard. `change`, if given, may change payloads of what is handed out.
   /// Precondition: options.validate() is ok.
   ReplayCursor(Views views, std::shared_ptr<PinnedBudget> budget, std::string context_id, ReplayOptions options,
-               Change change = nullptr);
+               Change change = {});
 
   /// The next events; an empty batch once the range, the limit or the context's last visible event is reached. Removed
   /// events of the range are passed over and named by the batch that comes after them, which may be the empty one.

@@ -63,13 +63,14 @@ namespace {
 // Checks that what a source appended continues the batch without a hole: a segment that lost rows, or one that is
 // missing from the view, must never look like a shorter context.
 Status check_dense(const EventBatch& batch, std::size_t checked, bool backward, Sequence expected) {
-  for (std::size_t i = checked; i < batch.size(); ++i) {
-    if (expected != 0 && batch[i].sequence != expected)
-      return fail(Errc::corruption,
-                  format("context {} goes on with sequence {} where {} is due", batch[i].context_id, batch[i].sequence,
-                         expected),
-                  std::string(batch[i].context_id));
-    expected = backward ? batch[i].sequence - 1 : batch[i].sequence + 1;
+  const EventView* const end = batch.end();
+  for (const EventView* event = batch.begin() + checked; event != end; ++event) {
+    if (expected != 0 && event->sequence != expected)
+      return fail(
+          Errc::corruption,
+          format("context {} goes on with sequence {} where {} is due", event->context_id, event->sequence, expected),
+          std::string(event->context_id));
+    expected = backward ? event->sequence - 1 : event->sequence + 1;
   }
   return {};
 }

@@ -136,12 +136,12 @@ template <class Out> void IntegerColumn::decode_to(std::uint32_t first, std::spa
   for (std::size_t done = 0; done < out.size(); ++group, in_group = 0) {
     const unsigned bits_each = width(group);
     const std::size_t count = std::min(integer_group_rows - in_group, out.size() - done);
-    if (in_group % 8 == 0) {
-      unpack_values({bits + in_group / 8 * bits_each, end, bits_each}, base(group), out.subspan(done, count));
-    } else {
-      for (std::size_t i = 0; i < count; ++i)
-        out[done + i] = static_cast<Out>(base(group) + unpack(bits, in_group + i, bits_each));
-    }
+    const std::uint64_t least = base(group);
+    const std::size_t odd = std::min((8 - in_group % 8) % 8, count); // until the next one that begins with a byte
+    for (std::size_t i = 0; i < odd; ++i)
+      out[done + i] = static_cast<Out>(least + unpack(bits, in_group + i, bits_each));
+    unpack_values({bits + (in_group + odd) / 8 * bits_each, end, bits_each}, least,
+                  out.subspan(done + odd, count - odd));
     done += count;
     bits += packed_bytes(integer_group_rows, bits_each);
   }

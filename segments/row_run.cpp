@@ -1,5 +1,7 @@
 #include "segments/row_run.hpp"
 
+#include <weir/limits.hpp>
+
 #include "segments/scoped_bytes.hpp"
 #include "segments/zone_tail.hpp"
 
@@ -75,27 +77,29 @@ public:
         if (strings->there())
           choose_blocks(*strings, run_.first + skip, take);
     WEIR_TRY(read_blocks(out));
-    out.add_each(take, [this](std::size_t i, EventView& event) {
-      const std::uint32_t row = nth(static_cast<std::uint32_t>(i));
-      event.context_id = run_.context_id;
-      event.sequence = run_.first_sequence + row;
-      event.position = positions_.values[row];
-      event.recorded_at = time_of(recorded_.values[row]);
-      event.timestamp = timestamps_.values == nullptr ? event.recorded_at : time_of(timestamps_.values[row]);
-      const auto type = static_cast<std::size_t>(types_.values[row]);
-      event.event_type = footer_.types[type];
-      event.schema_version = footer_.schema_version(type);
-      if (event_ids_.there())
-        event.event_id = string(event_ids_, row);
-      if (metadata_.there())
-        event.metadata = string(metadata_, row);
-      if (payloads_.there())
-        event.payload = string(payloads_, row);
-    });
+    out.reserve(take);
+    for (std::uint32_t i = 0; i < take; ++i)
+      out.add_filled([this, row = nth(i)](EventView& event) { fill(row, event); });
     return take;
   }
 
 private:
+  void fill(std::uint32_t row, EventView& event) const {
+    event.context_id = run_.context_id;
+    event.sequence = run_.first_sequence + row;
+    event.position = positions_.values[row];
+    event.recorded_at = time_of(recorded_.values[row]);
+    event.timestamp = timestamps_.values == nullptr ? event.recorded_at : time_of(timestamps_.values[row]);
+    const auto type = static_cast<std::size_t>(types_.values[row]);
+    event.event_type = footer_.types[type];
+    event.schema_version = footer_.schema_version(type);
+    if (event_ids_.there())
+      event.event_id = string(event_ids_, row);
+    if (metadata_.there())
+      event.metadata = string(metadata_, row);
+    if (payloads_.there())
+      event.payload = string(payloads_, row);
+  }
   [[nodiscard]] std::uint32_t nth(std::uint32_t i) const noexcept { return run_.backward ? run_.count - 1 - i : i; }
   [[nodiscard]] std::uint64_t length(const Strings& strings, std::uint32_t row) const noexcept {
     return strings.lengths.values[run_.first - strings.lengths.first + row];
@@ -136,6 +140,13 @@ private:
 
   [[nodiscard]] std::uint32_t rows_within(std::size_t bytes_max, const EventBatch& out) const noexcept {
     std::uint64_t bytes = out.bytes();
+    // Mostly there is room for all of them, and then nobody needs to know how long each type is.
+    std::uint64_t most = bytes + run_.count * (run_.context_id.size() + limits::event_type_bytes_max);
+    for (const Strings* strings : all_strings_)
+      for (std::uint32_t row = 0; strings->there() && row < run_.count; ++row)
+        most += length(*strings, row);
+    if (most <= bytes_max)
+      return run_.count;
     for (std::uint32_t i = 0; i < run_.count; ++i) {
       if (bytes >= bytes_max && (i != 0 || !out.empty()))
         return i;
