@@ -12,6 +12,7 @@
 #include <cstring>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace weir::segments {
 
@@ -20,29 +21,62 @@ namespace weir::segments {
   return (count * width + 7) / 8;
 }
 
+/// Writes `values`, none of which has more than `width` (0-64) bits, from `to` on, filled up to a whole byte; returns
+/// where they end. Eight bytes behind that are overwritten, too.
+inline char* pack(std::span<const std::uint64_t> values, unsigned width, char* to) noexcept {
+  if (width == 0)
+    return to;
+  char* const end = to + packed_bytes(values.size(), width);
+  std::uint64_t word = 0;
+  unsigned used = 0; // bits of `word`
+  if (width > 56) {
+    for (const std::uint64_t value : values) {
+      word |= value << used;
+      used += width;
+      if (used < 64)
+        continue;
+      std::memcpy(to, &word, sizeof word);
+      to += sizeof word;
+      used -= 64;
+      word = used == 0 ? 0 : value >> (width - used);
+    }
+    std::memcpy(to, &word, sizeof word);
+    return end;
+  }
+  // Whole bytes go out after every value, however few they are: nothing to guess.
+  const auto add = [&](std::uint64_t value, unsigned bits) {
+    word |= value << used;
+    used += bits;
+    std::memcpy(to, &word, sizeof word);
+    to += used / 8;
+    word >>= used & ~7U;
+    used &= 7U;
+  };
+  std::size_t i = 0;
+  if (width <= 14)
+    for (; i + 4 <= values.size(); i += 4)
+      add((values[i] | values[i + 1] << width) | (values[i + 2] | values[i + 3] << width) << 2 * width, 4 * width);
+  else if (width <= 28)
+    for (; i + 2 <= values.size(); i += 2)
+      add(values[i] | values[i + 1] << width, 2 * width);
+  for (; i < values.size(); ++i)
+    add(values[i], width);
+  std::memcpy(to, &word, sizeof word);
+  return end;
+}
+
 /// Appends the low `width` (0-64) bits of every value, filled up to a whole byte; no padding.
 inline void append_packed(std::string& out, std::span<const std::uint64_t> values, unsigned width) {
   if (width == 0)
     return;
   const std::uint64_t mask = ~std::uint64_t{0} >> (64 - width);
+  std::vector<std::uint64_t> low(values.begin(), values.end());
+  for (std::uint64_t& value : low)
+    value &= mask;
   const std::size_t begin = out.size();
   const std::size_t size = packed_bytes(values.size(), width);
   out.resize(begin + size + sizeof(std::uint64_t)); // whole words are stored; what is too much goes afterwards
-  char* at = out.data() + begin;
-  std::uint64_t word = 0;
-  unsigned used = 0; // bits of `word`
-  for (std::uint64_t value : values) {
-    value &= mask;
-    word |= value << used;
-    used += width;
-    if (used < 64)
-      continue;
-    std::memcpy(at, &word, sizeof word);
-    at += sizeof word;
-    used -= 64;
-    word = used == 0 ? 0 : value >> (width - used);
-  }
-  std::memcpy(at, &word, sizeof word);
+  pack(low, width, out.data() + begin);
   out.resize(begin + size);
 }
 

@@ -24,29 +24,49 @@ bool joins(const BlockRef& first, const BlockRef& last, const BlockRef& next) no
          next.end() - first.offset <= joined_read_bytes_max;
 }
 
-} // namespace
+/// What a frame says of its block.
+struct Frame {
+  std::uint64_t offset, identity;
+  BlockKind kind;
+  std::size_t raw_bytes;
+};
 
-BlockRef append_block(std::string& out, std::uint64_t offset, std::uint64_t identity, BlockKind kind,
-                      std::string_view raw, BlockEncoder* encoder) {
+/// Appends a frame and what `append_content` appends, which says how that is encoded.
+template <class AppendContent>
+BlockRef append_framed(std::string& out, const Frame& frame, const AppendContent& append_content) {
   const std::size_t begin = out.size();
   out.resize(begin + block_header_bytes);
-  Codec codec = Codec::raw;
-  if (encoder != nullptr)
-    codec = encoder->encode(raw, kind, out);
-  else
-    out.append(raw);
-  const auto raw_bytes = static_cast<std::uint32_t>(raw.size());
+  const Codec codec = append_content();
+  const auto raw_bytes = static_cast<std::uint32_t>(frame.raw_bytes);
   const auto stored_bytes = static_cast<std::uint32_t>(out.size() - begin - block_header_bytes);
   char* const header = out.data() + begin;
   header[8] = static_cast<char>(codec);
-  header[9] = static_cast<char>(kind);
+  header[9] = static_cast<char>(frame.kind);
   header[10] = header[11] = 0;
   std::memcpy(header + 12, &raw_bytes, sizeof raw_bytes);
   std::memcpy(header + 16, &stored_bytes, sizeof stored_bytes);
   const std::uint64_t checksum = hash64(header + checksum_bytes, block_header_bytes - checksum_bytes + stored_bytes,
-                                        checksum_seed(identity, offset));
+                                        checksum_seed(frame.identity, frame.offset));
   std::memcpy(header, &checksum, sizeof checksum);
-  return {offset, stored_bytes, kind};
+  return {frame.offset, stored_bytes, frame.kind};
+}
+
+} // namespace
+
+BlockRef append_block(std::string& out, std::uint64_t offset, std::uint64_t identity, BlockKind kind,
+                      std::string_view raw, BlockEncoder* encoder) {
+  return append_framed(out, {offset, identity, kind, raw.size()}, [&] {
+    if (encoder != nullptr)
+      return encoder->encode(raw, kind, out);
+    out.append(raw);
+    return Codec::raw;
+  });
+}
+
+BlockRef append_block(std::string& out, std::uint64_t offset, std::uint64_t identity, BlockKind kind, TextRoom& strings,
+                      BlockEncoder& encoder) {
+  return append_framed(out, {offset, identity, kind, strings.size()},
+                       [&] { return encoder.encode(strings, kind, out); });
 }
 
 BlockSource::BlockSource(const io::File& file, std::string path, std::uint64_t identity, std::uint64_t generation,

@@ -24,6 +24,9 @@ namespace weir::segments {
 /// is, as blocks are whose place must follow from their number.
 BlockRef append_block(std::string& out, std::uint64_t offset, std::uint64_t identity, BlockKind kind,
                       std::string_view raw, BlockEncoder* encoder);
+/// The same of strings, which are encoded where they are.
+BlockRef append_block(std::string& out, std::uint64_t offset, std::uint64_t identity, BlockKind kind, TextRoom& strings,
+                      BlockEncoder& encoder);
 
 class BlockSource {
 public:

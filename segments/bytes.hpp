@@ -21,6 +21,20 @@ template <class Integer> [[nodiscard]] inline Integer load(const void* at) noexc
   return value;
 }
 
+/// Whether two texts are equal: for short ones, of which the next is as a rule like the last, quicker than a call.
+[[nodiscard]] inline bool same_text(std::string_view a, std::string_view b) noexcept {
+  constexpr std::size_t word_bytes = sizeof(std::uint64_t);
+  if (a.size() != b.size())
+    return false;
+  if (a.size() < word_bytes || a.size() > 4 * word_bytes)
+    return a == b;
+  std::uint64_t differ = 0;
+  for (std::size_t at = 0; at + word_bytes < a.size(); at += word_bytes)
+    differ |= load<std::uint64_t>(a.data() + at) ^ load<std::uint64_t>(b.data() + at);
+  const std::size_t last = a.size() - word_bytes;
+  return (differ | (load<std::uint64_t>(a.data() + last) ^ load<std::uint64_t>(b.data() + last))) == 0;
+}
+
 template <class Integer> inline void append_integer(std::string& out, Integer value) {
   char bytes[sizeof value];
   std::memcpy(bytes, &value, sizeof value);

@@ -56,7 +56,8 @@ std::string_view BlockEncoder::compressed(std::string_view raw) {
   return {buffer_.get(), lz4::compress(raw, {buffer_.get(), bound}, lz4_acceleration)};
 }
 
-Codec BlockEncoder::encode(std::string_view raw, BlockKind kind, std::string& out) {
+/// `room`: where `raw` is, if it is in one.
+Codec BlockEncoder::encode(std::string_view raw, TextRoom* room, BlockKind kind, std::string& out) {
   unsigned* const unpacked_blocks = strings_of(unpacked_blocks_, kind);
   if (unpacked_blocks != nullptr && *unpacked_blocks != 0) {
     --*unpacked_blocks;
@@ -73,12 +74,14 @@ Codec BlockEncoder::encode(std::string_view raw, BlockKind kind, std::string& ou
     }
   }
   const bool strings = unpacked_blocks != nullptr;
-  if (const std::string_view stored = strings ? text_.encode(raw) : compressed(raw);
+  if (const std::string_view stored = !strings          ? compressed(raw)
+                                      : room != nullptr ? text_.encode(*room)
+                                                        : text_.encode(raw);
       !stored.empty() && worth_it(stored.size(), raw.size())) {
     out += stored;
     return strings ? Codec::text : Codec::lz4;
   }
-  out += raw;
+  out += room != nullptr ? room->text() : raw; // it may have moved
   return Codec::raw;
 }
 

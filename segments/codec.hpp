@@ -28,13 +28,20 @@ public:
   /// Appends `raw` to `out`, encoded in the shortest way tried, and says which. A block of strings may hold hex digits
   /// worth packing; where they were not, only some of the column's blocks that follow are tried. Precondition:
   /// raw.size() <= block_raw_bytes_max.
-  [[nodiscard]] Codec encode(std::string_view raw, BlockKind kind, std::string& out);
+  [[nodiscard]] Codec encode(std::string_view raw, BlockKind kind, std::string& out) {
+    return encode(raw, nullptr, kind, out);
+  }
+  /// The same of strings that are where they can be encoded without a copy.
+  [[nodiscard]] Codec encode(TextRoom& strings, BlockKind kind, std::string& out) {
+    return encode(strings.text(), &strings, kind, out);
+  }
 
   /// What blocks of strings encoded from now on may copy from; their readers need it, too.
   void set_dictionary(std::string_view text) { text_.set_dictionary(text); }
   [[nodiscard]] std::string_view dictionary() const noexcept { return text_.dictionary(); }
 
 private:
+  Codec encode(std::string_view raw, TextRoom* room, BlockKind kind, std::string& out);
   std::string_view compressed(std::string_view raw);
 
   TextEncoder text_;

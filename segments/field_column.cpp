@@ -5,6 +5,10 @@
 #include "segments/format.hpp"
 #include "segments/integer_column.hpp"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -17,12 +21,20 @@ namespace {
 // Integers up to here are doubles, so dividing one by a power of ten rounds once.
 constexpr double exact_integer_max = 9007199254740992.0;
 
+std::int64_t nearest(double value) noexcept {
+#ifdef __SSE2__
+  return _mm_cvtsd_si64(_mm_set_sd(value));
+#else
+  return std::llround(value);
+#endif
+}
+
 /// `value` as an integer of so many decimals; nothing unless that gives its very bits back.
 std::optional<std::int64_t> scaled(double value, unsigned decimals) noexcept {
   const double product = value * powers_of_ten[decimals];
   if (!(std::abs(product) <= exact_integer_max))
     return std::nullopt;
-  const auto integer = std::llround(product);
+  const auto integer = nearest(product); // what lies between two does not come back
   const double back = static_cast<double>(integer) / powers_of_ten[decimals];
   if (std::bit_cast<std::uint64_t>(back) != std::bit_cast<std::uint64_t>(value))
     return std::nullopt;
@@ -55,15 +67,13 @@ void append_bits(std::string& out, const RowBits& bits, std::uint32_t rows) {
 }
 
 /// The smallest of them, then how far the others lie above it.
-void append_integers(std::string& out, std::span<const std::uint64_t> values) {
-  const auto less = [](std::uint64_t a, std::uint64_t b) {
-    return static_cast<std::int64_t>(a) < static_cast<std::int64_t>(b);
-  };
-  const std::uint64_t base = *std::min_element(values.begin(), values.end(), less);
-  std::vector<std::uint64_t> above(values.size());
-  std::transform(values.begin(), values.end(), above.begin(), [base](std::uint64_t value) { return value - base; });
+void append_from_least(std::string& out, std::span<const std::uint64_t> values) {
+  auto least = static_cast<std::int64_t>(values.front());
+  for (const std::uint64_t value : values)
+    least = std::min(least, static_cast<std::int64_t>(value));
+  const auto base = static_cast<std::uint64_t>(least);
   append_integer(out, base);
-  out += encode_integers(above);
+  append_integers(out, values, base);
 }
 
 void append_sized(std::string& out, std::string_view bytes) {
@@ -268,10 +278,10 @@ std::string encode_field_column(const FieldValues& column) {
     append_bits(out, column.null, column.rows);
   switch (column.type) {
   case FieldForm::boolean:
-  case FieldForm::int64: append_integers(out, column.values); break;
+  case FieldForm::int64: append_from_least(out, column.values); break;
   case FieldForm::float64:
     if (decimals)
-      append_integers(out, integers);
+      append_from_least(out, integers);
     else
       out.append(reinterpret_cast<const char*>(column.values.data()), column.values.size_bytes());
     break;

@@ -24,7 +24,7 @@ constexpr std::uint8_t bit_of(Kind kind) noexcept {
 }
 
 void set_row(RowBits& bits, std::uint32_t row) noexcept {
-  bits[row / 64] |= std::uint64_t{1} << (row % 64);
+  bits.data()[row / 64] |= std::uint64_t{1} << (row % 64);
 }
 
 /// The only type among `kinds`; nulls do not count.
@@ -68,11 +68,11 @@ FieldWriter::FieldWriter(SegmentOutput& out, std::uint32_t zone_rows, std::uint3
     : out_(out), zone_rows_(zone_rows), filter_bits_per_key_(filter_bits_per_key), reader_({}, field_paths_max) {
 }
 
-void FieldWriter::add(const EventView& event) {
+void FieldWriter::add(const EventView& event, std::string_view payload, std::uint32_t type) {
   if (!is_stub(event)) {
-    payload_bytes_ += event.payload.size();
+    payload_bytes_ += payload.size();
     // After the first one that is no JSON nothing of the zone counts.
-    unreadable_ = unreadable_ || !reader_.read(event.payload);
+    unreadable_ = unreadable_ || !reader_.read_padded(payload, type);
     if (!unreadable_)
       for (const json::FieldValue& value : reader_.values())
         add_value(value);
@@ -80,26 +80,26 @@ void FieldWriter::add(const EventView& event) {
   ++rows_;
 }
 
-void FieldWriter::add_value(const json::FieldValue& value) {
+inline void FieldWriter::add_value(const json::FieldValue& value) {
   while (value.path >= seen_.size())
     seen_.emplace_back().late = overlooked_;
-  Seen& seen = seen_[value.path];
+  Seen& seen = seen_.data()[value.path];
   if (seen.last_row == rows_)
     unreadable_ = true; // a key twice: no valid document has that
   seen.last_row = rows_;
   seen.kinds |= bit_of(value.kind);
-  switch (value.kind) {
-  case Kind::other: return;
-  case Kind::null:
+  if (value.kind == Kind::string) {
+    add_text(seen, value.text);
+  } else if (value.kind == Kind::other) {
+    return;
+  } else if (value.kind == Kind::null) {
     if (seen.null.empty())
       seen.null.resize(row_words(zone_rows_));
     set_row(seen.null, rows_);
     ++seen.nulls;
     return;
-  case Kind::string: add_text(seen, value.text); break;
-  case Kind::boolean:
-  case Kind::int64:
-  case Kind::float64: seen.values.push_back(value.bits); break;
+  } else {
+    seen.values.push_back(value.bits);
   }
   if (seen.present.empty())
     seen.present.resize(row_words(zone_rows_));
@@ -107,33 +107,34 @@ void FieldWriter::add_value(const json::FieldValue& value) {
   ++seen.count;
 }
 
-void FieldWriter::add_text(Seen& seen, std::string_view text) {
-  if (seen.too_long)
-    return;
-  // Rows of a context are neighbours, so the last text is the likeliest.
-  if (!seen.too_different && !seen.values.empty() && seen.texts.size() != 0) {
-    const auto last = static_cast<std::uint32_t>(seen.values.back());
-    if (last < seen.texts.size() && seen.texts.text(last) == text) {
-      seen.values.push_back(last);
-      return;
-    }
-  }
-  const std::uint64_t hash = field_filter_hash(text, out_.identity());
-  if (seen.too_different) {
-    seen.hashes.push_back(hash);
+/// Of a text that has a code, as a filter has it.
+std::uint64_t FieldWriter::hash_of(const Seen& seen, std::uint32_t code) const {
+  return field_filter_hash(seen.texts.text(code), out_.identity());
+}
+
+inline void FieldWriter::add_text(Seen& seen, std::string_view text) {
+  static_assert(json::FieldReader::padding_bytes >= TextTable::text_padding_bytes);
+  if (seen.too_different || seen.too_long) {
+    if (!seen.too_long)
+      seen.hashes.push_back(field_filter_hash(text, out_.identity()));
     return;
   }
   const std::size_t different = seen.texts.size();
-  seen.values.push_back(seen.texts.code_of(text, hash));
-  if (seen.texts.size() == different)
-    return;
-  text_bytes_ += text.size();
+  seen.values.push_back(seen.texts.code_of(text));
+  if (seen.texts.size() != different)
+    judge_texts(seen, text.size());
+}
+
+/// Whether the strings are still worth their codes, of which the last one is new.
+void FieldWriter::judge_texts(Seen& seen, std::size_t bytes) {
+  text_bytes_ += bytes;
+  const std::size_t different = seen.texts.size() - 1;
   if (text_bytes_ > field_texts_bytes_max || seen.texts.bytes() > field_text_bytes_max * field_texts_sure) {
     seen.too_long = true;
   } else if (different >= field_texts_sure && nearly_all_different(different, seen.values.size())) {
     seen.too_different = true;
     for (std::uint32_t code = 0; code < seen.texts.size(); ++code)
-      seen.hashes.push_back(seen.texts.hash(code));
+      seen.hashes.push_back(hash_of(seen, code));
   }
 }
 
@@ -189,7 +190,7 @@ void FieldWriter::sort_texts(Seen& seen, Column& column, std::vector<std::string
     place_of[order[i]] = static_cast<std::uint32_t>(i);
     texts.push_back(seen.texts.text(order[i]));
     if (order.size() > field_texts_few)
-      column.hashes.push_back(seen.texts.hash(order[i]));
+      column.hashes.push_back(hash_of(seen, order[i]));
   }
   for (std::uint64_t& code : seen.values)
     code = sabotaged(Sabotage::number_texts_as_they_came) ? code : place_of[static_cast<std::size_t>(code)];
@@ -210,7 +211,7 @@ void FieldWriter::write_column(Seen& seen, Column& column, std::uint64_t& bytes_
       column.hashes = std::move(seen.hashes);
     else if (strings)
       for (std::uint32_t code = 0; code < seen.texts.size(); ++code)
-        column.hashes.push_back(seen.texts.hash(code));
+        column.hashes.push_back(hash_of(seen, code));
     return;
   }
   zone.values = seen.count;

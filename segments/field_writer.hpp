@@ -27,8 +27,9 @@ class FieldWriter {
 public:
   FieldWriter(SegmentOutput& out, std::uint32_t zone_rows, std::uint32_t filter_bits_per_key);
 
-  /// The next row of the zone.
-  void add(const EventView& event);
+  /// The next row of the zone. `payload` is the event's, followed by json::FieldReader::padding_bytes zeros; its type
+  /// has the number `type`.
+  void add(const EventView& event, std::string_view payload, std::uint32_t type);
   /// Writes the columns of the zone, which has all rows added since the last one. Precondition: there is one.
   void write_zone();
   /// Writes the directory after the last zone; where its list is, offset 0 if there are no fields.
@@ -41,14 +42,14 @@ private:
   struct Seen {
     // In this zone:
     std::uint32_t last_row = nothing;
-    std::uint8_t kinds = 0; ///< A bit for each FieldValue::Kind.
+    std::uint8_t kinds = 0;     ///< A bit for each FieldValue::Kind.
+    bool too_different = false; ///< The strings: no codes any more, only `hashes`.
+    bool too_long = false;      ///< The strings: neither of them any more.
     std::uint32_t nulls = 0;
     std::uint32_t count = 0;           ///< Of values that are neither null nor `other`.
     std::vector<std::uint64_t> values; ///< Bits, or codes of strings.
     RowBits present, null;
     TextTable texts;
-    bool too_different = false; ///< The strings: no codes any more, only `hashes`.
-    bool too_long = false;      ///< The strings: neither of them any more.
     std::vector<std::uint64_t> hashes;
     // In the segment:
     bool were_different = false;   ///< The strings of the zone before were too different for a column.
@@ -72,6 +73,8 @@ private:
 
   void add_value(const json::FieldValue& value);
   void add_text(Seen& seen, std::string_view text);
+  void judge_texts(Seen& seen, std::size_t bytes);
+  [[nodiscard]] std::uint64_t hash_of(const Seen& seen, std::uint32_t code) const;
   void choose_fields();
   [[nodiscard]] bool worth_a_field(const Seen& seen) const;
   [[nodiscard]] FieldForm type_of(const Seen& seen) const;

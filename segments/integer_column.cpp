@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstring>
 
 namespace weir::segments {
 namespace {
@@ -45,24 +46,45 @@ template <class Visit> void each_row(const PackedBits& packed, RowWords rows, co
 
 } // namespace
 
-std::string encode_integers(std::span<const std::uint64_t> values) {
-  std::string bases, widths, bits;
-  std::array<std::uint64_t, integer_group_rows> differences;
-  for (std::size_t begin = 0; begin < values.size(); begin += integer_group_rows) {
-    const auto group = values.subspan(begin, std::min(integer_group_rows, values.size() - begin));
-    std::uint64_t low = group.front(), high = low;
-    for (const std::uint64_t value : group) {
-      low = std::min(low, value);
-      high = std::max(high, value);
+void append_integers(std::string& out, std::span<const std::uint64_t> values, std::uint64_t base) {
+  const std::size_t groups = groups_of(values.size());
+  const std::size_t begin = out.size();
+  out.resize(begin + groups * group_header_bytes);
+  const auto rows_of = [&](std::size_t group) {
+    const std::size_t first = group * integer_group_rows;
+    return values.subspan(first, std::min(integer_group_rows, values.size() - first));
+  };
+  std::size_t size = out.size() + bits_padding_bytes;
+  for (std::size_t group = 0; group < groups; ++group) {
+    const auto rows = rows_of(group);
+    std::uint64_t low = rows.front() - base, high = low;
+    for (const std::uint64_t row : rows) {
+      low = std::min(low, row - base);
+      high = std::max(high, row - base);
     }
     const auto width = static_cast<unsigned>(std::bit_width(high - low));
-    std::transform(group.begin(), group.end(), differences.begin(), [low](std::uint64_t value) { return value - low; });
-    append_integer(bases, low);
-    widths.push_back(static_cast<char>(width));
-    append_packed(bits, {differences.data(), group.size()}, width);
+    std::memcpy(out.data() + begin + group * sizeof low, &low, sizeof low);
+    out[begin + groups * sizeof low + group] = static_cast<char>(width);
+    size += packed_bytes(rows.size(), width);
   }
-  bits.append(bits_padding_bytes, '\0');
-  return bases + widths + bits;
+  static_assert(bits_padding_bytes >= sizeof(std::uint64_t)); // what pack() writes too much
+  out.resize(size);
+  char* to = out.data() + begin + groups * group_header_bytes;
+  std::array<std::uint64_t, integer_group_rows> above;
+  for (std::size_t group = 0; group < groups; ++group) {
+    const auto rows = rows_of(group);
+    const std::uint64_t least = base + load<std::uint64_t>(out.data() + begin + group * sizeof least);
+    std::transform(rows.begin(), rows.end(), above.begin(), [least](std::uint64_t row) { return row - least; });
+    const auto width = static_cast<unsigned char>(out[begin + groups * sizeof least + group]);
+    to = pack(std::span<const std::uint64_t>(above).first(rows.size()), width, to);
+  }
+  std::memset(to, 0, bits_padding_bytes);
+}
+
+std::string encode_integers(std::span<const std::uint64_t> values) {
+  std::string out;
+  append_integers(out, values);
+  return out;
 }
 
 std::size_t IntegerColumn::groups() const noexcept {

@@ -17,6 +17,8 @@
 namespace weir::segments {
 
 /// The encoding of `values`.
+/// Appends a column of `values` minus `base`.
+void append_integers(std::string& out, std::span<const std::uint64_t> values, std::uint64_t base = 0);
 [[nodiscard]] std::string encode_integers(std::span<const std::uint64_t> values);
 
 class IntegerColumn {

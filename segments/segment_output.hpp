@@ -25,6 +25,8 @@ public:
   /// Appends a block and says where it is. The first large block of payloads becomes the dictionary of the strings
   /// after it.
   BlockRef append(BlockKind kind, std::string_view raw, bool encode = true);
+  /// The same of strings, which are encoded where they are.
+  BlockRef append(BlockKind kind, TextRoom& strings);
   /// Writes what is buffered.
   void flush();
   /// The first error of writing, as of File::append.
@@ -39,6 +41,8 @@ public:
   [[nodiscard]] std::uint64_t last_checksum() const noexcept { return last_checksum_; }
 
 private:
+  void appended(BlockKind kind, std::string_view raw, std::size_t begin);
+
   io::File& file_;
   std::uint64_t identity_;
   std::uint64_t written_ = 0;

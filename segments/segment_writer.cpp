@@ -29,7 +29,7 @@ std::string encode_header(const SegmentIdentity& who, std::uint32_t zone_rows) {
 SegmentWriter::SegmentWriter(io::File& file, const SegmentIdentity& who, std::uint32_t zone_rows,
                              std::uint32_t filter_bits_per_key)
     : out_(file, who.identity), filter_bits_per_key_(filter_bits_per_key),
-      fields_(out_, std::clamp(zone_rows, 1u, zone_rows_max), filter_bits_per_key) {
+      fields_(out_, std::clamp(zone_rows, 1u, zone_rows_max), filter_bits_per_key), zone_(out_, fields_) {
   footer_.totals.shard = who.shard;
   footer_.totals.number = who.number;
   footer_.zone_rows = std::clamp(zone_rows, 1u, zone_rows_max);
@@ -52,6 +52,16 @@ Status SegmentWriter::check_order(const EventView& event, bool new_context) cons
 }
 
 std::uint32_t SegmentWriter::type_number(std::string_view type, std::uint32_t schema_version) {
+  // Mostly one of those seen lately; where two share a place, the names tell them apart.
+  LatelySeen& lately = lately_[LatelySeen::place_of(type)];
+  if (lately.number < footer_.types.size() && lately.schema_version == schema_version &&
+      same_text(footer_.types[lately.number], type))
+    return lately.number;
+  lately = {number_of_type(type, schema_version), schema_version};
+  return lately.number;
+}
+
+std::uint32_t SegmentWriter::number_of_type(std::string_view type, std::uint32_t schema_version) {
   auto found = types_.find(type);
   if (found == types_.end())
     found = types_.emplace(type, std::vector<std::uint32_t>{}).first;
@@ -67,7 +77,7 @@ std::uint32_t SegmentWriter::type_number(std::string_view type, std::uint32_t sc
 
 Status SegmentWriter::add(const EventView& event) {
   SegmentMeta& totals = footer_.totals;
-  const bool new_context = totals.event_count == 0 || event.context_id != context_;
+  const bool new_context = totals.event_count == 0 || !same_text(event.context_id, context_);
   WEIR_TRY(check_order(event, new_context));
   if (new_context) {
     finish_context();
@@ -78,9 +88,9 @@ Status SegmentWriter::add(const EventView& event) {
     context_hashes_.push_back(context_filter_hash(context_, out_.identity()));
   }
   last_sequence_ = event.sequence;
-  if (!zone_)
-    zone_ = std::make_unique<ZoneWriter>(out_, fields_, totals.event_count);
-  zone_->add(event, type_number(event.event_type, event.schema_version), new_context);
+  if (totals.event_count % footer_.zone_rows == 0)
+    zone_.begin(totals.event_count);
+  zone_.add(event, type_number(event.event_type, event.schema_version), new_context);
   if (!event.event_id.empty() && !(takes_place_ && sabotaged(Sabotage::forget_ids_in_merge)))
     event_id_hashes_.push_back(event_id_filter_hash(event.context_id, event.event_id, out_.identity()));
   positions_.push_back(event.position);
@@ -88,18 +98,17 @@ Status SegmentWriter::add(const EventView& event) {
   ++totals.event_count;
   totals.payload_bytes += live_payload_bytes(event);
   footer_.stub_count += is_stub(event) ? 1 : 0;
-  if (zone_->rows() == footer_.zone_rows)
+  if (zone_.rows() == footer_.zone_rows)
     finish_zone();
   return out_.status();
 }
 
 void SegmentWriter::finish_zone() {
-  zone_->finish();
-  const ZoneMeta& zone = zone_->meta();
+  zone_.finish();
+  const ZoneMeta& zone = zone_.meta();
   extend(footer_.totals, zone);
   footer_.zones.push_back(zone);
-  footer_.places.push_back(zone_->place());
-  zone_.reset();
+  footer_.places.push_back(zone_.place());
 }
 
 void SegmentWriter::finish_context() {
@@ -224,7 +233,7 @@ Result<SegmentMeta> SegmentWriter::finish() {
   SegmentMeta& totals = footer_.totals;
   if (totals.event_count == 0 && footer_.mark_count == 0)
     return fail(Errc::invalid_argument, "a segment needs at least one event or mark");
-  if (zone_)
+  if (totals.event_count % footer_.zone_rows != 0)
     finish_zone();
   finish_context();
   finish_bounds();

@@ -18,8 +18,8 @@
 #include "segments/time_index.hpp"
 #include "segments/zone_writer.hpp"
 
+#include <array>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -64,10 +64,23 @@ private:
   void finish_bounds();
   Status write_order();
   std::uint32_t type_number(std::string_view type, std::uint32_t schema_version);
+  std::uint32_t number_of_type(std::string_view type, std::uint32_t schema_version);
 
   struct TextHash {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const noexcept { return static_cast<std::size_t>(hash64(text, 0)); }
+  };
+  /// A type's number, where it is looked for first.
+  struct LatelySeen {
+    static constexpr std::size_t places = 64;
+    static std::size_t place_of(std::string_view type) noexcept {
+      if (type.empty())
+        return 0;
+      const auto byte = [&](std::size_t at) { return static_cast<std::size_t>(static_cast<unsigned char>(type[at])); };
+      return (type.size() + 3 * byte(0) + 5 * byte(type.size() / 2) + 11 * byte(type.size() - 1)) % places;
+    }
+    std::uint32_t number = UINT32_MAX;
+    std::uint32_t schema_version = 0;
   };
   struct PendingIndexBlock {
     std::string content;
@@ -83,9 +96,10 @@ private:
   std::uint32_t filter_bits_per_key_;
   Footer footer_;
   FieldWriter fields_;
-  std::unique_ptr<ZoneWriter> zone_;
+  ZoneWriter zone_;
   /// Numbers in the dictionary, one for each schema version.
   std::unordered_map<std::string, std::vector<std::uint32_t>, TextHash, std::equal_to<>> types_;
+  std::array<LatelySeen, LatelySeen::places> lately_;
   std::string context_;
   std::uint64_t context_first_row_ = 0;
   Sequence context_first_sequence_ = 0;

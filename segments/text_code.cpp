@@ -3,6 +3,7 @@
 #include "segments/bytes.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cstring>
 #include <optional>
@@ -125,46 +126,59 @@ TextDictionary::TextDictionary(std::string_view text) : padded_(text), size_(tex
 }
 
 TextEncoder::TextEncoder() : dictionary_places_(table_places), places_(table_places) {
+  set_dictionary({});
 }
 
 void TextEncoder::set_dictionary(std::string_view text) {
+  static std::atomic<std::uint64_t> last_number{0};
   dictionary_ = text.substr(text.size() - std::min(text.size(), offset_max / 2));
-  std::fill(dictionary_places_.begin(), dictionary_places_.end(), 0);
+  dictionary_number_ = last_number.fetch_add(1, std::memory_order_relaxed) + 1;
+  std::fill(dictionary_places_.begin(), dictionary_places_.end(), std::uint16_t{0});
   for (std::size_t at = 0; at + sizeof(std::uint64_t) <= dictionary_.size(); ++at)
-    dictionary_places_[place_of(load<std::uint64_t>(dictionary_.data() + at))] = static_cast<std::uint32_t>(at);
+    dictionary_places_[place_of(load<std::uint64_t>(dictionary_.data() + at))] = static_cast<std::uint16_t>(at);
 }
 
-void TextEncoder::begin(std::string_view raw) {
-  const std::size_t history = dictionary_.size() + raw.size();
-  if (!history_ || history_bytes_ < history) {
-    history_bytes_ = history;
-    history_ = std::make_unique_for_overwrite<char[]>(history_margin + history + literal_step);
-    std::fill_n(history_.get(), history_margin, '\0');
-    literals_ = std::make_unique_for_overwrite<char[]>(history + literal_step);
-    sequences_ = std::make_unique_for_overwrite<std::uint16_t[]>(history + 1); // a copy has a byte at least
-    offsets_ = std::make_unique_for_overwrite<std::uint16_t[]>(history + 1);
-  }
-  char* const begin = history_.get() + history_margin;
-  std::memcpy(begin, dictionary_.data(), dictionary_.size());
-  std::memcpy(begin + dictionary_.size(), raw.data(), raw.size());
-  places_ = dictionary_places_;
-  lengths_.clear();
+void TextEncoder::make_room(std::size_t text_bytes) {
+  if (literals_ && text_bytes_ >= text_bytes)
+    return;
+  text_bytes_ = text_bytes;
+  literals_ = std::make_unique_for_overwrite<char[]>(text_bytes + literal_step);
+  sequences_ = std::make_unique_for_overwrite<std::uint16_t[]>(text_bytes + 1); // a copy has a byte at least
+  offsets_ = std::make_unique_for_overwrite<std::uint16_t[]>(text_bytes + 1);
 }
 
 std::string_view TextEncoder::encode(std::string_view raw) {
-  begin(raw);
-  const char* const history = history_.get() + history_margin;
+  room_.clear();
+  room_.append(raw);
+  return encode(room_);
+}
+
+std::string_view TextEncoder::encode(TextRoom& raw) {
+  static_assert(TextRoom::back_bytes >= literal_step && TextRoom::margin_bytes >= history_margin);
+  const char* const history = raw.with_dictionary(dictionary_, dictionary_number_);
+  make_room(raw.size());
+  lengths_.clear();
+  if (dictionary_.size() + raw.size() <= UINT16_MAX) {
+    std::copy(dictionary_places_.begin(), dictionary_places_.end(), places_.begin());
+    return encode(history, raw.size(), places_);
+  }
+  far_places_.assign(dictionary_places_.begin(), dictionary_places_.end());
+  return encode(history, raw.size(), far_places_);
+}
+
+template <class Place>
+std::string_view TextEncoder::encode(const char* const history, std::size_t text_bytes, std::vector<Place>& places) {
   const char* const text = history + dictionary_.size();
-  const char* const end = text + raw.size();
+  const char* const end = text + text_bytes;
   Streams streams{literals_.get(), sequences_.get(), offsets_.get(), lengths_, text};
   std::size_t misses = 0;
   for (const char* at = text; end - at >= static_cast<std::ptrdiff_t>(sizeof(std::uint64_t));) {
     const auto here = load<std::uint64_t>(at);
-    std::uint32_t& place = places_[place_of(here)];
+    Place& place = places.data()[place_of(here)];
     const char* const there = history + place;
     const auto distance = static_cast<std::size_t>(at - there);
     if (distance >= offset_min) // of a short pattern that repeats itself, the place stays until it is far enough away
-      place = static_cast<std::uint32_t>(at - history);
+      place = static_cast<Place>(at - history);
     const bool again = static_cast<std::uint32_t>(load<std::uint64_t>(at - streams.last_offset) ^ here) == 0 &&
                        streams.last_offset != 0;
     const bool found =
@@ -186,7 +200,7 @@ std::string_view TextEncoder::encode(std::string_view raw) {
     const std::size_t length = common(at, from, max) + back;
     streams.add(static_cast<std::size_t>(at - streams.anchor) - back, length, offset);
     at = streams.anchor;
-    places_[place_of(load<std::uint64_t>(at - 2))] = static_cast<std::uint32_t>(at - 2 - history);
+    places.data()[place_of(load<std::uint64_t>(at - 2))] = static_cast<Place>(at - 2 - history);
   }
   streams.add(static_cast<std::size_t>(end - streams.anchor), 0, streams.last_offset);
   return put_together(static_cast<std::size_t>(streams.literal - literals_.get()),

@@ -9,6 +9,8 @@
 // bytes.
 #pragma once
 
+#include "segments/text_room.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -40,16 +42,23 @@ public:
 
   /// The code of `raw`, valid until the next call. Precondition: raw.size() < 2^30.
   [[nodiscard]] std::string_view encode(std::string_view raw);
+  /// The same of the text that is there, without a copy. Which encoder was there before does not matter.
+  [[nodiscard]] std::string_view encode(TextRoom& raw);
 
 private:
-  void begin(std::string_view raw);
+  void make_room(std::size_t text_bytes);
+  template <class Place>
+  std::string_view encode(const char* history, std::size_t text_bytes, std::vector<Place>& places);
   std::string_view put_together(std::size_t literals, std::size_t sequences, std::size_t offsets);
 
   std::string dictionary_;
-  /// Where in the history it was last that a text began like this; by hash. Of the dictionary alone, and of all.
-  std::vector<std::uint32_t> dictionary_places_, places_;
-  std::unique_ptr<char[]> history_; ///< The dictionary, then the text.
-  std::size_t history_bytes_ = 0;
+  std::uint64_t dictionary_number_;
+  /// Where in the history, which is the dictionary and then the text, it was last that a text began like this; by hash.
+  /// Of the dictionary alone, and of all.
+  std::vector<std::uint16_t> dictionary_places_, places_;
+  std::vector<std::uint32_t> far_places_; ///< The same of a text for which these are too small.
+  TextRoom room_;
+  std::size_t text_bytes_ = 0; ///< There is room for the streams of so many.
   std::unique_ptr<char[]> literals_;
   std::unique_ptr<std::uint16_t[]> sequences_, offsets_;
   std::string lengths_;

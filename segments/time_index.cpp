@@ -302,7 +302,7 @@ bool is_number(ColumnBit column) noexcept {
 
 } // namespace
 
-void TimeIndexBuilder::Bounds::widen(bool first, const Bounds& other) noexcept {
+inline void TimeIndexBuilder::Bounds::widen(bool first, const Bounds& other) noexcept {
   min = first ? other.min : std::min(min, other.min);
   max = first ? other.max : std::max(max, other.max);
 }
@@ -343,7 +343,10 @@ void TimeIndexBuilder::add(Position position, Timestamp timestamp, Timestamp rec
   }
   const auto micros = [](Timestamp time) { return static_cast<std::int64_t>(micros_of(time)); };
   const std::int64_t stored = micros(timestamp), recorded = micros(recorded_at);
-  stretches_[static_cast<std::size_t>(stretch - first_)].add({1, {stored, stored}, {recorded, recorded}});
+  Stretch& in = stretches_.data()[static_cast<std::size_t>(stretch - first_)];
+  const bool first = in.rows++ == 0;
+  in.timestamp.widen(first, {stored, stored});
+  in.recorded_at.widen(first, {recorded, recorded});
   ++rows_;
 }
 

@@ -5,9 +5,20 @@
 #include "segments/integer_column.hpp"
 
 namespace weir::segments {
-ZoneWriter::ZoneWriter(SegmentOutput& out, FieldWriter& fields, std::uint64_t first_row) : out_(out), fields_(fields) {
+void ZoneWriter::begin(std::uint64_t first_row) {
+  meta_ = {};
   meta_.first_row = first_row;
-  place_.begin = out.offset();
+  place_ = {};
+  place_.begin = out_.offset();
+  blocks_.clear();
+  for (std::vector<std::uint64_t>* const numbers : {&positions_, &recorded_, &timestamps_, &types_})
+    numbers->clear();
+  for (Strings* const column : {&event_ids_, &metadata_, &payloads_}) {
+    column->lengths.clear();
+    column->first_row = 0;
+    column->any = false;
+  }
+  hashes_.clear();
 }
 
 bool ZoneWriter::block_ends_before(const EventView& event, bool new_context) const {
@@ -24,7 +35,7 @@ void ZoneWriter::add(const EventView& event, std::uint32_t type, bool new_contex
     write_all_strings();
   add_string(event_ids_, event.event_id);
   add_string(metadata_, event.metadata);
-  add_string(payloads_, event.payload);
+  const std::string_view payload = add_string(payloads_, event.payload);
   positions_.push_back(event.position);
   recorded_.push_back(micros_of(event.recorded_at));
   timestamps_.push_back(micros_of(event.timestamp));
@@ -35,13 +46,16 @@ void ZoneWriter::add(const EventView& event, std::uint32_t type, bool new_contex
     append_integer(hashes_, hash.high);
   }
   extend(meta_, event, type);
-  fields_.add(event);
+  fields_.add(event, payload, type);
 }
 
-void ZoneWriter::add_string(Strings& column, std::string_view value) {
+/// Where the string is now.
+std::string_view ZoneWriter::add_string(Strings& column, std::string_view value) {
   column.lengths.push_back(value.size());
-  column.bytes += value;
-  column.any = column.any || !value.empty();
+  if (value.empty())
+    return {};
+  column.any = true;
+  return column.bytes.append(value);
 }
 
 void ZoneWriter::write_all_strings() {
@@ -57,17 +71,19 @@ bool ZoneWriter::would_overfill(const Strings& column, std::string_view value) {
 }
 
 void ZoneWriter::write_strings(Strings& column) {
-  write_block(column.kind, column.bytes, column.first_row);
+  blocks_.push_back({out_.append(column.kind, column.bytes), column.first_row});
   column.bytes.clear();
   column.first_row = static_cast<std::uint32_t>(column.lengths.size());
 }
 
-void ZoneWriter::write_block(BlockKind kind, std::string_view raw, std::uint32_t first_row) {
-  blocks_.push_back({out_.append(kind, raw), first_row});
+void ZoneWriter::write_block(BlockKind kind, std::string_view raw) {
+  blocks_.push_back({out_.append(kind, raw), 0});
 }
 
 void ZoneWriter::write_integers(BlockKind kind, const std::vector<std::uint64_t>& values) {
-  write_block(kind, encode_integers(values));
+  integers_.clear();
+  append_integers(integers_, values);
+  write_block(kind, integers_);
 }
 
 void ZoneWriter::finish() {

@@ -1,7 +1,7 @@
 // Collects the rows of one zone and writes them by column.
 //
 // Purpose: strings go out as their blocks fill up, so a zone of large payloads takes no more memory than one of small
-// ones; the small columns follow at the end of the zone.
+// ones; the small columns follow at the end of the zone. Memory is kept from zone to zone.
 // Owner: SegmentWriter; one thread.
 #pragma once
 
@@ -20,10 +20,14 @@
 
 namespace weir::segments {
 
+/// Writes one zone after another.
 class ZoneWriter {
 public:
-  /// The zone begins with the segment's row `first_row`, where `out` is now. `fields` gets the payloads.
-  ZoneWriter(SegmentOutput& out, FieldWriter& fields, std::uint64_t first_row);
+  /// `fields` gets the payloads.
+  ZoneWriter(SegmentOutput& out, FieldWriter& fields) : out_(out), fields_(fields) {}
+
+  /// The next zone begins with the segment's row `first_row`, where the output is now.
+  void begin(std::uint64_t first_row);
 
   /// `new_context`: the event before belongs to another one.
   void add(const EventView& event, std::uint32_t type, bool new_context);
@@ -39,16 +43,16 @@ private:
   struct Strings {
     BlockKind kind;
     std::vector<std::uint64_t> lengths;
-    std::string bytes; ///< Of the block that is filling up.
+    TextRoom bytes; ///< Of the block that is filling up.
     std::uint32_t first_row = 0;
     bool any = false;
   };
-  static void add_string(Strings& column, std::string_view value);
+  static std::string_view add_string(Strings& column, std::string_view value);
   [[nodiscard]] bool block_ends_before(const EventView& event, bool new_context) const;
   static bool would_overfill(const Strings& column, std::string_view value);
   void write_all_strings();
   void write_strings(Strings& column);
-  void write_block(BlockKind kind, std::string_view raw, std::uint32_t first_row = 0);
+  void write_block(BlockKind kind, std::string_view raw);
   void write_integers(BlockKind kind, const std::vector<std::uint64_t>& values);
 
   SegmentOutput& out_;
@@ -60,6 +64,7 @@ private:
   Strings event_ids_{BlockKind::event_ids, {}, {}};
   Strings metadata_{BlockKind::metadata, {}, {}};
   Strings payloads_{BlockKind::payloads, {}, {}};
+  std::string integers_;
   std::string hashes_;
   std::string scratch_;
 };

@@ -87,6 +87,45 @@ void segment_read_zone(benchmark::State& state) {
 }
 BENCHMARK(segment_read_zone)->ArgName("cache")->Arg(0)->Arg(cache_bytes)->Unit(benchmark::kMicrosecond);
 
+/// What a flush does but for the disk; an item is an event.
+void segment_write(benchmark::State& state) {
+  const MemtableView view(filled_memtable());
+  for (auto _ : state) {
+    io::MemoryFileSystem disk;
+    segments::BlockCache cache(0);
+    segments::SegmentFiles files(disk, cache, {.directory_seed = micro_seed});
+    const auto events = view.sorted();
+    benchmark::DoNotOptimize(must(files.write(0, 1, *events)));
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(micro_events));
+}
+BENCHMARK(segment_write)->Unit(benchmark::kMillisecond);
+
+/// Four segments into one, what is written being read back; an item is an event.
+void segment_merge(benchmark::State& state) {
+  constexpr std::size_t parts = 4;
+  io::MemoryFileSystem disk;
+  segments::BlockCache cache(0);
+  segments::SegmentFiles files(disk, cache, {.directory_seed = micro_seed});
+  std::vector<SegmentMeta> inputs;
+  const std::size_t groups_each = groups().size() / parts;
+  for (std::size_t part = 0; part < parts; ++part) {
+    auto memtable = std::make_shared<Memtable>(micro_seed);
+    for (std::size_t i = part * groups_each; i < (part + 1) * groups_each; ++i)
+      memtable->apply(groups()[i], groups()[i]->bodies(), i * micro_group_calls + 1, groups()[i]->bytes());
+    memtable->publish();
+    inputs.push_back(must(files.write(0, part + 1, *MemtableView(memtable).sorted())));
+  }
+  for (auto _ : state) {
+    const auto merged = must(files.merge(inputs, parts + 1, [] { return Status{}; }, {}));
+    state.PauseTiming();
+    must(files.remove(merged.meta));
+    state.ResumeTiming();
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(micro_events));
+}
+BENCHMARK(segment_merge)->Unit(benchmark::kMillisecond);
+
 /// Neighbouring payloads of one context after another, as they lie in a segment.
 std::string payload_block() {
   const auto events = MemtableView(filled_memtable()).sorted();

@@ -1,32 +1,21 @@
 #include "engine/json/field_reader.hpp"
 
-#include "engine/json/number.hpp"
 #include "engine/json/scan.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cstring>
 
 namespace weir::json {
 namespace {
 
-using detail::hex4;
-using detail::is_digit;
 using detail::load;
 using detail::plain_end;
-using detail::put_utf8;
 using detail::skip_space;
 
 // A larger document's room is given back after it.
 constexpr std::size_t room_bytes_kept = 256 * 1024;
-// A double holds integers up to here exactly, and powers of ten up to 10^22: their quotient is rounded once, so it is
-// the double that is nearest to the text.
-constexpr std::uint64_t exact_integer_max = std::uint64_t{1} << 53;
-constexpr std::array<double, 23> powers_of_ten = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                                  1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                                  1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-constexpr std::ptrdiff_t digits_sure = 18; // no integer of so many digits exceeds int64
+// Where documents of one kind have ever new shapes, shapes are left alone for a while.
+constexpr unsigned strangers_each = 4, strangers_max = 64, unlikely_documents = 64;
 
 /// Quick, and good enough for keys.
 std::uint64_t hash_of(std::uint32_t parent, std::string_view name) noexcept {
@@ -149,31 +138,79 @@ bool FieldReader::follows(const char* p, const Node& node) const noexcept {
   return differ << (64 - 8 * left) == 0;
 }
 
-void FieldReader::copy_in(std::string_view document) {
+const char* FieldReader::copy_in(std::string_view document) {
   if (text_bytes_ < document.size() + padding_bytes || text_bytes_ > room_bytes_kept) {
     text_bytes_ = std::max<std::size_t>(document.size() + padding_bytes, 4096);
     text_ = std::make_unique_for_overwrite<char[]>(text_bytes_);
   }
   std::memcpy(text_.get(), document.data(), document.size());
   std::memset(text_.get() + document.size(), 0, padding_bytes);
-  end_ = text_.get() + document.size();
-  unescaped_at_ = 0;
-  if (unescaped_bytes_ > room_bytes_kept) {
-    unescaped_.reset();
-    unescaped_bytes_ = 0;
+  return text_.get();
+}
+
+bool FieldReader::read(std::string_view document, std::size_t kind) {
+  return read_padded({copy_in(document), document.size()}, kind);
+}
+
+bool FieldReader::read_padded(std::string_view document, std::size_t kind) {
+  if (document.empty())
+    return false;
+  const std::size_t place = kind % kinds_max;
+  if (place >= kinds_.size())
+    kinds_.resize(place + 1);
+  if (!kinds_[place])
+    kinds_[place] = std::make_unique<Kind>();
+  Kind& known = *kinds_[place];
+  if (known.unlikely != 0) {
+    --known.unlikely;
+    return read_by_key(document);
+  }
+  if (read_by_shape(known, document)) {
+    known.strangers -= known.strangers != 0 ? 1 : 0;
+    return true;
+  }
+  if (!read_by_key(document))
+    return false;
+  learn(known, document);
+  return true;
+}
+
+bool FieldReader::read_by_shape(Kind& kind, std::string_view document) {
+  for (std::size_t i = 0; i < kind.shapes.size(); ++i) {
+    const std::size_t number = (kind.likely + i) % kind.shapes.size();
+    FieldShape& shape = kind.shapes[number];
+    unescaped_.begin(document.size());
+    if (shape.empty() || !shape.read(document.data(), document.data() + document.size(), unescaped_))
+      continue;
+    kind.likely = number;
+    found_ = shape.values();
+    return true;
+  }
+  return false;
+}
+
+void FieldReader::learn(Kind& kind, std::string_view document) {
+  // The one that fitted least lately goes, as far as that is known.
+  kind.likely = (kind.likely + kind.shapes.size() - 1) % kind.shapes.size();
+  if (!kind.shapes[kind.likely].learn(document.data(), document.data() + document.size(), parts_, values_))
+    kind.shapes[kind.likely] = {};
+  kind.strangers += strangers_each;
+  if (kind.strangers > strangers_max) { // to learn all of them would take longer than it saves
+    kind.unlikely = unlikely_documents;
+    kind.strangers -= 2 * strangers_each;
   }
 }
 
-bool FieldReader::read(std::string_view document) {
+bool FieldReader::read_by_key(std::string_view document) {
   values_.clear();
-  if (document.empty())
-    return false;
-  copy_in(document);
-  const char* p = skip_space(text_.get());
+  parts_.clear();
+  unescaped_.begin(document.size());
+  const char* p = skip_space(document.data());
   if (*p != '{')
     return false;
   p = object(p + 1, 0, 1);
-  return p != nullptr && skip_space(p) == end_;
+  found_ = values_;
+  return p != nullptr && skip_space(p) == document.data() + document.size();
 }
 
 void FieldReader::report(std::uint32_t node, FieldValue::Kind kind, std::uint64_t bits, std::string_view text) {
@@ -228,87 +265,59 @@ const char* FieldReader::object(const char* p, std::uint32_t parent, unsigned de
   }
 }
 
-const char* FieldReader::value(const char* p, std::uint32_t node, unsigned depth) {
-  using Kind = FieldValue::Kind;
-  switch (*p) {
-  case '"': {
-    std::string_view text;
-    p = string(p + 1, text);
-    if (p != nullptr)
-      report(node, Kind::string, 0, text);
-    return p;
-  }
-  case '{':
-    report(node, Kind::other, 0);
-    return node != nothing && depth < depth_max ? object(p + 1, node, depth + 1) : skip(p);
-  case '[': report(node, Kind::other, 0); return skip(p);
-  case 't':
-    if (load<std::uint32_t>(p) != load<std::uint32_t>("true"))
-      return nullptr;
-    report(node, Kind::boolean, 1);
-    return p + 4;
-  case 'f':
-    if (load<std::uint32_t>(p + 1) != load<std::uint32_t>("alse"))
-      return nullptr;
-    report(node, Kind::boolean, 0);
-    return p + 5;
-  case 'n':
-    if (load<std::uint32_t>(p) != load<std::uint32_t>("null"))
-      return nullptr;
-    report(node, Kind::null, 0);
-    return p + 4;
-  default: return number(p, node);
-  }
+/// Remembers a part of the document that another one may have otherwise.
+void FieldReader::note(const char* begin, const char* end, FieldShape::Take take, std::size_t values_before) {
+  if (end != nullptr)
+    parts_.push_back(
+        {begin, end, take,
+         values_.size() == values_before ? FieldShape::nothing : static_cast<std::uint32_t>(values_before)});
 }
 
-const char* FieldReader::number(const char* const begin, std::uint32_t node) {
-  using Kind = FieldValue::Kind;
-  const bool negative = *begin == '-';
-  const char* p = begin + (negative ? 1 : 0);
-  const char* const digits = p;
-  std::uint64_t value = 0;
-  for (; is_digit(*p); ++p)
-    value = value * 10 + static_cast<std::uint64_t>(*p - '0'); // meaningless where there are too many
-  const std::ptrdiff_t whole = p - digits;
-  if (whole == 0)
-    return nullptr;
-  if (*p != '.' && *p != 'e' && *p != 'E' && whole <= digits_sure) {
-    report(node, Kind::int64, negative ? 0 - value : value);
-    return p;
-  }
-  std::ptrdiff_t fraction = 0;
-  if (*p == '.') {
-    const char* const first = ++p;
-    for (; is_digit(*p); ++p)
-      value = value * 10 + static_cast<std::uint64_t>(*p - '0');
-    fraction = p - first;
-    if (fraction == 0)
+const char* FieldReader::value(const char* const begin, std::uint32_t node, unsigned depth) {
+  using Type = FieldValue::Kind;
+  using Take = FieldShape::Take;
+  const std::size_t before = values_.size();
+  const auto word = [&](std::uint32_t same, std::size_t bytes, Type type, std::uint64_t bits) -> const char* {
+    if (load<std::uint32_t>(begin + bytes - 4) != same)
       return nullptr;
-    if (*p != 'e' && *p != 'E' && whole + fraction <= digits_sure && value <= exact_integer_max) {
-      const double real = static_cast<double>(value) / powers_of_ten[static_cast<std::size_t>(fraction)];
-      report(node, Kind::float64, std::bit_cast<std::uint64_t>(negative ? -real : real));
-      return p;
-    }
-  }
-  if (*p == 'e' || *p == 'E') {
-    ++p;
-    if (*p == '+' || *p == '-')
-      ++p;
-    if (!is_digit(*p))
+    report(node, type, bits);
+    note(begin, begin + bytes, Take::word, before);
+    return begin + bytes;
+  };
+  const char* end = nullptr;
+  switch (*begin) {
+  case '"': {
+    std::string_view text;
+    end = string(begin + 1, text);
+    if (end == nullptr)
       return nullptr;
-    while (is_digit(*p))
-      ++p;
+    report(node, Type::string, 0, text);
+    note(begin + 1, end - 1, Take::string, before);
+    return end;
   }
-  Scalar scalar;
-  if (!detail::read_number({begin, static_cast<std::size_t>(p - begin)}, scalar))
-    return nullptr;
-  if (const auto* const integer = std::get_if<std::int64_t>(&scalar))
-    report(node, Kind::int64, static_cast<std::uint64_t>(*integer));
-  else if (const auto* const real = std::get_if<double>(&scalar))
-    report(node, Kind::float64, std::bit_cast<std::uint64_t>(*real));
-  else
-    report(node, Kind::other, 0);
-  return p;
+  case '{':
+    report(node, Type::other, 0);
+    if (node != nothing && depth < depth_max)
+      return object(begin + 1, node, depth + 1);
+    end = detail::skip_nested(begin);
+    note(begin, end, Take::object, before);
+    return end;
+  case '[':
+    report(node, Type::other, 0);
+    end = detail::skip_nested(begin);
+    note(begin, end, Take::array, before);
+    return end;
+  case 't': return word(load<std::uint32_t>("true"), 4, Type::boolean, 1);
+  case 'f': return word(load<std::uint32_t>("alse"), 5, Type::boolean, 0);
+  case 'n': return word(load<std::uint32_t>("null"), 4, Type::null, 0);
+  default: break;
+  }
+  FieldValue number;
+  end = detail::take_number(begin, number.kind, number.bits);
+  if (end != nullptr)
+    report(node, number.kind, number.bits);
+  note(begin, end, Take::number, before);
+  return end;
 }
 
 /// The string whose content begins at `p`.
@@ -317,84 +326,7 @@ const char* FieldReader::string(const char* p, std::string_view& text) {
   text = {p, static_cast<std::size_t>(end - p)};
   if (*end == '"')
     return end + 1;
-  return *end == '\\' ? unescape(p, end, text) : nullptr;
-}
-
-/// The same where it has an escape at `p`.
-const char* FieldReader::unescape(const char* begin, const char* p, std::string_view& text) {
-  if (unescaped_bytes_ == 0) { // all strings of a document together are shorter than it is
-    unescaped_bytes_ = std::max<std::size_t>(text_bytes_, 4096);
-    unescaped_ = std::make_unique_for_overwrite<char[]>(unescaped_bytes_);
-  } else if (unescaped_bytes_ < text_bytes_ && unescaped_at_ == 0) {
-    unescaped_bytes_ = text_bytes_;
-    unescaped_ = std::make_unique_for_overwrite<char[]>(unescaped_bytes_);
-  }
-  char* const first = unescaped_.get() + unescaped_at_;
-  char* out = first;
-  while (true) {
-    out = std::copy(begin, p, out);
-    if (*p == '"') {
-      text = {first, static_cast<std::size_t>(out - first)};
-      unescaped_at_ += text.size();
-      return p + 1;
-    }
-    if (*p != '\\')
-      return nullptr;
-    p += 2;
-    switch (p[-1]) {
-    case '"': *out++ = '"'; break;
-    case '\\': *out++ = '\\'; break;
-    case '/': *out++ = '/'; break;
-    case 'b': *out++ = '\b'; break;
-    case 'f': *out++ = '\f'; break;
-    case 'n': *out++ = '\n'; break;
-    case 'r': *out++ = '\r'; break;
-    case 't': *out++ = '\t'; break;
-    case 'u': {
-      const int unit = hex4(p);
-      if (unit < 0 || (unit >= 0xDC00 && unit <= 0xDFFF))
-        return nullptr;
-      auto code = static_cast<unsigned>(unit);
-      p += 4;
-      if (code >= 0xD800 && code <= 0xDBFF) {
-        const int low = p[0] == '\\' && p[1] == 'u' ? hex4(p + 2) : -1;
-        if (low < 0xDC00 || low > 0xDFFF)
-          return nullptr;
-        code = 0x10000 + ((code - 0xD800) << 10) + (static_cast<unsigned>(low) - 0xDC00);
-        p += 6;
-      }
-      out = put_utf8(out, code);
-      break;
-    }
-    default: return nullptr;
-    }
-    begin = p;
-    p = plain_end(p);
-  }
-}
-
-/// The object or array that begins at `p`, unread.
-const char* FieldReader::skip(const char* p) const {
-  for (std::size_t open = 0;;) {
-    switch (*p++) {
-    case '"':
-      for (p = plain_end(p); *p == '\\'; p = plain_end(p + 2))
-        if (p[1] == '\0')
-          return nullptr;
-      if (*p++ != '"')
-        return nullptr;
-      break;
-    case '{':
-    case '[': ++open; break;
-    case '}':
-    case ']':
-      if (--open == 0)
-        return p;
-      break;
-    case '\0': return nullptr;
-    default: break;
-    }
-  }
+  return *end == '\\' ? unescaped_.take(p, end, text) : nullptr;
 }
 
 } // namespace weir::json
