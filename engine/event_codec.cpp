@@ -135,39 +135,56 @@ Status split_record(std::string_view record, std::vector<std::string_view>& call
 
 Result<CallReader> CallReader::open(std::string_view call) {
   CallReader reader;
-  CallHeader& header = reader.header_;
-  const char* at = call.data();
-  const char* const end = at + call.size();
-  if (!take_varint(at, end, header.first_sequence) || !take_varint(at, end, header.first_position) ||
-      left(at, end) < sizeof(std::int64_t))
-    return fail(Errc::corruption, "a stored call ends inside its numbers");
-  header.recorded_at = take_time(at);
-  WEIR_TRY(reader.take_context({at, left(at, end)}));
-  if (header.first_sequence == 0)
-    return fail(Errc::corruption, "a stored call has no numbers");
-  if (header.first_live > header.first_sequence)
-    return fail(Errc::corruption, "a stored removal goes beyond its context's end");
-  if (header.first_sequence > UINT64_MAX - header.events || header.first_position > UINT64_MAX - header.events)
-    return fail(Errc::corruption, "the numbers of a stored call are out of range");
+  if (const Fault fault = reader.begin(call))
+    return fail(Errc::corruption, fault);
   return reader;
 }
 
 Result<CallReader> CallReader::open_unnumbered(std::string_view encoded) {
   CallReader reader;
-  WEIR_TRY(reader.take_context(encoded));
+  if (const Fault fault = reader.take_context(encoded))
+    return fail(Errc::corruption, fault);
   return reader;
 }
 
-Status CallReader::take_context(std::string_view rest) {
+Result<bool> CallReader::next(EventView& event) {
+  const bool more = seen_ != header_.events;
+  if (const Fault fault = more ? take(event) : end())
+    return fail(Errc::corruption, fault);
+  return more;
+}
+
+CallReader::Fault CallReader::begin(std::string_view call) noexcept {
+  CallHeader& header = header_;
+  header = {};
+  seen_ = 0;
+  const char* at = call.data();
+  const char* const end = at + call.size();
+  if (!take_varint(at, end, header.first_sequence) || !take_varint(at, end, header.first_position) ||
+      left(at, end) < sizeof(std::int64_t))
+    return "a stored call ends inside its numbers";
+  header.recorded_at = take_time(at);
+  if (const Fault fault = take_context({at, left(at, end)}))
+    return fault;
+  if (header.first_sequence == 0)
+    return "a stored call has no numbers";
+  if (header.first_live > header.first_sequence)
+    return "a stored removal goes beyond its context's end";
+  if (header.first_sequence > UINT64_MAX - header.events || header.first_position > UINT64_MAX - header.events)
+    return "the numbers of a stored call are out of range";
+  return nullptr;
+}
+
+CallReader::Fault CallReader::take_context(std::string_view rest) noexcept {
   const char* at = rest.data();
   const char* const end = at + rest.size();
   std::uint64_t events = 0;
   std::uint64_t context_bytes = 0;
   if (!take_varint(at, end, events) || !take_varint(at, end, context_bytes) || context_bytes > left(at, end) ||
       context_bytes == 0 || context_bytes > UINT16_MAX)
-    return fail(Errc::corruption, "a stored call ends inside its context");
+    return "a stored call ends inside its context";
   if (events > UINT32_MAX)
-    return fail(Errc::corruption, "a stored call has too many events");
+    return "a stored call has too many events";
   header_.events = static_cast<std::uint32_t>(events);
   header_.context_id = {at, context_bytes};
   at += context_bytes;
@@ -175,19 +192,18 @@ Status CallReader::take_context(std::string_view rest) {
     std::uint64_t closes = 0;
     if (!take_varint(at, end, header_.first_live) || !take_varint(at, end, closes) || header_.first_live == 0 ||
         closes > 1 || at != end)
-      return fail(Errc::corruption, "a stored removal is not as one is written");
+      return "a stored removal is not as one is written";
     header_.closes = closes == 1;
   }
   rest_ = {at, left(at, end)};
-  return {};
+  return nullptr;
 }
 
-Result<bool> CallReader::next(EventView& event) {
-  if (seen_ == header_.events) {
-    if (!rest_.empty() && !sabotaged(Sabotage::trust_event_count))
-      return fail(Errc::corruption, "a stored call is longer than its events");
-    return false;
-  }
+CallReader::Fault CallReader::end() const noexcept {
+  return rest_.empty() || sabotaged(Sabotage::trust_event_count) ? nullptr : "a stored call is longer than its events";
+}
+
+CallReader::Fault CallReader::take(EventView& event) noexcept {
   const char* at = rest_.data();
   const char* const end = at + rest_.size();
   std::uint64_t shape = 0;
@@ -196,17 +212,17 @@ Result<bool> CallReader::next(EventView& event) {
   std::uint64_t payload = 0;
   if (!take_varint(at, end, shape) || !take_varint(at, end, id) || !take_varint(at, end, metadata) ||
       !take_varint(at, end, payload))
-    return fail(Errc::corruption, "a stored call ends inside an event");
+    return "a stored call ends inside an event";
   std::uint64_t version = 0;
   if ((shape & has_schema_version) != 0 && (!take_varint(at, end, version) || version == 0 || version > UINT32_MAX))
-    return fail(Errc::corruption, "a stored event has no possible schema version");
+    return "a stored event has no possible schema version";
   shape &= ~has_schema_version;
   event.schema_version = static_cast<std::uint32_t>(version);
   event.timestamp = header_.recorded_at;
   has_timestamp_ = (shape & 1U) != 0;
   if (has_timestamp_) {
     if (left(at, end) < sizeof(std::int64_t))
-      return fail(Errc::corruption, "a stored call ends inside an event");
+      return "a stored call ends inside an event";
     event.timestamp = take_time(at);
   }
   const std::uint64_t type = shape >> 1U;
@@ -214,7 +230,7 @@ Result<bool> CallReader::next(EventView& event) {
   const std::size_t rest = left(at, end);
   if (type >= has_schema_version / 2 || id > UINT16_MAX || metadata > rest || payload > rest ||
       type + id + metadata + payload > rest)
-    return fail(Errc::corruption, "a stored call ends inside an event");
+    return "a stored call ends inside an event";
   event.context_id = header_.context_id;
   event.sequence = header_.first_sequence + seen_;
   event.position = header_.first_position + seen_;
@@ -225,7 +241,7 @@ Result<bool> CallReader::next(EventView& event) {
   event.payload = {at += metadata, payload};
   rest_ = {at + payload, left(at, end) - payload};
   ++seen_;
-  return true;
+  return nullptr;
 }
 
 } // namespace weir

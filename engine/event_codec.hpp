@@ -88,6 +88,9 @@ struct CallHeader {
 /// Walks a numbered call. Bytes may come from disk: every length is checked.
 class CallReader {
 public:
+  /// What is wrong with the bytes, as people are told; null: nothing.
+  using Fault = const char*;
+
   CallReader() = default; ///< Of nothing.
   /// `corruption` if the header does not fit; `where` is left empty for the caller to fill.
   static Result<CallReader> open(std::string_view call);
@@ -96,11 +99,17 @@ public:
   [[nodiscard]] const CallHeader& header() const noexcept { return header_; }
   /// The next event, or false after the last. `corruption` if lengths do not add up exactly.
   Result<bool> next(EventView& event);
-  /// Whether the event that next() gave came with a timestamp of its own.
+  /// open() and next() for who reads many calls, without a Result for each: begin(), then take() events(), then end().
+  Fault begin(std::string_view call) noexcept;
+  /// Precondition: not all events of the call were taken.
+  Fault take(EventView& event) noexcept;
+  /// Precondition: all events of the call were taken.
+  [[nodiscard]] Fault end() const noexcept;
+  /// Whether the event that came last had a timestamp of its own.
   [[nodiscard]] bool has_timestamp() const noexcept { return has_timestamp_; }
 
 private:
-  Status take_context(std::string_view rest);
+  Fault take_context(std::string_view rest) noexcept;
 
   std::string_view rest_;
   CallHeader header_;

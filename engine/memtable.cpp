@@ -160,7 +160,7 @@ void Memtable::add_row(Context& context, const EventView& event) {
   context.count.store(count + 1, std::memory_order_release);
 }
 
-std::optional<Sequence> Memtable::last_of(const Context* context, std::string_view context_id,
+std::optional<Sequence> Memtable::last_of(const Context* context, std::string_view context_id, std::uint64_t hash,
                                           const LastElsewhere& elsewhere) const {
   if (context != nullptr)
     if (const std::uint32_t count = context->count.load(std::memory_order_relaxed))
@@ -168,11 +168,15 @@ std::optional<Sequence> Memtable::last_of(const Context* context, std::string_vi
   if (marks_.count() != 0)
     if (const auto mark = marks_.find(context_id, marks_.count()))
       return mark->last;
-  return elsewhere ? elsewhere(context_id) : std::nullopt;
+  return elsewhere ? elsewhere(context_id, hash) : std::nullopt;
 }
 
-bool Memtable::add_removal(const CallHeader& removal, std::uint64_t context_hash, const LastElsewhere& last) {
-  if (const auto known = last_of(find(removal.context_id, context_hash), removal.context_id, last))
+std::optional<Sequence> Memtable::last_sequence(std::string_view context_id, std::uint64_t hash) const {
+  return last_of(find(context_id, hash), context_id, hash, {});
+}
+
+bool Memtable::add_removal(const CallHeader& removal, std::uint64_t hash, const LastElsewhere& last) {
+  if (const auto known = last_of(find(removal.context_id, hash), removal.context_id, hash, last))
     if (removal.first_sequence != *known + 1)
       return false;
   marks_.add(removal.context_id, {removal.first_live, removal.first_sequence - 1, removal.closes,
@@ -180,82 +184,116 @@ bool Memtable::add_removal(const CallHeader& removal, std::uint64_t context_hash
   return true;
 }
 
-bool Memtable::continues(const Context& context, const CallHeader& header, const LastElsewhere& last) const {
-  const auto known = last_of(&context, header.context_id, last);
+bool Memtable::continues(const Context& context, const CallHeader& header, std::uint64_t hash,
+                         const LastElsewhere& last) const {
+  const auto known = last_of(&context, header.context_id, hash, last);
   return !known || header.first_sequence == *known + 1;
 }
 
-void Memtable::add_events(Context& context, CallReader& call, std::uint64_t context_hash) {
-  EventView event;
-  for (;;) {
-    const auto more = call.next(event);
-    WEIR_CHECK(more.ok());
-    if (!*more)
-      return;
-    if (!event.event_id.empty())
-      ids_.add(event_id_hash(context_hash, event.event_id), rows_);
-    add_row(context, event);
-  }
+void Memtable::add_event(Context& context, const EventView& event, std::uint64_t hash) {
+  if (!event.event_id.empty())
+    ids_.add(event_id_hash(hash, event.event_id), rows_);
+  add_row(context, event);
 }
 
 void Memtable::apply(std::shared_ptr<const void> owner, std::span<const std::string_view> records,
                      std::uint64_t first_record, std::uint64_t owner_bytes) {
-  WEIR_CHECK(apply_while_dense(std::move(owner), records, first_record, owner_bytes, {}) == records.size());
+  WEIR_CHECK(recover(std::move(owner), records, first_record, owner_bytes, {}).records == records.size());
 }
 
-std::size_t Memtable::apply_while_dense(std::shared_ptr<const void> owner, std::span<const std::string_view> records,
-                                        std::uint64_t first_record, std::uint64_t owner_bytes,
-                                        const LastElsewhere& last) {
+Memtable::Recovered Memtable::recover(std::shared_ptr<const void> owner, std::span<const std::string_view> records,
+                                      std::uint64_t first_record, std::uint64_t owner_bytes,
+                                      const LastElsewhere& last) {
+  Recovered done;
   if (records.empty())
-    return 0;
+    return done;
   if (rows_ == 0 && marks_.count() == 0)
     first_record_ = first_record;
-  std::size_t applied = 0;
-  while (applied < records.size()) {
-    if (has_several_calls(records[applied])) {
-      if (!add_several(records[applied], last))
-        break;
-      ++applied;
-    } else {
-      const std::size_t added = add_calls(records.subspan(applied), last);
-      applied += added;
-      if (added == 0)
-        break;
-    }
+  const std::uint64_t rows_before = rows_;
+  while (done.records < records.size()) {
+    const std::size_t before = done.records;
+    if (has_several_calls(records[before]))
+      done.records += add_several(records[before], last, done) ? 1 : 0;
+    else
+      add_calls(records.subspan(before), last, done);
+    if (done.records == before)
+      break;
   }
-  last_record_ = first_record + applied - 1;
+  done.events = rows_ - rows_before;
+  last_record_ = first_record + done.records - 1;
   owner_bytes_ += owner_bytes;
   owners_.push_back(std::move(owner));
   bytes_.store(owner_bytes_ + arena_->bytes() + ids_.bytes() + marks_.bytes(), std::memory_order_relaxed);
-  return applied;
+  return done;
 }
 
+namespace {
+
+/// Walks over what is left of a call; null if it is as it should be.
+CallReader::Fault fault_in(CallReader call) noexcept {
+  EventView event;
+  for (std::uint32_t left = call.header().events; left != 0; --left)
+    if (const CallReader::Fault fault = call.take(event))
+      return fault;
+  return call.end();
+}
+
+/// A record of one call, looked at before its turn.
+struct Incoming {
+  CallReader call;
+  EventView event; ///< If it has just one: that.
+  std::uint64_t hash = 0;
+
+  CallReader::Fault read(std::string_view record, std::uint64_t hash_seed) noexcept {
+    if (const CallReader::Fault fault = call.begin(record))
+      return fault;
+    hash = hash64(call.header().context_id, hash_seed);
+    if (call.header().events != 1)
+      return fault_in(call);
+    const CallReader::Fault fault = call.take(event);
+    return fault != nullptr ? fault : call.end();
+  }
+};
+
+} // namespace
+
 /// All calls of a record or, if one of them does not continue its context, none.
-bool Memtable::add_several(std::string_view record, const LastElsewhere& last) {
+bool Memtable::add_several(std::string_view record, const LastElsewhere& last, Recovered& done) {
   std::vector<std::string_view> calls;
-  WEIR_CHECK(split_record(record, calls).ok());
+  if (!split_record(record, calls)) {
+    done.malformed = "a stored record of several calls is not as one is written";
+    return false;
+  }
   std::vector<CallReader> readers;
   std::vector<std::pair<Context*, std::uint64_t>> contexts; // with their hashes
   for (const std::string_view call : calls) {
-    const CallHeader& header = readers.emplace_back(*CallReader::open(call)).header();
+    CallReader& reader = readers.emplace_back();
+    if ((done.malformed = reader.begin(call)) != nullptr || (done.malformed = fault_in(reader)) != nullptr)
+      return false;
+    const CallHeader& header = reader.header();
     if (header.events == 0) // a removal is a record of its own
       return false;
     const std::uint64_t hash = hash64(header.context_id, hash_seed_);
     contexts.emplace_back(find_or_add(header.context_id, hash), hash);
-    if (!continues(*contexts.back().first, header, last))
+    if (!continues(*contexts.back().first, header, hash, last))
       return false;
   }
-  for (std::size_t i = 0; i < readers.size(); ++i)
-    add_events(*contexts[i].first, readers[i], contexts[i].second);
+  EventView event;
+  for (std::size_t i = 0; i < readers.size(); ++i) {
+    for (std::uint32_t left = readers[i].header().events; left != 0; --left) {
+      WEIR_CHECK(readers[i].take(event) == nullptr);
+      add_event(*contexts[i].first, event, contexts[i].second);
+    }
+    done.recorded_at_max = std::max(done.recorded_at_max, readers[i].header().recorded_at);
+  }
   return true;
 }
 
-/// Adds records of one call each, up to the first that has several or does not continue its context. Returns how many.
-std::size_t Memtable::add_calls(std::span<const std::string_view> calls, const LastElsewhere& last) {
+/// Adds records of one call each, up to the first that has several or cannot be added.
+void Memtable::add_calls(std::span<const std::string_view> calls, const LastElsewhere& last, Recovered& done) {
   // Which context comes next is anybody's guess, so every look-up misses the cache: a few are fetched at once.
   constexpr std::size_t ahead = 16;
-  std::array<CallReader, ahead> readers;
-  std::array<std::uint64_t, ahead> hashes;
+  std::array<Incoming, ahead> incoming;
   const auto fetch = [&](std::size_t from) { // the calls themselves: another thread wrote them, or the disk
     for (std::size_t i = from; i < std::min(from + ahead, calls.size()); ++i) {
       __builtin_prefetch(calls[i].data());
@@ -263,37 +301,56 @@ std::size_t Memtable::add_calls(std::span<const std::string_view> calls, const L
     }
   };
   fetch(0);
-  std::size_t applied = 0;
-  for (bool whole = true; whole && applied < calls.size();) {
-    const auto some = calls.subspan(applied, std::min(ahead, calls.size() - applied));
-    fetch(applied + ahead);
+  for (std::size_t at = 0; at < calls.size();) {
+    const auto some = calls.subspan(at, std::min(ahead, calls.size() - at));
+    fetch(at + ahead);
     const Table* const table = table_.load(std::memory_order_relaxed);
-    std::size_t opened = 0;
-    for (; opened < some.size() && !has_several_calls(some[opened]); ++opened) {
-      auto reader = CallReader::open(some[opened]);
-      WEIR_CHECK(reader.ok());
-      readers[opened] = *reader;
-      hashes[opened] = hash64(readers[opened].header().context_id, hash_seed_);
-      __builtin_prefetch(&table->slots[hashes[opened] & table->mask]);
+    std::size_t read = 0;
+    CallReader::Fault fault = nullptr;
+    for (; read < some.size() && !has_several_calls(some[read]); ++read) {
+      if ((fault = incoming[read].read(some[read], hash_seed_)) != nullptr)
+        break;
+      __builtin_prefetch(&table->slots[incoming[read].hash & table->mask]);
     }
-    whole = opened == some.size();
-    for (std::size_t i = 0; i < opened; ++i)
-      __builtin_prefetch(table->slots[hashes[i] & table->mask].context.load(std::memory_order_relaxed));
-    for (std::size_t i = 0; i < opened; ++i) {
-      if (readers[i].header().events == 0) {
-        if (!add_removal(readers[i].header(), hashes[i], last))
-          return applied;
-        ++applied;
-        continue;
+    for (std::size_t i = 0; i < read; ++i) {
+      if (const Context* const likely =
+              table->slots[incoming[i].hash & table->mask].context.load(std::memory_order_relaxed)) {
+        __builtin_prefetch(likely);
+        __builtin_prefetch(reinterpret_cast<const char*>(likely) + 63); // its id lies behind it
       }
-      Context* const context = find_or_add(readers[i].header().context_id, hashes[i]);
-      if (!continues(*context, readers[i].header(), last))
-        return applied;
-      add_events(*context, readers[i], hashes[i]);
-      ++applied;
     }
+    std::array<Context*, ahead> contexts;
+    for (std::size_t i = 0; i < read; ++i) {
+      contexts[i] = const_cast<Context*>(find(incoming[i].call.header().context_id, incoming[i].hash));
+      if (contexts[i] != nullptr)
+        __builtin_prefetch(contexts[i]->rows.load(std::memory_order_relaxed));
+    }
+    for (std::size_t i = 0; i < read; ++i) {
+      auto& [call, event, hash] = incoming[i];
+      const CallHeader& header = call.header();
+      if (header.events == 0) {
+        if (!add_removal(header, hash, last))
+          return;
+      } else {
+        Context* const context = contexts[i] != nullptr ? contexts[i] : find_or_add(header.context_id, hash);
+        if (!continues(*context, header, hash, last))
+          return;
+        if (header.events == 1)
+          add_event(*context, event, hash);
+        else
+          for (std::uint32_t left = header.events; left != 0; --left) {
+            WEIR_CHECK(call.take(event) == nullptr);
+            add_event(*context, event, hash);
+          }
+      }
+      ++done.records;
+      done.recorded_at_max = std::max(done.recorded_at_max, header.recorded_at);
+    }
+    done.malformed = fault;
+    if (read != some.size())
+      return;
+    at += read;
   }
-  return applied;
 }
 
 void Memtable::publish() noexcept {

@@ -27,7 +27,6 @@
 
 namespace weir {
 
-class CallReader;
 struct CallHeader;
 
 class Memtable {
@@ -42,12 +41,21 @@ public:
   /// first record.
   void apply(std::shared_ptr<const void> owner, std::span<const std::string_view> records, std::uint64_t first_record,
              std::uint64_t owner_bytes);
-  /// The last sequence of a context outside this memtable, if it is known.
-  using LastElsewhere = std::function<std::optional<Sequence>(std::string_view context_id)>;
-  /// As apply, for records of a log, which are well-formed but may not continue their contexts: applies those before
-  /// the first such record and returns how many. `last` is asked for contexts that are new here.
-  std::size_t apply_while_dense(std::shared_ptr<const void> owner, std::span<const std::string_view> records,
-                                std::uint64_t first_record, std::uint64_t owner_bytes, const LastElsewhere& last);
+  /// The last sequence of a context outside this memtable, if it is known. `hash` is hash_of(context_id).
+  using LastElsewhere = std::function<std::optional<Sequence>(std::string_view context_id, std::uint64_t hash)>;
+  /// What became of the records of a log.
+  struct Recovered {
+    std::size_t records = 0;         ///< So many are applied: all, or those before the first that cannot be.
+    const char* malformed = nullptr; ///< What is wrong with that one; null: it does not continue its contexts.
+    std::uint64_t events = 0;
+    Timestamp recorded_at_max{};
+  };
+  /// As apply, for records of which nothing is known but that their bytes are those once written. `last` is asked for
+  /// contexts that are new here.
+  Recovered recover(std::shared_ptr<const void> owner, std::span<const std::string_view> records,
+                    std::uint64_t first_record, std::uint64_t owner_bytes, const LastElsewhere& last);
+  /// The last sequence of a context here, if it is here. For the thread that applies.
+  [[nodiscard]] std::optional<Sequence> last_sequence(std::string_view context_id, std::uint64_t hash) const;
   /// What is applied is logged up to `record`. For a group that was shown before it was written, and so was applied
   /// under a number it may not have got. Precondition: not frozen.
   void set_last_record(std::uint64_t record) noexcept { last_record_ = record; }
@@ -89,13 +97,15 @@ private:
   static void insert(Table& table, Context& context, std::uint64_t hash) noexcept;
   Context* find_or_add(std::string_view context_id, std::uint64_t hash);
   /// Whether a call goes on where its context ends.
-  [[nodiscard]] bool continues(const Context& context, const CallHeader& header, const LastElsewhere& last) const;
-  void add_events(Context& context, CallReader& call, std::uint64_t context_hash);
-  std::size_t add_calls(std::span<const std::string_view> calls, const LastElsewhere& last);
-  bool add_several(std::string_view record, const LastElsewhere& last);
-  bool add_removal(const CallHeader& removal, std::uint64_t context_hash, const LastElsewhere& last);
-  [[nodiscard]] std::optional<Sequence> last_of(const Context* context, std::string_view context_id,
+  [[nodiscard]] bool continues(const Context& context, const CallHeader& header, std::uint64_t hash,
+                               const LastElsewhere& last) const;
+  // Each applies what it can, as recover() says.
+  void add_calls(std::span<const std::string_view> calls, const LastElsewhere& last, Recovered& done);
+  bool add_several(std::string_view record, const LastElsewhere& last, Recovered& done);
+  bool add_removal(const CallHeader& removal, std::uint64_t hash, const LastElsewhere& last);
+  [[nodiscard]] std::optional<Sequence> last_of(const Context* context, std::string_view context_id, std::uint64_t hash,
                                                 const LastElsewhere& elsewhere) const;
+  void add_event(Context& context, const EventView& event, std::uint64_t hash);
   void grow_table();
   void add_row(Context& context, const EventView& event);
 

@@ -9,11 +9,6 @@
 
 namespace weir {
 
-namespace {
-constexpr std::size_t records_ahead = 16;    ///< Asked for while one is looked at.
-constexpr std::size_t records_at_once = 256; ///< Their headers stay in the nearest cache.
-} // namespace
-
 ShardTable::ShardTable(ShardId shard, std::uint64_t hash_seed, UnsealedBudget& budget, SegmentList segments)
     : shard_(shard), hash_seed_(hash_seed), budget_(budget), active_(std::make_shared<Memtable>(hash_seed)),
       segments_(std::make_shared<const SegmentList>(std::move(segments))) {
@@ -35,64 +30,40 @@ void ShardTable::apply(std::shared_ptr<const void> owner, std::span<const std::s
   show_applied();
 }
 
-/// Whether the record is well-formed to its last event; then it counts. `calls` is room that is kept between records.
-Status ShardTable::check_recovered(std::string_view record, std::vector<std::string_view>& calls) {
-  calls.clear();
-  WEIR_TRY(split_record(record, calls));
-  for (const std::string_view call : calls) {
-    auto reader = CallReader::open(call);
-    if (!reader)
-      return std::move(reader).error();
-    EventView event;
-    auto more = reader->next(event);
-    while (more && *more)
-      more = reader->next(event);
-    if (!more)
-      return std::move(more).error();
-    recovered_events_ += reader->header().events;
-    recovered_at_max_ = std::max(recovered_at_max_, reader->header().recorded_at);
-  }
-  return {};
-}
-
 Status ShardTable::recover(std::shared_ptr<const void> owner, std::span<const std::string_view> records,
                            std::uint64_t first_record, std::uint64_t owner_bytes) {
-  const auto damaged = [&](std::size_t i, Errc code, const std::string& what) {
-    return fail(code, what, format("shard {} log record {}", shard_, first_record + i));
-  };
-  std::vector<std::string_view> calls;
-  // Sees the passive memtables, and of the active one what is shown: contexts that are asked for are in none of it.
-  const auto last = [this](std::string_view context_id) { return last_sequence_in_memtables(context_id); };
-  std::size_t dense = 0;
-  while (dense < records.size()) {
-    // A few are checked, then applied while the processor still has them at hand.
-    const auto some = records.subspan(dense, std::min(records_at_once, records.size() - dense));
-    for (std::size_t i = 0; i < some.size(); ++i) {
-      if (const std::size_t later = dense + i + records_ahead; later < records.size()) // another thread read them
-        __builtin_prefetch(records[later].data());
-      if (const Status sound = check_recovered(some[i], calls); !sound)
-        return damaged(dense + i, sound.code(), sound.error().message);
-    }
-    const std::size_t applied = active_->apply_while_dense(owner, some, first_record + dense, owner_bytes, last);
-    owner_bytes = 0; // it counts once
-    dense += applied;
-    if (applied < some.size())
-      break;
+  std::vector<std::shared_ptr<const Memtable>> before; // newest first
+  {
+    const std::lock_guard lock(mutex_);
+    before.assign(passive_.rbegin(), passive_.rend());
   }
+  const auto last = [&before](std::string_view context_id, std::uint64_t hash) {
+    std::optional<Sequence> found;
+    for (std::size_t i = 0; !found && i < before.size(); ++i)
+      found = before[i]->last_sequence(context_id, hash);
+    return found;
+  };
+  const Memtable::Recovered done = active_->recover(std::move(owner), records, first_record, owner_bytes, last);
+  recovered_events_ += done.events;
+  recovered_at_max_ = std::max(recovered_at_max_, done.recorded_at_max);
   show_applied();
-  if (dense == records.size())
+  if (done.records == records.size())
     return {};
-  calls.clear();
-  WEIR_TRY(split_record(records[dense], calls));
+  const std::string where = format("shard {} log record {}", shard_, first_record + done.records);
+  if (done.malformed != nullptr)
+    return fail(Errc::corruption, done.malformed, where);
+  std::vector<std::string_view> calls;
+  WEIR_TRY(split_record(records[done.records], calls));
   CallHeader bad;
   for (const std::string_view call : calls) {
     bad = CallReader::open(call)->header();
     if (last_sequence_in_memtables(bad.context_id).value_or(0) + 1 != bad.first_sequence)
       break;
   }
-  return damaged(dense, Errc::corruption,
-                 format("context {} goes on with sequence {} after {}", bad.context_id, bad.first_sequence,
-                        last_sequence_in_memtables(bad.context_id).value_or(0)));
+  return fail(Errc::corruption,
+              format("context {} goes on with sequence {} after {}", bad.context_id, bad.first_sequence,
+                     last_sequence_in_memtables(bad.context_id).value_or(0)),
+              where);
 }
 
 void ShardTable::show_applied() {

@@ -86,7 +86,6 @@ public:
 
 private:
   void show_applied();
-  Status check_recovered(std::string_view record, std::vector<std::string_view>& calls);
   [[nodiscard]] std::optional<ContextHead> head_in_memtables(std::string_view context_id) const;
 
   const ShardId shard_;

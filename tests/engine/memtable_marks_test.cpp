@@ -23,7 +23,7 @@ std::size_t applied(Memtable& memtable, const std::vector<std::string>& calls,
                     const Memtable::LastElsewhere& last = {}) {
   const auto owner = std::make_shared<const std::vector<std::string>>(calls);
   const std::vector<std::string_view> views(owner->begin(), owner->end());
-  const std::size_t dense = memtable.apply_while_dense(owner, views, 1, 100, last);
+  const std::size_t dense = memtable.recover(owner, views, 1, 100, last).records;
   memtable.publish();
   return dense;
 }
@@ -127,7 +127,7 @@ TEST_CASE("memtable: marks alone are something: they have records, bytes, and ar
 }
 
 TEST_CASE("memtable: a call behind a removal goes on where its context was, and a removal itself must do so") {
-  const auto elsewhere = [](std::string_view) { return std::optional<Sequence>(7); };
+  const auto elsewhere = [](std::string_view, std::uint64_t) { return std::optional<Sequence>(7); };
   {
     Memtable memtable(1);
     CHECK(applied(memtable, {encoded_removal("a", 8, 8), encoded_call("a", 8)}, elsewhere) == 2);

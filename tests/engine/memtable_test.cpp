@@ -290,7 +290,10 @@ TEST_CASE("memtable: a record of several calls is applied as a whole, or not at 
   records->push_back(record_of(4, 10, 15)); // b has only come to 8
   const auto memtable = std::make_shared<Memtable>(5);
   const std::vector<std::string_view> bodies(records->begin(), records->end());
-  CHECK(memtable->apply_while_dense(records, bodies, 3, 1'000, {}) == 3);
+  const Memtable::Recovered done = memtable->recover(records, bodies, 3, 1'000, {});
+  CHECK(done.records == 3);
+  CHECK(done.events == 5);
+  CHECK(done.malformed == nullptr);
   memtable->publish();
   CHECK(memtable->first_record() == 3);
   CHECK(memtable->last_record() == 5);

@@ -214,6 +214,30 @@ TEST_CASE("shard table: a recovered call that is malformed is corruption, whatev
   CHECK(status.error().where == "shard 0 log record 8");
 }
 
+TEST_CASE("shard table: a recovered call is looked at to its end, and what stands before a malformed one counts") {
+  const std::string good = test::encoded_call("a", 1);
+  const std::string two = test::encoded_call("b", 1, 2);
+  std::string nothing_left = test::encoded_call("b", 1);
+  nothing_left.erase(nothing_left.size() - 1);
+  const std::pair<std::string, std::string> malformed[] = {
+      {test::encoded_call("b", 1) + "x", "a stored call is longer than its events"},
+      {nothing_left, "a stored call ends inside an event"},
+      {two + "x", "a stored call is longer than its events"},
+      {two.substr(0, two.size() - 1), "a stored call ends inside an event"},
+      {std::string("\0\2", 2) + two, "a stored record of several calls is not as one is written"},
+  };
+  for (const auto& [bad, why] : malformed) {
+    UnsealedBudget budget(1u << 20);
+    ShardTable table(0, 1, budget, {});
+    const std::string_view calls[] = {good, bad, good};
+    const Status status = table.recover(nullptr, calls, 7, 1);
+    CHECK(status.code() == Errc::corruption);
+    CHECK(status.error().message == why);
+    CHECK(status.error().where == "shard 0 log record 8");
+    CHECK(table.recovered_events() == 1);
+  }
+}
+
 TEST_CASE("shard table: recovered records say what they hold, and their bytes count once") {
   UnsealedBudget budget(1u << 20);
   ShardTable table(0, 1, budget, {});
