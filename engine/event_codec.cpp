@@ -44,10 +44,8 @@ std::size_t left(const char* at, const char* end) {
   return static_cast<std::size_t>(end - at);
 }
 
-} // namespace
-
-void encode_call(std::string_view context_id, std::span<const Event> events, std::string& out,
-                 std::span<const std::uint32_t> schema_versions) {
+template <class Bytes> void encode(std::string_view context_id, std::span<const Event> events,
+                                   std::span<const std::uint32_t> schema_versions, Bytes& out) {
   WEIR_CHECK(schema_versions.empty() || schema_versions.size() == events.size());
   std::size_t size = call_header_bytes_usual + context_id.size();
   for (const Event& event : events)
@@ -73,12 +71,32 @@ void encode_call(std::string_view context_id, std::span<const Event> events, std
   }
 }
 
-void encode_removal(std::string_view context_id, Sequence first_live, bool closes, std::string& out) {
+template <class Bytes> void encode(std::string_view context_id, Sequence first_live, bool closes, Bytes& out) {
   char header[2 * varint_bytes_max];
   const char* end = put_varint(put_varint(header, 0), context_id.size());
   out.append(header, left(header, end)).append(context_id);
   end = put_varint(put_varint(header, first_live), closes ? 1 : 0);
   out.append(header, left(header, end));
+}
+
+} // namespace
+
+void encode_call(std::string_view context_id, std::span<const Event> events, CallBytes& out,
+                 std::span<const std::uint32_t> schema_versions) {
+  encode(context_id, events, schema_versions, out);
+}
+
+void encode_call(std::string_view context_id, std::span<const Event> events, std::string& out,
+                 std::span<const std::uint32_t> schema_versions) {
+  encode(context_id, events, schema_versions, out);
+}
+
+void encode_removal(std::string_view context_id, Sequence first_live, bool closes, CallBytes& out) {
+  encode(context_id, first_live, closes, out);
+}
+
+void encode_removal(std::string_view context_id, Sequence first_live, bool closes, std::string& out) {
+  encode(context_id, first_live, closes, out);
 }
 
 void number_call(std::string_view encoded, const CallNumbers& numbers, char* out) {

@@ -16,6 +16,7 @@
 //   several := 0 | calls v | (call_bytes v | call){calls}, at least two; the first byte of a call is not 0
 #pragma once
 
+#include "engine/call_memory.hpp"
 #include "engine/varint.hpp"
 
 #include <weir/event.hpp>
@@ -42,11 +43,14 @@ struct CallNumbers {
 
 /// Appends `events` (all of one context, already validated) to `out`: a call without its numbers. `schema_versions`:
 /// the version each event was judged by, or nothing if that is 0 for all of them.
+void encode_call(std::string_view context_id, std::span<const Event> events, CallBytes& out,
+                 std::span<const std::uint32_t> schema_versions = {});
 void encode_call(std::string_view context_id, std::span<const Event> events, std::string& out,
                  std::span<const std::uint32_t> schema_versions = {});
 
 /// Appends a removal to `out`: a call without its numbers. Precondition: first_live is at least 1, and at most the
 /// first sequence it will be numbered with.
+void encode_removal(std::string_view context_id, Sequence first_live, bool closes, CallBytes& out);
 void encode_removal(std::string_view context_id, Sequence first_live, bool closes, std::string& out);
 
 /// Bytes of a call of `encoded_bytes` once it has these numbers.

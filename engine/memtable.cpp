@@ -3,47 +3,15 @@
 #include "engine/check.hpp"
 #include "engine/event_codec.hpp"
 #include "engine/hash.hpp"
-#include "engine/io/large_buffer.hpp"
+#include "engine/memtable_arena.hpp"
 #include "engine/memtable_rows.hpp"
-#include <weir/limits.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <new>
 #include <utility>
 
 namespace weir {
-
-// Bump allocation in growing blocks; everything goes at once with the memtable.
-class Memtable::Arena {
-public:
-  template <class T> T* make_array(std::size_t count) {
-    static_assert(std::is_trivially_destructible_v<T>);
-    auto* memory = static_cast<T*>(allocate(count * sizeof(T), alignof(T)));
-    for (std::size_t i = 0; i < count; ++i)
-      new (memory + i) T();
-    return memory;
-  }
-  [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
-
-private:
-  void* allocate(std::size_t size, std::size_t alignment) {
-    std::size_t at = (used_ + alignment - 1) & ~(alignment - 1);
-    if (blocks_.empty() || at + size > block_size_) {
-      const std::size_t block_max = bytes_ < 2 * io::large_page_bytes ? 256 * KiB : io::large_page_bytes;
-      block_size_ = std::max(size + alignment, std::clamp<std::size_t>(bytes_, 8 * KiB, block_max));
-      blocks_.push_back(io::make_large_buffer(block_size_));
-      bytes_ += block_size_;
-      at = 0;
-    }
-    used_ = at + size;
-    return blocks_.back().get() + at;
-  }
-  std::vector<io::LargeBuffer> blocks_;
-  std::size_t block_size_ = 0, used_ = 0;
-  std::uint64_t bytes_ = 0;
-};
 
 namespace {
 constexpr std::size_t pages_max = 64; // 64 * 1,024 * 1,024 rows: far beyond what the byte bound admits

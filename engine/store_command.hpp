@@ -11,6 +11,7 @@
 #include <weir/fail_if.hpp>
 #include <weir/result.hpp>
 
+#include "engine/call_memory.hpp"
 #include "engine/callback_scope.hpp"
 #include "engine/sabotage.hpp"
 #include "engine/unique_function.hpp"
@@ -65,7 +66,7 @@ private:
 /// What a call for several contexts says of one of them.
 struct StorePart {
   std::string context_id;
-  std::string encoded;      ///< As StoreCommand::encoded.
+  CallBytes encoded;        ///< As StoreCommand::encoded.
   std::uint32_t events = 0; ///< None: only `expect` is checked.
   Expectation expect;
 };
@@ -84,7 +85,7 @@ struct StoreCommand {
   using Meanwhile = UniqueFunction<WhenSynced(std::string_view record)>;
 
   std::string context_id;
-  std::string encoded;             ///< encode_call, numbers not filled in yet; empty without events.
+  CallBytes encoded;               ///< encode_call, numbers not filled in yet; empty without events.
   std::uint32_t events = 0;        ///< None: only `expect` is checked.
   std::uint64_t payload_bytes = 0; ///< Of all contexts.
   Durability durability = Durability::synced;
@@ -106,6 +107,9 @@ struct StoreCommand {
   /// Called between write and sync, if the call is alone in its sync and its record the only one.
   Meanwhile meanwhile;
   Completion done;
+
+  static void* operator new(std::size_t bytes) { return CallMemory::allocate(bytes); }
+  static void operator delete(void* command, std::size_t bytes) noexcept { CallMemory::free(command, bytes); }
 
   [[nodiscard]] std::size_t bytes() const noexcept {
     std::size_t sum = encoded.size();

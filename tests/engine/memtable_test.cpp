@@ -67,6 +67,31 @@ std::vector<OwnedEvent> read(const MemtableView& view, const std::string& contex
 
 } // namespace
 
+TEST_CASE("memtable: memory of one that is gone serves the next, and nothing of it is seen") {
+  for (const std::uint64_t round : {1, 2, 3}) { // the arenas are several blocks of the size that is kept
+    Modelled modelled(round);
+    std::vector<std::pair<std::string, std::uint32_t>> calls;
+    for (std::uint64_t i = 0; i < 120'000; ++i) {
+      calls.emplace_back(std::to_string(round) + "-" + std::to_string(i * i % 4'001), 1 + i % 2);
+      if (calls.size() == 1'000)
+        modelled.store(std::exchange(calls, {}));
+    }
+    modelled.memtable->publish();
+    const MemtableView view(modelled.memtable);
+    REQUIRE(view.rows() == modelled.all.size());
+    bool same = true;
+    for (std::uint64_t row = 0; row < view.rows(); ++row)
+      same = same && OwnedEvent(view.row(row)) == modelled.all[row];
+    CHECK(same);
+    CHECK_FALSE(view.find_context(std::to_string(round - 1) + "-1").has_value());
+    for (const auto& [context, rows] : modelled.contexts) {
+      const auto range = view.find_context(context);
+      REQUIRE(range.has_value());
+      CHECK(range->rows == rows.size());
+    }
+  }
+}
+
 TEST_CASE("memtable: an empty one holds nothing and says so") {
   const auto memtable = std::make_shared<Memtable>(1);
   const MemtableView view(memtable);

@@ -340,7 +340,7 @@ private:
       for (const Call& earlier : calls)
         expected += earlier.context == call.context_id ? earlier.events : 0;
       REQUIRE(each.first_sequence == expected + 1);
-      const int id = std::stoi(call.encoded);
+      const int id = std::stoi(std::string(call.encoded));
       REQUIRE(id > context_order_[call.context_id]);
       REQUIRE(id > sender_order_[call.sender]);
       context_order_[call.context_id] = id;
