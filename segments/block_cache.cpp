@@ -2,6 +2,8 @@
 
 #include "engine/hash.hpp"
 
+#include <algorithm>
+
 namespace weir::segments {
 
 Block::Block(std::size_t size, std::shared_ptr<std::atomic<std::uint64_t>> live_bytes)
@@ -52,15 +54,15 @@ BlockPtr BlockCache::Part::find(const Key& key, std::uint64_t hash) {
   return slots_[number - 1].block;
 }
 
-BlockPtr BlockCache::Part::insert(const Key& key, std::uint64_t hash, BlockPtr block, std::uint64_t budget_bytes,
-                                  std::vector<BlockPtr>& evicted) {
+BlockPtr BlockCache::Part::insert(const Key& key, std::uint64_t hash, BlockPtr block, Worth worth,
+                                  std::uint64_t budget_bytes, std::vector<BlockPtr>& evicted) {
   const std::uint64_t bytes = block->charge_bytes();
   const std::lock_guard lock(mutex_);
   if (const std::uint32_t number = table_[place_of(key, hash)]; number != nothing)
     return slots_[number - 1].block;
   while (bytes_ + bytes > budget_bytes) {
     const std::size_t victim = choose_victim();
-    if (popularity_.of(hash) <= popularity_.of(hash_of(slots_[victim].key)))
+    if (popularity_.of(hash) * worth <= value_of(slots_[victim]))
       return block;
     evicted.push_back(evict(victim));
   }
@@ -72,7 +74,7 @@ BlockPtr BlockCache::Part::insert(const Key& key, std::uint64_t hash, BlockPtr b
   }
   const std::uint32_t number = free_.back();
   free_.pop_back();
-  slots_[number - 1] = {key, block};
+  slots_[number - 1] = {key, block, worth};
   table_[place_of(key, hash)] = number;
   bytes_ += bytes;
   return block;
@@ -88,10 +90,10 @@ std::size_t BlockCache::Part::choose_victim() {
     if (!slots_[hand_].block)
       continue;
     ++seen;
-    const unsigned popularity = popularity_.of(hash_of(slots_[hand_].key));
-    if (victim == slots_.size() || popularity < least) {
+    const unsigned value = value_of(slots_[hand_]);
+    if (victim == slots_.size() || value < least) {
       victim = hand_;
-      least = popularity;
+      least = value;
     }
   }
   return victim;
@@ -143,13 +145,20 @@ BlockPtr BlockCache::find(std::uint64_t file_key, std::uint64_t offset) {
   return part_of(hash).find(key, hash);
 }
 
-BlockPtr BlockCache::insert(std::uint64_t file_key, std::uint64_t offset, BlockPtr block) {
+BlockCache::Worth BlockCache::worth_of_read(std::uint64_t read_bytes) noexcept {
+  constexpr std::uint64_t read_costs_bytes = 16 * 1'024;
+  constexpr std::uint64_t unit = 8; // of a read that is so long that nothing else counts
+  return static_cast<Worth>(
+      std::min<std::uint64_t>(unit + unit * read_costs_bytes / std::max<std::uint64_t>(read_bytes, 1), worth_max));
+}
+
+BlockPtr BlockCache::insert(std::uint64_t file_key, std::uint64_t offset, BlockPtr block, Worth worth) {
   if (block->charge_bytes() > part_budget_bytes_)
     return block; // it would push out everything else and then itself
   const Key key{file_key, offset};
   const std::uint64_t hash = hash_of(key);
   std::vector<BlockPtr> evicted;
-  return part_of(hash).insert(key, hash, std::move(block), part_budget_bytes_, evicted);
+  return part_of(hash).insert(key, hash, std::move(block), worth, part_budget_bytes_, evicted);
 }
 
 BlockCacheStats BlockCache::stats() const {

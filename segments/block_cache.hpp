@@ -73,8 +73,15 @@ public:
   [[nodiscard]] io::SlabPool& slabs() noexcept { return slabs_; }
   /// The block at `offset` of the file with this key, or nothing.
   [[nodiscard]] BlockPtr find(std::uint64_t file_key, std::uint64_t offset);
+  /// How much a byte of a block is worth keeping beside one of another that is asked for as often.
+  using Worth = std::uint8_t;
+  static constexpr Worth worth_max = 64; ///< Not too much: what nobody asks for any more has to go, however dear.
+  /// Of blocks that come with a read of `read_bytes`. A read costs as much as some KiB more, so what a long one brings
+  /// is had again for little; a short one costs nearly the same for a few bytes.
+  [[nodiscard]] static Worth worth_of_read(std::uint64_t read_bytes) noexcept;
+
   /// Keeps `block` if it fits. Returns the block to use: the one already there if another reader was faster.
-  BlockPtr insert(std::uint64_t file_key, std::uint64_t offset, BlockPtr block);
+  BlockPtr insert(std::uint64_t file_key, std::uint64_t offset, BlockPtr block, Worth worth = worth_max);
 
   [[nodiscard]] BlockCacheStats stats() const;
 
@@ -103,7 +110,8 @@ private:
   };
 
   /// A look-up touches as little memory as can be: one place of the table, one slot, the block. Once the part is full,
-  /// a new block gets in only if it was asked for more often than the least popular of a few others, which then goes.
+  /// a new block gets in only if it is worth more, times how often it was asked for, than the least of a few others,
+  /// which then goes.
   /// Readers that go through more blocks than there is room for therefore find some of them here every time, instead
   /// of pushing out each block just before they come back to it; and a block that is not kept costs no memory that the
   /// processor does not have at hand.
@@ -111,7 +119,7 @@ private:
   public:
     BlockPtr find(const Key& key, std::uint64_t hash);
     /// Moves what has to go to `evicted`: it is destroyed without the lock.
-    BlockPtr insert(const Key& key, std::uint64_t hash, BlockPtr block, std::uint64_t budget_bytes,
+    BlockPtr insert(const Key& key, std::uint64_t hash, BlockPtr block, Worth worth, std::uint64_t budget_bytes,
                     std::vector<BlockPtr>& evicted);
     void add_to(BlockCacheStats& stats) const;
 
@@ -119,11 +127,15 @@ private:
     struct Slot {
       Key key{};
       BlockPtr block; ///< Null: free.
+      Worth worth = 0;
     };
     static constexpr std::uint32_t nothing = 0;
 
     /// The place in table_ that holds this key, or the free one where it belongs.
     [[nodiscard]] std::size_t place_of(const Key& key, std::uint64_t hash) const noexcept;
+    [[nodiscard]] unsigned value_of(const Slot& slot) const noexcept {
+      return popularity_.of(hash_of(slot.key)) * slot.worth;
+    }
     /// The slot whose block should go next. Precondition: there is a block.
     std::size_t choose_victim();
     BlockPtr evict(std::size_t victim);

@@ -31,6 +31,11 @@ struct Frame {
   std::size_t raw_bytes;
 };
 
+/// Whether every read may want such a block, whatever rows it is for.
+bool finds_contexts(BlockKind kind) noexcept {
+  return kind == BlockKind::context_index || kind == BlockKind::context_filter || kind == BlockKind::event_id_filter;
+}
+
 /// Appends a frame and what `append_content` appends, which says how that is encoded.
 template <class AppendContent>
 BlockRef append_framed(std::string& out, const Frame& frame, const AppendContent& append_content) {
@@ -174,6 +179,7 @@ Status BlockSource::read_all(std::span<const BlockRef> refs, std::span<BlockPtr>
       return damaged("a block is listed outside of the file", refs[i].offset);
     out[i] = cache_.find(cache_key_, refs[i].offset);
   }
+  const std::uint64_t stretch = refs.empty() ? 0 : refs.back().end() - std::min(refs.front().offset, refs.back().end());
   for (std::size_t first = 0; first < refs.size(); ++first) {
     if (out[first])
       continue;
@@ -196,7 +202,9 @@ Status BlockSource::read_all(std::span<const BlockRef> refs, std::span<BlockPtr>
           refs[i], {buffer.data() + (refs[i].offset - begin), block_header_bytes + refs[i].stored_bytes}, dictionary);
       if (!block)
         return std::move(block).error();
-      out[i] = cache_.insert(cache_key_, refs[i].offset, *std::move(block));
+      const bool for_all = finds_contexts(refs[i].kind);
+      out[i] = cache_.insert(cache_key_, refs[i].offset, *std::move(block),
+                             for_all ? BlockCache::worth_max : BlockCache::worth_of_read(stretch));
     }
     first = last;
   }

@@ -111,6 +111,36 @@ TEST_CASE("block cache: what is read now takes the place of what nobody reads an
     REQUIRE(++rounds < 20);
 }
 
+TEST_CASE("block cache: what came with a short read takes the place of what came with a long one, and keeps it") {
+  BlockCache cache(1 * MiB);
+  constexpr std::uint64_t room = 1 * MiB / (4 * KiB), blocks = room / 2;
+  const auto hits = [&cache](std::uint64_t file, std::uint64_t count, std::uint64_t read_bytes) {
+    std::uint64_t found = 0;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      if (cache.find(file, i) != nullptr)
+        ++found;
+      else
+        cache.insert(file, i, make(cache, 4 * KiB), BlockCache::worth_of_read(read_bytes));
+    }
+    return found;
+  };
+  // All are asked for equally often.
+  CHECK(hits(1, 2 * room, 1 * MiB) == 0);
+  for (int round = 0; round < 10; ++round) {
+    hits(2, blocks, 2 * KiB);
+    hits(1, 2 * room, 1 * MiB);
+  }
+  CHECK(hits(2, blocks, 2 * KiB) > blocks * 9 / 10);
+  CHECK(hits(1, 2 * room, 1 * MiB) > 0); // and they have the rest
+}
+
+TEST_CASE("block cache: the shorter a read, the more its blocks are worth") {
+  CHECK(BlockCache::worth_of_read(0) == BlockCache::worth_max);
+  CHECK(BlockCache::worth_of_read(4 * KiB) > BlockCache::worth_of_read(8 * KiB));
+  CHECK(BlockCache::worth_of_read(8 * KiB) > BlockCache::worth_of_read(64 * KiB));
+  CHECK(BlockCache::worth_of_read(UINT64_MAX) > 0);
+}
+
 TEST_CASE("block cache: a block larger than its share is handed through, and a budget of 0 keeps nothing") {
   BlockCache cache(1 * MiB);
   CHECK(cache.insert(1, 0, make(cache, 900 * KiB)) != nullptr);
