@@ -60,9 +60,12 @@ BlockPtr BlockCache::Part::insert(const Key& key, std::uint64_t hash, BlockPtr b
   const std::lock_guard lock(mutex_);
   if (const std::uint32_t number = table_[place_of(key, hash)]; number != nothing)
     return slots_[number - 1].block;
+  // This request is counted already, the next one of the others is not. Of blocks that are asked for in turn each would
+  // else push out one whose turn is still to come.
+  const unsigned popularity = std::max(popularity_.of(hash), 1U) - 1;
   while (bytes_ + bytes > budget_bytes) {
     const std::size_t victim = choose_victim();
-    if (popularity_.of(hash) * worth <= value_of(slots_[victim]))
+    if (popularity * worth <= value_of(slots_[victim]))
       return block;
     evicted.push_back(evict(victim));
   }
