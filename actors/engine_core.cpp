@@ -64,8 +64,9 @@ Result<StorePtr> EngineCore::make_command(std::string_view context_id, std::span
   if (!id_hashes)
     return std::move(id_hashes).error();
   command->id_hashes = *std::move(id_hashes);
-  if (const ShardParts& shard = *parts_.shards[shard_of(context_id)]; shard.table && !command->id_hashes.empty())
-    command->ids_checked_to = ids_excluded_to(*shard.table->segments(), context_id, events);
+  if (!command->id_hashes.empty())
+    if (const ShardParts& shard = *parts_.shards[shard_of(context_id)]; shard.table)
+      command->ids_checked_to = ids_excluded_to(*shard.table->segments(), context_id, events);
   encode_call(context_id, events, command->encoded, stored_under.value_or(judged));
   command->events = static_cast<std::uint32_t>(events.size());
   for (const Event& event : events)

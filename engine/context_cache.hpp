@@ -39,6 +39,13 @@ public:
   [[nodiscard]] std::uint64_t hash(std::string_view context_id) const noexcept;
   /// Fetches what find() will look at first.
   void prefetch(std::uint64_t hash) const noexcept { __builtin_prefetch(&slots_[hash & mask_]); }
+  /// Fetches what find() most likely looks at next; some time after prefetch().
+  void prefetch_entry(std::uint64_t hash) const noexcept {
+    if (const Entry* const entry = slots_[hash & mask_].entry) {
+      __builtin_prefetch(entry);
+      __builtin_prefetch(reinterpret_cast<const char*>(entry) + 64);
+    }
+  }
   /// Marks the entry as used. Null if the context is unknown. `hash` is hash(context_id).
   [[nodiscard]] Entry* find(std::string_view context_id, std::uint64_t hash) noexcept;
   /// Precondition: not there yet.

@@ -116,6 +116,8 @@ void ShardState::accept(std::vector<StorePtr>&& commands, const MemoryLookup& lo
   for (std::size_t i = 0; i < count + ahead; ++i) {
     if (i + ahead < count)
       __builtin_prefetch(commands[i + ahead].get());
+    if (i >= ahead / 2 && i - ahead / 2 < count)
+      cache_.prefetch_entry(hashes[(i - ahead / 2) % ahead]);
     if (i >= ahead)
       accept_one(std::move(commands[i - ahead]), hashes[i % ahead], lookup);
     if (i < count) {

@@ -2,6 +2,7 @@
 
 #include "engine/json/sax.hpp"
 #include "engine/json/scan.hpp"
+#include "engine/validate.hpp"
 
 #include <weir/limits.hpp>
 
@@ -26,10 +27,23 @@ public:
       room_bytes_ = std::max<std::size_t>(text.size() + padding_bytes, 4096);
       room_ = std::make_unique_for_overwrite<char[]>(room_bytes_);
     }
-    std::memcpy(room_.get(), text.data(), text.size());
+    // All bytes pass by here anyway: whether one is above ASCII is known when the copy is made.
+    constexpr std::size_t step = 4 * sizeof(std::uint64_t);
+    static_assert(step == padding_bytes);
+    std::uint64_t seen = 0;
+    std::size_t at = 0;
+    for (; at + step <= text.size(); at += step)
+      seen |= copy_words(text.data() + at, room_.get() + at);
+    char* const rest = room_.get() + at;
     std::memset(room_.get() + text.size(), 0, padding_bytes);
+    std::memcpy(rest, text.data() + at, text.size() - at);
+    for (std::size_t i = 0; i < step; i += sizeof seen)
+      seen |= load<std::uint64_t>(rest + i);
+    ascii_ = (seen & 0x8080808080808080ULL) == 0;
     return room_.get();
   }
+  /// Whether the text that was copied last is nothing but ASCII.
+  [[nodiscard]] bool ascii() const noexcept { return ascii_; }
   /// One huge document does not stay in memory once per thread.
   void trim() noexcept {
     if (room_bytes_ <= scratch_bytes_kept)
@@ -39,8 +53,17 @@ public:
   }
 
 private:
+  /// All bits of the four words from `from` on, which are copied.
+  static std::uint64_t copy_words(const char* from, char* to) noexcept {
+    std::uint64_t words[4];
+    std::memcpy(words, from, sizeof words);
+    std::memcpy(to, words, sizeof words);
+    return words[0] | words[1] | words[2] | words[3];
+  }
+
   std::unique_ptr<char[]> room_;
   std::size_t room_bytes_ = 0;
+  bool ascii_ = false;
 };
 
 /// Reads values one after the other. Each step takes the text from `p` on and returns where it ends; null: not sure.
@@ -210,6 +233,8 @@ bool surely_object(std::string_view text) {
     return false;
   thread_local PaddedText padded;
   const char* const begin = padded.copy(text);
+  if (!padded.ascii() && !valid_utf8(text))
+    return false;
   const char* p = skip_space(begin);
   Judge judge;
   p = *p == '{' ? judge.object(p + 1, 1) : nullptr;

@@ -12,7 +12,7 @@
 
 namespace weir::json::detail {
 
-/// True: `text`, which is valid UTF-8, is a JSON object that keeps all rules of validate_object(). False: it may be
+/// True: `text` is a JSON object that keeps all rules of validate_object(), those of UTF-8 included. False: it may be
 /// one.
 [[nodiscard]] bool surely_object(std::string_view text);
 

@@ -219,11 +219,11 @@ Status judge_exactly(std::string_view text, std::string_view name) {
 } // namespace detail
 
 Status validate_object(std::string_view text, std::string_view name) {
-  // Encoding first and for the whole text: faster than checking string by string, and quotes and escapes are ASCII.
-  if (!valid_utf8(text))
-    return refused(Errc::invalid_argument, name, find_invalid_utf8(text), "not valid UTF-8");
   if (detail::surely_object(text))
     return {};
+  // Encoding first and for the whole text: quotes and escapes are ASCII.
+  if (const std::size_t at = find_invalid_utf8(text); at != std::string_view::npos)
+    return refused(Errc::invalid_argument, name, at, "not valid UTF-8");
   return detail::judge_exactly(text, name);
 }
 
