@@ -113,7 +113,7 @@ PlainEngine::~PlainEngine() {
 Status PlainEngine::judge_call(StoreCommand& command) const {
   if (parts.schemas.all().empty() || is_planted(Planted::schema_overlooked))
     return {};
-  const auto judge = [this](const std::string& context_id, std::string& encoded) -> Status {
+  const auto judge = [this](const std::string& context_id, CallBytes& encoded) -> Status {
     auto call = CallReader::open_unnumbered(encoded);
     WEIR_CHECK(call.ok());
     std::vector<Event> events;
