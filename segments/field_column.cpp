@@ -5,10 +5,6 @@
 #include "segments/format.hpp"
 #include "segments/integer_column.hpp"
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -21,12 +17,11 @@ namespace {
 // Integers up to here are doubles, so dividing one by a power of ten rounds once.
 constexpr double exact_integer_max = 9007199254740992.0;
 
+/// As std::llround, without a call. Precondition: `value` is at most exact_integer_max away from 0.
 std::int64_t nearest(double value) noexcept {
-#ifdef __SSE2__
-  return _mm_cvtsd_si64(_mm_set_sd(value));
-#else
-  return std::llround(value);
-#endif
+  const auto whole = static_cast<std::int64_t>(value);
+  const double rest = value - static_cast<double>(whole);
+  return whole + (rest >= 0.5 ? 1 : 0) - (rest <= -0.5 ? 1 : 0);
 }
 
 /// `value` as an integer of so many decimals; nothing unless that gives its very bits back.
@@ -34,7 +29,7 @@ std::optional<std::int64_t> scaled(double value, unsigned decimals) noexcept {
   const double product = value * powers_of_ten[decimals];
   if (!(std::abs(product) <= exact_integer_max))
     return std::nullopt;
-  const auto integer = nearest(product); // what lies between two does not come back
+  const auto integer = nearest(product);
   const double back = static_cast<double>(integer) / powers_of_ten[decimals];
   if (std::bit_cast<std::uint64_t>(back) != std::bit_cast<std::uint64_t>(value))
     return std::nullopt;

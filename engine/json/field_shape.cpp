@@ -2,10 +2,6 @@
 
 #include "engine/json/scan.hpp"
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #include <cstring>
 
 namespace weir::json {
@@ -82,17 +78,10 @@ bool FieldShape::learn(const char* begin, const char* end, std::span<const Part>
 const char* FieldShape::pass(const char* p, const Step& step) const noexcept {
   const char* const literal = literals_.data() + step.literal;
   const std::size_t bytes = step.literal_bytes;
-#ifdef __SSE2__
   if (bytes <= padding_bytes) { // as a rule, and then there is nothing to guess
-    const auto same = [&](std::size_t at) {
-      return static_cast<std::uint32_t>(
-          _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + at)),
-                                           _mm_loadu_si128(reinterpret_cast<const __m128i*>(literal + at)))));
-    };
-    const std::uint64_t differ = ~(same(0) | same(16) << 16) & ((std::uint64_t{1} << bytes) - 1);
+    const std::uint64_t differ = detail::differing_32(p, literal) & ((std::uint64_t{1} << bytes) - 1);
     return differ == 0 ? p + bytes : nullptr;
   }
-#endif
   // Not beyond the zeros behind the document, whatever the length.
   return std::strncmp(p, literal, bytes) == 0 ? p + bytes : nullptr;
 }

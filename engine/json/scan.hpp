@@ -46,6 +46,23 @@ inline const char* plain_end(const char* p) noexcept {
 #endif
 }
 
+/// A bit for each of 32 bytes in which `a` and `b` differ.
+inline std::uint32_t differing_32(const char* a, const char* b) noexcept {
+#ifdef __SSE2__
+  const auto same = [&](std::size_t at) {
+    return static_cast<std::uint32_t>(
+        _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(a + at)),
+                                         _mm_loadu_si128(reinterpret_cast<const __m128i*>(b + at)))));
+  };
+  return ~(same(0) | same(16) << 16);
+#else
+  std::uint32_t differ = 0;
+  for (unsigned i = 0; i < 32; ++i)
+    differ |= static_cast<std::uint32_t>(a[i] != b[i]) << i;
+  return differ;
+#endif
+}
+
 /// How many bytes from `begin` on stand for themselves inside a string: no quote, no backslash, no control character.
 /// Nothing need follow `end`.
 inline std::size_t plain_bytes(const char* begin, const char* end) noexcept {
