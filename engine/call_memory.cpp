@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <mutex>
 #include <new>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -83,14 +84,9 @@ void drop(Slab* slab, std::uint32_t count) noexcept {
     give_back(slab);
 }
 
-/// The slab that a thread takes pieces from.
+/// The slab that a thread takes pieces from. Never destroyed, for what is destroyed when a thread ends may allocate.
 class Current {
 public:
-  ~Current() {
-    retire();
-    ended_ = true;
-  }
-
   void* take(std::size_t bytes) {
     bytes = (bytes + piece_alignment - 1) / piece_alignment * piece_alignment;
     if (slab_ == nullptr || CallMemory::slab_bytes - used_ < bytes) {
@@ -102,9 +98,15 @@ public:
     void* const piece = reinterpret_cast<char*>(slab_) + used_;
     used_ += bytes;
     ++given_;
-    if (ended_) // of a thread that ends: nobody would retire it later
+    if (ended_) // nobody would retire it later
       retire();
     return piece;
+  }
+  /// True for the first call of the thread.
+  bool begin() noexcept { return !std::exchange(begun_, true); }
+  void end() noexcept {
+    retire();
+    ended_ = true;
   }
 
 private:
@@ -116,16 +118,26 @@ private:
   Slab* slab_ = nullptr;
   std::size_t used_ = 0;
   std::uint32_t given_ = 0;
+  bool begun_ = false;
   bool ended_ = false;
 };
+static_assert(std::is_trivially_destructible_v<Current>);
+constinit thread_local Current current_slab;
+
+struct AtThreadEnd {
+  ~AtThreadEnd() { current_slab.end(); }
+  void arm() const noexcept {} // its first use
+};
+thread_local const AtThreadEnd at_thread_end;
 
 } // namespace
 
 void* CallMemory::allocate(std::size_t bytes) {
   if (!in_slabs || bytes > piece_bytes_max)
     return ::operator new(bytes);
-  thread_local Current current;
-  return current.take(bytes);
+  if (current_slab.begin())
+    at_thread_end.arm();
+  return current_slab.take(bytes);
 }
 
 void CallMemory::free(void* piece, std::size_t bytes) noexcept {
