@@ -30,9 +30,9 @@ struct alignas(64) Slab {
   /// Pieces that are not freed; while the slab is its thread's, far more than there are.
   std::atomic<std::uint32_t> left;
 };
-constexpr std::uint32_t in_use = 1u << 30;
+constexpr std::uint32_t thread_holds_it = 1u << 30;
 constexpr std::size_t piece_alignment = alignof(std::max_align_t);
-static_assert(CallMemory::slab_bytes / piece_alignment < in_use);
+static_assert(CallMemory::slab_bytes / piece_alignment < thread_holds_it);
 
 struct IdleSlabs {
   std::mutex mutex;
@@ -59,7 +59,7 @@ Slab* take_slab() {
   }
   if (slab == nullptr)
     slab = new (::operator new(CallMemory::slab_bytes, slab_alignment)) Slab;
-  slab->left.store(in_use, std::memory_order_relaxed);
+  slab->left.store(thread_holds_it, std::memory_order_relaxed);
   return slab;
 }
 
@@ -112,7 +112,7 @@ public:
 private:
   void retire() noexcept {
     if (slab_ != nullptr)
-      drop(std::exchange(slab_, nullptr), in_use - std::exchange(given_, 0));
+      drop(std::exchange(slab_, nullptr), thread_holds_it - std::exchange(given_, 0));
   }
 
   Slab* slab_ = nullptr;

@@ -12,14 +12,14 @@ using detail::plain_end;
 using detail::put_utf8;
 
 // A larger document's room is given back after it.
-constexpr std::size_t room_bytes_kept = 256 * 1024;
+constexpr std::size_t unescaped_bytes_kept = 256 * 1024;
 
 } // namespace
 
 void UnescapedTexts::begin(std::size_t document_bytes) noexcept {
   document_bytes_ = document_bytes;
   used_ = 0;
-  if (capacity_ > room_bytes_kept) {
+  if (capacity_ > unescaped_bytes_kept) {
     bytes_.reset();
     capacity_ = 0;
   }

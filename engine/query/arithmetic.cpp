@@ -40,11 +40,7 @@ ValueView narrowed(bool negative, Uint128 magnitude) noexcept {
 }
 
 ValueView narrowed(Int128 value) noexcept {
-  return narrowed(value < 0, value < 0 ? -static_cast<Uint128>(value) : static_cast<Uint128>(value));
-}
-
-Uint128 absolute(Int128 value) noexcept {
-  return value < 0 ? -static_cast<Uint128>(value) : static_cast<Uint128>(value);
+  return narrowed(value < 0, absolute(value));
 }
 
 /// The double nearest to the quotient. Dividing doubles would round three times.

@@ -12,10 +12,6 @@ constexpr unsigned chunk_bits = 32;
 constexpr std::int64_t chunk_mask = 0xFFFF'FFFF;
 constexpr int lowest_exponent = -1074; ///< Of the least bit that a double has.
 
-Uint128 absolute(Int128 value) noexcept {
-  return value < 0 ? -static_cast<Uint128>(value) : static_cast<Uint128>(value);
-}
-
 /// `value` times 2^-fixed_places, to the nearest double, ties to even.
 double rounded_fixed(Int128 value) noexcept {
   constexpr int precision = std::numeric_limits<double>::digits;
