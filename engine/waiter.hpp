@@ -57,7 +57,7 @@ private:
     return state_.compare_exchange_strong(state, released);
   }
 
-  // Where nobody else wants to run a yield takes 0.3 us: all of them are little beside a sync.
+  // Where nobody else wants to run a yield takes half a microsecond: all of them are little beside a sync.
   static constexpr unsigned yields_max = 16;
   static constexpr std::uint32_t awake = 0, asleep = 1, released = 2;
   std::atomic<std::uint32_t> state_{awake};
