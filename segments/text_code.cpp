@@ -250,7 +250,7 @@ bool decode_text(std::string_view stored, const TextDictionary& dictionary, std:
     next_offset += 2 & other;
     if (literal_count == literal_max) [[unlikely]] {
       literal_count += source.take_varint();
-      if (literal_count > static_cast<std::size_t>(literal_end - literal) || literal_count > out.size() - decoded)
+      if (literal_count > out.size() - decoded || static_cast<std::ptrdiff_t>(literal_count) > literal_end - literal)
         return false;
       if (literal_count > literal_step) {
         std::memcpy(begin + decoded, literal, literal_count);
@@ -261,7 +261,8 @@ bool decode_text(std::string_view stored, const TextDictionary& dictionary, std:
     }
     const std::size_t copy_begin = decoded + literal_count, copy_end = copy_begin + copy_count;
     if (static_cast<std::ptrdiff_t>(copy_end) > wide_end || literal > literal_wide) [[unlikely]] {
-      if (literal_count > static_cast<std::size_t>(literal_end - literal) || copy_end > out.size())
+      // Damaged sequences may have taken more than there was: what is left is less than nothing then.
+      if (static_cast<std::ptrdiff_t>(literal_count) > literal_end - literal || copy_end > out.size())
         return false;
       std::memcpy(begin + decoded, literal, literal_count);
       literal += literal_count;

@@ -121,6 +121,24 @@ TEST_CASE("text code: a text written by hand decodes as the document says") {
   CHECK_FALSE(decodes(stored("x"), dictionary, R"(["first":{"total":99, "fir)"));
 }
 
+TEST_CASE("text code: sequences that take more literals than there are end in an error, whatever way it is found") {
+  // One literal, and sequences of 30 each: the first is written in whole steps, which are not looked at one by one.
+  for (std::size_t sequences = 16; sequences < 40; ++sequences)
+    for (std::size_t left = 0; left < 130; ++left) {
+      std::string stored;
+      append_varint(stored, 1);
+      append_varint(stored, 0);
+      append_varint(stored, sequences);
+      stored += 'x';
+      for (std::size_t i = 0; i < sequences; ++i)
+        stored += sequence(30, 0, true);
+      const auto in = std::make_unique<char[]>(stored.size());
+      std::copy(stored.begin(), stored.end(), in.get());
+      const auto out = std::make_unique<char[]>(30 + left);
+      CHECK_FALSE(decode_text({in.get(), stored.size()}, TextDictionary(), {out.get(), 30 + left}));
+    }
+}
+
 TEST_CASE("text code: damaged bytes decode to an error or to the right size, never beyond the buffers") {
   const std::uint64_t seed = std::random_device{}();
   CAPTURE(seed);
