@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <thread>
 #include <vector>
 
 namespace weir::trust {
@@ -31,6 +32,19 @@ EngineOptions copy_options() {
   options.create_if_missing = false;
   options.disk_reserve_bytes = 1 * MiB;
   return options;
+}
+
+/// A lock of ours that is closed already lives on in a child that another thread is starting, until that is a program
+/// of its own: a lock belongs to the open file, and both have it for that moment.
+Result<Engine> open_copy(const std::string& directory) {
+  constexpr std::chrono::seconds patience{20};
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  for (;;) {
+    auto engine = Engine::open(directory, copy_options());
+    if (engine.code() != Errc::locked || std::chrono::steady_clock::now() >= deadline)
+      return engine;
+    std::this_thread::yield();
+  }
 }
 
 std::vector<std::string> files_in(const std::string& directory) {
@@ -88,7 +102,7 @@ void Copies::look_at_ruin(const std::string& place) {
     complain(place, "it has no manifest, and something was restored");
   const auto files = files_in(path(place));
   if (!files.empty())
-    if (const auto opened = Engine::open(path(place), copy_options()); opened.code() != Errc::incompatible)
+    if (const auto opened = open_copy(path(place)); opened.code() != Errc::incompatible)
       complain(place, "it was never finished, and an open says " + test::why(opened));
   if (!files.empty() && !holds(files, "backup.unfinished"))
     complain(place, "there are files, and nothing says that it is no data directory");
@@ -104,7 +118,7 @@ void Copies::restore(const std::string& place) {
 }
 
 void Copies::look_at_restored(const std::string& place) {
-  auto engine = Engine::open(scratch_, copy_options());
+  auto engine = open_copy(scratch_);
   if (!engine)
     return complain(place, "what was restored does not open: " + test::why(engine));
   CopyOracle copy(oracle_, "the backup at " + place, oracle_.backups().places().at(place).least);
@@ -233,7 +247,7 @@ Copies::End Copies::restore_by(const std::string& host_program, const Aim& aim, 
 void Copies::look_at_half_restored(const std::string& place) {
   const auto files = files_in(scratch_);
   if (holds(files, "catalog.restoring")) {
-    if (const auto opened = Engine::open(scratch_, copy_options()); opened.code() != Errc::incompatible)
+    if (const auto opened = open_copy(scratch_); opened.code() != Errc::incompatible)
       complain(place, "a restore was killed, and an open of what it left says " + test::why(opened));
     if (const auto again = restore_backup(path(place), scratch_); again.code() != Errc::invalid_argument)
       complain(place, "a restore was killed, and another one on top of it says " + test::why(again));
