@@ -12,6 +12,7 @@
 #include "segments/segment_writer.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <optional>
 
@@ -20,6 +21,9 @@ namespace {
 
 constexpr char segments_directory[] = "segments";
 constexpr std::string_view temp_suffix = ".tmp";
+
+/// Larger zones are made where there remain so many, and they are so many times as large at most.
+constexpr std::uint64_t zones_kept = 32, zones_joined_max = 4;
 
 std::string file_name(std::uint64_t number) {
   return format("{:016}.seg", number);
@@ -42,6 +46,12 @@ Status unless_missing(Status status) {
 }
 
 } // namespace
+
+std::uint32_t zone_rows_of(std::uint32_t zone_rows, std::uint64_t event_count) noexcept {
+  const std::uint64_t joined = std::bit_floor(event_count / (std::uint64_t{zone_rows} * zones_kept));
+  return static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(zone_rows * std::clamp<std::uint64_t>(joined, 1, zones_joined_max), zone_rows_max));
+}
 
 std::string segment_directory(ShardId shard) {
   return format("{}/{:03}", segments_directory, shard);
@@ -82,8 +92,11 @@ Result<SegmentMeta> SegmentFiles::write_file(const std::string& path, ShardId sh
     return std::move(created).error();
   kill_point("segment.after_create");
   PacedFile file(metered(*std::move(created), replaced.empty() ? nullptr : options_.merge_meter));
-  SegmentWriter writer(file, {shard, number, identity_of(shard, number)}, options_.zone_rows,
-                       options_.filter_bits_per_key);
+  std::uint64_t replaced_events = 0;
+  for (const SegmentMeta& meta : replaced)
+    replaced_events += meta.event_count;
+  SegmentWriter writer(file, {shard, number, identity_of(shard, number)},
+                       zone_rows_of(options_.zone_rows, replaced_events), options_.filter_bits_per_key);
   for (const SegmentMeta& meta : replaced)
     writer.cover(meta);
   for (EventView event; events.next(event);)

@@ -27,7 +27,8 @@ namespace weir::segments {
 struct SegmentOptions {
   /// Of the data directory: part of every file's identity.
   std::uint64_t directory_seed = 0;
-  /// Rows of a zone of new segments, 1-65,536. 4,096 make a column of a zone about one block.
+  /// Rows of a zone of new segments, 1-65,536; a large one that was merged has up to four times as many
+  /// (see zone_rows_of). 4,096 make a column of a zone about one block.
   std::uint32_t zone_rows = 4'096;
   /// 10 bits give about 1 % false positives.
   std::uint32_t filter_bits_per_key = 10;
@@ -75,6 +76,11 @@ private:
   std::mutex directories_mutex_;
   std::unordered_set<ShardId> durable_directories_; ///< Known to be durable since this process made sure.
 };
+
+/// Rows of a zone of a segment with so many events, where others have `zone_rows`. What a query spends on a zone beside
+/// its rows weighs less in large zones, and what a replay reads of them for a few rows weighs more: zones grow once
+/// there are enough of them for all threads, to four times as many rows at most.
+[[nodiscard]] std::uint32_t zone_rows_of(std::uint32_t zone_rows, std::uint64_t event_count) noexcept;
 
 /// "segments/003" and "segments/003/0000000000000042.seg".
 [[nodiscard]] std::string segment_directory(ShardId shard);
