@@ -1,27 +1,19 @@
 #include "engine/io/buffers_ahead.hpp"
 
-#include <cstdint>
-#include <sys/mman.h>
 #include <utility>
 
 namespace weir::io {
 namespace {
 
 constexpr std::size_t ready_max = 2;
-constexpr std::uintptr_t page_bytes = 4096;
+constexpr std::size_t page_bytes = 4096;
 
-/// Fresh memory, every page of it touched: with one call where the kernel knows it, since a fault for each costs more.
-std::shared_ptr<char[]> touched(std::size_t bytes) {
-  std::shared_ptr<char[]> buffer(new char[bytes]);
-#ifdef MADV_POPULATE_WRITE
-  const auto begin = (reinterpret_cast<std::uintptr_t>(buffer.get()) + page_bytes - 1) / page_bytes * page_bytes;
-  const auto end = (reinterpret_cast<std::uintptr_t>(buffer.get()) + bytes) / page_bytes * page_bytes;
-  if (begin < end && ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_WRITE) == 0)
-    return buffer;
-#endif
-  for (std::size_t at = 0; at < bytes; at += page_bytes)
-    static_cast<volatile char*>(buffer.get())[at] = 0;
-  return buffer;
+/// Touches every page of `buffer` until told to stop. Page by page: a fault locks no more than the mapping it is in,
+/// while one call for all of them (MADV_POPULATE_WRITE) is cheaper, but keeps everybody else from mapping memory
+/// meanwhile.
+void touch(char* buffer, std::size_t bytes, const std::atomic<bool>& stop) {
+  for (std::size_t at = 0; at < bytes && !stop.load(std::memory_order_relaxed); at += page_bytes)
+    static_cast<volatile char*>(buffer)[at] = 0;
 }
 
 } // namespace
@@ -47,8 +39,8 @@ std::shared_ptr<char[]> BuffersAhead::take() {
       ready_.pop_back();
     }
   }
-  if (!buffer)
-    return touched(buffer_bytes_);
+  if (!buffer) // whoever fills it touches it
+    return std::shared_ptr<char[]>(new char[buffer_bytes_]);
   changed_.notify_one();
   return buffer;
 }
@@ -60,7 +52,8 @@ void BuffersAhead::run() {
     if (stop_)
       return;
     lock.unlock();
-    std::shared_ptr<char[]> buffer = touched(buffer_bytes_);
+    std::shared_ptr<char[]> buffer(new char[buffer_bytes_]);
+    touch(buffer.get(), buffer_bytes_, stop_);
     lock.lock();
     ready_.push_back(std::move(buffer));
   }

@@ -6,6 +6,7 @@
 // the third buffer, so that short work needs none, and ends with this object.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <memory>
@@ -23,7 +24,7 @@ public:
   BuffersAhead& operator=(const BuffersAhead&) = delete;
 
   [[nodiscard]] std::size_t buffer_bytes() const noexcept { return buffer_bytes_; }
-  /// A buffer of buffer_bytes(), its content undefined, every page of it touched. Never waits for one.
+  /// A buffer of buffer_bytes(), its content undefined. Never waits for one whose pages are touched.
   [[nodiscard]] std::shared_ptr<char[]> take();
 
 private:
@@ -34,8 +35,8 @@ private:
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::shared_ptr<char[]>> ready_;
-  bool stop_ = false;
-  std::thread thread_; // Last: it uses the others.
+  std::atomic<bool> stop_ = false; ///< Set with the mutex held.
+  std::thread thread_;             // Last: it uses the others.
 };
 
 } // namespace weir::io
