@@ -50,7 +50,7 @@ private:
   std::uint64_t inline_[inline_max]; ///< Of these the first size_, where heap_ is empty.
 };
 
-/// Words of a zone of the default size.
-inline constexpr std::size_t usual_zone_words = 64;
+/// Words of a zone of a large segment, with the default size of others.
+inline constexpr std::size_t usual_zone_words = 256;
 
 } // namespace weir::query
