@@ -212,7 +212,9 @@ public:
   /// Event types of this segment; the index is the bit in ZoneMeta::type_bits.
   virtual Result<std::span<const std::string>> types() const = 0;
   virtual Result<std::span<const ZoneMeta>> zones() const = 0;
-  virtual Result<std::shared_ptr<const ZoneRows>> read_zone(std::size_t zone, ColumnSet columns) const = 0;
+  /// Rows of a zone. Texts (event id, metadata, payload) of rows that are not `wanted` may be missing.
+  virtual Result<std::shared_ptr<const ZoneRows>> read_zone(std::size_t zone, ColumnSet columns,
+                                                            RowWords wanted = {}) const = 0;
   /// The payload fields that are columns here; a field's number is its place. Empty in segments of older formats.
   virtual Result<std::span<const FieldInfo>> fields() const { return std::span<const FieldInfo>(); }
   /// What is known of field `field` in each zone, by zone. Precondition: it is one of fields().

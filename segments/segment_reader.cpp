@@ -306,13 +306,14 @@ Result<bool> SegmentFileReader::read_context(std::string_view context_id, const 
   return false;
 }
 
-Result<std::shared_ptr<const ZoneRows>> SegmentFileReader::read_zone(std::size_t zone, ColumnSet columns) const {
+Result<std::shared_ptr<const ZoneRows>> SegmentFileReader::read_zone(std::size_t zone, ColumnSet columns,
+                                                                     RowWords wanted) const {
   auto footer = this->footer();
   if (!footer)
     return std::move(footer).error();
   if (zone >= (**footer)->zones.size())
     return fail(Errc::invalid_argument, format("zone {} of {}", zone, (**footer)->zones.size()), source_.path());
-  return read_zone_rows(source_, **footer, zone, columns);
+  return read_zone_rows(source_, **footer, zone, columns, wanted);
 }
 
 Result<std::shared_ptr<const PositionRun>>

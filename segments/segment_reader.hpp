@@ -38,7 +38,8 @@ public:
                                                             const WithHelp& help) const override;
   Result<std::span<const std::string>> types() const override;
   Result<std::span<const ZoneMeta>> zones() const override;
-  Result<std::shared_ptr<const ZoneRows>> read_zone(std::size_t zone, ColumnSet columns) const override;
+  Result<std::shared_ptr<const ZoneRows>> read_zone(std::size_t zone, ColumnSet columns,
+                                                    RowWords wanted = {}) const override;
   Status find_event_ids(std::string_view context_id, std::span<const std::string_view> event_ids,
                         std::span<FoundId> found) const override;
   Result<bool> has_marks() const override;

@@ -67,7 +67,7 @@ Result<Runs> read_runs(const BlockSource& source, const Footer& footer, const Zo
 } // namespace
 
 Result<std::shared_ptr<const ZoneRows>> read_zone_rows(const BlockSource& source, std::shared_ptr<const Footer> footer,
-                                                       std::size_t zone, ColumnSet columns) {
+                                                       std::size_t zone, ColumnSet columns, RowWords wanted) {
   const ZoneMeta& meta = footer->zones[zone];
   Runs runs;
   if ((columns & (column_context | column_sequence)) != 0) {
@@ -80,7 +80,7 @@ Result<std::shared_ptr<const ZoneRows>> read_zone_rows(const BlockSource& source
   if (!slice)
     return std::move(slice).error();
   WEIR_TRY(slice->read_numbers(0, meta.rows, columns));
-  WEIR_TRY(slice->read_strings(0, meta.rows, columns));
+  WEIR_TRY(slice->read_strings(0, meta.rows, columns, wanted));
   return std::shared_ptr<const ZoneRows>(
       std::make_shared<SegmentZoneRows>(std::move(footer), meta.rows, columns, *std::move(slice), std::move(runs)));
 }

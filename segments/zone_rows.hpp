@@ -12,9 +12,9 @@
 
 namespace weir::segments {
 
-/// Reads the columns of zone `zone`; the rows keep the footer and the blocks they point into. Precondition: there is
-/// such a zone.
+/// Reads the columns of zone `zone`; the rows keep the footer and the blocks they point into. Only rows of `wanted`
+/// (empty: all) need have texts. Precondition: there is such a zone, and `wanted` is empty or has a bit for each row.
 Result<std::shared_ptr<const ZoneRows>> read_zone_rows(const BlockSource& source, std::shared_ptr<const Footer> footer,
-                                                       std::size_t zone, ColumnSet columns);
+                                                       std::size_t zone, ColumnSet columns, RowWords wanted = {});
 
 } // namespace weir::segments

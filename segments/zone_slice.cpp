@@ -4,6 +4,21 @@
 #include <numeric>
 
 namespace weir::segments {
+namespace {
+
+/// Whether one of the rows from `begin` to before `end` is among `rows`. Precondition: begin < end.
+bool any_row(RowWords rows, std::uint32_t begin, std::uint32_t end) noexcept {
+  const std::uint64_t first = ~std::uint64_t{0} << begin % 64, last = ~std::uint64_t{0} >> (63 - (end - 1) % 64);
+  const std::size_t first_word = begin / 64, last_word = (end - 1) / 64;
+  if (first_word == last_word)
+    return (rows[first_word] & first & last) != 0;
+  const auto between = rows.subspan(first_word + 1, last_word - first_word - 1);
+  return (rows[first_word] & first) != 0 || (rows[last_word] & last) != 0 ||
+         std::any_of(between.begin(), between.end(), [](std::uint64_t word) { return word != 0; });
+}
+
+} // namespace
+
 Result<ZoneSlice> ZoneSlice::open(const BlockSource& source, const Footer& footer, std::size_t zone, bool whole_tail) {
   ZoneSlice slice(source, footer, footer.zones[zone]);
   if (whole_tail) {
@@ -97,7 +112,7 @@ Status ZoneSlice::check_types() const {
   return {};
 }
 
-Status ZoneSlice::read_strings(std::uint32_t skip, std::uint32_t count, ColumnSet columns) {
+Status ZoneSlice::read_strings(std::uint32_t skip, std::uint32_t count, ColumnSet columns, RowWords rows) {
   struct WantedBlock {
     BlockRef ref;
     Strings* column;
@@ -112,7 +127,9 @@ Status ZoneSlice::read_strings(std::uint32_t skip, std::uint32_t count, ColumnSe
     column.values.assign(count_, {});
     const std::size_t last = directory().find(column.kind, first_ + skip + count - 1);
     for (std::size_t block = directory().find(column.kind, first_ + skip); block <= last; ++block)
-      wanted.push_back({directory().at(column.kind, block).ref, &column, block});
+      if (rows.empty() ||
+          any_row(rows, directory().at(column.kind, block).first_row, directory().row_end(column.kind, block)))
+        wanted.push_back({directory().at(column.kind, block).ref, &column, block});
   }
   // Columns share a stretch of the file, their blocks in turn: by offset, one read gets neighbours of all of them.
   std::sort(wanted.begin(), wanted.end(),

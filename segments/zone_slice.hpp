@@ -36,8 +36,8 @@ public:
   /// count - 1. Precondition: they are in the zone.
   Status read_numbers(std::uint32_t first, std::uint32_t count, ColumnSet columns);
   /// Decodes the strings that `columns` names for `count` rows from the `skip`th row read. Precondition: read_numbers
-  /// covered these rows and columns.
-  Status read_strings(std::uint32_t skip, std::uint32_t count, ColumnSet columns);
+  /// covered these rows and columns. Blocks without a row of `wanted` (by row of the zone; empty: all) are left out.
+  Status read_strings(std::uint32_t skip, std::uint32_t count, ColumnSet columns, RowWords wanted = {});
   /// Fills what was read of row `i`, counted from the first row read; the rest of `event` stays as it is.
   void fill(std::size_t i, EventView& event) const;
 

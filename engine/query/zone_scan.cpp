@@ -195,7 +195,7 @@ Status ZoneScan::read_documents(const SegmentPlan& plan, ZoneValues& values, con
   const ColumnSet documents = (target_.columns & document_columns) | (upcast & column_type);
   stats_.payload_zones += (documents & column_payload) != 0 ? 1 : 0;
   WEIR_TRY(pacer_.pause());
-  const auto read = plan.segment().read_zone(values.zone(), documents);
+  const auto read = plan.segment().read_zone(values.zone(), documents, rows.words());
   if (!read)
     return read.error();
   if ((*read)->rows() != values.rows())

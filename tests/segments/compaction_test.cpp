@@ -2,6 +2,7 @@
 #include "tests/segments/segment_fixture.hpp"
 
 #include "segments/compaction.hpp"
+#include "segments/format.hpp"
 #include "tests/support/bytes.hpp"
 
 #include <doctest/doctest.h>
@@ -136,6 +137,32 @@ TEST_CASE("merge: merging in steps gives the bytes of merging at once") {
   REQUIRE((in_steps.ok() && at_once.ok()));
   CHECK(*scan(*directory.open(*in_steps)) == *scan(*directory.open(*at_once)));
   CHECK(in_steps->file_bytes == at_once->file_bytes);
+}
+
+TEST_CASE("merge: zones grow with the segment, as long as there are enough of them") {
+  CHECK(zone_rows_of(4'096, 0) == 4'096);
+  CHECK(zone_rows_of(4'096, 64 * 4'096 - 1) == 4'096);
+  CHECK(zone_rows_of(4'096, 64 * 4'096) == 8'192);
+  CHECK(zone_rows_of(4'096, 128 * 4'096 - 1) == 8'192);
+  CHECK(zone_rows_of(4'096, 128 * 4'096) == 16'384);
+  CHECK(zone_rows_of(4'096, segment_rows_max) == 16'384);
+  CHECK(zone_rows_of(40'000, segment_rows_max) == 65'536);
+  CHECK(zone_rows_of(65'536, segment_rows_max) == 65'536);
+
+  std::mt19937_64 random(8);
+  SegmentDirectory directory({.directory_seed = 1, .zone_rows = 16});
+  RowShape shape;
+  shape.contexts = 600;
+  std::vector<SegmentMeta> inputs = write_all(directory, random_history(random, 4, shape));
+  const auto zone_rows = [&](const SegmentMeta& meta) { return directory.open(meta)->zones()->front().rows; };
+  for (const SegmentMeta& input : inputs) {
+    CHECK(input.event_count > 64 * 16);
+    CHECK(zone_rows(input) == 16); // a flush does not know how many events will come
+  }
+  const auto merged = merged_of(directory.files.merge(inputs, 100, go_on, {}));
+  REQUIRE(merged.ok());
+  CHECK(merged->event_count >= 128 * 16);
+  CHECK(zone_rows(*merged) == 64);
 }
 
 TEST_CASE("merge: event sums tell every field, every event and every context apart, and nothing else") {

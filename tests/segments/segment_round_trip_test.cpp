@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <set>
 #include <tuple>
+#include <vector>
 
 using namespace weir;
 using namespace weir::segments;
@@ -174,6 +175,44 @@ TEST_CASE("segment: a scan of numbers does not read the payloads") {
   const std::uint64_t before = directory.fs->counters().read_bytes;
   REQUIRE(scan(*reader, column_timestamp | column_type).ok());
   CHECK((directory.fs->counters().read_bytes - before) * 4 < meta.file_bytes);
+}
+
+TEST_CASE("segment: whoever wants some rows of a zone gets their texts, and no block is read without one of them") {
+  std::mt19937_64 random(13);
+  SegmentDirectory directory({.directory_seed = 1, .zone_rows = 1'000, .filter_bits_per_key = 10}, 0);
+  const Rows rows = random_rows(random, {.contexts = 200, .payload_bytes_max = 2'000});
+  const auto reader = directory.open(directory.write(rows));
+  const auto zones = *reader->zones();
+  const auto read_bytes = [&] { return directory.fs->counters().read_bytes; };
+  for (const ZoneMeta& zone : zones) {
+    const std::uint64_t all_before = read_bytes();
+    REQUIRE(reader->read_zone(static_cast<std::size_t>(zone.first_row / 1'000), columns_all).ok());
+    const std::uint64_t all = read_bytes() - all_before;
+    for (const std::size_t count : {1u, 2u, 20u, zone.rows}) {
+      std::vector<std::uint64_t> wanted((zone.rows + 63) / 64);
+      std::vector<bool> chosen(zone.rows);
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t row = count == zone.rows ? i : random() % zone.rows;
+        wanted[row / 64] |= std::uint64_t{1} << row % 64;
+        chosen[row] = true;
+      }
+      const std::uint64_t before = read_bytes();
+      const auto read = reader->read_zone(static_cast<std::size_t>(zone.first_row / 1'000), columns_all, wanted);
+      REQUIRE(read.ok());
+      if (count <= 2 && zone.rows == 1'000)
+        CHECK((read_bytes() - before) * 5 < all);
+      for (std::uint32_t row = 0; row < zone.rows; ++row) {
+        const Row& expected = rows[static_cast<std::size_t>(zone.first_row) + row];
+        Row found = Row::of((*read)->row(row));
+        if (!chosen[row]) { // the rest is there all the same
+          found.event_id = expected.event_id;
+          found.metadata = expected.metadata;
+          found.payload = expected.payload;
+        }
+        REQUIRE(found == expected);
+      }
+    }
+  }
 }
 
 TEST_CASE("segment: a cold replay of a context takes few reads") {

@@ -151,7 +151,7 @@ public:
   }
   Result<std::span<const std::string>> types() const override { return fail(Errc::unsupported, "no columns here"); }
   Result<std::span<const ZoneMeta>> zones() const override { return fail(Errc::unsupported, "no columns here"); }
-  Result<std::shared_ptr<const ZoneRows>> read_zone(std::size_t, ColumnSet) const override {
+  Result<std::shared_ptr<const ZoneRows>> read_zone(std::size_t, ColumnSet, RowWords) const override {
     return fail(Errc::unsupported, "no columns here");
   }
   Status verify() const override { return {}; }

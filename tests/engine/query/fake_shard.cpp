@@ -13,7 +13,8 @@ namespace {
 
 class FakeRows final : public ZoneRows {
 public:
-  FakeRows(std::span<const StoredEvent> events, ColumnSet columns) : events_(events), columns_(columns) {}
+  FakeRows(std::span<const StoredEvent> events, ColumnSet columns, RowWords wanted)
+      : events_(events), columns_(columns), wanted_(wanted.begin(), wanted.end()) {}
   [[nodiscard]] std::uint32_t rows() const noexcept override { return static_cast<std::uint32_t>(events_.size()); }
   [[nodiscard]] EventView row(std::uint32_t i) const override {
     const EventView all = events_[i].view();
@@ -25,6 +26,8 @@ public:
     some.recorded_at = has(column_recorded_at) ? all.recorded_at : Timestamp{};
     some.timestamp = has(column_timestamp) ? all.timestamp : Timestamp{};
     some.event_type = has(column_type) ? all.event_type : "";
+    if (!wanted_.empty() && (wanted_[i / 64] >> i % 64 & 1U) == 0)
+      return some;
     some.event_id = has(column_event_id) ? all.event_id : "";
     some.metadata = has(column_metadata) ? all.metadata : "";
     some.payload = has(column_payload) ? all.payload : "";
@@ -34,6 +37,7 @@ public:
 private:
   std::span<const StoredEvent> events_;
   ColumnSet columns_;
+  std::vector<std::uint64_t> wanted_;
 };
 
 std::int64_t micros(Timestamp time) {
@@ -264,12 +268,13 @@ Result<std::span<const ZoneMeta>> FakeSegment::zones() const {
   return std::span<const ZoneMeta>(zones_);
 }
 
-Result<std::shared_ptr<const ZoneRows>> FakeSegment::read_zone(std::size_t zone, ColumnSet columns) const {
+Result<std::shared_ptr<const ZoneRows>> FakeSegment::read_zone(std::size_t zone, ColumnSet columns,
+                                                               RowWords wanted) const {
   reads.push_back({zone, columns});
   if (on_read)
     WEIR_TRY(on_read());
   const auto rows = std::span<const StoredEvent>(events_).subspan(zones_[zone].first_row, zones_[zone].rows);
-  return std::shared_ptr<const ZoneRows>(std::make_shared<FakeRows>(rows, columns));
+  return std::shared_ptr<const ZoneRows>(std::make_shared<FakeRows>(rows, columns, wanted));
 }
 
 FakeSegment::FakeSegment(std::vector<StoredEvent> events, std::uint32_t zone_rows,

@@ -72,7 +72,8 @@ public:
                                                             const WithHelp&) const override;
   Result<std::span<const std::string>> types() const override;
   Result<std::span<const ZoneMeta>> zones() const override;
-  Result<std::shared_ptr<const ZoneRows>> read_zone(std::size_t zone, ColumnSet columns) const override;
+  Result<std::shared_ptr<const ZoneRows>> read_zone(std::size_t zone, ColumnSet columns,
+                                                    RowWords wanted = {}) const override;
   Result<std::span<const FieldInfo>> fields() const override;
   Result<std::span<const FieldZone>> field_zones(std::size_t field) const override;
   Result<bool> may_hold(std::size_t zone, std::size_t field, std::string_view text) const override;
