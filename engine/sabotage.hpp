@@ -153,6 +153,7 @@ enum class Sabotage : std::uint8_t {
   negated_unknown_is_true,
   prune_one_too_many,
   read_next_payload,
+  required_text_forgets_escapes,
   top_rows_lose_ties,
   // What remembered queries show.
   gather_ahead_of_events,

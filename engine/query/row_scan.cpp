@@ -24,11 +24,17 @@ RowScan::RowScan(const ScanTarget& target, const QueryControl& control, RowSink&
     : target_(target), control_(control), sink_(sink), pacer_(pacer), stats_(stats),
       upcasts_(control.upcasts != nullptr && (target.columns & column_payload) != 0 &&
                !sabotaged(Sabotage::query_forgets_upcasts)),
-      row_(target.fields, target.step), scratch_(pacer), row_work_(1 + target.predicate.leaves().size() / 16) {
+      required_text_(target.predicate, target.fields, target.step), row_(target.fields, target.step), scratch_(pacer),
+      row_work_(1 + target.predicate.leaves().size() / 16) {
 }
 
 Status RowScan::judge(const EventView& event, Outcomes known, RemovedRows* removed) {
   WEIR_TRY(pacer_.spend(row_work_));
+  if (control_.prune && !known.is_true() && !upcasts_) { // first: many rows come no further
+    WEIR_TRY(pacer_.spend(extraction_work(event)));
+    if (!required_text_.may_match(event.payload))
+      return {};
+  }
   row_.bind(event);
   if (control_.prune) {
     if (event.position >= sink_.end())

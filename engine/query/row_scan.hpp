@@ -11,6 +11,7 @@
 #include "engine/query/control.hpp"
 #include "engine/query/outcomes.hpp"
 #include "engine/query/removed_rows.hpp"
+#include "engine/query/required_text.hpp"
 #include "engine/query/row.hpp"
 #include "engine/query/row_sink.hpp"
 #include "engine/query/scan_plan.hpp"
@@ -46,6 +47,7 @@ private:
   Pacer& pacer_;
   QueryStats& stats_;
   const bool upcasts_;
+  const RequiredText required_text_;
   RowReader row_;
   Scratch scratch_;
   std::string upcast_payload_; ///< Of the row that is judged.

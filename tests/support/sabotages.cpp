@@ -241,6 +241,8 @@ constexpr std::array texts = {
                  "a zone whose largest number alone fits is left out"},
     SabotageText{Sabotage::read_next_payload, "read_next_payload",
                  "a payload that is read late is that of the next row"},
+    SabotageText{Sabotage::required_text_forgets_escapes, "required_text_forgets_escapes",
+                 "a payload that writes the text asked for with an escape is not found"},
     SabotageText{Sabotage::top_rows_lose_ties, "top_rows_lose_ties",
                  "of rows that tie the later one comes first, and takes the last place of a bounded answer"},
     SabotageText{Sabotage::gather_ahead_of_events, "gather_ahead_of_events",

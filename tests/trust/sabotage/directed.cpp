@@ -157,6 +157,7 @@ constexpr std::array table = {
     Directed{Sabotage::negated_unknown_is_true, cases("engine", "zone scan: conditions find*")},
     Directed{Sabotage::prune_one_too_many, cases("engine", "zone scan: conditions find*")},
     Directed{Sabotage::read_next_payload, cases("engine", "zone scan: conditions find*")},
+    Directed{Sabotage::required_text_forgets_escapes, cases("engine", "required text: *")},
     Directed{Sabotage::top_rows_lose_ties, cases("engine", "query run: ORDER BY sorts*")},
     Directed{Sabotage::gather_ahead_of_events, cases("engine", "view: an answer made in steps*")},
     Directed{Sabotage::keep_gathered_removed, cases("engine", "view: what was gathered is not read again*")},
