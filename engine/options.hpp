@@ -74,7 +74,7 @@ struct EngineOptions {
   /// Threads that work on one query, its caller among them; 1: the caller alone. 0 means the caller and half of the
   /// read threads, rounded up: what else is read, and stores, find the others.
   std::size_t query_threads_max = 0;
-  /// Rows of one zone of a segment, the unit of pruning.
+  /// Rows of one zone of a segment, the unit of pruning; large segments have up to four times as many.
   std::uint32_t zone_rows = 4'096;
   /// Filter bits per context in a segment, and twice as many per event id: 10 give about 1 % false positives among
   /// contexts, and fewer than one in a thousand among ids.

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <weir/event.hpp>
+#include <weir/limits.hpp>
 #include <weir/result.hpp>
 #include <weir/retention.hpp>
 
@@ -118,7 +119,13 @@ public:
   [[nodiscard]] virtual std::uint32_t rows() const noexcept = 0;
   /// Row `i` (0 ... rows()-1) of the zone; views valid while this object or a pin of it lives.
   [[nodiscard]] virtual EventView row(std::uint32_t i) const = 0;
+  /// Of rows that were wanted, those before this one have their texts.
+  [[nodiscard]] virtual std::uint32_t texts_end() const noexcept { return rows(); }
 };
+
+/// Whoever wants some rows of a zone gets texts of so many bytes at a time, about, or of one row: a zone may hold
+/// thousands of the largest payloads.
+inline constexpr std::uint64_t zone_texts_bytes_max = 8 * MiB;
 
 /// An event that was looked for by its id.
 struct FoundId {
@@ -212,7 +219,8 @@ public:
   /// Event types of this segment; the index is the bit in ZoneMeta::type_bits.
   virtual Result<std::span<const std::string>> types() const = 0;
   virtual Result<std::span<const ZoneMeta>> zones() const = 0;
-  /// Rows of a zone. Texts (event id, metadata, payload) of rows that are not `wanted` may be missing.
+  /// Rows of a zone. Texts (event id, metadata, payload) of rows that are not `wanted` may be missing, and of those
+  /// that are from ZoneRows::texts_end() on, which is behind the first of them. With nothing in `wanted` all are there.
   virtual Result<std::shared_ptr<const ZoneRows>> read_zone(std::size_t zone, ColumnSet columns,
                                                             RowWords wanted = {}) const = 0;
   /// The payload fields that are columns here; a field's number is its place. Empty in segments of older formats.

@@ -24,6 +24,8 @@ constexpr std::string_view temp_suffix = ".tmp";
 
 /// Larger zones are made where there remain so many, and they are so many times as large at most.
 constexpr std::uint64_t zones_kept = 32, zones_joined_max = 4;
+/// On average: whoever reads a zone with all it has keeps it in memory.
+constexpr std::uint64_t zone_payload_bytes_max = 8 * MiB;
 
 std::string file_name(std::uint64_t number) {
   return format("{:016}.seg", number);
@@ -47,8 +49,11 @@ Status unless_missing(Status status) {
 
 } // namespace
 
-std::uint32_t zone_rows_of(std::uint32_t zone_rows, std::uint64_t event_count) noexcept {
-  const std::uint64_t joined = std::bit_floor(event_count / (std::uint64_t{zone_rows} * zones_kept));
+std::uint32_t zone_rows_of(std::uint32_t zone_rows, std::uint64_t event_count, std::uint64_t payload_bytes) noexcept {
+  const std::uint64_t by_events = event_count / (std::uint64_t{zone_rows} * zones_kept);
+  const std::uint64_t zones = std::max<std::uint64_t>(event_count / zone_rows, 1);
+  const std::uint64_t by_bytes = zone_payload_bytes_max / std::max<std::uint64_t>(payload_bytes / zones, 1);
+  const std::uint64_t joined = std::bit_floor(std::min(by_events, by_bytes));
   return static_cast<std::uint32_t>(
       std::min<std::uint64_t>(zone_rows * std::clamp<std::uint64_t>(joined, 1, zones_joined_max), zone_rows_max));
 }
@@ -92,11 +97,13 @@ Result<SegmentMeta> SegmentFiles::write_file(const std::string& path, ShardId sh
     return std::move(created).error();
   kill_point("segment.after_create");
   PacedFile file(metered(*std::move(created), replaced.empty() ? nullptr : options_.merge_meter));
-  std::uint64_t replaced_events = 0;
-  for (const SegmentMeta& meta : replaced)
+  std::uint64_t replaced_events = 0, replaced_bytes = 0;
+  for (const SegmentMeta& meta : replaced) {
     replaced_events += meta.event_count;
+    replaced_bytes += meta.payload_bytes;
+  }
   SegmentWriter writer(file, {shard, number, identity_of(shard, number)},
-                       zone_rows_of(options_.zone_rows, replaced_events), options_.filter_bits_per_key);
+                       zone_rows_of(options_.zone_rows, replaced_events, replaced_bytes), options_.filter_bits_per_key);
   for (const SegmentMeta& meta : replaced)
     writer.cover(meta);
   for (EventView event; events.next(event);)

@@ -77,10 +77,12 @@ private:
   std::unordered_set<ShardId> durable_directories_; ///< Known to be durable since this process made sure.
 };
 
-/// Rows of a zone of a segment with so many events, where others have `zone_rows`. What a query spends on a zone beside
-/// its rows weighs less in large zones, and what a replay reads of them for a few rows weighs more: zones grow once
-/// there are enough of them for all threads, to four times as many rows at most.
-[[nodiscard]] std::uint32_t zone_rows_of(std::uint32_t zone_rows, std::uint64_t event_count) noexcept;
+/// Rows of a zone of a segment with so many events and bytes of payload, where others have `zone_rows`. What a query
+/// spends on a zone beside its rows weighs less in large zones, and what a replay reads of them for a few rows weighs
+/// more: zones grow once there are enough of them for all threads, to four times as many rows at most, unless payloads
+/// are large.
+[[nodiscard]] std::uint32_t zone_rows_of(std::uint32_t zone_rows, std::uint64_t event_count,
+                                         std::uint64_t payload_bytes) noexcept;
 
 /// "segments/003" and "segments/003/0000000000000042.seg".
 [[nodiscard]] std::string segment_directory(ShardId shard);

@@ -24,11 +24,13 @@ struct Runs {
 
 class SegmentZoneRows final : public ZoneRows {
 public:
-  SegmentZoneRows(std::shared_ptr<const Footer> footer, std::uint32_t rows, ColumnSet columns, ZoneSlice slice,
-                  Runs runs)
-      : footer_(std::move(footer)), rows_(rows), columns_(columns), slice_(std::move(slice)), runs_(std::move(runs)) {}
+  SegmentZoneRows(std::shared_ptr<const Footer> footer, std::uint32_t rows, std::uint32_t texts_end, ColumnSet columns,
+                  ZoneSlice slice, Runs runs)
+      : footer_(std::move(footer)), rows_(rows), texts_end_(texts_end), columns_(columns), slice_(std::move(slice)),
+        runs_(std::move(runs)) {}
 
   [[nodiscard]] std::uint32_t rows() const noexcept override { return rows_; }
+  [[nodiscard]] std::uint32_t texts_end() const noexcept override { return texts_end_; }
 
   [[nodiscard]] EventView row(std::uint32_t i) const override {
     EventView event;
@@ -45,7 +47,7 @@ public:
 
 private:
   std::shared_ptr<const Footer> footer_;
-  std::uint32_t rows_;
+  std::uint32_t rows_, texts_end_;
   ColumnSet columns_;
   ZoneSlice slice_;
   Runs runs_;
@@ -80,9 +82,15 @@ Result<std::shared_ptr<const ZoneRows>> read_zone_rows(const BlockSource& source
   if (!slice)
     return std::move(slice).error();
   WEIR_TRY(slice->read_numbers(0, meta.rows, columns));
-  WEIR_TRY(slice->read_strings(0, meta.rows, columns, wanted));
-  return std::shared_ptr<const ZoneRows>(
-      std::make_shared<SegmentZoneRows>(std::move(footer), meta.rows, columns, *std::move(slice), std::move(runs)));
+  std::uint32_t texts_end = meta.rows;
+  if (!wanted.empty())
+    texts_end = slice->texts_within(wanted, zone_texts_bytes_max);
+  std::vector<std::uint64_t> some(wanted.begin(), wanted.end());
+  for (std::uint32_t row = texts_end; row < meta.rows; row = (row / 64 + 1) * 64)
+    some[row / 64] &= (std::uint64_t{1} << row % 64) - 1;
+  WEIR_TRY(slice->read_strings(0, meta.rows, columns, some));
+  return std::shared_ptr<const ZoneRows>(std::make_shared<SegmentZoneRows>(
+      std::move(footer), meta.rows, texts_end, columns, *std::move(slice), std::move(runs)));
 }
 
 } // namespace weir::segments

@@ -1,6 +1,7 @@
 #include "segments/zone_slice.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <numeric>
 
 namespace weir::segments {
@@ -142,6 +143,22 @@ Status ZoneSlice::read_strings(std::uint32_t skip, std::uint32_t count, ColumnSe
   for (std::size_t i = 0; i < wanted.size(); ++i)
     WEIR_TRY(slice_block(*wanted[i].column, wanted[i].block, pins_[pinned + i], skip, count));
   return {};
+}
+
+std::uint32_t ZoneSlice::texts_within(RowWords rows, std::uint64_t bytes_max) const noexcept {
+  std::uint64_t bytes = 0;
+  bool first = true;
+  for (std::size_t w = 0; w < rows.size(); ++w)
+    for (std::uint64_t word = rows[w]; word != 0; word &= word - 1) {
+      const std::size_t row = w * 64 + static_cast<std::size_t>(std::countr_zero(word));
+      for (const Strings& column : strings_)
+        if (!column.lengths.empty())
+          bytes += std::min(column.lengths[row], bytes_max + 1); // hostile lengths must not run over
+      if (bytes > bytes_max && !first)
+        return static_cast<std::uint32_t>(row);
+      first = false;
+    }
+  return count_;
 }
 
 Status ZoneSlice::slice_block(Strings& column, std::size_t block, const BlockPtr& bytes, std::uint32_t skip,

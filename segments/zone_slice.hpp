@@ -38,6 +38,10 @@ public:
   /// Decodes the strings that `columns` names for `count` rows from the `skip`th row read. Precondition: read_numbers
   /// covered these rows and columns. Blocks without a row of `wanted` (by row of the zone; empty: all) are left out.
   Status read_strings(std::uint32_t skip, std::uint32_t count, ColumnSet columns, RowWords wanted = {});
+  /// The row behind the last of `rows` whose texts, with those of the rows before, have no more than `bytes_max` bytes;
+  /// behind the first if that has more alone, and behind the last row if all have less. Precondition: as for
+  /// read_strings().
+  [[nodiscard]] std::uint32_t texts_within(RowWords rows, std::uint64_t bytes_max) const noexcept;
   /// Fills what was read of row `i`, counted from the first row read; the rest of `event` stays as it is.
   void fill(std::size_t i, EventView& event) const;
 

@@ -195,19 +195,31 @@ Status ZoneScan::read_documents(const SegmentPlan& plan, ZoneValues& values, con
   const ColumnSet documents = (target_.columns & document_columns) | (upcast & column_type);
   stats_.payload_zones += (documents & column_payload) != 0 ? 1 : 0;
   WEIR_TRY(pacer_.pause());
-  const auto read = plan.segment().read_zone(values.zone(), documents, rows.words());
-  if (!read)
-    return read.error();
-  if ((*read)->rows() != values.rows())
-    return fail(Errc::corruption,
-                format("zone {} has {} rows, its metadata says {}", values.zone(), (*read)->rows(), values.rows()),
-                place_of(plan.segment()));
-  Status going = pacer_.pause();
+  for (RowBits left = rows; left.any();) {
+    const auto read = plan.segment().read_zone(values.zone(), documents, left.words());
+    if (!read)
+      return read.error();
+    if ((*read)->rows() != values.rows())
+      return fail(Errc::corruption,
+                  format("zone {} has {} rows, its metadata says {}", values.zone(), (*read)->rows(), values.rows()),
+                  place_of(plan.segment()));
+    WEIR_TRY(pacer_.pause());
+    const std::uint32_t end = (*read)->texts_end();
+    WEIR_TRY(judge_documents(**read, values, core, left, end, certain));
+    left.remove(0, end);
+  }
+  return {};
+}
+
+/// Those of `rows` before `end`.
+Status ZoneScan::judge_documents(const ZoneRows& documents, const ZoneValues& values, ColumnSet core,
+                                 const RowBits& rows, std::uint32_t end, const RowBits& certain) {
+  Status going;
   rows.each([&](std::size_t row) {
-    if (!going)
+    if (!going || row >= end)
       return;
     const auto number = static_cast<std::uint32_t>(row);
-    EventView event = (*read)->row(number + (sabotaged(Sabotage::read_next_payload) && number + 1 < values.rows()));
+    EventView event = documents.row(number + (sabotaged(Sabotage::read_next_payload) && number + 1 < values.rows()));
     fill_core(values, core, number, event);
     going = row_scan_.judge(event, certain.has(row) ? Outcomes::always() : Outcomes::any(), nullptr);
   });

@@ -40,6 +40,8 @@ private:
   Status remove_rows(ZoneValues& values, RowBits& rows, RemovedRows& removed);
   Status keep_wanted(ZoneValues& values, RowBits& rows);
   Status hand_on(ZoneValues& values, const RowBits& rows);
+  Status judge_documents(const ZoneRows& documents, const ZoneValues& values, ColumnSet core, const RowBits& rows,
+                         std::uint32_t end, const RowBits& certain);
   Status read_documents(const SegmentPlan& plan, ZoneValues& values, const RowBits& rows, const RowBits& certain);
 
   const ScanTarget& target_;

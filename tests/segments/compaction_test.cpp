@@ -140,14 +140,21 @@ TEST_CASE("merge: merging in steps gives the bytes of merging at once") {
 }
 
 TEST_CASE("merge: zones grow with the segment, as long as there are enough of them") {
-  CHECK(zone_rows_of(4'096, 0) == 4'096);
-  CHECK(zone_rows_of(4'096, 64 * 4'096 - 1) == 4'096);
-  CHECK(zone_rows_of(4'096, 64 * 4'096) == 8'192);
-  CHECK(zone_rows_of(4'096, 128 * 4'096 - 1) == 8'192);
-  CHECK(zone_rows_of(4'096, 128 * 4'096) == 16'384);
-  CHECK(zone_rows_of(4'096, segment_rows_max) == 16'384);
-  CHECK(zone_rows_of(40'000, segment_rows_max) == 65'536);
-  CHECK(zone_rows_of(65'536, segment_rows_max) == 65'536);
+  CHECK(zone_rows_of(4'096, 0, 0) == 4'096);
+  CHECK(zone_rows_of(4'096, 64 * 4'096 - 1, 0) == 4'096);
+  CHECK(zone_rows_of(4'096, 64 * 4'096, 0) == 8'192);
+  CHECK(zone_rows_of(4'096, 128 * 4'096 - 1, 0) == 8'192);
+  CHECK(zone_rows_of(4'096, 128 * 4'096, 0) == 16'384);
+  CHECK(zone_rows_of(4'096, segment_rows_max, 0) == 16'384);
+  CHECK(zone_rows_of(40'000, segment_rows_max, 0) == 65'536);
+  CHECK(zone_rows_of(65'536, segment_rows_max, 0) == 65'536);
+
+  // Zones of 8 MiB of payloads, about, are large enough.
+  constexpr std::uint64_t million = 1'000'000;
+  CHECK(zone_rows_of(4'096, million, 500 * million) == 16'384);
+  CHECK(zone_rows_of(4'096, million, 600 * million) == 8'192);
+  CHECK(zone_rows_of(4'096, million, 1'100 * million) == 4'096);
+  CHECK(zone_rows_of(4'096, million, UINT64_MAX) == 4'096);
 
   std::mt19937_64 random(8);
   SegmentDirectory directory({.directory_seed = 1, .zone_rows = 16});

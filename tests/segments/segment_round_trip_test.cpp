@@ -215,6 +215,39 @@ TEST_CASE("segment: whoever wants some rows of a zone gets their texts, and no b
   }
 }
 
+TEST_CASE("segment: texts of a zone come some at a time where they are large, and whoever goes on gets them all") {
+  std::mt19937_64 random(14);
+  SegmentDirectory directory({.directory_seed = 1, .zone_rows = 64, .filter_bits_per_key = 10});
+  Rows rows = random_rows(random, {.contexts = 3, .events_per_context_max = 10, .ids = false, .metadata = false});
+  for (Row& row : rows)
+    row.payload.assign(zone_texts_bytes_max / 4, 'x');
+  rows[2].payload.assign(zone_texts_bytes_max + 1, 'y'); // alone more than there is room for
+  rows[5].payload = "{}";
+  const auto reader = directory.open(directory.write(rows));
+  REQUIRE(rows.size() < 64);
+  std::vector<std::uint64_t> wanted{~std::uint64_t{0} >> (64 - rows.size())};
+  wanted[0] &= ~std::uint64_t{1}; // row 0 is not
+  std::vector<std::uint32_t> ends;
+  for (std::uint32_t row = 1; row < rows.size();) {
+    const auto read = reader->read_zone(0, column_payload, wanted);
+    REQUIRE(read.ok());
+    const std::uint32_t end = (*read)->texts_end();
+    REQUIRE(end > row);
+    ends.push_back(end);
+    std::uint64_t bytes = 0;
+    for (; row < end; ++row) {
+      REQUIRE((*read)->row(row).payload == rows[row].payload);
+      bytes += rows[row].payload.size();
+      wanted[0] &= ~(std::uint64_t{1} << row);
+    }
+    CHECK((bytes <= zone_texts_bytes_max || end == 3));
+  }
+  CHECK(ends[0] == 2); // row 1; the next one does not fit
+  CHECK(ends[1] == 3);
+  CHECK(ends[2] == 7); // three large ones, and one that hardly counts
+  CHECK(ends.back() == rows.size());
+}
+
 TEST_CASE("segment: a cold replay of a context takes few reads") {
   std::mt19937_64 random(7);
   SegmentDirectory directory({.directory_seed = 1, .zone_rows = 4'096, .filter_bits_per_key = 10});

@@ -13,8 +13,15 @@ namespace {
 
 class FakeRows final : public ZoneRows {
 public:
-  FakeRows(std::span<const StoredEvent> events, ColumnSet columns, RowWords wanted)
-      : events_(events), columns_(columns), wanted_(wanted.begin(), wanted.end()) {}
+  /// Texts are there of the first `texts` rows that are wanted; 0: of all.
+  FakeRows(std::span<const StoredEvent> events, ColumnSet columns, RowWords wanted, std::size_t texts)
+      : events_(events), columns_(columns), texts_end_(static_cast<std::uint32_t>(events.size())),
+        wanted_(wanted.begin(), wanted.end()) {
+    for (std::uint32_t row = 0; texts != 0 && !wanted_.empty() && row < events.size(); ++row)
+      if (is_wanted(row) && --texts == 0)
+        texts_end_ = row + 1;
+  }
+  [[nodiscard]] std::uint32_t texts_end() const noexcept override { return texts_end_; }
   [[nodiscard]] std::uint32_t rows() const noexcept override { return static_cast<std::uint32_t>(events_.size()); }
   [[nodiscard]] EventView row(std::uint32_t i) const override {
     const EventView all = events_[i].view();
@@ -26,7 +33,7 @@ public:
     some.recorded_at = has(column_recorded_at) ? all.recorded_at : Timestamp{};
     some.timestamp = has(column_timestamp) ? all.timestamp : Timestamp{};
     some.event_type = has(column_type) ? all.event_type : "";
-    if (!wanted_.empty() && (wanted_[i / 64] >> i % 64 & 1U) == 0)
+    if (!wanted_.empty() && (!is_wanted(i) || i >= texts_end_))
       return some;
     some.event_id = has(column_event_id) ? all.event_id : "";
     some.metadata = has(column_metadata) ? all.metadata : "";
@@ -35,8 +42,11 @@ public:
   }
 
 private:
+  [[nodiscard]] bool is_wanted(std::uint32_t row) const { return (wanted_[row / 64] >> row % 64 & 1U) != 0; }
+
   std::span<const StoredEvent> events_;
   ColumnSet columns_;
+  std::uint32_t texts_end_;
   std::vector<std::uint64_t> wanted_;
 };
 
@@ -274,7 +284,7 @@ Result<std::shared_ptr<const ZoneRows>> FakeSegment::read_zone(std::size_t zone,
   if (on_read)
     WEIR_TRY(on_read());
   const auto rows = std::span<const StoredEvent>(events_).subspan(zones_[zone].first_row, zones_[zone].rows);
-  return std::shared_ptr<const ZoneRows>(std::make_shared<FakeRows>(rows, columns, wanted));
+  return std::shared_ptr<const ZoneRows>(std::make_shared<FakeRows>(rows, columns, wanted, texts_at_once));
 }
 
 FakeSegment::FakeSegment(std::vector<StoredEvent> events, std::uint32_t zone_rows,

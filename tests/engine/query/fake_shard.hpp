@@ -113,6 +113,8 @@ public:
   mutable std::size_t mark_looks = 0;
   /// mark_rows() and mark_field() do something. Off: whoever wants to know has to read the column.
   bool marks = false;
+  /// Of so many wanted rows read_zone() has texts at a time; 0: of all.
+  std::size_t texts_at_once = 0;
   /// select_rows() does something.
   bool selects = false;
   /// It is unsure of every row with a number that this divides, whether it meets the conditions or not; 0: of none.

@@ -138,6 +138,7 @@ std::shared_ptr<FakeSegment> random_segment(Random& random, std::vector<StoredEv
   segment->marks = pick(random, 4) != 0;
   segment->selects = pick(random, 2) != 0;
   segment->unsure_of_each = pick(random, 4);
+  segment->texts_at_once = pick(random, 4);
   return segment;
 }
 
