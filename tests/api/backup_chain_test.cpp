@@ -28,7 +28,7 @@ Engine opened(const std::string& directory) {
 
 void store(Engine& engine, Ledger& ledger, std::uint64_t events) {
   for (std::uint64_t i = 0; i < events; ++i) {
-    const std::string context = "c" + std::to_string(i % 7);
+    const std::string context = "c" + std::to_string(i % 31); // so many that both shards have some
     REQUIRE(engine.store(numbered_event(context, 1, ++ledger[context])).ok());
   }
 }
