@@ -127,9 +127,7 @@ private:
 
   /// Metadata say that a leaf has this one outcome for every row.
   [[nodiscard]] bool is_known(const Node& node, Outcomes outcome) const noexcept {
-    const bool inner = node.kind == Expr::Kind::conjunction || node.kind == Expr::Kind::disjunction ||
-                       node.kind == Expr::Kind::negation;
-    return !inner && by_leaf_[node.leaf] == outcome;
+    return !is_tree(node.kind) && by_leaf_[node.leaf] == outcome;
   }
 
   Status evaluate_leaf(std::size_t number, const RowBits& open, OutcomeBits& out) {
@@ -354,7 +352,7 @@ void ColumnPredicate::collect_demands(const Node& node) {
       collect_demands(term);
     return;
   }
-  if (node.kind == Expr::Kind::disjunction || node.kind == Expr::Kind::negation)
+  if (is_tree(node.kind))
     return;
   const Leaf& leaf = target_.predicate.leaves()[node.leaf];
   const auto column = leaf.core() ? core_column(*leaf.core()) : std::nullopt;
@@ -378,9 +376,7 @@ ColumnPredicate::Node ColumnPredicate::prepare(const Predicate::Node& node) cons
   prepared.leaf = node.leaf;
   for (const Predicate::Node& term : node.terms)
     prepared.terms.push_back(prepare(term));
-  const bool inner =
-      node.kind == Expr::Kind::conjunction || node.kind == Expr::Kind::disjunction || node.kind == Expr::Kind::negation;
-  if (!inner)
+  if (!is_tree(node.kind))
     prepared.cost = cost_of(target_.predicate.leaves()[node.leaf]);
   for (const Node& term : prepared.terms)
     prepared.cost = std::max(prepared.cost, term.cost);

@@ -8,11 +8,6 @@ namespace {
 /// More of them, and one row may take as long as a look at the deadline should be away.
 constexpr std::size_t leaves_unwatched_max = 65'536;
 
-/// Made of other conditions; anything else is a leaf.
-bool is_tree(Expr::Kind kind) noexcept {
-  return kind == Expr::Kind::conjunction || kind == Expr::Kind::disjunction || kind == Expr::Kind::negation;
-}
-
 } // namespace
 
 Predicate Predicate::of_events(const Query& query, FieldTable& table) {

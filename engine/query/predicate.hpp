@@ -83,6 +83,11 @@ private:
   std::vector<ValueExpression> operands_; ///< Of a comparison both, of all others the one.
 };
 
+/// Made of other conditions; anything else is a leaf.
+[[nodiscard]] constexpr bool is_tree(Expr::Kind kind) noexcept {
+  return kind == Expr::Kind::conjunction || kind == Expr::Kind::disjunction || kind == Expr::Kind::negation;
+}
+
 class Predicate {
 public:
   struct Node {

@@ -19,12 +19,8 @@ bool holds_text(std::string_view payload, std::string_view text) noexcept {
 } // namespace
 
 RequiredText::RequiredText(const Predicate& predicate, const FieldTable& fields, std::size_t step) {
-  const Predicate::Node& root = predicate.root();
-  if (root.kind != Expr::Kind::conjunction)
-    return;
-  for (const Predicate::Node& term : root.terms) {
-    if (!term.terms.empty() || term.kind == Expr::Kind::conjunction || term.kind == Expr::Kind::disjunction ||
-        term.kind == Expr::Kind::negation)
+  for (const Predicate::Node& term : predicate.root().terms) {
+    if (is_tree(term.kind))
       continue;
     const Leaf& leaf = predicate.leaves()[term.leaf];
     if (!leaf.is_simple())

@@ -1,8 +1,8 @@
 // Which payloads cannot match because a text is missing in them.
 //
-// Purpose: whoever looks for an id reads many payloads that do not have it, and finding out by their bytes alone costs
-// a tenth of parsing them. Owner: a scan's rows. Threading: immutable once made. Invariants: never says no to a payload
-// for which the condition holds.
+// Purpose: whoever looks for an id reads many payloads that do not have it, and finding that out by their bytes alone
+// costs far less than parsing them. Owner: a scan's rows. Threading: immutable once made. Invariants: never says no to
+// a payload for which the condition holds.
 #pragma once
 
 #include "engine/query/predicate.hpp"
