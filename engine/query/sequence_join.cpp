@@ -18,6 +18,8 @@ constexpr std::size_t moves_per_work = 4;
 /// Fewer are sorted sooner by comparing them than by their digits.
 constexpr std::size_t compared_max = 64;
 constexpr unsigned digit_bits_max = 8;
+/// There are about as many segments: with more runs than this, several contexts have met.
+constexpr std::size_t runs_max = 64;
 
 } // namespace
 
@@ -104,14 +106,27 @@ Status SequenceJoin::make_room(std::vector<SequenceEvent>& events, std::size_t s
 Status SequenceJoin::sort(std::span<SequenceEvent>& events) {
   Position least = std::numeric_limits<Position>::max();
   Position most = 0;
-  bool ascends = true;
+  Position before = 0;
+  std::size_t place = 0;
+  runs_.assign(1, {});
   WEIR_TRY(each(events, [&](const SequenceEvent& event) {
-    ascends &= event.position >= most;
-    most = std::max(most, event.position);
-    least = std::min(least, event.position);
+    if (event.position < before && runs_.size() <= runs_max) {
+      runs_.back().end = place;
+      runs_.push_back({place, 0});
+    }
+    ++place;
+    before = event.position;
+    most = std::max(most, before);
+    least = std::min(least, before);
   }));
-  if (ascends) // all of one context, as a rule
+  runs_.back().end = place;
+  if (runs_.size() == 1) // all of one context and segment, as a rule
     return {};
+  if (runs_.size() <= runs_max) {
+    const auto joined = join_runs(events);
+    if (!joined || *joined)
+      return joined ? Status{} : Status(joined.error());
+  }
   const auto by_position = [](const SequenceEvent& a, const SequenceEvent& b) { return a.position < b.position; };
   if (events.size() <= compared_max) {
     std::sort(events.begin(), events.end(), by_position);
@@ -130,6 +145,24 @@ Status SequenceJoin::sort(std::span<SequenceEvent>& events) {
     std::swap(events, to);
   }
   return {};
+}
+
+Result<bool> SequenceJoin::join_runs(std::span<SequenceEvent>& events) {
+  std::sort(runs_.begin(), runs_.end(),
+            [&](const Run& a, const Run& b) { return events[a.begin].position < events[b.begin].position; });
+  for (std::size_t i = 1; i < runs_.size(); ++i)
+    if (events[runs_[i - 1].end - 1].position > events[runs_[i].begin].position)
+      return false;
+  const Status room = make_room(sorted_, events.size());
+  if (room.code() == Errc::too_large)
+    return false;
+  WEIR_TRY(room);
+  std::size_t place = 0;
+  for (const Run& run : runs_)
+    WEIR_TRY(each(events.subspan(run.begin, run.end - run.begin),
+                  [&](const SequenceEvent& event) { sorted_[place++] = event; }));
+  events = std::span(sorted_).first(place);
+  return true;
 }
 
 Status SequenceJoin::sort_by_digit(std::span<const SequenceEvent> from, std::span<SequenceEvent> to,

@@ -35,9 +35,10 @@ public:
     const std::uint64_t begin = link == 0 ? 0 : ends_[link - 1];
     return std::span(events_).subspan(begin, ends_[link] - begin);
   }
-  /// Brings them into position order; `events` is where they are then, until the next call. By digits, not by comparing
-  /// positions: where links meet in no order a comparison is foreseen wrong every other time, and costs more than
-  /// moving an event. Errors: as join(); then some may be missing.
+  /// Brings them into position order; `events` is where they are then, until the next call. Those of a context come
+  /// from each segment in order, and segments have positions of their own: such runs are put behind each other. Others
+  /// are sorted by digits, not by comparing positions: where links meet in no order a comparison is foreseen wrong
+  /// every other time, and costs more than moving an event. Errors: as join(); then some may be missing.
   Status sort(std::span<SequenceEvent>& events);
 
   /// Taken of the budget, and not given back.
@@ -67,6 +68,13 @@ private:
       return (position - first) >> shift & ((Position{1} << bits) - 1);
     }
   };
+  /// Events that ascend.
+  struct Run {
+    std::size_t begin = 0, end = 0;
+  };
+  /// Puts `runs_` behind each other, which must be all of `events`, if that is their order. False: it is not, and
+  /// nothing was moved.
+  Result<bool> join_runs(std::span<SequenceEvent>& events);
   /// Those of the same digit stay as they are in `from`.
   Status sort_by_digit(std::span<const SequenceEvent> from, std::span<SequenceEvent> to, const Digit& digit);
   template <class Visit> Status each(std::span<const SequenceEvent> events, const Visit& visit);
@@ -81,6 +89,7 @@ private:
   std::vector<SequenceEvent> events_;
   std::vector<SequenceEvent> sorted_; ///< What sorting moves events to and from.
   std::vector<std::uint32_t> places_; ///< Of sorting.
+  std::vector<Run> runs_;             ///< The same.
 };
 
 } // namespace weir::query

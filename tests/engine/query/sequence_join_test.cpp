@@ -95,6 +95,21 @@ void tell_any(Told& told, const std::string& link, std::size_t count, unsigned b
     told.tell(random() % told.parts.size(), link, position, link.front() == 'd');
 }
 
+/// `count` events in `runs` stretches of positions, in no order of these; `torn`: some of the last ones lie in another
+/// stretch, too.
+void tell_runs(Told& told, const std::string& link, std::size_t count, std::size_t runs, bool torn,
+               std::mt19937_64& random) {
+  std::vector<std::vector<Position>> stretches(runs);
+  for (std::size_t i = 0; i < count; ++i)
+    stretches[torn && i + 1 == count ? 0 : i * runs / count].push_back(3 * i + random() % 3);
+  std::shuffle(stretches.begin(), stretches.end(), random);
+  for (const std::vector<Position>& stretch : stretches) {
+    const std::size_t part = random() % told.parts.size();
+    for (const Position position : stretch)
+      told.tell(part, link, position, link.front() == 'd');
+  }
+}
+
 } // namespace
 
 TEST_CASE("sequence join: events of a link value come together in position order, whatever parts they come from") {
@@ -121,6 +136,27 @@ TEST_CASE("sequence join: events of a link value come together in position order
       }
     }
   }
+}
+
+TEST_CASE("sequence join: events that ascend in stretches come together in position order") {
+  const auto seed = std::random_device()();
+  CAPTURE(seed);
+  std::mt19937_64 random(seed);
+  for (const std::size_t parts : {1, 3})
+    for (const std::string kind : {"details", "none"}) {
+      Told told(parts);
+      for (const bool torn : {false, true})
+        for (const std::size_t runs : {2, 3, 10, 63, 64, 65, 66, 100})
+          for (const std::size_t count : {runs, 2 * runs, std::size_t{1'000}})
+            tell_runs(told, kind + (torn ? " torn " : " ") + std::to_string(runs) + " " + std::to_string(count), count,
+                      runs, torn, random);
+      std::atomic<std::uint64_t> bytes{0};
+      QueryControl control;
+      control.result_bytes = &bytes;
+      std::vector<std::vector<Known>> links;
+      REQUIRE(join_all(told.parts, control, links).ok());
+      REQUIRE(links == sorted(told));
+    }
 }
 
 TEST_CASE("sequence join: what there is no memory for is sorted without, and not joined with a clear message") {
@@ -153,10 +189,14 @@ TEST_CASE("sequence join: what there is no memory for is sorted without, and not
 
 TEST_CASE("sequence join: each step with many events of one link value looks at the deadline") {
   constexpr std::size_t count = 40'000;
+  std::size_t runs = 0;
   const auto looks_of = [&](std::int64_t looks_max, Errc expected) {
     std::mt19937_64 random(1);
     Told told(2);
-    tell_any(told, "one", count, 24, random);
+    if (runs == 0)
+      tell_any(told, "one", count, 24, random);
+    else
+      tell_runs(told, "one", count, runs, false, random);
     std::atomic<std::uint64_t> bytes{0};
     SteppingClock clock;
     QueryControl control;
@@ -171,5 +211,10 @@ TEST_CASE("sequence join: each step with many events of one link value looks at 
   // Counting, two arrays, moving, a first look and two for each of three digits: all but moving four events at a time.
   CHECK(all >= static_cast<std::int64_t>(count / 4'096 + 10 * (count / 4 / 4'096)));
   for (std::int64_t looks = 1; looks < all; ++looks)
+    CHECK(looks_of(looks, Errc::deadline_exceeded) == looks);
+  runs = 5; // counting, two arrays, moving, a look and a move
+  const std::int64_t of_runs = looks_of(1'000'000, Errc::ok);
+  CHECK(of_runs >= static_cast<std::int64_t>(count / 4'096 + 5 * (count / 4 / 4'096)));
+  for (std::int64_t looks = 1; looks < of_runs; ++looks)
     CHECK(looks_of(looks, Errc::deadline_exceeded) == looks);
 }
