@@ -189,11 +189,51 @@ using WithHelp = std::function<void(const std::function<void()>& work)>;
 /// Asked now and then by work that takes long, on its own thread: an error ends the work with that error.
 using MayGoOn = std::function<Status()>;
 
-/// One immutable segment. Footers are read on first use, so every call may do I/O and may answer `corruption` (with
-/// file and offset) or `io_error`.
-class SegmentReader {
+/// The columns of a segment, zone by zone. Footers are read on first use, so every call may do I/O and may answer
+/// `corruption` (with file and offset) or `io_error`.
+class ColumnReader {
 public:
-  virtual ~SegmentReader() = default;
+  virtual ~ColumnReader() = default;
+  /// Event types of this segment; the index is the bit in ZoneMeta::type_bits.
+  virtual Result<std::span<const std::string>> types() const = 0;
+  virtual Result<std::span<const ZoneMeta>> zones() const = 0;
+  /// The payload fields that are columns here; a field's number is its place. Empty in segments of older formats.
+  virtual Result<std::span<const FieldInfo>> fields() const { return std::span<const FieldInfo>(); }
+  /// What is known of field `field` in each zone, by zone. Precondition: it is one of fields().
+  virtual Result<std::span<const FieldZone>> field_zones(std::size_t /*field*/) const {
+    return std::span<const FieldZone>();
+  }
+  /// False: certainly no row of the zone has `text` in this field. Precondition: a string column there, or a
+  /// text_filter.
+  virtual Result<bool> may_hold(std::size_t /*zone*/, std::size_t /*field*/, std::string_view /*text*/) const {
+    return true;
+  }
+  /// Columns of a zone as arrays: of `core` those of context, sequence, position, recorded_at, timestamp and type, and
+  /// the fields with these numbers. Elements of rows that are not `wanted` may hold anything. `unsupported` by readers
+  /// that know no arrays: read_zone() then.
+  virtual Result<std::shared_ptr<const ZoneColumns>> read_columns(std::size_t /*zone*/, ColumnSet /*core*/,
+                                                                  std::span<const std::size_t> /*fields*/,
+                                                                  RowWords /*wanted*/ = {}) const {
+    return fail(Errc::unsupported, "this segment reader has no columns");
+  }
+  /// Adds to `out` those of `rows` whose number in a core column lies in one of `ranges`: what an array of the column
+  /// would tell, without one; `rows` are as many words as the zone's rows take. Types are their places in types().
+  /// False: this reader cannot, and nothing was done.
+  virtual Result<bool> mark_rows(std::size_t /*zone*/, ColumnBit /*column*/, std::span<const NumberRange> /*ranges*/,
+                                 RowWords /*rows*/, std::span<std::uint64_t> /*out*/) const {
+    return false;
+  }
+  /// The same for the field with this number: adds those of `rows` to `out` that are what each part of it says. False
+  /// also where the field's values in this zone are of another form than `ranges`.
+  virtual Result<bool> mark_field(std::size_t /*zone*/, std::size_t /*field*/, const FieldRanges& /*ranges*/,
+                                  RowWords /*rows*/, const FieldMarks& /*out*/) const {
+    return false;
+  }
+};
+
+/// One immutable segment. Every call may do I/O, as those of its columns.
+class SegmentReader : public ColumnReader {
+public:
   [[nodiscard]] virtual const SegmentMeta& meta() const noexcept = 0;
   /// Where the context's rows are; nothing if it has none here. A filter answers most misses without reading the index.
   virtual Result<std::optional<ContextRange>> find_context(std::string_view context_id) const = 0;
@@ -216,47 +256,15 @@ public:
   virtual Result<bool> has_marks() const { return false; }
   /// The context's mark, if it has one here. A filter answers most misses.
   virtual Result<std::optional<ContextMark>> find_mark(std::string_view) const { return std::optional<ContextMark>(); }
-  /// Event types of this segment; the index is the bit in ZoneMeta::type_bits.
-  virtual Result<std::span<const std::string>> types() const = 0;
-  virtual Result<std::span<const ZoneMeta>> zones() const = 0;
   /// Rows of a zone. Texts (event id, metadata, payload) of rows that are not `wanted` may be missing, and of those
   /// that are from ZoneRows::texts_end() on, which is behind the first of them. With nothing in `wanted` all are there.
   virtual Result<std::shared_ptr<const ZoneRows>> read_zone(std::size_t zone, ColumnSet columns,
                                                             RowWords wanted = {}) const = 0;
-  /// The payload fields that are columns here; a field's number is its place. Empty in segments of older formats.
-  virtual Result<std::span<const FieldInfo>> fields() const { return std::span<const FieldInfo>(); }
-  /// What is known of field `field` in each zone, by zone. Precondition: it is one of fields().
-  virtual Result<std::span<const FieldZone>> field_zones(std::size_t /*field*/) const {
-    return std::span<const FieldZone>();
-  }
-  /// False: certainly no row of the zone has `text` in this field. Precondition: a string column there, or a
-  /// text_filter.
-  virtual Result<bool> may_hold(std::size_t /*zone*/, std::size_t /*field*/, std::string_view /*text*/) const {
-    return true;
-  }
-  /// Columns of a zone as arrays: of `core` those of context, sequence, position, recorded_at, timestamp and type, and
-  /// the fields with these numbers. Elements of rows that are not `wanted` may hold anything. `unsupported` by readers
-  /// that know no arrays: read_zone() then.
-  virtual Result<std::shared_ptr<const ZoneColumns>> read_columns(std::size_t /*zone*/, ColumnSet /*core*/,
-                                                                  std::span<const std::size_t> /*fields*/,
-                                                                  RowWords /*wanted*/ = {}) const {
-    return fail(Errc::unsupported, "this segment reader has no columns");
-  }
   /// Reads every byte and checks every checksum, count, order and index entry.
   virtual Status verify() const = 0;
-  /// Adds to `out` those of `rows` whose number in a core column lies in one of `ranges`: what an array of the column
-  /// would tell, without one; `rows` are as many words as the zone's rows take. Types are their places in types().
-  /// False: this reader cannot, and nothing was done.
-  virtual Result<bool> mark_rows(std::size_t /*zone*/, ColumnBit /*column*/, std::span<const NumberRange> /*ranges*/,
-                                 RowWords /*rows*/, std::span<std::uint64_t> /*out*/) const {
-    return false;
-  }
-  /// The same for the field with this number: adds those of `rows` to `out` that are what each part of it says. False
-  /// also where the field's values in this zone are of another form than `ranges`.
-  virtual Result<bool> mark_field(std::size_t /*zone*/, std::size_t /*field*/, const FieldRanges& /*ranges*/,
-                                  RowWords /*rows*/, const FieldMarks& /*out*/) const {
-    return false;
-  }
+  /// The same rows in other zones, each of which has its own stretch of positions, and so mostly of time. Of core
+  /// columns only timestamps and types are there, and there may be fewer fields. Lives as long as this. Null: none are.
+  virtual Result<const ColumnReader*> by_position() const { return nullptr; }
   /// Rows of the whole segment among which all are that meet all of `conditions`. Nothing: finding them here takes as
   /// long as reading the columns. Asks `may_go_on` now and then.
   virtual Result<std::optional<SelectedRows>> select_rows(std::span<const CoreCondition> /*conditions*/,

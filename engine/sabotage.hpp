@@ -146,6 +146,7 @@ enum class Sabotage : std::uint8_t {
   stale_field_bounds,
   narrow_time_index,
   trust_unsure_rows,
+  page_of_another_order,
   mark_next_value,
   number_texts_as_they_came,
   field_filter_forgets,

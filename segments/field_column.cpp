@@ -1,6 +1,7 @@
 #include "segments/field_column.hpp"
 
 #include "engine/count_bits.hpp"
+#include "engine/sabotage.hpp"
 #include "segments/bytes.hpp"
 #include "segments/format.hpp"
 #include "segments/integer_column.hpp"
@@ -285,6 +286,35 @@ std::string encode_field_column(const FieldValues& column) {
   case FieldForm::mixed: break;
   }
   return out;
+}
+
+void set_bounds(FieldZone& zone, std::span<const std::uint64_t> values) {
+  if (sabotaged(Sabotage::stale_field_bounds))
+    values = values.first(1);
+  if (zone.type == FieldForm::float64) {
+    zone.real_min = zone.real_max = std::bit_cast<double>(values.front());
+    for (const std::uint64_t bits : values) {
+      zone.real_min = std::min(zone.real_min, std::bit_cast<double>(bits));
+      zone.real_max = std::max(zone.real_max, std::bit_cast<double>(bits));
+    }
+    return;
+  }
+  zone.integer_min = zone.integer_max = static_cast<std::int64_t>(values.front());
+  for (const std::uint64_t bits : values) {
+    zone.integer_min = std::min(zone.integer_min, static_cast<std::int64_t>(bits));
+    zone.integer_max = std::max(zone.integer_max, static_cast<std::int64_t>(bits));
+  }
+}
+
+void set_bounds(FieldZone& zone, std::span<const std::string_view> texts) {
+  zone.distinct = static_cast<std::uint32_t>(texts.size());
+  zone.text_min = texts.front().substr(0, field_bound_bytes_max);
+  zone.text_max = texts.back().substr(0, field_bound_bytes_max);
+  zone.text_max_open = texts.back().size() > field_bound_bytes_max;
+}
+
+bool nearly_all_different(std::size_t different, std::size_t count) noexcept {
+  return different > field_texts_few && 2 * different > count;
 }
 
 std::optional<FieldColumn> decode_field_column(std::string_view bytes, const FieldZone& zone, std::uint32_t rows,

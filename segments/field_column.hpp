@@ -32,6 +32,13 @@ struct FieldValues {
 
 [[nodiscard]] std::string encode_field_column(const FieldValues& column);
 
+/// The least and the largest of `values` of zone.type, which is no string. Precondition: there is one.
+void set_bounds(FieldZone& zone, std::span<const std::uint64_t> values);
+/// The same of strings, and how many there are: `texts` ascend, and the bounds point into them. Precondition: as above.
+void set_bounds(FieldZone& zone, std::span<const std::string_view> texts);
+/// Too many different strings for what they are: each would be kept nearly as often as it is there.
+[[nodiscard]] bool nearly_all_different(std::size_t different, std::size_t count) noexcept;
+
 /// Memory of the arrays of one zone.
 class ZoneArrays {
 public:

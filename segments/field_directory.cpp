@@ -191,12 +191,14 @@ std::string encode_field_list(std::span<const FieldEntry> fields) {
       append_text(out, key);
     append_integer(out, field.zones.offset);
     append_integer(out, field.zones.stored_bytes);
+    append_integer(out, field.pages.offset);
+    append_integer(out, field.pages.stored_bytes);
   }
   return out;
 }
 
-Result<std::vector<FieldEntry>> parse_field_list(const BlockSource& source, const BlockRef& ref,
-                                                 std::string_view bytes) {
+Result<std::vector<FieldEntry>> parse_field_list(const BlockSource& source, const BlockRef& ref, std::string_view bytes,
+                                                 std::uint32_t format_version) {
   const auto contradiction = [&] { return source.damaged("the list of fields contradicts itself", ref.offset); };
   ByteSource from(bytes);
   const std::uint64_t count = from.take_varint();
@@ -208,7 +210,12 @@ Result<std::vector<FieldEntry>> parse_field_list(const BlockSource& source, cons
     const bool path = parse_path(from, field.path);
     field.zones.offset = from.take<std::uint64_t>();
     field.zones.stored_bytes = from.take<std::uint32_t>();
-    if (!path || !from.ok() || field.zones.end() > ref.offset || !source.contains(field.zones))
+    if (format_version >= segment_format_version_pages) {
+      field.pages.offset = from.take<std::uint64_t>();
+      field.pages.stored_bytes = from.take<std::uint32_t>();
+    }
+    const auto lies_before = [&](const BlockRef& block) { return block.end() <= ref.offset && source.contains(block); };
+    if (!path || !from.ok() || !lies_before(field.zones) || (field.pages.offset != 0 && !lies_before(field.pages)))
       return contradiction();
     for (std::size_t other = 0; other < i; ++other)
       if (fields[other].path == field.path)
@@ -232,7 +239,7 @@ Status SegmentFields::read_list(const BlockSource& source, const Footer& footer)
     const auto block = source.read(footer.fields_block);
     if (!block)
       return block.error();
-    auto parsed = parse_field_list(source, footer.fields_block, (*block)->text());
+    auto parsed = parse_field_list(source, footer.fields_block, (*block)->text(), footer.format_version);
     if (!parsed)
       return std::move(parsed).error();
     entries = *std::move(parsed);
@@ -256,7 +263,7 @@ Result<const FieldZones*> SegmentFields::zones(const BlockSource& source, const 
   WEIR_CHECK(field < listed->size());
   if (const FieldZones* const read = read_[field].load(std::memory_order_acquire))
     return read;
-  const BlockRef& ref = entries_[field].zones;
+  const BlockRef& ref = of_pages_ ? entries_[field].pages : entries_[field].zones;
   auto block = source.read(ref);
   if (!block)
     return std::move(block).error();

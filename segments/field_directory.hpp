@@ -53,14 +53,19 @@ Result<FieldZones> parse_field_zones(const BlockSource& source, const Footer& fo
 struct FieldEntry {
   json::Path path;
   BlockRef zones{0, 0, BlockKind::field_zones};
+  BlockRef pages{0, 0, BlockKind::field_zones}; ///< The same of every page; offset 0 where there are none.
 };
 [[nodiscard]] std::string encode_field_list(std::span<const FieldEntry> fields);
-Result<std::vector<FieldEntry>> parse_field_list(const BlockSource& source, const BlockRef& ref,
-                                                 std::string_view bytes);
+/// Of a segment of this format. `corruption` if the list contradicts itself.
+Result<std::vector<FieldEntry>> parse_field_list(const BlockSource& source, const BlockRef& ref, std::string_view bytes,
+                                                 std::uint32_t format_version = segment_format_version);
 
 /// What a reader has read of the directory of its segment.
 class SegmentFields {
 public:
+  /// `of_pages`: what is known of each page is asked for, by a footer whose zones they are.
+  explicit SegmentFields(bool of_pages = false) : of_pages_(of_pages) {}
+
   Result<std::span<const FieldInfo>> fields(const BlockSource& source, const Footer& footer) const;
   /// All zones of one field; stays while this lives. Precondition: field < fields().size().
   Result<const FieldZones*> zones(const BlockSource& source, const Footer& footer, std::size_t field) const;
@@ -71,6 +76,7 @@ private:
   /// Reads the list and publishes it; nothing is changed on an error.
   Status read_list(const BlockSource& source, const Footer& footer) const;
 
+  bool of_pages_;
   mutable std::mutex mutex_;                 ///< Of what is published below; never held while a block is read.
   mutable std::atomic<bool> listed_ = false; ///< The list is read and stays as it is.
   mutable std::vector<FieldEntry> entries_;

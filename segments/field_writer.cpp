@@ -39,33 +39,12 @@ FieldForm only_type(std::uint8_t kinds) noexcept {
   }
 }
 
-/// Too many different strings for what they are: each would be kept nearly as often as it is there.
-bool nearly_all_different(std::size_t different, std::size_t count) noexcept {
-  return different > field_texts_few && 2 * different > count;
-}
-
-void bound(FieldZone& zone, std::span<const std::uint64_t> values) {
-  if (sabotaged(Sabotage::stale_field_bounds))
-    values = values.first(1);
-  if (zone.type == FieldForm::float64) {
-    zone.real_min = zone.real_max = std::bit_cast<double>(values.front());
-    for (const std::uint64_t bits : values) {
-      zone.real_min = std::min(zone.real_min, std::bit_cast<double>(bits));
-      zone.real_max = std::max(zone.real_max, std::bit_cast<double>(bits));
-    }
-    return;
-  }
-  zone.integer_min = zone.integer_max = static_cast<std::int64_t>(values.front());
-  for (const std::uint64_t bits : values) {
-    zone.integer_min = std::min(zone.integer_min, static_cast<std::int64_t>(bits));
-    zone.integer_max = std::max(zone.integer_max, static_cast<std::int64_t>(bits));
-  }
-}
-
 } // namespace
 
-FieldWriter::FieldWriter(SegmentOutput& out, std::uint32_t zone_rows, std::uint32_t filter_bits_per_key)
-    : out_(out), zone_rows_(zone_rows), filter_bits_per_key_(filter_bits_per_key), reader_({}, field_paths_max) {
+FieldWriter::FieldWriter(SegmentOutput& out, std::uint32_t zone_rows, std::uint32_t filter_bits_per_key,
+                         PageWriter* pages)
+    : out_(out), zone_rows_(zone_rows), filter_bits_per_key_(filter_bits_per_key), pages_(pages),
+      reader_({}, field_paths_max) {
 }
 
 void FieldWriter::add(const EventView& event, std::string_view payload, std::uint32_t type) {
@@ -171,12 +150,16 @@ void FieldWriter::choose_fields() {
     field.entry.path = reader_.path(path);
     field.path = path;
     seen.zones.resize(zones_);
+    bool none_before = true;
     for (std::size_t zone = 0; zone < zones_; ++zone) {
       FieldZone before;
       before.type = seen.late || seen.zones[zone] || unreadable_zones_[zone] ? FieldForm::mixed : FieldForm::none;
+      none_before = none_before && before.type == FieldForm::none;
       append_field_zone(field.zones, before, {});
     }
     seen.zones = {};
+    if (pages_ != nullptr)
+      pages_->new_field(none_before);
   }
 }
 
@@ -194,13 +177,10 @@ void FieldWriter::sort_texts(Seen& seen, Column& column, std::vector<std::string
   }
   for (std::uint64_t& code : seen.values)
     code = sabotaged(Sabotage::number_texts_as_they_came) ? code : place_of[static_cast<std::size_t>(code)];
-  column.zone.distinct = static_cast<std::uint32_t>(texts.size());
-  column.text_min = texts.front().substr(0, field_bound_bytes_max);
-  column.text_max = texts.back().substr(0, field_bound_bytes_max);
-  column.zone.text_max_open = texts.back().size() > field_bound_bytes_max;
+  set_bounds(column.zone, texts);
 }
 
-void FieldWriter::write_column(Seen& seen, Column& column, std::uint64_t& bytes_left) {
+std::string FieldWriter::write_column(Seen& seen, Column& column, std::uint64_t& bytes_left) {
   FieldZone& zone = column.zone;
   zone.type = type_of(seen);
   seen.were_different = false;
@@ -212,26 +192,27 @@ void FieldWriter::write_column(Seen& seen, Column& column, std::uint64_t& bytes_
     else if (strings)
       for (std::uint32_t code = 0; code < seen.texts.size(); ++code)
         column.hashes.push_back(hash_of(seen, code));
-    return;
+    return {};
   }
   zone.values = seen.count;
   zone.nulls = seen.nulls;
   if (zone.type == FieldForm::none && zone.nulls == 0)
-    return;
+    return {};
   std::vector<std::string_view> texts;
   if (zone.type == FieldForm::string)
     sort_texts(seen, column, texts);
   else if (zone.type != FieldForm::none)
-    bound(zone, seen.values);
-  const std::string content =
+    set_bounds(zone, seen.values);
+  std::string content =
       encode_field_column({zone.type, rows_, seen.present, seen.null, seen.nulls, seen.values, texts});
   if (content.size() > bytes_left) {
     column.zone = {};
     column.hashes.clear();
-    return;
+    return {};
   }
   column.place.column = out_.append(BlockKind::field_column, content);
   bytes_left -= std::min<std::uint64_t>(bytes_left, column.place.column.stored_bytes + block_header_bytes);
+  return content;
 }
 
 void FieldWriter::write_filter(Column& column) {
@@ -250,13 +231,14 @@ void FieldWriter::write_zone() {
   choose_fields();
   std::uint64_t bytes_left = payload_bytes_ / field_payload_part + field_bytes_per_row * rows_;
   std::vector<Column> columns(fields_.size());
-  for (std::size_t i = 0; i < fields_.size(); ++i)
-    write_column(seen_[fields_[i].path], columns[i], bytes_left);
+  for (std::size_t i = 0; i < fields_.size(); ++i) {
+    const std::string content = write_column(seen_[fields_[i].path], columns[i], bytes_left);
+    if (pages_ != nullptr)
+      pages_->add_field(i, columns[i].zone, content);
+  }
   for (std::size_t i = 0; i < fields_.size(); ++i) {
     Column& column = columns[i];
     write_filter(column);
-    column.zone.text_min = column.text_min;
-    column.zone.text_max = column.text_max;
     append_field_zone(fields_[i].zones, column.zone, column.place);
     fields_[i].of_use = fields_[i].of_use || column.place.column.offset != 0 || column.zone.text_filter;
   }
@@ -306,11 +288,14 @@ void FieldWriter::forget_paths() {
 BlockRef FieldWriter::finish() {
   kill_point("segment.before_fields");
   std::vector<FieldEntry> entries;
-  for (Field& field : fields_) {
+  for (std::size_t i = 0; i < fields_.size(); ++i) {
+    Field& field = fields_[i];
     if (!field.of_use) // in a small segment nothing may be worth its bytes
       continue;
     field.entry.zones = out_.append(BlockKind::field_zones, field.zones);
     field.zones = {};
+    if (pages_ != nullptr)
+      field.entry.pages = out_.append(BlockKind::field_zones, pages_->field_pages(i));
     entries.push_back(std::move(field.entry));
   }
   kill_point("segment.after_fields"); // all that is said of them is written, but for their list

@@ -11,6 +11,7 @@
 #include "engine/json/field_reader.hpp"
 #include "segments/field_column.hpp"
 #include "segments/field_directory.hpp"
+#include "segments/page_writer.hpp"
 #include "segments/segment_output.hpp"
 #include "segments/text_table.hpp"
 
@@ -25,7 +26,8 @@ namespace weir::segments {
 
 class FieldWriter {
 public:
-  FieldWriter(SegmentOutput& out, std::uint32_t zone_rows, std::uint32_t filter_bits_per_key);
+  /// `pages` gets the columns, too, if it is not null.
+  FieldWriter(SegmentOutput& out, std::uint32_t zone_rows, std::uint32_t filter_bits_per_key, PageWriter* pages);
 
   /// The next row of the zone. `payload` is the event's, followed by json::FieldReader::padding_bytes zeros; its type
   /// has the number `type`.
@@ -65,9 +67,8 @@ private:
   };
   /// Of one field in one zone, while it is written.
   struct Column {
-    FieldZone zone;
+    FieldZone zone; ///< Its bounds of strings point into Seen::texts.
     FieldPlace place;
-    std::string text_min, text_max;
     std::vector<std::uint64_t> hashes; ///< For its filter.
   };
 
@@ -78,7 +79,8 @@ private:
   void choose_fields();
   [[nodiscard]] bool worth_a_field(const Seen& seen) const;
   [[nodiscard]] FieldForm type_of(const Seen& seen) const;
-  void write_column(Seen& seen, Column& column, std::uint64_t& bytes_left);
+  /// What it wrote of the column, or nothing.
+  std::string write_column(Seen& seen, Column& column, std::uint64_t& bytes_left);
   void sort_texts(Seen& seen, Column& column, std::vector<std::string_view>& texts);
   void write_filter(Column& column);
   void clear_zone();
@@ -87,6 +89,7 @@ private:
   SegmentOutput& out_;
   std::uint32_t zone_rows_;
   std::uint32_t filter_bits_per_key_;
+  PageWriter* pages_;
   json::FieldReader reader_;
   std::vector<Seen> seen_; ///< By path.
   std::vector<Field> fields_;

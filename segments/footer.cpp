@@ -2,6 +2,7 @@
 
 #include "segments/bit_pack.hpp"
 #include "segments/bytes.hpp"
+#include "segments/footer_bands.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -40,33 +41,18 @@ struct Take {
 };
 
 void append_zone(std::string& out, const ZonePlace& place, const ZoneMeta& zone) {
-  const Append append{out};
-  append(place.begin);
-  append(place.tail);
-  append(place.directory.offset);
-  append_integer(out, place.directory.stored_bytes);
+  append_integer(out, place.begin);
+  append_integer(out, place.tail);
+  append_block(out, place.directory);
   append_varint(out, zone.sequence_min);
   append_varint(out, zone.sequence_max);
-  append(zone.position_min);
-  append(zone.position_max);
-  append(zone.recorded_at_min);
-  append(zone.recorded_at_max);
-  append(zone.timestamp_min);
-  append(zone.timestamp_max);
-  append_varint(out, zone.type_bits.size());
-  for (const std::uint64_t word : zone.type_bits)
-    append(word);
+  append_bounds(out, zone);
 }
 
 void append_filter(std::string& out, const FilterShape& filter) {
   append_integer(out, filter.offset);
   append_integer(out, filter.lines);
   append_integer(out, filter.probes);
-}
-
-void append_block(std::string& out, const BlockRef& block) {
-  append_integer(out, block.offset);
-  append_integer(out, block.stored_bytes);
 }
 
 /// Reads a footer from `bytes`; every function returns false at the first contradiction.
@@ -79,7 +65,7 @@ public:
     return totals(footer) && types(footer) && zones(footer) && index(footer) &&
            filter(footer.context_filter, BlockKind::context_filter) && footer.context_filter.lines != 0 &&
            filter(footer.event_id_filter, BlockKind::event_id_filter) && order(footer) && dictionary(footer) &&
-           fields(footer) && times(footer) && schema_versions(footer) && marks(footer) &&
+           fields(footer) && times(footer) && bands(footer) && schema_versions(footer) && marks(footer) &&
            (footer.totals.event_count != 0 || footer.mark_count != 0) && bytes_.left() == 0;
   }
 
@@ -117,27 +103,16 @@ private:
       const Take take{bytes_};
       take(place.begin);
       take(place.tail);
-      take(place.directory.offset);
-      place.directory.stored_bytes = bytes_.take<std::uint32_t>();
-      place.directory.kind = BlockKind::directory;
+      place.directory = take_block(bytes_, BlockKind::directory);
       zone.sequence_min = bytes_.take_varint();
       zone.sequence_max = bytes_.take_varint();
-      take(zone.position_min);
-      take(zone.position_max);
-      take(zone.recorded_at_min);
-      take(zone.recorded_at_max);
-      take(zone.timestamp_min);
-      take(zone.timestamp_max);
-      const std::uint64_t words = bytes_.take_varint();
-      if (words == 0 || words > (footer.types.size() + 63) / 64 || words * 8 > bytes_.left())
-        return false;
-      zone.type_bits.resize(static_cast<std::size_t>(words));
-      for (std::uint64_t& word : zone.type_bits)
-        take(word);
       const std::uint64_t expected =
           footer.places.empty() ? segment_header_bytes : footer.places.back().directory.end();
-      if (place.begin != expected || place.tail < place.begin || place.tail > place.directory.offset ||
-          !blocks_.contains(place.directory))
+      // Pages may lie between two zones.
+      const bool follows =
+          footer.format_version < segment_format_version_pages ? place.begin == expected : place.begin >= expected;
+      if (!take_bounds(bytes_, footer.types.size(), zone) || !follows || place.tail < place.begin ||
+          place.tail > place.directory.offset || !blocks_.contains(place.directory))
         return false;
       footer.places.push_back(place);
       footer.zones.push_back(std::move(zone));
@@ -151,9 +126,7 @@ private:
       return false;
     for (std::uint64_t i = 0; i < count; ++i) {
       IndexBlockRef block;
-      block.ref.offset = bytes_.take<std::uint64_t>();
-      block.ref.stored_bytes = bytes_.take<std::uint32_t>();
-      block.ref.kind = BlockKind::context_index;
+      block.ref = take_block(bytes_, BlockKind::context_index);
       block.first_row = bytes_.take<std::uint32_t>();
       block.first_context = bytes_.take_text();
       const bool ascends = i == 0 ? block.first_row == 0
@@ -201,10 +174,13 @@ private:
            (ref.offset == 0 || footer.places.empty() || ref.offset >= footer.places.back().directory.end());
   }
 
+  bool bands(Footer& footer) {
+    return footer.format_version < segment_format_version_pages || take_bands(bytes_, blocks_, footer);
+  }
+
   /// One that may be missing.
   bool block(BlockRef& ref) {
-    ref.offset = bytes_.take<std::uint64_t>();
-    ref.stored_bytes = bytes_.take<std::uint32_t>();
+    ref = take_block(bytes_, ref.kind);
     return bytes_.ok() && (ref.offset == 0 ? ref.stored_bytes == 0 : blocks_.contains(ref));
   }
 
@@ -238,9 +214,7 @@ private:
       return false;
     for (std::uint64_t i = 0; i < blocks; ++i) {
       MarkBlockRef block;
-      block.ref.offset = bytes_.take<std::uint64_t>();
-      block.ref.stored_bytes = bytes_.take<std::uint32_t>();
-      block.ref.kind = BlockKind::marks;
+      block.ref = take_block(bytes_, BlockKind::marks);
       block.first_context = bytes_.take_text();
       const std::string_view before = i == 0 ? std::string_view{} : std::string_view(footer.marks.back().first_context);
       if (!bytes_.ok() || block.first_context <= before || !blocks_.contains(block.ref))
@@ -323,8 +297,7 @@ std::string encode_footer(const Footer& footer) {
     append_zone(out, footer.places[i], footer.zones[i]);
   append_varint(out, footer.index.size());
   for (const IndexBlockRef& block : footer.index) {
-    append_integer(out, block.ref.offset);
-    append_integer(out, block.ref.stored_bytes);
+    append_block(out, block.ref);
     append_integer(out, block.first_row);
     append_text(out, block.first_context);
   }
@@ -336,6 +309,8 @@ std::string encode_footer(const Footer& footer) {
     append_block(out, footer.fields_block);
   if (footer.format_version >= segment_format_version_times)
     append_block(out, footer.time_index_block);
+  if (footer.format_version >= segment_format_version_pages)
+    append_bands(out, footer);
   if (std::any_of(footer.schema_versions.begin(), footer.schema_versions.end(),
                   [](auto version) { return version != 0; })) {
     append_varint(out, 0);
@@ -348,8 +323,7 @@ std::string encode_footer(const Footer& footer) {
   append_varint(out, footer.stub_count);
   append_varint(out, footer.marks.size());
   for (const MarkBlockRef& block : footer.marks) {
-    append_integer(out, block.ref.offset);
-    append_integer(out, block.ref.stored_bytes);
+    append_block(out, block.ref);
     append_text(out, block.first_context);
   }
   return out;

@@ -28,6 +28,21 @@ struct ZonePlace {
   BlockRef directory;
 };
 
+/// Some zones in a row whose columns are there a second time, in the order of positions.
+struct Band {
+  std::uint32_t zones = 0;
+  std::uint32_t pages = 0;
+  std::uint64_t begin = 0; ///< First block: a column of a field.
+  std::uint64_t tail = 0;  ///< The columns of numbers begin.
+  std::uint64_t end = 0;
+};
+
+/// The columns of numbers of one page.
+struct PageNumbers {
+  BlockRef timestamps{0, 0, BlockKind::timestamp};
+  BlockRef types{0, 0, BlockKind::type};
+};
+
 struct Footer {
   std::uint32_t format_version = segment_format_version; ///< The header's.
   /// Only the sums and bounds that the footer holds; file facts are the catalog's.
@@ -49,6 +64,12 @@ struct Footer {
   BlockRef fields_block{0, 0, BlockKind::field_list};
   /// Offset 0: there is none.
   BlockRef time_index_block{0, 0, BlockKind::time_index};
+  /// All zones belong to one, or none does.
+  std::vector<Band> bands;
+  /// By band, within one by position. Sequences are not known; rows are counted by place in all pages.
+  std::vector<ZoneMeta> pages;
+  std::vector<PageNumbers> page_numbers; ///< One for every page.
+  bool zones_are_pages = false;          ///< As footer_of_pages() makes it.
   std::vector<MarkBlockRef> marks;
   std::uint64_t mark_count = 0;
   std::uint64_t stub_count = 0; ///< Of the rows; where there is one, there are marks.
@@ -61,6 +82,10 @@ struct Footer {
   [[nodiscard]] std::size_t order_blocks() const noexcept;
   [[nodiscard]] BlockRef order_block(std::size_t number) const noexcept;
 };
+
+/// What a footer says whose zones are the pages of `footer`: for readers of their columns. It has neither contexts nor
+/// an order; a place says where the fields of the page's band lie.
+[[nodiscard]] Footer footer_of_pages(const Footer& footer);
 
 /// Counts one more row into the zone's metadata.
 void extend(ZoneMeta& zone, const EventView& event, std::uint32_t type);

@@ -17,13 +17,15 @@ static_assert(std::endian::native == std::endian::little, "weir files are little
 
 inline constexpr char segment_magic[] = "WEIRSEG1";
 inline constexpr std::size_t segment_magic_bytes = 8;
-inline constexpr std::uint32_t segment_format_version = 5;
+inline constexpr std::uint32_t segment_format_version = 6;
 /// Still read; it has neither marks nor schema versions.
 inline constexpr std::uint32_t segment_format_version_min = 2;
 /// The first one that keeps payload fields as columns.
 inline constexpr std::uint32_t segment_format_version_fields = 4;
 /// The first one with a time index.
 inline constexpr std::uint32_t segment_format_version_times = 5;
+/// The first one with pages.
+inline constexpr std::uint32_t segment_format_version_pages = 6;
 inline constexpr std::uint32_t segment_file_kind = 2; ///< For file_identity().
 inline constexpr std::size_t segment_header_bytes = 48;
 
@@ -108,6 +110,12 @@ inline constexpr std::size_t field_texts_bytes_max = 4 * MiB;
 inline constexpr std::size_t field_bound_bytes_max = 32; ///< Of the smallest and largest string of a zone.
 /// All columns of a zone have at most 1/8 of the bytes of its payloads, and these for each row.
 inline constexpr std::uint64_t field_payload_part = 8, field_bytes_per_row = 8;
+
+/// Of so many zones the columns are put in the order of positions together: of fewer where they take more memory.
+inline constexpr std::size_t band_zones_max = 16;
+inline constexpr std::size_t band_bytes_max = 8 * MiB;
+/// Different strings of a field in a page: as many bytes a row at most.
+inline constexpr std::size_t page_text_bytes_per_row = 1;
 
 /// Stretches of the time index: as many at most, and rows that there are for each.
 inline constexpr std::size_t time_stretches_max = 4'096;

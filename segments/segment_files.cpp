@@ -103,7 +103,9 @@ Result<SegmentMeta> SegmentFiles::write_file(const std::string& path, ShardId sh
     replaced_bytes += meta.payload_bytes;
   }
   SegmentWriter writer(file, {shard, number, identity_of(shard, number)},
-                       zone_rows_of(options_.zone_rows, replaced_events, replaced_bytes), options_.filter_bits_per_key);
+                       {.zone_rows = zone_rows_of(options_.zone_rows, replaced_events, replaced_bytes),
+                        .filter_bits_per_key = options_.filter_bits_per_key,
+                        .pages = replaced_events / options_.zone_rows >= zones_kept});
   for (const SegmentMeta& meta : replaced)
     writer.cover(meta);
   for (EventView event; events.next(event);)

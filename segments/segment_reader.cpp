@@ -7,7 +7,6 @@
 #include "segments/position_run.hpp"
 #include "segments/row_run.hpp"
 #include "segments/time_index.hpp"
-#include "segments/zone_columns.hpp"
 #include "segments/zone_rows.hpp"
 #include "segments/zone_slice.hpp"
 
@@ -111,34 +110,39 @@ SegmentFileReader::SegmentFileReader(const SegmentMeta& meta, std::unique_ptr<io
       hints_(meta.event_count) {
 }
 
-Result<const SegmentFileReader::FooterPtr*> SegmentFileReader::footer() const {
-  if (footer_read_.load(std::memory_order_acquire))
-    return &footer_;
+Result<const SegmentFileReader::Opened*> SegmentFileReader::opened() const {
+  if (const Opened* const known = opened_.load(std::memory_order_acquire))
+    return known;
   // Without the lock: a merge that yields to everybody may be the first to come, and a store must not wait for it.
   auto footer = read_footer(source_, meta_);
   if (!footer)
     return std::move(footer).error();
-  auto shared = std::make_shared<const Footer>(*std::move(footer));
-  const std::lock_guard lock(footer_mutex_);
-  if (!footer_) { // or another reader was faster
-    footer_ = std::move(shared);
-    footer_read_.store(true, std::memory_order_release);
+  std::unique_ptr<Opened> made(new Opened{{source_, std::make_shared<const Footer>(*std::move(footer)), false}, {}});
+  if (!made->zones.footer()->pages.empty())
+    made->pages.emplace(source_, std::make_shared<const Footer>(footer_of_pages(*made->zones.footer())), true);
+  const std::lock_guard lock(opening_mutex_);
+  if (!owned_) { // or another reader was faster
+    owned_ = std::move(made);
+    opened_.store(owned_.get(), std::memory_order_release);
   }
-  return &footer_;
+  return owned_.get();
+}
+
+Result<const SegmentFileReader::FooterPtr*> SegmentFileReader::footer() const {
+  const auto opened = this->opened();
+  if (!opened)
+    return opened.error();
+  return &(*opened)->zones.footer();
 }
 
 Result<std::span<const std::string>> SegmentFileReader::types() const {
-  auto footer = this->footer();
-  if (!footer)
-    return std::move(footer).error();
-  return std::span<const std::string>((**footer)->types);
+  const auto opened = this->opened();
+  return opened ? (*opened)->zones.types() : opened.error();
 }
 
 Result<std::span<const ZoneMeta>> SegmentFileReader::zones() const {
-  auto footer = this->footer();
-  if (!footer)
-    return std::move(footer).error();
-  return std::span<const ZoneMeta>((**footer)->zones);
+  const auto opened = this->opened();
+  return opened ? (*opened)->zones.zones() : opened.error();
 }
 
 Result<bool> SegmentFileReader::may_hold_event_id(std::string_view context_id, std::string_view event_id) const {
@@ -150,8 +154,9 @@ Result<bool> SegmentFileReader::may_hold_event_id(std::string_view context_id, s
 }
 
 bool SegmentFileReader::excludes_event_id(std::string_view context_id, std::string_view event_id) const {
-  return footer_read_.load(std::memory_order_acquire) &&
-         filter_excludes(source_, footer_->event_id_filter, BlockKind::event_id_filter,
+  const Opened* const opened = opened_.load(std::memory_order_acquire);
+  return opened != nullptr &&
+         filter_excludes(source_, opened->zones.footer()->event_id_filter, BlockKind::event_id_filter,
                          event_id_filter_hash(context_id, event_id, source_.identity()));
 }
 
@@ -325,71 +330,44 @@ SegmentFileReader::read_positions(const PositionRange& range, const ReadBounds& 
 }
 
 Result<std::span<const FieldInfo>> SegmentFileReader::fields() const {
-  auto footer = this->footer();
-  if (!footer)
-    return std::move(footer).error();
-  return fields_.fields(source_, ***footer);
+  const auto opened = this->opened();
+  return opened ? (*opened)->zones.fields() : opened.error();
 }
 
 Result<std::span<const FieldZone>> SegmentFileReader::field_zones(std::size_t field) const {
-  auto footer = this->footer();
-  if (!footer)
-    return std::move(footer).error();
-  auto zones = fields_.zones(source_, ***footer, field);
-  if (!zones)
-    return std::move(zones).error();
-  return std::span<const FieldZone>((*zones)->zones);
+  const auto opened = this->opened();
+  return opened ? (*opened)->zones.field_zones(field) : opened.error();
 }
 
 Result<bool> SegmentFileReader::may_hold(std::size_t zone, std::size_t field, std::string_view text) const {
-  auto footer = this->footer();
-  if (!footer)
-    return std::move(footer).error();
-  auto zones = fields_.zones(source_, ***footer, field);
-  if (!zones)
-    return std::move(zones).error();
-  return field_may_hold(source_, **zones, zone, text);
+  const auto opened = this->opened();
+  return opened ? (*opened)->zones.may_hold(zone, field, text) : opened.error();
 }
 
 Result<std::shared_ptr<const ZoneColumns>> SegmentFileReader::read_columns(std::size_t zone, ColumnSet core,
                                                                            std::span<const std::size_t> fields,
-                                                                           RowWords wanted_rows) const {
-  auto footer = this->footer();
-  if (!footer)
-    return std::move(footer).error();
-  if (zone >= (**footer)->zones.size())
-    return fail(Errc::invalid_argument, format("zone {} of {}", zone, (**footer)->zones.size()), source_.path());
-  std::vector<const FieldZones*> wanted(fields.size());
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    auto zones = fields_.zones(source_, ***footer, fields[i]);
-    if (!zones)
-      return std::move(zones).error();
-    wanted[i] = *zones;
-  }
-  return read_zone_columns(source_, **footer, zone, core, wanted, wanted_rows);
+                                                                           RowWords wanted) const {
+  const auto opened = this->opened();
+  return opened ? (*opened)->zones.read_columns(zone, core, fields, wanted) : opened.error();
 }
 
 Result<bool> SegmentFileReader::mark_rows(std::size_t zone, ColumnBit column, std::span<const NumberRange> ranges,
                                           RowWords rows, std::span<std::uint64_t> out) const {
-  auto footer = this->footer();
-  if (!footer)
-    return std::move(footer).error();
-  if (zone >= (**footer)->zones.size())
-    return fail(Errc::invalid_argument, format("zone {} of {}", zone, (**footer)->zones.size()), source_.path());
-  return mark_zone_rows(source_, ***footer, zone, column, ranges, rows, out);
+  const auto opened = this->opened();
+  return opened ? (*opened)->zones.mark_rows(zone, column, ranges, rows, out) : opened.error();
 }
 
 Result<bool> SegmentFileReader::mark_field(std::size_t zone, std::size_t field, const FieldRanges& ranges,
                                            RowWords rows, const FieldMarks& out) const {
-  auto footer = this->footer();
-  if (!footer)
-    return std::move(footer).error();
-  if (zone >= (**footer)->zones.size())
-    return fail(Errc::invalid_argument, format("zone {} of {}", zone, (**footer)->zones.size()), source_.path());
-  const auto zones = fields_.zones(source_, ***footer, field);
-  if (!zones)
-    return zones.error();
-  return mark_zone_field(source_, ***footer, zone, **zones, ranges, rows, out);
+  const auto opened = this->opened();
+  return opened ? (*opened)->zones.mark_field(zone, field, ranges, rows, out) : opened.error();
+}
+
+Result<const ColumnReader*> SegmentFileReader::by_position() const {
+  const auto opened = this->opened();
+  if (!opened)
+    return opened.error();
+  return (*opened)->pages ? &*(*opened)->pages : nullptr;
 }
 
 Result<std::optional<SelectedRows>> SegmentFileReader::select_rows(std::span<const CoreCondition> conditions,

@@ -2,7 +2,7 @@
 //
 // Purpose: SegmentReader over blocks that come through the cache, each checked when it comes from the disk.
 // Owner: shard views, shared. The file keeps its name while the reader lives.
-// Threading: immutable but for the footer, which is read on first use under a lock; thread-safe.
+// Threading: immutable but for the footer, which is read on first use and published under a lock; thread-safe.
 // Invariants: wrong bytes are never handed out: a block that does not fit is `corruption` with file and offset.
 #pragma once
 
@@ -12,12 +12,13 @@
 #include "segments/block_cache.hpp"
 #include "segments/block_source.hpp"
 #include "segments/event_id_search.hpp"
-#include "segments/field_directory.hpp"
 #include "segments/footer.hpp"
+#include "segments/segment_columns.hpp"
 
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -55,6 +56,7 @@ public:
                          std::span<std::uint64_t> out) const override;
   Result<bool> mark_field(std::size_t zone, std::size_t field, const FieldRanges& ranges, RowWords rows,
                           const FieldMarks& out) const override;
+  Result<const ColumnReader*> by_position() const override;
   Result<std::optional<SelectedRows>> select_rows(std::span<const CoreCondition> conditions,
                                                   const MayGoOn& may_go_on) const override;
   Status verify() const override;
@@ -64,6 +66,12 @@ public:
 
 private:
   using FooterPtr = std::shared_ptr<const Footer>;
+  /// What is there once the footer is read.
+  struct Opened {
+    SegmentColumns zones;
+    std::optional<SegmentColumns> pages;
+  };
+  Result<const Opened*> opened() const;
   Result<const FooterPtr*> footer() const;
   Result<std::optional<ContextRange>> find_context(const Footer& footer, std::string_view context_id) const;
   Result<bool> may_hold_context(const Footer& footer, std::string_view context_id) const;
@@ -71,11 +79,10 @@ private:
   SegmentMeta meta_;
   std::unique_ptr<io::File> file_;
   BlockSource source_;
-  mutable std::mutex footer_mutex_;
-  mutable FooterPtr footer_;                      ///< Set once, under footer_mutex_.
-  mutable std::atomic<bool> footer_read_ = false; ///< footer_ is set and stays as it is.
+  mutable std::mutex opening_mutex_;
+  mutable std::unique_ptr<const Opened> owned_;         ///< Set once, under opening_mutex_.
+  mutable std::atomic<const Opened*> opened_ = nullptr; ///< The same; null: the footer was not read yet.
   mutable EventIdHints hints_;
-  SegmentFields fields_;
 };
 
 /// Reads header and footer from the disk and compares them with `meta`. Errors: `corruption`, `incompatible` for a

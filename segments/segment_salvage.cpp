@@ -137,8 +137,8 @@ Result<bool> SegmentSalvage::try_footer(std::uint64_t offset, std::uint32_t stor
   meta.recorded_at_max = time_of(in.take<std::uint64_t>());
   // The header that says which format it is may be damaged. A footer fits to one of them.
   Result<Footer> footer = fail(Errc::corruption, "no format fits");
-  for (const std::uint32_t version :
-       {segment_format_version_times, segment_format_version_fields, segment_format_version_min})
+  for (const std::uint32_t version : {segment_format_version_pages, segment_format_version_times,
+                                      segment_format_version_fields, segment_format_version_min})
     if (!footer)
       footer = parse_footer(source_.ending_at(offset), (*block)->text(), meta, version);
   if (!footer)

@@ -3,6 +3,7 @@
 #include "segments/bit_pack.hpp"
 #include "segments/bytes.hpp"
 #include "segments/field_verify.hpp"
+#include "segments/page_verify.hpp"
 #include "segments/position_order.hpp"
 #include "segments/segment_reader.hpp"
 #include "segments/time_index.hpp"
@@ -28,7 +29,7 @@ class Verifier {
 public:
   Verifier(const BlockSource& source, std::shared_ptr<const Footer> footer)
       : source_(source), footer_(std::move(footer)), totals_(footer_->totals), marks_(source_, footer_->marks),
-        field_verifier_(source_, footer_, fields_) {}
+        field_verifier_(source_, footer_, fields_), page_verifier_(source_, footer_, fields_) {}
 
   Status run() {
     WEIR_TRY(check_blocks());
@@ -39,7 +40,8 @@ public:
       WEIR_TRY(check_zone(zone));
     WEIR_TRY(check_sums());
     WEIR_TRY(check_order());
-    return check_times();
+    WEIR_TRY(check_times());
+    return page_verifier_.run();
   }
 
 private:
@@ -78,6 +80,7 @@ private:
       if (ref.offset != 0)
         refs.push_back(ref);
     WEIR_TRY(append_field_blocks(source_, *footer_, fields_, refs));
+    WEIR_TRY(page_verifier_.append_blocks(refs));
     std::sort(refs.begin(), refs.end(), [](const BlockRef& a, const BlockRef& b) { return a.offset < b.offset; });
     std::uint64_t expected = segment_header_bytes;
     for (const BlockRef& ref : refs) {
@@ -278,6 +281,7 @@ private:
   std::string scratch_;
   SegmentFields fields_;
   FieldVerifier field_verifier_;
+  PageVerifier page_verifier_;
 };
 
 } // namespace

@@ -14,6 +14,14 @@
 
 namespace weir::segments {
 
+namespace {
+
+std::uint32_t zone_rows_of(const SegmentWriter::Shape& shape) noexcept {
+  return std::clamp(shape.zone_rows, 1u, zone_rows_max);
+}
+
+} // namespace
+
 std::string encode_header(const SegmentIdentity& who, std::uint32_t zone_rows) {
   std::string header(segment_magic, segment_magic_bytes);
   append_integer(header, segment_format_version);
@@ -26,13 +34,13 @@ std::string encode_header(const SegmentIdentity& who, std::uint32_t zone_rows) {
   return header;
 }
 
-SegmentWriter::SegmentWriter(io::File& file, const SegmentIdentity& who, std::uint32_t zone_rows,
-                             std::uint32_t filter_bits_per_key)
-    : out_(file, who.identity), filter_bits_per_key_(filter_bits_per_key),
-      fields_(out_, std::clamp(zone_rows, 1u, zone_rows_max), filter_bits_per_key), zone_(out_, fields_) {
+SegmentWriter::SegmentWriter(io::File& file, const SegmentIdentity& who, const Shape& shape)
+    : out_(file, who.identity), filter_bits_per_key_(shape.filter_bits_per_key),
+      pages_(shape.pages ? std::make_unique<PageWriter>(out_, zone_rows_of(shape)) : nullptr),
+      fields_(out_, zone_rows_of(shape), shape.filter_bits_per_key, pages_.get()), zone_(out_, fields_, pages_.get()) {
+  footer_.zone_rows = zone_rows_of(shape);
   footer_.totals.shard = who.shard;
   footer_.totals.number = who.number;
-  footer_.zone_rows = std::clamp(zone_rows, 1u, zone_rows_max);
   out_.append_raw(encode_header(who, footer_.zone_rows));
 }
 
@@ -99,16 +107,17 @@ Status SegmentWriter::add(const EventView& event) {
   totals.payload_bytes += live_payload_bytes(event);
   footer_.stub_count += is_stub(event) ? 1 : 0;
   if (zone_.rows() == footer_.zone_rows)
-    finish_zone();
+    WEIR_TRY(finish_zone());
   return out_.status();
 }
 
-void SegmentWriter::finish_zone() {
+Status SegmentWriter::finish_zone() {
   zone_.finish();
   const ZoneMeta& zone = zone_.meta();
   extend(footer_.totals, zone);
   footer_.zones.push_back(zone);
   footer_.places.push_back(zone_.place());
+  return pages_ && pages_->full() ? pages_->write_band(footer_) : Status{};
 }
 
 void SegmentWriter::finish_context() {
@@ -234,7 +243,9 @@ Result<SegmentMeta> SegmentWriter::finish() {
   if (totals.event_count == 0 && footer_.mark_count == 0)
     return fail(Errc::invalid_argument, "a segment needs at least one event or mark");
   if (totals.event_count % footer_.zone_rows != 0)
-    finish_zone();
+    WEIR_TRY(finish_zone());
+  if (pages_ && !pages_->empty())
+    WEIR_TRY(pages_->write_band(footer_));
   finish_context();
   finish_bounds();
   write_pending();

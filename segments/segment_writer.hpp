@@ -2,9 +2,9 @@
 //
 // Purpose: one pass, bounded memory: the small columns and fields of a zone, blocks that are filling up, and per
 // segment 16 bytes a row (position and event id hash), 8 a context, and the context index; at its end, when the hashes
-// are gone, 20 a row (position, place in the order of positions, and the scratch of putting them in order). Owner:
-// SegmentFiles::write; one thread. Invariants: contexts ascend strictly, sequences of a context are dense and
-// ascending; events that break this are refused, so a broken order never gets into a file.
+// are gone, 20 a row (position, place in the order of positions, and the scratch of putting them in order). Pages take
+// what their writer says. Owner: SegmentFiles::write; one thread. Invariants: contexts ascend strictly, sequences of a
+// context are dense and ascending; events that break this are refused, so a broken order never gets into a file.
 #pragma once
 
 #include <weir/event.hpp>
@@ -14,12 +14,14 @@
 #include "segments/context_index.hpp"
 #include "segments/field_writer.hpp"
 #include "segments/footer.hpp"
+#include "segments/page_writer.hpp"
 #include "segments/segment_output.hpp"
 #include "segments/time_index.hpp"
 #include "segments/zone_writer.hpp"
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,8 +42,14 @@ struct SegmentIdentity {
 
 class SegmentWriter {
 public:
+  /// What a segment is like.
+  struct Shape {
+    std::uint32_t zone_rows = 0;
+    std::uint32_t filter_bits_per_key = 0;
+    bool pages = false; ///< Columns are also there in the order of positions.
+  };
   /// Writes into the empty `file`, which must outlive the writer.
-  SegmentWriter(io::File& file, const SegmentIdentity& who, std::uint32_t zone_rows, std::uint32_t filter_bits_per_key);
+  SegmentWriter(io::File& file, const SegmentIdentity& who, const Shape& shape);
 
   /// Errors: `invalid_argument` for an event out of order, else as File::append, for this event or one before it.
   /// Precondition: no more than segment_rows_max.
@@ -55,7 +63,7 @@ public:
 
 private:
   Status check_order(const EventView& event, bool new_context) const;
-  void finish_zone();
+  Status finish_zone();
   void finish_context();
   void flush_index_block();
   void write_filter(FilterShape& shape, BlockKind kind, std::vector<std::uint64_t>& hashes, std::uint32_t bits_per_key);
@@ -95,6 +103,7 @@ private:
   SegmentOutput out_;
   std::uint32_t filter_bits_per_key_;
   Footer footer_;
+  std::unique_ptr<PageWriter> pages_; ///< Null: none are wanted.
   FieldWriter fields_;
   ZoneWriter zone_;
   /// Numbers in the dictionary, one for each schema version.

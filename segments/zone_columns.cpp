@@ -30,6 +30,22 @@ struct Wanted {
   BlockPtr block;
 };
 
+/// The block of a core column of numbers. Times that equal recorded_at everywhere in a zone are found there.
+Result<BlockRef> number_block(const BlockSource& source, const Footer& footer, std::size_t zone, BlockKind kind) {
+  if (footer.zones_are_pages) {
+    const PageNumbers& numbers = footer.page_numbers[zone];
+    if (kind != BlockKind::timestamp && kind != BlockKind::type)
+      return fail(Errc::invalid_argument, "pages have no positions and no times but timestamps", source.path());
+    return kind == BlockKind::timestamp ? numbers.timestamps : numbers.types;
+  }
+  const auto directory = ZoneDirectory::read(source, footer, zone);
+  if (!directory)
+    return directory.error();
+  if (kind == BlockKind::timestamp && (*directory)->count(kind) == 0)
+    kind = BlockKind::recorded_at;
+  return (*directory)->at(kind, 0).ref;
+}
+
 class SegmentZoneColumns final : public ZoneColumns {
 public:
   SegmentZoneColumns(std::shared_ptr<const Footer> footer, std::size_t zone, RowWords wanted)
@@ -66,31 +82,20 @@ public:
   }
 
 private:
-  static Status want_core(const BlockSource& source, const Footer& footer, std::size_t zone,
-                          std::span<const BlockKind> kinds, std::vector<Wanted>& wanted) {
-    const auto directory = ZoneDirectory::read(source, footer, zone);
-    if (!directory)
-      return directory.error();
-    for (const BlockKind kind : kinds) {
-      if ((*directory)->count(kind) != 0)
-        wanted.push_back({(*directory)->at(kind, 0).ref, kind, 0, {}});
-      else if (kind == BlockKind::timestamp) // equal to these everywhere
-        wanted.push_back({(*directory)->at(BlockKind::recorded_at, 0).ref, BlockKind::recorded_at, 0, {}});
+  Status want_core(const BlockSource& source, std::size_t zone, ColumnSet core, std::vector<Wanted>& wanted) const {
+    constexpr std::pair<ColumnBit, BlockKind> numbers[] = {{column_position, BlockKind::position},
+                                                           {column_timestamp, BlockKind::timestamp},
+                                                           {column_recorded_at, BlockKind::recorded_at},
+                                                           {column_type, BlockKind::type}};
+    for (const auto& [column, kind] : numbers) {
+      if ((core & column) == 0)
+        continue;
+      const auto ref = number_block(source, *footer_, zone, kind);
+      if (!ref)
+        return ref.error();
+      wanted.push_back({*ref, ref->kind, 0, {}});
     }
     return {};
-  }
-
-  Status want_core(const BlockSource& source, std::size_t zone, ColumnSet core, std::vector<Wanted>& wanted) const {
-    std::vector<BlockKind> kinds;
-    if ((core & column_position) != 0)
-      kinds.push_back(BlockKind::position);
-    if ((core & column_timestamp) != 0)
-      kinds.push_back(BlockKind::timestamp);
-    if ((core & column_recorded_at) != 0)
-      kinds.push_back(BlockKind::recorded_at);
-    if ((core & column_type) != 0)
-      kinds.push_back(BlockKind::type);
-    return kinds.empty() ? Status{} : want_core(source, *footer_, zone, kinds, wanted);
   }
 
   static Status read_blocks(const BlockSource& source, std::vector<Wanted>& wanted) {
@@ -212,19 +217,16 @@ Result<std::optional<NumberBlock>> read_numbers(const BlockSource& source, const
   case column_type: kind = BlockKind::type; break;
   default: return std::optional<NumberBlock>();
   }
-  const auto directory = ZoneDirectory::read(source, footer, zone);
-  if (!directory)
-    return directory.error();
-  if (kind == BlockKind::timestamp && (*directory)->count(kind) == 0)
-    kind = BlockKind::recorded_at; // equal to these everywhere
-  const BlockRef ref = (*directory)->at(kind, 0).ref;
-  auto block = source.read(ref);
+  const auto ref = number_block(source, footer, zone, kind);
+  if (!ref)
+    return ref.error();
+  auto block = source.read(*ref);
   if (!block)
     return std::move(block).error();
   const auto packed = IntegerColumn::open((*block)->text(), footer.zones[zone].rows);
   if (!packed)
-    return source.damaged("a column does not have the zone's rows", ref.offset);
-  return std::optional(NumberBlock{*std::move(block), *packed, ref});
+    return source.damaged("a column does not have the zone's rows", ref->offset);
+  return std::optional(NumberBlock{*std::move(block), *packed, *ref});
 }
 
 Result<bool> mark_zone_rows(const BlockSource& source, const Footer& footer, std::size_t zone, ColumnBit column,

@@ -84,6 +84,8 @@ void ZoneWriter::write_integers(BlockKind kind, const std::vector<std::uint64_t>
   integers_.clear();
   append_integers(integers_, values);
   write_block(kind, integers_);
+  if (pages_ != nullptr)
+    pages_->add_numbers(kind, integers_);
 }
 
 void ZoneWriter::finish() {
@@ -104,6 +106,8 @@ void ZoneWriter::finish() {
   if (payloads_.any)
     write_integers(BlockKind::payload_lengths, payloads_.lengths);
   place_.directory = out_.append(BlockKind::directory, encode_directory(meta_.rows, blocks_));
+  if (pages_ != nullptr)
+    pages_->end_zone(meta_.rows);
 }
 
 } // namespace weir::segments

@@ -10,6 +10,7 @@
 
 #include "segments/field_writer.hpp"
 #include "segments/footer.hpp"
+#include "segments/page_writer.hpp"
 #include "segments/segment_output.hpp"
 #include "segments/zone_directory.hpp"
 
@@ -23,8 +24,8 @@ namespace weir::segments {
 /// Writes one zone after another.
 class ZoneWriter {
 public:
-  /// `fields` gets the payloads.
-  ZoneWriter(SegmentOutput& out, FieldWriter& fields) : out_(out), fields_(fields) {}
+  /// `fields` gets the payloads, `pages` (unless it is null) the columns.
+  ZoneWriter(SegmentOutput& out, FieldWriter& fields, PageWriter* pages) : out_(out), fields_(fields), pages_(pages) {}
 
   /// The next zone begins with the segment's row `first_row`, where the output is now.
   void begin(std::uint64_t first_row);
@@ -57,6 +58,7 @@ private:
 
   SegmentOutput& out_;
   FieldWriter& fields_;
+  PageWriter* pages_;
   ZoneMeta meta_;
   ZonePlace place_;
   std::vector<ZoneBlock> blocks_;

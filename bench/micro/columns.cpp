@@ -58,7 +58,7 @@ void fields_write(benchmark::State& state) {
     io::MemoryFileSystem disk;
     const auto file = must(disk.open("columns", io::OpenMode::create));
     segments::SegmentOutput out(*file, micro_seed);
-    segments::FieldWriter writer(out, zone_rows, 10);
+    segments::FieldWriter writer(out, zone_rows, 10, nullptr);
     EventView event;
     for (std::size_t i = 0; i < payloads.size(); ++i) {
       event.payload = std::string_view(payloads[i]).substr(0, payloads[i].size() - json::FieldReader::padding_bytes);

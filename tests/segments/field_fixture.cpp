@@ -115,7 +115,7 @@ bool is_zero(const FieldColumn& column, std::size_t row) {
 }
 
 /// A column read for some rows has in them what the whole one has.
-void check_some_rows(const SegmentReader& reader, std::size_t zone, std::size_t field, const FieldColumn& whole,
+void check_some_rows(const ColumnReader& reader, std::size_t zone, std::size_t field, const FieldColumn& whole,
                      std::uint32_t rows) {
   std::mt19937_64 random(zone);
   for (const unsigned one_in : {1U, 4U, 50U}) {
@@ -145,7 +145,7 @@ void check_some_rows(const SegmentReader& reader, std::size_t zone, std::size_t 
   }
 }
 
-void check_field(const SegmentReader& reader, const Rows& rows, std::size_t field, const FieldInfo& info) {
+void check_field(const ColumnReader& reader, const Rows& rows, std::size_t field, const FieldInfo& info) {
   const auto zone_metas = reader.zones();
   const auto known = reader.field_zones(field);
   REQUIRE(zone_metas.ok());
@@ -201,7 +201,7 @@ std::string random_document(std::mt19937_64& random) {
   return random_object(random, 0);
 }
 
-void check_columns(const SegmentReader& reader, const Rows& rows) {
+void check_columns(const ColumnReader& reader, const Rows& rows) {
   const auto fields = reader.fields();
   REQUIRE_MESSAGE(fields.ok(), to_string(fields.error()));
   for (std::size_t field = 0; field < fields->size(); ++field)

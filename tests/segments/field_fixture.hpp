@@ -30,7 +30,8 @@ template <class Payload> Rows rows_with(std::size_t count, Payload payload) {
   return rows;
 }
 
-/// Fails the test unless all columns of the segment have exactly what its rows have, and zones say the same of them.
-void check_columns(const SegmentReader& reader, const Rows& rows);
+/// Fails the test unless all columns have exactly what `rows` have, in the order of the zones, and zones say the same
+/// of them.
+void check_columns(const ColumnReader& reader, const Rows& rows);
 
 } // namespace weir::segments::test

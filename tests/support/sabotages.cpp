@@ -229,6 +229,8 @@ constexpr std::array texts = {
                  "the times of a segment's first stretch of positions end where they begin"},
     SabotageText{Sabotage::trust_unsure_rows, "trust_unsure_rows",
                  "rows of which a segment is not sure count as if they met the times asked for"},
+    SabotageText{Sabotage::page_of_another_order, "page_of_another_order",
+                 "two rows of a band are in each other's place in its pages"},
     SabotageText{Sabotage::mark_next_value, "mark_next_value",
                  "of a field the value behind the largest asked for is marked, too"},
     SabotageText{Sabotage::number_texts_as_they_came, "number_texts_as_they_came",

@@ -135,7 +135,8 @@ struct Rows final : SortedEvents {
 };
 
 void add_segment(const Corpus& corpus, const std::string& name, std::size_t contexts, std::size_t per_context,
-                 bool rich, segments::SegmentOptions options = segment_options, bool payloads = true) {
+                 bool rich, segments::SegmentOptions options = segment_options, bool payloads = true,
+                 bool merged = false) {
   Rows rows;
   rows.events.reserve(contexts * per_context);
   for (std::size_t i = 0; i < contexts * per_context; ++i) {
@@ -158,8 +159,13 @@ void add_segment(const Corpus& corpus, const std::string& name, std::size_t cont
   io::MemoryFileSystem fs;
   segments::BlockCache cache(1 * MiB);
   segments::SegmentFiles files(fs, cache, options);
-  const auto meta = files.write(0, 1, rows);
+  auto meta = files.write(0, merged ? 2 : 1, rows);
   require(meta.ok(), "a segment is written");
+  if (merged) {
+    const auto joined = files.merge({&*meta, 1}, 1, [] { return Status(); }, {});
+    require(joined.ok(), "a segment is merged");
+    meta = joined->meta;
+  }
   corpus.add("segment", name, fold_segment(read_file(fs, segments::segment_path(0, 1)), *meta));
   SegmentMeta plain_meta;
   const std::string plain = uncompressed(fs, *meta, plain_meta);
@@ -379,7 +385,8 @@ int main(int argc, char** argv) {
   wide.zone_rows = 80; // of fewer ids a zone has a column, and no filter
   add_segment(corpus, "filters", 2, 45, false, wide);
   wide.zone_rows = 500;
-  add_segment(corpus, "times", 4, 512, false, wide, false); // many enough for a time index
+  add_segment(corpus, "times", 4, 512, false, wide, false);                // many enough for a time index
+  add_segment(corpus, "pages", 40, 14, true, segment_options, true, true); // merged, and large enough for them
   add_documents(corpus);
   add_queries(corpus);
   add_language(corpus);

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace weir::fuzz {
 
@@ -93,6 +94,14 @@ std::string uncompressed(io::FileSystem& fs, const SegmentMeta& meta, SegmentMet
     block.offset = moved.at(block.offset);
     block.stored_bytes = load<std::uint32_t>(out, block.offset + 16);
   };
+  const Footer pages_before = footer_of_pages(zones_before);
+  std::set<std::uint64_t> of_pages; // blocks of the directory of fields
+  if (const BlockRef& list = footer->fields_block; list.offset != 0) {
+    const auto fields = parse_field_list(source, list, content_at(file, list.offset));
+    require(fields.ok(), "the list of fields is read");
+    for (const FieldEntry& field : *fields)
+      of_pages.insert(field.pages.offset);
+  }
   std::map<std::uint64_t, std::size_t> zone_of_directory;
   for (std::size_t zone = 0; zone < footer->places.size(); ++zone)
     zone_of_directory[footer->places[zone].directory.offset] = zone;
@@ -118,7 +127,8 @@ std::string uncompressed(io::FileSystem& fs, const SegmentMeta& meta, SegmentMet
       content = encode_directory(rows, blocks);
       footer->places[zone].directory.stored_bytes = static_cast<std::uint32_t>(content.size());
     } else if (kind == BlockKind::field_zones) {
-      auto zones = parse_field_zones(source, zones_before, {at, load<std::uint32_t>(file, at + 16), kind}, content);
+      auto zones = parse_field_zones(source, of_pages.contains(at) ? pages_before : zones_before,
+                                     {at, load<std::uint32_t>(file, at + 16), kind}, content);
       require(zones.ok(), "the zones of a field are read");
       content.clear();
       for (std::size_t zone = 0; zone < zones->zones.size(); ++zone) {
@@ -129,8 +139,10 @@ std::string uncompressed(io::FileSystem& fs, const SegmentMeta& meta, SegmentMet
     } else if (kind == BlockKind::field_list) {
       auto fields = parse_field_list(source, {at, load<std::uint32_t>(file, at + 16), kind}, content);
       require(fields.ok(), "the list of fields is read");
-      for (FieldEntry& field : *fields)
+      for (FieldEntry& field : *fields) {
         move(field.zones);
+        move(field.pages);
+      }
       content = encode_field_list(*fields);
     }
     (void)append_block(out, out.size(), segment_identity(), kind, content, nullptr);
@@ -140,6 +152,13 @@ std::string uncompressed(io::FileSystem& fs, const SegmentMeta& meta, SegmentMet
     place.tail = moved.at(place.tail);
     place.directory.offset = moved.at(place.directory.offset);
   }
+  for (PageNumbers& numbers : footer->page_numbers) {
+    move(numbers.timestamps);
+    move(numbers.types);
+  }
+  for (Band& band : footer->bands)
+    for (std::uint64_t* const place : {&band.begin, &band.tail, &band.end})
+      *place = moved.at(*place);
   for (IndexBlockRef& index : footer->index) {
     index.ref.stored_bytes = load<std::uint32_t>(file, index.ref.offset + 12);
     index.ref.offset = moved.at(index.ref.offset);

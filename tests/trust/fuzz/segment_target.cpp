@@ -279,6 +279,45 @@ void selected(const SegmentReader& reader, bool whole) {
   }
 }
 
+/// Columns by position: all of them, and rows by their numbers.
+void pages(const SegmentReader& reader, bool whole) {
+  const auto by_position = reader.by_position();
+  if (!taken(by_position, whole) || *by_position == nullptr)
+    return;
+  const ColumnReader& pages = **by_position;
+  const auto zones = pages.zones();
+  const auto fields = pages.fields();
+  if (!taken(zones, whole) || !taken(fields, whole))
+    return;
+  std::uint64_t rows = 0;
+  for (std::size_t page = 0; page < zones->size(); ++page) {
+    rows += (*zones)[page].rows;
+    const auto numbers = pages.read_columns(page, column_timestamp | column_type, {});
+    if (!taken(numbers, whole))
+      continue;
+    for (const std::uint32_t type : (*numbers)->types())
+      require(type < pages.types()->size(), "types have their names");
+    const std::uint64_t time = static_cast<std::uint64_t>((*numbers)->timestamps()[0]);
+    const NumberRange range{time, time};
+    std::vector<std::uint64_t> all(((*zones)[page].rows + 63) / 64, ~std::uint64_t{0}), marked(all.size());
+    all.back() >>= 64 * all.size() - (*zones)[page].rows;
+    if (taken(pages.mark_rows(page, column_timestamp, {&range, 1}, all, marked), whole))
+      require(is_set(marked, 0), "a row is found by its time");
+    for (std::size_t field = 0; field < fields->size(); ++field) {
+      const auto read = pages.read_columns(page, 0, {&field, 1});
+      if (!taken(read, whole))
+        continue;
+      const FieldColumn& column = (*read)->fields()[0];
+      for (const std::uint32_t code : column.codes)
+        require(code < column.texts.size(), "codes have their texts");
+      std::vector<std::uint64_t> values(all.size()), nulls(all.size());
+      const ValueRange<std::int64_t> integers{-5, 5};
+      (void)taken(pages.mark_field(page, field, std::span(&integers, 1), all, {marked, values, nulls}), whole);
+    }
+  }
+  require(!whole || rows == reader.meta().event_count, "pages have all rows");
+}
+
 void repair(std::string& input, Random&) {
   repair_segment(input);
 }
@@ -311,6 +350,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const bool scanned = scan(**reader, whole, lines, by_context);
   (void)columns(**reader, whole);
   selected(**reader, whole);
+  pages(**reader, whole);
   if (Lines in_order; by_position(**reader, whole, in_order) && scanned && whole) {
     Lines sorted = lines;
     std::sort(sorted.begin(), sorted.end());

@@ -151,6 +151,7 @@ constexpr std::array table = {
     Directed{Sabotage::stale_field_bounds, cases("segments", "field columns: a zone settles*")},
     Directed{Sabotage::narrow_time_index, cases("segments", "time index: of random rows*")},
     Directed{Sabotage::trust_unsure_rows, cases("engine", "zone scan: rows of which a segment is not sure*")},
+    Directed{Sabotage::page_of_another_order, cases("segments", "pages: of random documents*")},
     Directed{Sabotage::mark_next_value, cases("segments", "field marks: rows are marked as their arrays say*")},
     Directed{Sabotage::number_texts_as_they_came, cases("segments", "field columns: of random documents*")},
     Directed{Sabotage::field_filter_forgets, cases("segments", "field columns: strings that are all different*")},
