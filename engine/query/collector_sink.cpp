@@ -9,6 +9,7 @@ ScanTarget target_of(const CompiledQuery& query) {
   target.columns = query.needed_columns;
   target.by_position = query.stops_early();
   target.counts_only = query.counts_only();
+  target.ties_by_position = query.ties_by_position();
   const auto add = [&](std::size_t slot) {
     if (std::find(target.slots.begin(), target.slots.end(), slot) == target.slots.end())
       target.slots.push_back(slot);

@@ -118,15 +118,13 @@ void compile_groups(const Query& query, NameSlots& names, CompiledQuery& compile
     compiled.order.push_back({columns.slot(term.name), term.order == SortOrder::descending});
 }
 
-bool needs_position(const CompiledQuery& query) {
-  // Rows tie by position, and damage found in a document is reported with it.
-  return !query.grouped() || query.fields.has_paths() ||
-         std::any_of(query.states.begin(), query.states.end(), [](const CompiledQuery::StateSpec& state) {
-           return state.kind == StateKind::first || state.kind == StateKind::last;
-         });
-}
-
 } // namespace
+
+bool CompiledQuery::ties_by_position() const noexcept {
+  return !grouped() || std::any_of(states.begin(), states.end(), [](const StateSpec& state) {
+    return state.kind == StateSpec::Kind::first || state.kind == StateSpec::Kind::last;
+  });
+}
 
 Result<std::shared_ptr<const CompiledQuery>> CompiledQuery::make(const Query& query, const PositionWindow& positions) {
   WEIR_TRY(query.validate());
@@ -149,7 +147,7 @@ Result<std::shared_ptr<const CompiledQuery>> CompiledQuery::make(const Query& qu
   else
     compile_rows(query, names, *compiled);
   compiled->needed_columns = compiled->fields.columns();
-  if (needs_position(*compiled))
+  if (compiled->ties_by_position() || compiled->fields.has_paths()) // damage in a document is reported with it
     compiled->needed_columns |= column_position;
   compiled->rows_skipped = query.rows_skipped;
   compiled->rows_max = query.rows_max.value_or(unbounded);

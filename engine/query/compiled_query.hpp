@@ -68,6 +68,8 @@ struct CompiledQuery {
   std::uint64_t rows_max = 0;
 
   [[nodiscard]] bool grouped() const noexcept { return shape == Shape::groups; }
+  /// Of rows, and of events in a group, the one with the lower position comes first where nothing else tells.
+  [[nodiscard]] bool ties_by_position() const noexcept;
   /// Values that tell groups apart.
   [[nodiscard]] std::size_t key_count() const noexcept { return group_slots.size() + (per ? 1 : 0); }
   /// Rows come in position order and their number is bounded: a scan may stop early.

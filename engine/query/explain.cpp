@@ -3,6 +3,7 @@
 #include "engine/query/collector_sink.hpp"
 #include "engine/query/column_predicate.hpp"
 #include "engine/query/compiled_query.hpp"
+#include "engine/query/removed_rows.hpp"
 #include "engine/query/scan_plan.hpp"
 #include "engine/query/sequence_plan.hpp"
 #include "engine/query/text_pieces.hpp"
@@ -22,6 +23,7 @@ struct Outlook {
   std::uint64_t segments = 0;
   std::uint64_t out_of_range = 0;  ///< Segments, by what the catalog says of them.
   std::uint64_t without_match = 0; ///< Segments, by their contexts and types.
+  std::uint64_t by_position = 0;   ///< Segments of whose zones those by position are read.
   std::uint64_t zones = 0;
   std::uint64_t pruned_by_core = 0;
   std::uint64_t pruned_by_fields = 0;
@@ -33,34 +35,26 @@ struct Outlook {
   std::uint64_t memtables = 0;
 };
 
-bool is_payload_field(const FieldTable& fields, std::size_t slot) {
-  return fields[slot].core == Core::payload && fields[slot].has_path;
-}
-
 Status look_at(const ScanTarget& target, const ColumnPredicate& predicate, const SegmentReader& segment,
-               const QueryControl& control, Outlook& out, Pacer& pacer) {
+               bool may_be_removed, const QueryControl& control, Outlook& out, Pacer& pacer) {
   ++out.segments;
   if (!evaluate(target.predicate, segment.meta()).may_be_true()) {
     ++out.out_of_range;
     return {};
   }
-  const auto plan = SegmentPlan::make(target, predicate.demands(), segment, control);
+  const auto plan = SegmentPlan::make(target, predicate.demands(), segment, may_be_removed, control);
   if (!plan)
     return plan.error();
   if (*plan == nullptr) {
     ++out.without_match;
     return {};
   }
-  QueryControl core_only = control;
-  core_only.columns = false;
-  const auto core = SegmentPlan::make(target, predicate.demands(), segment, core_only);
-  if (!core)
-    return core.error();
+  out.by_position += (*plan)->by_position() ? 1 : 0;
   std::vector<Outcomes> by_leaf;
   for (std::size_t zone = 0; zone < (*plan)->zones().size(); ++zone) {
     WEIR_TRY(pacer.spend(64));
     ++out.zones;
-    const auto by_core = (*core)->evaluate(zone, by_leaf, pacer);
+    const auto by_core = (*plan)->evaluate(zone, by_leaf, pacer, false);
     const auto by_all = (*plan)->evaluate(zone, by_leaf, pacer);
     if (!by_core)
       return by_core.error();
@@ -80,7 +74,7 @@ Status look_at(const ScanTarget& target, const ColumnPredicate& predicate, const
     }
     out.rows += (*plan)->rows_in(zone);
     for (std::size_t slot = 0; slot < target.fields.size(); ++slot)
-      if (is_payload_field(target.fields, slot))
+      if (target.fields[slot].is_in_payload())
         ++((*plan)->column(slot, zone) ? out.columns : out.not_a_column)[slot];
   }
   return {};
@@ -113,10 +107,10 @@ void explain_columns(const CompiledQuery& query, const ScanTarget& target, const
   lines.push_back(format("  answer, from columns where rows are left: {}",
                          list_fields(fields, [&](std::size_t s) { return in_answer(s) && by_column(s); })));
   for (std::size_t slot = 0; slot < fields.size(); ++slot) {
-    if (is_payload_field(fields, slot) && out.not_a_column[slot] != 0)
+    if (fields[slot].is_in_payload() && out.not_a_column[slot] != 0)
       lines.push_back(format("  {}: no column in {} of {} zones, read in payloads", to_text(fields.ref(slot)),
                              out.not_a_column[slot], out.not_a_column[slot] + out.columns[slot]));
-    else if (!is_core_column(slot) && !is_payload_field(fields, slot))
+    else if (!is_core_column(slot) && !fields[slot].is_in_payload())
       lines.push_back(format("  {}: never a column, read with the rows that are left", to_text(fields.ref(slot))));
   }
 }
@@ -166,9 +160,12 @@ Result<std::vector<std::string>> explain_plan(const Query& query, std::span<cons
   out.not_a_column.resize(target.fields.size());
   Pacer pacer(control);
   for (const ShardView& view : views) {
+    const auto removed = RemovedRows::of(view, &pacer);
+    if (!removed)
+      return removed.error();
     for (const auto& segment : *view.segments) {
       WEIR_TRY(pacer.pause());
-      WEIR_TRY(look_at(target, predicate, *segment, control, out, pacer));
+      WEIR_TRY(look_at(target, predicate, *segment, removed->any(), control, out, pacer));
     }
     for (const MemtableView& memtable : view.memtables) {
       out.memtables += memtable.rows() != 0 ? 1 : 0;
@@ -181,6 +178,7 @@ Result<std::vector<std::string>> explain_plan(const Query& query, std::span<cons
       format("segments: {}", out.segments),
       format("  pruned by positions and times in the catalog: {}", out.out_of_range),
       format("  pruned by contexts and types: {}", out.without_match),
+      format("  read by position: {}", out.by_position),
       format("zones of those left: {}", out.zones),
       format("  pruned by core columns: {}", out.pruned_by_core),
       format("  pruned by payload fields: {}", out.pruned_by_fields),

@@ -31,6 +31,8 @@ public:
     bool has_path = false;
     std::size_t path = 0; ///< Into the paths of its document and step.
     std::size_t step = 0;
+    /// It may be a column of a segment.
+    [[nodiscard]] bool is_in_payload() const noexcept { return core == Core::payload && has_path; }
   };
 
   /// The slot of `field`, a new one if it has none yet.

@@ -12,11 +12,33 @@ namespace {
 /// Looking each of more contexts up costs more than reading the columns of a zone.
 constexpr std::size_t contexts_looked_up_max = 64;
 
+/// Whether some number from `low` to `high` lies in one of `ranges`.
+bool overlap(std::span<const NumberRange> ranges, std::uint64_t low, std::uint64_t high) noexcept {
+  if (low > high) // times before and after 1970, by their bits
+    return !ranges.empty();
+  return std::any_of(ranges.begin(), ranges.end(),
+                     [&](const NumberRange& range) { return range.low <= high && range.high >= low; });
+}
+
+/// Zones by position may have all that the query asks of an event.
+bool may_do_by_position(const ScanTarget& target) {
+  for (std::size_t slot = 0; slot < target.fields.size(); ++slot) {
+    const FieldTable::Field& field = target.fields[slot];
+    const bool is_there = field.core == Core::event_type || field.core == Core::timestamp || field.is_in_payload();
+    if (field.step == target.step && !is_there)
+      return false;
+  }
+  ColumnSet there = column_type | column_timestamp | column_payload;
+  if (!target.ties_by_position)
+    there |= column_position; // of documents that nobody reads
+  return (target.columns & ~there) == 0;
+}
+
 } // namespace
 
 Result<std::shared_ptr<const SegmentPlan>> SegmentPlan::make(const ScanTarget& target,
                                                              std::span<const CoreDemand> demands,
-                                                             const SegmentReader& segment,
+                                                             const SegmentReader& segment, bool may_be_removed,
                                                              const QueryControl& control) {
   using Plan = std::shared_ptr<const SegmentPlan>;
   if (!query::evaluate(target.predicate, segment.meta()).may_be_true())
@@ -45,28 +67,51 @@ Result<std::shared_ptr<const SegmentPlan>> SegmentPlan::make(const ScanTarget& t
   Pacer pacer(control);
   Watch watch(pacer);
   const std::shared_ptr<SegmentPlan> plan(new SegmentPlan(
-      target, segment, *types, contexts.size() == 1 ? std::optional(contexts.front()) : std::nullopt, watch));
+      target, demands, segment, *types, contexts.size() == 1 ? std::optional(contexts.front()) : std::nullopt, watch));
   WEIR_TRY(watch.going());
   plan->bounds_ = bounds;
   plan->rows_ = std::move(rows);
   plan->some_rows_ = looked_up;
   if (!plan->pruner_.evaluate(bounds).may_be_true())
     return Plan();
-  const auto zones = segment.zones();
-  if (!zones)
-    return zones.error();
-  plan->zones_ = *zones;
-  WEIR_TRY(plan->find_fields(control));
+  if (!looked_up && !demands.empty() && !may_be_removed && control.columns && may_do_by_position(target)) {
+    const auto by_position = segment.by_position();
+    if (!by_position)
+      return by_position.error();
+    if (*by_position != nullptr) {
+      WEIR_TRY(plan->read_zones(**by_position, control));
+      if (plan->has_all_columns())
+        return Plan(plan);
+    }
+  }
+  WEIR_TRY(plan->read_zones(segment, control));
   if (!looked_up) // a few contexts have few rows
-    WEIR_TRY(plan->select_rows(demands, pacer));
+    WEIR_TRY(plan->select_rows(pacer));
   return Plan(plan);
 }
 
-Status SegmentPlan::select_rows(std::span<const CoreDemand> demands, Pacer& pacer) {
-  if (demands.empty())
+Status SegmentPlan::read_zones(const ColumnReader& columns, const QueryControl& control) {
+  columns_ = &columns;
+  const auto zones = columns.zones();
+  if (!zones)
+    return zones.error();
+  zones_ = *zones;
+  return find_fields(control);
+}
+
+bool SegmentPlan::has_all_columns() const noexcept {
+  for (std::size_t slot = 0; slot < target_.fields.size(); ++slot)
+    for (std::size_t zone = 0; zone < zones_.size(); ++zone)
+      if (target_.fields[slot].step == target_.step && target_.fields[slot].is_in_payload() && !column(slot, zone))
+        return false;
+  return true;
+}
+
+Status SegmentPlan::select_rows(Pacer& pacer) {
+  if (demands_.empty())
     return {};
   std::vector<CoreCondition> conditions;
-  for (const CoreDemand& demand : demands)
+  for (const CoreDemand& demand : demands_)
     conditions.push_back(demand.condition);
   auto selected = segment_.select_rows(conditions, [&pacer] { return pacer.pause(); });
   if (!selected)
@@ -78,26 +123,27 @@ Status SegmentPlan::select_rows(std::span<const CoreDemand> demands, Pacer& pace
   if (selected_->rows.size() != words || (has_unsure() && selected_->unsure.size() != words))
     return fail(Errc::corruption, "the rows selected are not those of the segment", place_of(segment_));
   met_.resize(target_.predicate.leaves().size());
-  for (const CoreDemand& demand : demands)
+  for (const CoreDemand& demand : demands_)
     met_[demand.leaf] = true;
   return {};
 }
 
 Status SegmentPlan::find_fields(const QueryControl& control) {
-  fields_.resize(target_.fields.size());
-  field_zones_.resize(target_.fields.size());
+  fields_.assign(target_.fields.size(), std::nullopt);
+  field_zones_.assign(target_.fields.size(), {});
+  changed_types_.clear();
   if (control.upcasts != nullptr)
     for (std::size_t type = 0; type < types_.size(); ++type)
       if (control.upcasts->upcasts(types_[type]))
         changed_types_.push_back(type);
   if (!control.columns || !target_.fields.has_paths(target_.step))
     return {};
-  const auto known = segment_.fields();
+  const auto known = columns_->fields();
   if (!known)
     return known.error();
   for (std::size_t slot = 0; slot < fields_.size(); ++slot) {
     const FieldTable::Field& field = target_.fields[slot];
-    if (field.step != target_.step || field.core != Core::payload || !field.has_path)
+    if (field.step != target_.step || !field.is_in_payload())
       continue;
     const json::Path& path = target_.fields.payload_paths(field.step)[field.path];
     const auto found =
@@ -105,7 +151,7 @@ Status SegmentPlan::find_fields(const QueryControl& control) {
     if (found == known->end())
       continue;
     const auto number = static_cast<std::size_t>(found - known->begin());
-    const auto zones = segment_.field_zones(number);
+    const auto zones = columns_->field_zones(number);
     if (!zones)
       return zones.error();
     if (zones->size() != zones_.size())
@@ -148,6 +194,21 @@ void SegmentPlan::keep_unsure(std::size_t zone, RowBits& rows) const noexcept {
     rows = RowBits(rows.rows());
 }
 
+bool SegmentPlan::may_meet_demands(std::size_t zone) const noexcept {
+  const ZoneMeta& meta = zones_[zone];
+  const auto word = [](Timestamp time) { return static_cast<std::uint64_t>(time.time_since_epoch().count()); };
+  const auto may_meet = [&](const CoreCondition& condition) {
+    switch (condition.column) {
+    case column_position: return overlap(condition.ranges, meta.position_min, meta.position_max);
+    case column_timestamp: return overlap(condition.ranges, word(meta.timestamp_min), word(meta.timestamp_max));
+    case column_recorded_at: return overlap(condition.ranges, word(meta.recorded_at_min), word(meta.recorded_at_max));
+    default: return true;
+    }
+  };
+  return std::all_of(demands_.begin(), demands_.end(),
+                     [&](const CoreDemand& demand) { return may_meet(demand.condition); });
+}
+
 bool SegmentPlan::is_sure(std::size_t zone) const noexcept {
   RowBits rows(zones_[zone].rows);
   rows.add(0, rows.rows());
@@ -165,18 +226,19 @@ bool SegmentPlan::payloads_change(std::size_t zone) const noexcept {
                      [&](std::size_t type) { return zones_[zone].has_type(type); });
 }
 
-Result<Outcomes> SegmentPlan::evaluate(std::size_t zone, std::vector<Outcomes>& by_leaf, Pacer& pacer) const {
+Result<Outcomes> SegmentPlan::evaluate(std::size_t zone, std::vector<Outcomes>& by_leaf, Pacer& pacer,
+                                       bool with_fields) const {
   Status status;
   Watch watch(pacer);
   const bool change = payloads_change(zone);
   const auto of_field = [&](const Leaf& leaf) {
     const std::size_t slot = leaf.slot();
-    if (!fields_[slot] || change)
+    if (!fields_[slot] || change || !with_fields)
       return Outcomes::any();
     const auto may_hold = [&](std::string_view text) {
       if (!watch.spend(1))
         return true;
-      const auto answer = segment_.may_hold(zone, *fields_[slot], text);
+      const auto answer = columns_->may_hold(zone, *fields_[slot], text);
       if (!answer)
         status = answer.error();
       return !answer || *answer;

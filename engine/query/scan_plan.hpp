@@ -33,6 +33,7 @@ struct ScanTarget {
   std::vector<std::size_t> slots{}; ///< What is handed on of a match, each once.
   bool by_position = false;         ///< Lower positions first: the scan may stop early.
   bool counts_only = false;         ///< Rows that certainly match need not be looked at.
+  bool ties_by_position = true;     ///< Matches are handed on with their positions, if `columns` has these.
 };
 
 /// A leaf that every match has to meet.
@@ -48,11 +49,17 @@ public:
     std::uint64_t begin = 0, end = 0;
   };
 
-  /// Nothing: no row of the segment can match. `segment` and `target` must outlive the plan. May do I/O.
+  /// Nothing: no row of the segment can match. What it borrows must outlive the plan. `may_be_removed`: some of
+  /// its rows. May do I/O.
   static Result<std::shared_ptr<const SegmentPlan>> make(const ScanTarget& target, std::span<const CoreDemand> demands,
-                                                         const SegmentReader& segment, const QueryControl& control);
+                                                         const SegmentReader& segment, bool may_be_removed,
+                                                         const QueryControl& control);
 
   [[nodiscard]] const SegmentReader& segment() const noexcept { return segment_; }
+  /// What zones are here and below those of: the segment's, or of its rows by position.
+  [[nodiscard]] const ColumnReader& columns() const noexcept { return *columns_; }
+  /// These have columns for all that the query asks of them, and nothing else.
+  [[nodiscard]] bool by_position() const noexcept { return columns_ != &segment_; }
   [[nodiscard]] std::span<const std::string> types() const noexcept { return types_; }
   [[nodiscard]] std::span<const ZoneMeta> zones() const noexcept { return zones_; }
   /// Adds the rows of the zone that may match to `rows`: those of the contexts that the query asks for, as far as the
@@ -65,12 +72,15 @@ public:
   /// There may be others.
   [[nodiscard]] bool has_unsure() const noexcept { return selected_ && !selected_->unsure.empty(); }
 
+  /// False: by its bounds, no row of the zone meets all demands. Quick.
+  [[nodiscard]] bool may_meet_demands(std::size_t zone) const noexcept;
   /// None of its rows is unsure.
   [[nodiscard]] bool is_sure(std::size_t zone) const noexcept;
   /// What the condition can turn out to be for the rows of a zone; `by_leaf` becomes what each leaf can. Of rows that
   /// are unsure, who asks has to look whether they meet the demands. May do I/O.
-  /// Fails as `pacer` says, too.
-  [[nodiscard]] Result<Outcomes> evaluate(std::size_t zone, std::vector<Outcomes>& by_leaf, Pacer& pacer) const;
+  /// Fails as `pacer` says, too. Not `with_fields`: by what is known of core columns alone.
+  [[nodiscard]] Result<Outcomes> evaluate(std::size_t zone, std::vector<Outcomes>& by_leaf, Pacer& pacer,
+                                          bool with_fields = true) const;
   /// The segment's number of the payload field in `slot`, if it is a column in this zone that holds what the payload
   /// does now.
   [[nodiscard]] std::optional<std::size_t> column(std::size_t slot, std::size_t zone) const noexcept;
@@ -82,16 +92,22 @@ public:
   [[nodiscard]] std::span<const Outcomes> of_types(std::size_t leaf) const noexcept { return pruner_.of_types(leaf); }
 
 private:
-  SegmentPlan(const ScanTarget& target, const SegmentReader& segment, std::span<const std::string> types,
-              std::optional<std::string_view> context, Watch& watch)
-      : target_(target), segment_(segment), types_(types), pruner_(target.predicate, types, context, &watch) {}
+  SegmentPlan(const ScanTarget& target, std::span<const CoreDemand> demands, const SegmentReader& segment,
+              std::span<const std::string> types, std::optional<std::string_view> context, Watch& watch)
+      : target_(target), demands_(demands), segment_(segment), columns_(&segment), types_(types),
+        pruner_(target.predicate, types, context, &watch) {}
   template <class Visit> void each_range(std::size_t zone, const Visit& visit) const;
+  /// Turns to the zones of `columns`.
+  Status read_zones(const ColumnReader& columns, const QueryControl& control);
   Status find_fields(const QueryControl& control);
-  Status select_rows(std::span<const CoreDemand> demands, Pacer& pacer);
+  [[nodiscard]] bool has_all_columns() const noexcept;
+  Status select_rows(Pacer& pacer);
   [[nodiscard]] bool payloads_change(std::size_t zone) const noexcept;
 
   const ScanTarget& target_;
+  std::span<const CoreDemand> demands_;
   const SegmentReader& segment_;
+  const ColumnReader* columns_;
   std::span<const std::string> types_;
   std::span<const ZoneMeta> zones_;
   std::vector<RowRange> rows_;           ///< Ascending.

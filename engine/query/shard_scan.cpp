@@ -18,6 +18,8 @@ constexpr std::uint64_t memtable_piece_rows = 4'096;
 /// Zones are taken some at a time, for taking one costs a part of scanning it, but of one segment there are pieces for
 /// all threads.
 constexpr std::size_t piece_zones_max = 4, pieces_per_segment = 32;
+/// Comparing so many bounds costs as much as a plain row.
+constexpr std::uint64_t looks_per_work = 64;
 
 /// A sink that also knows what the others no longer need.
 class BoundedSink final : public RowSink {
@@ -109,26 +111,27 @@ private:
     ++stats_.segments_total;
     const SegmentReader& segment = *(*scan_.views_[piece.shard].segments)[piece.source];
     std::vector<Piece> pieces;
-    const auto add = [&](std::span<const ZoneMeta> zones) {
-      // Where positions matter each zone has its own place in the order.
+    // Where positions matter each zone has its own place in the order.
+    const auto add = [&](std::span<const ZoneMeta> zones, std::size_t begin, std::size_t end) {
       const std::size_t step = scan_.target_.by_position
                                    ? 1
                                    : std::clamp(zones.size() / pieces_per_segment, std::size_t{1}, piece_zones_max);
-      for (std::size_t zone = 0; zone < zones.size(); zone += step) {
+      for (std::size_t zone = begin; zone < end; zone += step) {
         pieces.push_back(scan_.piece(Piece::Kind::zone, piece.shard, piece.source, zones[zone].position_min));
         pieces.back().first = zone;
-        pieces.back().last = std::min(zone + step, zones.size());
+        pieces.back().last = std::min(zone + step, end);
       }
     };
     if (!scan_.control_.prune) {
       const auto zones = segment.zones();
       if (!zones)
         return zones.error();
-      add(*zones);
+      add(*zones, 0, zones->size());
     } else {
       std::shared_ptr<const SegmentPlan> plan;
       if (segment.meta().position_min < sink_.end()) {
-        auto made = SegmentPlan::make(scan_.target_, scan_.predicate_.demands(), segment, scan_.control_);
+        auto made = SegmentPlan::make(scan_.target_, scan_.predicate_.demands(), segment, removed_of(piece.shard).any(),
+                                      scan_.control_);
         if (!made)
           return std::move(made).error();
         plan = *std::move(made);
@@ -137,7 +140,22 @@ private:
         ++stats_.segments_pruned;
         return {};
       }
-      add(plan->zones());
+      const std::size_t zones = plan->zones().size();
+      std::uint64_t looks = 0;
+      for (const CoreDemand& demand : scan_.predicate_.demands())
+        looks += demand.condition.ranges.size();
+      WEIR_TRY(pacer_.spend(zones * looks / looks_per_work));
+      for (std::size_t begin = 0, end = 0; begin < zones; begin = end) { // those in a row that may meet what is asked
+        const bool may_match = plan->may_meet_demands(begin);
+        for (end = begin + 1; end < zones && plan->may_meet_demands(end) == may_match;)
+          ++end;
+        if (may_match) {
+          add(plan->zones(), begin, end);
+        } else {
+          stats_.zones_total += end - begin;
+          stats_.zones_pruned += end - begin;
+        }
+      }
       const std::lock_guard lock(scan_.mutex_);
       scan_.shards_[piece.shard].plans[piece.source] = std::move(plan);
     }

@@ -1,5 +1,6 @@
 #include "engine/query/zone_scan.hpp"
 
+#include "engine/check.hpp"
 #include "engine/sabotage.hpp"
 #include "engine/text.hpp"
 
@@ -46,13 +47,17 @@ Status ZoneScan::scan(const SegmentPlan& plan, std::size_t zone, RemovedRows& re
   ++stats_.zones_total;
   WEIR_TRY(pacer_.pause());
   const ZoneMeta& meta = plan.zones()[zone];
-  RowBits rows(meta.rows);
-  plan.add_rows(zone, rows);
-  const std::uint64_t asked = rows.count();
   const auto known = plan.evaluate(zone, by_leaf_, pacer_);
   if (!known)
     return known.error();
-  if (asked == 0 || !known->may_be_true() || meta.position_min >= sink_.end()) {
+  if (!known->may_be_true() || meta.position_min >= sink_.end()) {
+    ++stats_.zones_pruned;
+    return {};
+  }
+  RowBits rows(meta.rows);
+  plan.add_rows(zone, rows);
+  const std::uint64_t asked = rows.count();
+  if (asked == 0) {
     ++stats_.zones_pruned;
     return {};
   }
@@ -87,7 +92,10 @@ Status ZoneScan::scan(const SegmentPlan& plan, std::size_t zone, RemovedRows& re
   const bool columns_do = std::all_of(target_.slots.begin(), target_.slots.end(),
                                       [&](std::size_t slot) { return values.has_column(slot); });
   WEIR_TRY(pacer_.pause());
-  return all_certain && columns_do ? hand_on(values, rows) : read_documents(plan, values, rows, certain);
+  if (all_certain && columns_do)
+    return hand_on(values, rows);
+  WEIR_CHECK(!plan.by_position()); // there are no documents, and nobody needs them
+  return read_documents(plan, values, rows, certain);
 }
 
 /// Of `rows` that are `unsure`, those are kept that meet the demands. By now these are few.
@@ -164,15 +172,15 @@ Status ZoneScan::hand_on(ZoneValues& values, const RowBits& rows) {
   stats_.rows_matched += count;
   if (target_.counts_only)
     return sink_.add_count(count);
+  const bool positions = target_.ties_by_position && (target_.columns & column_position) != 0;
   const std::size_t before = values.fields_read();
-  WEIR_TRY(values.read(target_.slots, target_.columns & column_position, &rows));
+  WEIR_TRY(values.read(target_.slots, positions ? ColumnSet{column_position} : ColumnSet{0}, &rows));
   stats_.field_columns += values.fields_read() - before;
   const auto done = sink_.add_zone(values, rows, pacer_);
   if (!done)
     return done.error();
   if (*done)
     return {};
-  const bool positions = (target_.columns & column_position) != 0;
   Status going;
   rows.each([&](std::size_t row) {
     if (!going)

@@ -85,7 +85,7 @@ Result<bool> ZoneValues::mark(ColumnBit column, std::span<const NumberRange> ran
                               std::span<std::uint64_t> out) const {
   if (!arrays_ || (core_read_ & column) != 0)
     return false;
-  return plan_.segment().mark_rows(zone_, column, ranges, rows.words(), out);
+  return plan_.columns().mark_rows(zone_, column, ranges, rows.words(), out);
 }
 
 Result<bool> ZoneValues::mark_field(std::size_t slot, const FieldRanges& ranges, const RowBits& rows,
@@ -93,7 +93,7 @@ Result<bool> ZoneValues::mark_field(std::size_t slot, const FieldRanges& ranges,
   Slot& field = slots_[slot];
   if (!arrays_ || (field.read && covers(field.rows.get(), &rows)))
     return false;
-  auto marked = plan_.segment().mark_field(zone_, field.number, ranges, rows.words(), out);
+  auto marked = plan_.columns().mark_field(zone_, field.number, ranges, rows.words(), out);
   if (marked && *marked)
     count(field);
   return marked;
@@ -102,7 +102,7 @@ Result<bool> ZoneValues::mark_field(std::size_t slot, const FieldRanges& ranges,
 Result<std::shared_ptr<const ZoneColumns>> ZoneValues::read_arrays(ColumnSet core, std::span<const std::size_t> fields,
                                                                    const RowBits* wanted) const {
   if (arrays_) {
-    auto columns = plan_.segment().read_columns(zone_, core, fields, wanted != nullptr ? wanted->words() : RowWords());
+    auto columns = plan_.columns().read_columns(zone_, core, fields, wanted != nullptr ? wanted->words() : RowWords());
     if (columns || columns.code() != Errc::unsupported || !fields.empty())
       return columns;
   }

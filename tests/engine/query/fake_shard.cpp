@@ -221,13 +221,9 @@ FakeSegment::FakeSegment(std::vector<StoredEvent> events, std::uint32_t zone_row
     const bool first = i % zone_rows == 0;
     if (first) {
       zones_.emplace_back().first_row = i;
-      zones_.back().type_bits.resize(types_.size() / 64 + 1);
     }
     ZoneMeta& zone = zones_.back();
     ++zone.rows;
-    const auto type =
-        static_cast<std::size_t>(std::find(types_.begin(), types_.end(), event.event_type) - types_.begin());
-    zone.type_bits[type / 64] |= std::uint64_t{1} << (type % 64);
     widen(zone.sequence_min, zone.sequence_max, event.sequence, first);
     widen(zone.position_min, zone.position_max, event.position, first);
     widen(zone.recorded_at_min, zone.recorded_at_max, event.recorded_at, first);
@@ -236,6 +232,36 @@ FakeSegment::FakeSegment(std::vector<StoredEvent> events, std::uint32_t zone_row
     widen(meta_.recorded_at_min, meta_.recorded_at_max, event.recorded_at, i == 0);
     widen(meta_.timestamp_min, meta_.timestamp_max, event.timestamp, i == 0);
   }
+  count_types();
+}
+
+void FakeSegment::count_types() {
+  for (ZoneMeta& zone : zones_) {
+    zone.type_bits.assign(types_.size() / 64 + 1, 0);
+    for (std::uint32_t row = 0; row < zone.rows; ++row) {
+      const std::string& name = events_[zone.first_row + row].event_type;
+      const auto type = static_cast<std::size_t>(std::find(types_.begin(), types_.end(), name) - types_.begin());
+      zone.type_bits[type / 64] |= std::uint64_t{1} << (type % 64);
+    }
+  }
+}
+
+void FakeSegment::add_pages() {
+  std::vector<StoredEvent> events = events_;
+  std::sort(events.begin(), events.end(),
+            [](const StoredEvent& a, const StoredEvent& b) { return a.position < b.position; });
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    events[i].context_id = "one"; // nobody asks for it, and the rows stay in this order
+    events[i].sequence = i + 1;
+  }
+  std::vector<json::Path> paths;
+  for (const FieldInfo& field : fields_)
+    paths.push_back(field.path);
+  pages_ = std::make_unique<FakeSegment>(std::move(events), zones_.front().rows, paths);
+  pages_->types_ = types_; // the same numbers
+  pages_->count_types();
+  pages_->marks = marks;
+  pages_->are_pages_ = true;
 }
 
 Result<std::optional<ContextRange>> FakeSegment::find_context(std::string_view context_id) const {
@@ -281,6 +307,8 @@ Result<std::span<const ZoneMeta>> FakeSegment::zones() const {
 Result<std::shared_ptr<const ZoneRows>> FakeSegment::read_zone(std::size_t zone, ColumnSet columns,
                                                                RowWords wanted) const {
   reads.push_back({zone, columns});
+  if (are_pages_)
+    return fail(Errc::unsupported, "pages have no rows");
   if (on_read)
     WEIR_TRY(on_read());
   const auto rows = std::span<const StoredEvent>(events_).subspan(zones_[zone].first_row, zones_[zone].rows);
@@ -328,6 +356,8 @@ Result<std::shared_ptr<const ZoneColumns>> FakeSegment::read_columns(std::size_t
                                                                      RowWords wanted_rows) const {
   if (!has_arrays_)
     return fail(Errc::unsupported, "no arrays here");
+  if (are_pages_ && (core & ~ColumnSet{column_timestamp | column_type}) != 0)
+    return fail(Errc::invalid_argument, "pages have no such column");
   column_reads.push_back({zone, core, {fields.begin(), fields.end()}});
   if (on_read)
     WEIR_TRY(on_read());
@@ -351,8 +381,11 @@ std::optional<std::uint64_t> FakeSegment::number(const StoredEvent& event, Colum
 
 Result<bool> FakeSegment::mark_rows(std::size_t zone, ColumnBit column, std::span<const NumberRange> ranges,
                                     RowWords rows, std::span<std::uint64_t> out) const {
+  if (are_pages_ && column != column_timestamp && column != column_type)
+    return fail(Errc::invalid_argument, "pages have no such column");
   if (!marks)
     return false;
+  ++marks_made;
   for (std::uint32_t row = 0; row < zones_[zone].rows; ++row) {
     if ((rows[row / 64] >> (row % 64) & 1U) == 0)
       continue;
@@ -375,6 +408,7 @@ Result<bool> FakeSegment::mark_field(std::size_t zone, std::size_t field, const 
       integers != nullptr ? form == FieldForm::int64 || form == FieldForm::boolean : form == FieldForm::float64;
   if (!marks || !fits)
     return false;
+  ++marks_made;
   const auto lies_inside = [](const auto& of, auto value) {
     return std::any_of(of.begin(), of.end(),
                        [value](const auto& range) { return value >= range.low && value <= range.high; });

@@ -86,12 +86,19 @@ public:
                           const FieldMarks& out) const override;
   Result<std::optional<SelectedRows>> select_rows(std::span<const CoreCondition> conditions,
                                                   const MayGoOn& may_go_on) const override;
+  /// What add_pages() made.
+  Result<const ColumnReader*> by_position() const override { return pages_.get(); }
   Status verify() const override { return {}; }
   Result<bool> has_marks() const override { return marked; }
   Result<std::optional<ContextMark>> find_mark(std::string_view) const override {
     ++mark_looks;
     return std::optional<ContextMark>();
   }
+
+  /// The same columns once more, in the order of positions; mark_rows() and mark_field() do there what they do here.
+  void add_pages();
+  /// Null: there are none.
+  [[nodiscard]] const FakeSegment* pages() const noexcept { return pages_.get(); }
 
   /// Lies about the highest position.
   void promise_up_to(Position position) { meta_.position_max = position; }
@@ -109,7 +116,8 @@ public:
     friend bool operator==(const ColumnRead&, const ColumnRead&) = default;
   };
   mutable std::vector<ColumnRead> column_reads;
-  bool marked = false; ///< Says so, though it has a mark for nobody.
+  mutable std::size_t marks_made = 0; ///< By mark_rows() and mark_field().
+  bool marked = false;                ///< Says so, though it has a mark for nobody.
   mutable std::size_t mark_looks = 0;
   /// mark_rows() and mark_field() do something. Off: whoever wants to know has to read the column.
   bool marks = false;
@@ -123,6 +131,7 @@ public:
   std::function<Status()> on_read;
 
 private:
+  void count_types();
   [[nodiscard]] std::optional<std::uint64_t> number(const StoredEvent& event, ColumnBit column) const;
 
   std::vector<StoredEvent> events_;
@@ -130,6 +139,8 @@ private:
   std::vector<ZoneMeta> zones_;
   SegmentMeta meta_;
   bool has_arrays_ = false;
+  bool are_pages_ = false; ///< There is nothing but timestamps, types and fields.
+  std::unique_ptr<FakeSegment> pages_;
   std::vector<FieldInfo> fields_;
   std::vector<std::vector<FakeField>> field_zones_; ///< By field, then zone.
   std::vector<std::vector<FieldZone>> field_meta_;

@@ -1,4 +1,5 @@
 #include "engine/query/executor.hpp"
+#include "engine/query/explain.hpp"
 #include "tests/engine/query/reference.hpp"
 
 #include <doctest/doctest.h>
@@ -47,6 +48,13 @@ void count_features(const Query& plan, Counts& counts) {
   counts["OFFSET"] += plan.rows_skipped != 0 ? 1 : 0;
   for (const Aggregate& aggregate : plan.aggregates)
     ++counts["aggregate " + std::to_string(static_cast<int>(aggregate.kind))];
+}
+
+/// Whether the columns of some segment are read by position.
+bool reads_by_position(const Query& plan, const test::RandomData& data) {
+  const auto lines = query::explain_plan(plan, data.shards, {});
+  REQUIRE(lines.ok());
+  return std::none_of(lines->begin(), lines->end(), [](const auto& line) { return line == "  read by position: 0"; });
 }
 
 /// As many queries over `data_sets` different data, each asked four ways.
@@ -116,6 +124,39 @@ TEST_CASE("query oracle: the answer is that of the naive evaluator, with indexes
 }
 TEST_CASE("query oracle: the answer is that of the naive evaluator, with indexes and columns and without, part 4") {
   compare(4'000, 200, 26);
+}
+
+TEST_CASE("query oracle: the answer from columns by position is that of the naive evaluator") {
+  int asked = 0, conditions = 0;
+  for (std::uint64_t seed = 5'000; seed < 5'080; ++seed) {
+    test::Random random(seed);
+    const test::RandomData data = test::random_data(random, 200);
+    for (int i = 0; i < 500; ++i) {
+      Query plan = test::random_query(random);
+      plan.context_ids.clear();
+      plan.context_prefix.reset();
+      plan.time_field = "timestamp";
+      plan.since_time = test::random_time(random);
+      if (!plan.is_grouped() || !plan.validate())
+        continue;
+      if (!reads_by_position(plan, data)) {
+        const std::string name =
+            std::array{"payload.n", "payload.s", "payload.a", "payload.b.c"}[test::pick(random, 4)];
+        plan.condition = !(field(name) >= test::random_sample(random));
+        if (!plan.validate() || !reads_by_position(plan, data)) // a time has no literal
+          continue;
+      }
+      CAPTURE(seed);
+      CAPTURE(to_text(plan));
+      const auto found = query::run(plan, data.shards, {});
+      REQUIRE(found.ok());
+      REQUIRE(found->rows == test::reference_rows(plan, data.events));
+      ++asked;
+      conditions += plan.condition && !found->rows.empty() ? 1 : 0;
+    }
+  }
+  CHECK(asked > 1'000);
+  CHECK(conditions > 100);
 }
 
 TEST_CASE("query oracle: parts merge to the same answer in any order and grouping") {

@@ -139,6 +139,8 @@ std::shared_ptr<FakeSegment> random_segment(Random& random, std::vector<StoredEv
   segment->selects = pick(random, 2) != 0;
   segment->unsure_of_each = pick(random, 4);
   segment->texts_at_once = pick(random, 4);
+  if (pick(random, 2) == 0)
+    segment->add_pages();
   return segment;
 }
 

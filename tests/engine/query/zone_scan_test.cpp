@@ -318,6 +318,43 @@ TEST_CASE("zone scan: rows of which a segment is not sure are looked at before t
   }
 }
 
+TEST_CASE("zone scan: a span of time is read by position where columns there have all that is asked") {
+  const auto segment = numbered(16);
+  segment->add_pages();
+  const auto ask = [&](std::string_view text, bool columns_on = true) {
+    segment->column_reads.clear();
+    segment->reads.clear();
+    segment->pages()->column_reads.clear();
+    QueryControl control;
+    control.columns = columns_on;
+    const std::vector<ShardView> views = {test::make_view({segment})};
+    const auto result = query::run(parsed(text), views, control);
+    REQUIRE(result.ok());
+    const bool by_position = !segment->pages()->column_reads.empty();
+    CHECK(by_position == (segment->column_reads.empty() && segment->reads.empty()));
+    const auto plan = query::explain_plan(parsed(text), views, control);
+    REQUIRE(plan.ok());
+    CHECK(std::count(plan->begin(), plan->end(), "  read by position: " + std::to_string(by_position ? 1 : 0)) == 1);
+    return std::pair(by_position, result->rows);
+  };
+  const std::string span = "SINCE 1700000001000 UNTIL 1700000007000";
+  CHECK(ask("QUERY * " + span + " WHERE payload.n > 2 TOTAL payload.n") == std::pair(true, Rows{{18}}));
+  for (const auto& read : segment->pages()->column_reads)
+    CHECK(read.zone < 2); // the others are of later times
+  CHECK(ask("QUERY * " + span + " WHERE payload.n > 2 COUNT") == std::pair(true, Rows{{4}}));
+  // Positions are wanted only to tell which of two rows comes first.
+  CHECK(ask("QUERY * " + span + " LAST payload.n").first == false);
+  CHECK(ask("QUERY * " + span + " RETURN [payload.n] LIMIT 1").first == false);
+  CHECK(ask("QUERY * " + span + " WHERE position > 3 TOTAL payload.n").first == false);
+  CHECK(ask("QUERY * USING TIME recorded_at " + span + " TOTAL payload.n").first == false);
+  CHECK(ask("QUERY * " + span + " TOTAL payload.n BY context_id").first == false);
+  CHECK(ask("QUERY * " + span + " TOTAL payload.m").first == false); // no column
+  CHECK(ask("QUERY * WHERE payload.n > 2 TOTAL payload.n").first == false);
+  CHECK(ask("QUERY * " + span + " TOTAL payload.n", false).first == false);
+  segment->marked = true; // rows may be removed
+  CHECK(ask("QUERY * " + span + " TOTAL payload.n").first == false);
+}
+
 TEST_CASE("explain: the plan says what is pruned by what and where fields are read, and reads no row") {
   auto events = std::vector<test::StoredEvent>();
   for (std::uint64_t n = 0; n < 16; ++n)
@@ -333,6 +370,7 @@ TEST_CASE("explain: the plan says what is pruned by what and where fields are re
                       "segments: 1",
                       "  pruned by positions and times in the catalog: 0",
                       "  pruned by contexts and types: 0",
+                      "  read by position: 0",
                       "zones of those left: 4",
                       "  pruned by core columns: 1",
                       "  pruned by payload fields: 0",
