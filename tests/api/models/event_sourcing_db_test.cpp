@@ -503,8 +503,7 @@ TEST_CASE("event_sourcing_db: halted at an event, it says so to everybody, and a
   CHECK(bad.code() == Errc::projection_failed);
   CHECK(bad.error().message.find("this one is bad") != std::string::npos);
   const Position position = receipt_of(bad.error()).position;
-  const auto health = must(db->health());
-  CHECK(health.state == ProjectionState::halted);
+  const ProjectionHealth health = health_once_halted(*db);
   CHECK(health.failed_position == position);
   CHECK(health.position == position);
   CHECK(health.lag_events == 1);

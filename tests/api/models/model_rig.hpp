@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tests/api/simulated_engine.hpp"
+#include "tests/support/happenings.hpp"
 #include "tests/support/temp_directory.hpp"
 #include "tests/support/why.hpp"
 
@@ -24,6 +25,16 @@ template <class T> T must(Result<T> result) {
 }
 inline void must(const Status& status) {
   REQUIRE_MESSAGE(status.ok(), why(status));
+}
+
+/// Of models that halt at an event: now and then they try again, and run meanwhile.
+inline ProjectionHealth health_once_halted(const EventSourcingDB& db) {
+  ProjectionHealth health;
+  REQUIRE(eventually([&] {
+    health = must(db.health());
+    return health.state == ProjectionState::halted;
+  }));
+  return health;
 }
 
 /// A directory with an engine.
