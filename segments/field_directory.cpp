@@ -263,7 +263,7 @@ Result<const FieldZones*> SegmentFields::zones(const BlockSource& source, const 
   WEIR_CHECK(field < listed->size());
   if (const FieldZones* const read = read_[field].load(std::memory_order_acquire))
     return read;
-  const BlockRef& ref = of_pages_ ? entries_[field].pages : entries_[field].zones;
+  const BlockRef& ref = zones_block(field);
   auto block = source.read(ref);
   if (!block)
     return std::move(block).error();

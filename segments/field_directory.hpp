@@ -69,8 +69,12 @@ public:
   Result<std::span<const FieldInfo>> fields(const BlockSource& source, const Footer& footer) const;
   /// All zones of one field; stays while this lives. Precondition: field < fields().size().
   Result<const FieldZones*> zones(const BlockSource& source, const Footer& footer, std::size_t field) const;
-  /// Every block of the directory. Precondition: fields() was asked.
+  /// Precondition: fields() was asked.
   [[nodiscard]] std::span<const FieldEntry> entries() const noexcept { return entries_; }
+  /// The block that zones() reads. Precondition: fields() was asked, and has this one.
+  [[nodiscard]] const BlockRef& zones_block(std::size_t field) const noexcept {
+    return of_pages_ ? entries_[field].pages : entries_[field].zones;
+  }
 
 private:
   /// Reads the list and publishes it; nothing is changed on an error.

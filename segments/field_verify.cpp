@@ -23,17 +23,15 @@ Status append_field_blocks(const BlockSource& source, const Footer& footer, cons
       for (const BlockRef& ref : {place.column, place.filter})
         if (ref.offset != 0)
           refs.push_back(ref);
-    refs.push_back(fields.entries()[field].zones);
+    refs.push_back(fields.zones_block(field));
   }
-  if (footer.fields_block.offset != 0)
-    refs.push_back(footer.fields_block);
   return {};
 }
 
 Error FieldVerifier::differs(std::size_t field) const {
   const BlockRef& column = zones_[field]->places[zone_].column;
   return source_.damaged("the column of a field and the payloads differ",
-                         column.offset != 0 ? column.offset : fields_.entries()[field].zones.offset);
+                         column.offset != 0 ? column.offset : fields_.zones_block(field).offset);
 }
 
 Status FieldVerifier::begin_zone(std::size_t zone) {

@@ -20,7 +20,7 @@
 
 namespace weir::segments {
 
-/// Appends every block that the directory of fields names, and the directory's own.
+/// Appends every block that the directory of fields names, and those of what it says of each zone.
 Status append_field_blocks(const BlockSource& source, const Footer& footer, const SegmentFields& fields,
                            std::vector<BlockRef>& refs);
 

@@ -2,6 +2,7 @@
 
 #include "engine/hash.hpp"
 #include "segments/field_column.hpp"
+#include "segments/field_verify.hpp"
 #include "segments/zone_columns.hpp"
 
 #include <algorithm>
@@ -86,20 +87,7 @@ Status PageVerifier::append_blocks(std::vector<BlockRef>& refs) const {
     refs.push_back(numbers.timestamps);
     refs.push_back(numbers.types);
   }
-  const auto listed = page_fields_.fields(source_, *pages_);
-  if (!listed)
-    return listed.error();
-  for (std::size_t field = 0; field < listed->size(); ++field) {
-    const auto known = page_fields_.zones(source_, *pages_, field);
-    if (!known)
-      return known.error();
-    for (const FieldPlace& place : (*known)->places)
-      for (const BlockRef& ref : {place.column, place.filter})
-        if (ref.offset != 0)
-          refs.push_back(ref);
-    refs.push_back(page_fields_.entries()[field].pages);
-  }
-  return {};
+  return append_field_blocks(source_, *pages_, page_fields_, refs);
 }
 
 Status PageVerifier::run() {

@@ -76,7 +76,7 @@ private:
       refs.push_back(footer_->event_id_filter.block(i, BlockKind::event_id_filter));
     for (std::size_t i = 0; i < footer_->order_blocks(); ++i)
       refs.push_back(footer_->order_block(i));
-    for (const BlockRef& ref : {footer_->dictionary_block, footer_->time_index_block})
+    for (const BlockRef& ref : {footer_->dictionary_block, footer_->time_index_block, footer_->fields_block})
       if (ref.offset != 0)
         refs.push_back(ref);
     WEIR_TRY(append_field_blocks(source_, *footer_, fields_, refs));

@@ -84,6 +84,15 @@ std::vector<std::vector<Known>> sorted(const Told& told) {
   return links;
 }
 
+void check_joined(Told& told) {
+  std::atomic<std::uint64_t> bytes{0};
+  QueryControl control;
+  control.result_bytes = &bytes;
+  std::vector<std::vector<Known>> links;
+  REQUIRE(join_all(told.parts, control, links).ok());
+  REQUIRE(links == sorted(told));
+}
+
 /// `count` events at positions of up to `bits` bits, in no order.
 void tell_any(Told& told, const std::string& link, std::size_t count, unsigned bits, std::mt19937_64& random) {
   std::set<Position> positions;
@@ -127,12 +136,7 @@ TEST_CASE("sequence join: events of a link value come together in position order
           tell_any(told, kind + " " + std::to_string(count), count, bits, random);
         for (int i = 0; i < 500; ++i)
           tell_any(told, kind + " few, " + std::to_string(i), 1 + random() % 4, bits, random);
-        std::atomic<std::uint64_t> bytes{0};
-        QueryControl control;
-        control.result_bytes = &bytes;
-        std::vector<std::vector<Known>> links;
-        REQUIRE(join_all(told.parts, control, links).ok());
-        REQUIRE(links == sorted(told));
+        check_joined(told);
       }
     }
   }
@@ -150,12 +154,7 @@ TEST_CASE("sequence join: events that ascend in stretches come together in posit
           for (const std::size_t count : {runs, 2 * runs, std::size_t{1'000}})
             tell_runs(told, kind + (torn ? " torn " : " ") + std::to_string(runs) + " " + std::to_string(count), count,
                       runs, torn, random);
-      std::atomic<std::uint64_t> bytes{0};
-      QueryControl control;
-      control.result_bytes = &bytes;
-      std::vector<std::vector<Known>> links;
-      REQUIRE(join_all(told.parts, control, links).ok());
-      REQUIRE(links == sorted(told));
+      check_joined(told);
     }
 }
 
