@@ -34,8 +34,7 @@ inline std::uint64_t get(RowWords bits, std::size_t at, std::size_t count) noexc
 
 #if WEIR_X86_64
 
-WEIR_BMI2 void fast_gather(RowWords bits, RowWords mask, std::span<std::uint64_t> out) noexcept {
-  std::size_t at = 0;
+WEIR_BMI2 void fast_gather(RowWords bits, RowWords mask, std::size_t at, std::span<std::uint64_t> out) noexcept {
   for (std::size_t w = 0; w < mask.size(); ++w) {
     const auto count = static_cast<std::size_t>(_mm_popcnt_u64(mask[w]));
     put(out, at, _pext_u64(bits[w], mask[w]), count);
@@ -43,8 +42,8 @@ WEIR_BMI2 void fast_gather(RowWords bits, RowWords mask, std::span<std::uint64_t
   }
 }
 
-WEIR_BMI2 void fast_scatter(RowWords bits, RowWords mask, RowWords wanted, std::span<std::uint64_t> out) noexcept {
-  std::size_t at = 0;
+WEIR_BMI2 void fast_scatter(RowWords bits, std::size_t at, RowWords mask, RowWords wanted,
+                            std::span<std::uint64_t> out) noexcept {
   for (std::size_t w = 0; w < mask.size(); ++w) {
     const auto count = static_cast<std::size_t>(_mm_popcnt_u64(mask[w]));
     out[w] |= _pdep_u64(get(bits, at, count), mask[w]) & wanted[w];
@@ -68,13 +67,13 @@ void add_words(std::size_t words, std::uint64_t* __restrict out, const std::uint
 
 } // namespace
 
-void gather_bits(RowWords bits, RowWords mask, std::span<std::uint64_t> out) noexcept {
+void gather_bits(RowWords bits, RowWords mask, std::size_t first, std::span<std::uint64_t> out) noexcept {
   std::ranges::fill(out, 0);
 #if WEIR_X86_64
   if (has_bmi2())
-    return fast_gather(bits, mask, out);
+    return fast_gather(bits, mask, first, out);
 #endif
-  std::size_t at = 0;
+  std::size_t at = first;
   for (std::size_t w = 0; w < mask.size(); ++w) {
     for (std::uint64_t word = bits[w] & mask[w]; word != 0; word &= word - 1)
       put(out, at + ones_of(mask[w] & ((word & -word) - 1)), 1, 1);
@@ -82,12 +81,13 @@ void gather_bits(RowWords bits, RowWords mask, std::span<std::uint64_t> out) noe
   }
 }
 
-void scatter_bits(RowWords bits, RowWords mask, RowWords wanted, std::span<std::uint64_t> out) noexcept {
+void scatter_bits(RowWords bits, std::size_t first, RowWords mask, RowWords wanted,
+                  std::span<std::uint64_t> out) noexcept {
 #if WEIR_X86_64
   if (has_bmi2())
-    return fast_scatter(bits, mask, wanted, out);
+    return fast_scatter(bits, first, mask, wanted, out);
 #endif
-  std::size_t at = 0;
+  std::size_t at = first;
   for (std::size_t w = 0; w < mask.size(); ++w)
     for (std::uint64_t word = mask[w]; word != 0; word &= word - 1, ++at)
       out[w] |= (get(bits, at, 1) & 1) != 0 ? word & -word & wanted[w] : 0;

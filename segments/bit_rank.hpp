@@ -6,18 +6,21 @@
 
 #include "engine/columns.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
 namespace weir::segments {
 
-/// Bit k of `out`: that of `bits` at the k-th one of `mask`. Preconditions: `bits` and `mask` are of one size, and
-/// `out` has room for as many bits as `mask` has ones.
-void gather_bits(RowWords bits, RowWords mask, std::span<std::uint64_t> out) noexcept;
+/// Bit `first` + k of `out`: that of `bits` at the k-th one of `mask`; others are 0. Preconditions: `bits` and `mask`
+/// are of one size, and `out` has room for as many bits behind `first` as `mask` has ones.
+void gather_bits(RowWords bits, RowWords mask, std::size_t first, std::span<std::uint64_t> out) noexcept;
 
-/// The way back: adds bit k of `bits` to `out` at the k-th one of `mask`, if that is one of `wanted`. Preconditions:
-/// `mask`, `wanted` and `out` are of one size, and `bits` has as many bits as `mask` has ones.
-void scatter_bits(RowWords bits, RowWords mask, RowWords wanted, std::span<std::uint64_t> out) noexcept;
+/// The way back: adds bit `first` + k of `bits` to `out` at the k-th one of `mask`, if that is one of `wanted`.
+/// Preconditions: `mask`, `wanted` and `out` are of one size, and `bits` has as many bits behind `first` as `mask` has
+/// ones.
+void scatter_bits(RowWords bits, std::size_t first, RowWords mask, RowWords wanted,
+                  std::span<std::uint64_t> out) noexcept;
 
 /// Adds the bits of these numbers. Precondition: `out` has them.
 void set_bits(std::span<const std::uint32_t> numbers, std::span<std::uint64_t> out) noexcept;

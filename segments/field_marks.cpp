@@ -114,20 +114,30 @@ bool mark_integers(ByteSource& source, const FieldZone& zone, const FieldRows& r
     return true;
   if (rows.all_present)
     return column->mark(numbers, wanted, limit, out);
-  // By place among the values.
+  // By place among the values, from the first row that is wanted to the last: where rows lie by type, values of others
+  // are before and behind.
+  std::size_t begin = 0, end = wanted.size();
+  while (begin < end && wanted[begin] == 0)
+    ++begin;
+  while (end > begin && wanted[end - 1] == 0)
+    --end;
+  const auto some = [=](auto words) { return words.subspan(begin, end - begin); };
+  const RowWords all_present = rows.present, present = some(all_present);
+  const auto first = static_cast<std::size_t>(count_bits(all_present.first(begin)));
+  const auto behind = first + static_cast<std::size_t>(count_bits(present));
   const std::size_t words = row_words(zone.values);
   std::vector<std::uint64_t> places(2 * words);
   const auto asked = std::span(places).first(words), found = std::span(places).last(words);
-  const bool few = count_bits(wanted) < rows.present.size() * few_rows_per_word;
-  if (few)
-    gather_bits(wanted, rows.present, asked);
-  else
-    std::ranges::fill(asked, ~std::uint64_t{0});
-  if (zone.values % 64 != 0)
-    asked.back() &= (std::uint64_t{1} << zone.values % 64) - 1;
+  if (count_bits(some(wanted)) < present.size() * few_rows_per_word) {
+    gather_bits(some(wanted), present, first, asked);
+  } else {
+    std::ranges::fill(asked.subspan(first / 64, row_words(behind) - first / 64), ~std::uint64_t{0});
+    if (zone.values % 64 != 0)
+      asked.back() &= (std::uint64_t{1} << zone.values % 64) - 1;
+  }
   if (!column->mark(numbers, asked, limit, found))
     return false;
-  scatter_bits(found, rows.present, wanted, out);
+  scatter_bits(found, first, present, some(wanted), some(out));
   return true;
 }
 

@@ -40,8 +40,9 @@ void check_all() {
         CAPTURE(part);
         const Words mask = random_words(random, size, mask_part), bits = random_words(random, size, part);
         const Words wanted = random_words(random, size, 1 + random() % 3);
-        std::size_t ones = 0;
-        Words expected(size), back_expected(size);
+        const std::size_t first = random() % 3 == 0 ? 0 : random() % 200;
+        std::size_t ones = first;
+        Words expected((first + size * 64 + 63) / 64), back_expected(size);
         for (std::size_t bit = 0; bit < size * 64; ++bit) {
           if (!has(mask, bit))
             continue;
@@ -51,14 +52,14 @@ void check_all() {
             back_expected[bit / 64] |= std::uint64_t{1} << (bit % 64);
           ++ones;
         }
-        CHECK(count_bits(mask) == ones);
+        CHECK(count_bits(mask) == ones - first);
         const std::size_t room = (ones + 63) / 64; // no word more is there to be touched
         expected.resize(room);
         Words gathered(room, ~std::uint64_t{0});
-        gather_bits(bits, mask, gathered);
+        gather_bits(bits, mask, first, gathered);
         CHECK(gathered == expected);
         Words back(size);
-        scatter_bits(gathered, mask, wanted, back);
+        scatter_bits(gathered, first, mask, wanted, back);
         CHECK(back == back_expected);
         std::vector<std::uint32_t> numbers;
         for (std::size_t bit = 0; bit < size * 64; ++bit)
@@ -72,10 +73,11 @@ void check_all() {
         for (std::size_t w = 0; w < size; ++w)
           both_expected[w] |= bits[w] & mask[w];
         CHECK(both == both_expected);
-        if (ones % 64 != 0) // behind the last one of the mask there may be anything
+        if (ones % 64 != 0) // before the first and behind the last one of the mask there may be anything
           gathered.back() |= ~std::uint64_t{0} << (ones % 64);
+        std::fill_n(gathered.begin(), first / 64, ~std::uint64_t{0});
         Words again = back;
-        scatter_bits(gathered, mask, wanted, again);
+        scatter_bits(gathered, first, mask, wanted, again);
         CHECK(again == back_expected);
       }
 }

@@ -97,9 +97,13 @@ void check(const Column& column, const std::vector<ValueRange<T>>& ranges, const
   CHECK(wrong == 0);
 }
 
-std::vector<std::uint64_t> some_rows(std::mt19937_64& random, std::uint32_t rows, std::uint64_t one_in) {
+/// About one row in `one_in` of `rows`, or of a random part of them.
+std::vector<std::uint64_t> some_rows(std::mt19937_64& random, std::uint32_t rows, std::uint64_t one_in,
+                                     bool part = false) {
   std::vector<std::uint64_t> words(row_words(rows));
-  for (std::uint32_t row = 0; row < rows; ++row)
+  const auto begin = static_cast<std::uint32_t>(part ? random() % rows : 0);
+  const auto end = static_cast<std::uint32_t>(part ? begin + random() % (rows - begin + 1) : rows);
+  for (std::uint32_t row = begin; row < end; ++row)
     words[row / 64] |= std::uint64_t{random() % one_in == 0 ? 1U : 0U} << (row % 64);
   return words;
 }
@@ -126,7 +130,8 @@ void check_columns(FieldForm form, std::uint64_t seed, const std::vector<T>& edg
         const auto [low, high] = std::minmax({bound(), bound()});
         ranges.push_back({low, high});
       }
-      check(column, ranges, some_rows(random, column.rows, one_in));
+      for (const bool part : {false, true})
+        check(column, ranges, some_rows(random, column.rows, one_in, part));
     }
   }
 }
