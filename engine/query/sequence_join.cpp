@@ -18,8 +18,9 @@ constexpr std::size_t moves_per_work = 4;
 /// Fewer are sorted sooner by comparing them than by their digits.
 constexpr std::size_t compared_max = 64;
 constexpr unsigned digit_bits_max = 8;
-/// There are about as many segments: with more runs than this, several contexts have met.
-constexpr std::size_t runs_max = 64;
+
+/// Merging shorter pieces of runs costs more than sorting by digits, and who has that many runs waits for none of them.
+constexpr std::size_t piece_events_min = 16, runs_max = 4'096;
 
 } // namespace
 
@@ -29,21 +30,21 @@ Status SequenceJoin::join(std::span<SequencePart> parts, std::size_t bin) {
   std::vector<std::uint64_t> next;
   WEIR_TRY(count(parts, bin, next));
   WEIR_TRY(make_room(events_, next.back()));
+  const bool has_details =
+      std::any_of(parts.begin(), parts.end(), [bin](const auto& part) { return part.bins[bin].details.size() != 0; });
+  if (has_details)
+    WEIR_TRY(make_room(details_, next.back()));
   for (std::size_t part = 0; part < parts.size(); ++part) {
     SequencePart::Bin& from = parts[part].bins[bin];
-    const bool has_details = from.details.size() != 0;
     for (std::size_t piece = 0; piece < from.candidates.pieces(); ++piece) {
       const auto candidates = from.candidates.piece(piece);
-      const auto details = has_details ? from.details.piece(piece) : std::span<const SequencePart::Detail>();
+      const auto details = has_details ? from.details.piece(piece) : std::span<const SequenceDetail>();
       WEIR_TRY(pacer_.spend(candidates.size()));
       for (std::size_t i = 0; i < candidates.size(); ++i) {
-        SequenceEvent& event = events_[next[number(part, candidates[i].link)]++];
-        event.position = candidates[i].position;
-        event.steps = candidates[i].steps;
-        if (!has_details)
-          continue;
-        event.time_us = details[i].time_us;
-        event.values = std::uint64_t{part} << place_bits | details[i].values;
+        const std::uint64_t place = next[number(part, candidates[i].link)]++;
+        events_[place] = {candidates[i].position, candidates[i].steps, static_cast<std::uint32_t>(place)};
+        if (has_details)
+          details_[place] = {details[i].time_us, std::uint64_t{part} << place_bits | details[i].values};
       }
       from.candidates.free_piece(piece);
       if (has_details)
@@ -88,17 +89,17 @@ Status SequenceJoin::count(std::span<SequencePart> parts, std::size_t bin, std::
   return {};
 }
 
-Status SequenceJoin::make_room(std::vector<SequenceEvent>& events, std::size_t size) {
-  if (size <= events.size())
+template <class T> Status SequenceJoin::make_room(std::vector<T>& of, std::size_t size) {
+  if (size <= of.size())
     return {};
-  const std::uint64_t more_bytes = (size - events.size()) * sizeof(SequenceEvent);
+  const std::uint64_t more_bytes = (size - of.size()) * sizeof(T);
   WEIR_TRY(take_for_sequence(budget_, more_bytes, bytes_max_));
   bytes_ += more_bytes;
-  std::vector<SequenceEvent>().swap(events);
-  events.reserve(size);
-  while (events.size() < size) { // memory of this size is touched for the first time
+  std::vector<T>().swap(of);
+  of.reserve(size);
+  while (of.size() < size) { // memory of this size is touched for the first time
     WEIR_TRY(pacer_.spend(events_at_once / moves_per_work));
-    events.resize(std::min(size, events.size() + events_at_once));
+    of.resize(std::min(size, of.size() + events_at_once));
   }
   return {};
 }
@@ -108,9 +109,10 @@ Status SequenceJoin::sort(std::span<SequenceEvent>& events) {
   Position most = 0;
   Position before = 0;
   std::size_t place = 0;
+  const std::size_t pieces_max = std::min(1 + events.size() / piece_events_min, runs_max);
   runs_.assign(1, {});
   WEIR_TRY(each(events, [&](const SequenceEvent& event) {
-    if (event.position < before && runs_.size() <= runs_max) {
+    if (event.position < before && runs_.size() <= pieces_max) {
       runs_.back().end = place;
       runs_.push_back({place, 0});
     }
@@ -122,11 +124,6 @@ Status SequenceJoin::sort(std::span<SequenceEvent>& events) {
   runs_.back().end = place;
   if (runs_.size() == 1) // all of one context and segment, as a rule
     return {};
-  if (runs_.size() <= runs_max) {
-    const auto joined = join_runs(events);
-    if (!joined || *joined)
-      return joined ? Status{} : Status(joined.error());
-  }
   const auto by_position = [](const SequenceEvent& a, const SequenceEvent& b) { return a.position < b.position; };
   if (events.size() <= compared_max) {
     std::sort(events.begin(), events.end(), by_position);
@@ -136,6 +133,11 @@ Status SequenceJoin::sort(std::span<SequenceEvent>& events) {
   if (room.code() == Errc::too_large) // It goes without, slower.
     return sort_paced(events, by_position, pacer_);
   WEIR_TRY(room);
+  if (runs_.size() <= pieces_max) {
+    const auto merged = merge_runs(events, pieces_max);
+    if (!merged || *merged)
+      return merged ? Status{} : Status(merged.error());
+  }
   const unsigned bits = static_cast<unsigned>(std::bit_width(most - least));
   const unsigned passes = (bits + digit_bits_max - 1) / digit_bits_max;
   const unsigned digit_bits = (bits + passes - 1) / passes;
@@ -147,20 +149,32 @@ Status SequenceJoin::sort(std::span<SequenceEvent>& events) {
   return {};
 }
 
-Result<bool> SequenceJoin::join_runs(std::span<SequenceEvent>& events) {
-  std::sort(runs_.begin(), runs_.end(),
-            [&](const Run& a, const Run& b) { return events[a.begin].position < events[b.begin].position; });
-  for (std::size_t i = 1; i < runs_.size(); ++i)
-    if (events[runs_[i - 1].end - 1].position > events[runs_[i].begin].position)
-      return false;
-  const Status room = make_room(sorted_, events.size());
-  if (room.code() == Errc::too_large)
-    return false;
-  WEIR_TRY(room);
+Result<bool> SequenceJoin::merge_runs(std::span<SequenceEvent>& events, std::size_t pieces_max) {
+  const auto starts_later = [&](const Run& a, const Run& b) {
+    return events[a.begin].position > events[b.begin].position;
+  };
+  std::make_heap(runs_.begin(), runs_.end(), starts_later);
   std::size_t place = 0;
-  for (const Run& run : runs_)
-    WEIR_TRY(each(events.subspan(run.begin, run.end - run.begin),
-                  [&](const SequenceEvent& event) { sorted_[place++] = event; }));
+  for (std::size_t pieces = 0; !runs_.empty(); ++pieces) {
+    if (pieces == pieces_max)
+      return false;
+    std::pop_heap(runs_.begin(), runs_.end(), starts_later);
+    Run& run = runs_.back();
+    // All of it that comes before what any other run has left.
+    auto piece = events.subspan(run.begin, run.end - run.begin);
+    if (runs_.size() > 1) {
+      const Position other = events[runs_.front().begin].position;
+      const auto end = std::partition_point(piece.begin(), piece.end(),
+                                            [other](const SequenceEvent& event) { return event.position < other; });
+      piece = piece.first(static_cast<std::size_t>(end - piece.begin()));
+    }
+    WEIR_TRY(each(piece, [&](const SequenceEvent& event) { sorted_[place++] = event; }));
+    run.begin += piece.size();
+    if (run.begin == run.end)
+      runs_.pop_back();
+    else
+      std::push_heap(runs_.begin(), runs_.end(), starts_later);
+  }
   events = std::span(sorted_).first(place);
   return true;
 }

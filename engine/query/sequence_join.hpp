@@ -36,7 +36,7 @@ public:
     return std::span(events_).subspan(begin, ends_[link] - begin);
   }
   /// Brings them into position order; `events` is where they are then, until the next call. Those of a context come
-  /// from each segment in order, and segments have positions of their own: such runs are put behind each other. Others
+  /// from each segment in order, and segments have positions of their own: such runs are merged by large pieces. Others
   /// are sorted by digits, not by comparing positions: where links meet in no order a comparison is foreseen wrong
   /// every other time, and costs more than moving an event. Errors: as join(); then some may be missing.
   Status sort(std::span<SequenceEvent>& events);
@@ -44,7 +44,10 @@ public:
   /// Taken of the budget, and not given back.
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
 
-  // SequenceEvent::values of a joined event: the part above, the place in its values below.
+  /// Of the events of all links; empty if the parts have none.
+  [[nodiscard]] std::span<const SequenceDetail> details() const noexcept { return details_; }
+
+  // SequenceDetail::values of a joined event: the part above, the place in its values below.
   static constexpr unsigned place_bits = 40;
   [[nodiscard]] static constexpr std::size_t part_of(std::uint64_t values) noexcept { return values >> place_bits; }
   [[nodiscard]] static constexpr std::uint64_t place_of(std::uint64_t values) noexcept {
@@ -72,13 +75,13 @@ private:
   struct Run {
     std::size_t begin = 0, end = 0;
   };
-  /// Puts `runs_` behind each other, which must be all of `events`, if that is their order. False: it is not, and
-  /// nothing was moved.
-  Result<bool> join_runs(std::span<SequenceEvent>& events);
+  /// Merges `runs_`, which must be all of `events`, into sorted_, which must have room. False: that takes more than
+  /// `pieces_max` pieces of runs; `events` are as they were.
+  Result<bool> merge_runs(std::span<SequenceEvent>& events, std::size_t pieces_max);
   /// Those of the same digit stay as they are in `from`.
   Status sort_by_digit(std::span<const SequenceEvent> from, std::span<SequenceEvent> to, const Digit& digit);
   template <class Visit> Status each(std::span<const SequenceEvent> events, const Visit& visit);
-  Status make_room(std::vector<SequenceEvent>& events, std::size_t size);
+  template <class T> Status make_room(std::vector<T>& of, std::size_t size);
 
   ResultBudget& budget_;
   std::uint64_t bytes_max_;
@@ -87,6 +90,7 @@ private:
   std::vector<std::vector<std::uint32_t>> numbers_; ///< By part but the first, then by the part's number of the link.
   std::vector<std::uint64_t> ends_;                 ///< By link.
   std::vector<SequenceEvent> events_;
+  std::vector<SequenceDetail> details_;
   std::vector<SequenceEvent> sorted_; ///< What sorting moves events to and from.
   std::vector<std::uint32_t> places_; ///< Of sorting.
   std::vector<Run> runs_;             ///< The same.

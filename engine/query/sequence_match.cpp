@@ -23,11 +23,13 @@ SequenceMatcher::SequenceMatcher(std::size_t steps, std::optional<std::int64_t> 
     ++first_judged_;
 }
 
-Status SequenceMatcher::match(std::span<const SequenceEvent> events, const Found& found) {
+Status SequenceMatcher::match(std::span<const SequenceEvent> events, std::span<const SequenceDetail> details,
+                              const Found& found) {
   WEIR_TRY(pacer_.spend(events.size()));
   if (!within_us_ && first_judged_ == steps_.size())
     return match_in_order(events, found);
   events_ = events;
+  details_ = details;
   WEIR_TRY(list_steps(events));
   const std::vector<std::uint32_t>& beginnings = steps_.front().places;
   for (std::size_t i = 0; i < beginnings.size();) {
@@ -76,9 +78,9 @@ Status SequenceMatcher::list_steps(std::span<const SequenceEvent> events) {
     return {};
   for (Step& step : steps_) {
     step.least_times.resize(step.places.size());
-    std::int64_t least = SequenceEvent::no_time;
+    std::int64_t least = SequenceDetail::no_time;
     for (std::size_t i = step.places.size(); i-- > 0;) {
-      least = std::min(least, events[step.places[i]].time_us);
+      least = std::min(least, time_of(events[step.places[i]]));
       step.least_times[i] = least;
     }
     WEIR_TRY(pacer_.spend(step.places.size() / 8));
@@ -88,15 +90,16 @@ Status SequenceMatcher::list_steps(std::span<const SequenceEvent> events) {
 
 Status SequenceMatcher::complete(std::optional<std::size_t>& failed) {
   const SequenceEvent& first = events_[chosen_[0]];
-  constexpr std::int64_t end_of_time = SequenceEvent::no_time - 1; // What has no time is never early enough.
+  constexpr std::int64_t end_of_time = SequenceDetail::no_time - 1; // What has no time is never early enough.
   std::int64_t latest_us = end_of_time;
   if (within_us_) {
-    if (first.time_us == SequenceEvent::no_time)
+    const std::int64_t first_us = time_of(first);
+    if (first_us == SequenceDetail::no_time)
       return failed = 0, Status{};
-    latest_us = first.time_us > end_of_time - *within_us_ ? end_of_time : first.time_us + *within_us_;
+    latest_us = first_us > end_of_time - *within_us_ ? end_of_time : first_us + *within_us_;
   }
   if (first_judged_ < steps_.size())
-    conditions_.bind(0, first);
+    bind(0, first);
   for (std::size_t step = 1; step < steps_.size(); ++step) {
     std::optional<std::uint32_t> found;
     WEIR_TRY(find(step, chosen_[step - 1], latest_us, found));
@@ -104,7 +107,7 @@ Status SequenceMatcher::complete(std::optional<std::size_t>& failed) {
       return failed = step, Status{};
     chosen_[step] = *found;
     if (first_judged_ < steps_.size())
-      conditions_.bind(step, events_[*found]);
+      bind(step, events_[*found]);
   }
   return {};
 }
@@ -117,7 +120,7 @@ Status SequenceMatcher::find(std::size_t step, std::uint32_t place, std::int64_t
     return find_judged(step, at, latest_us, found);
   for (; at < in.places.size() && !too_late(in, at, latest_us); ++at) {
     WEIR_TRY(pacer_.spend(1));
-    if (!within_us_ || events_[in.places[at]].time_us <= latest_us)
+    if (!within_us_ || time_of(events_[in.places[at]]) <= latest_us)
       return found = in.places[at], Status{};
   }
   return {};
@@ -131,12 +134,12 @@ Status SequenceMatcher::find_judged(std::size_t step, std::size_t from, std::int
   for (; at < in.places.size() && !too_late(in, at, latest_us); ++at) {
     WEIR_TRY(pacer_.spend(judging_work));
     const SequenceEvent& event = events_[in.places[at]];
-    conditions_.bind(step, event);
+    bind(step, event);
     if (!conditions_.hold_at(step))
       continue;
     if (!barren_until)
       barren_until = at;
-    if (!within_us_ || event.time_us <= latest_us) {
+    if (!within_us_ || time_of(event) <= latest_us) {
       found = in.places[at];
       break;
     }

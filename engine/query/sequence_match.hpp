@@ -34,17 +34,26 @@
 
 namespace weir::query {
 
-/// An event that may take part in a sequence: what matching needs of it.
+/// An event that may take part in a sequence: what every match needs of it. Sorting moves these, so they are small.
 struct SequenceEvent {
+  Position position = 0;
+  std::uint32_t steps = 0;  ///< Bit s: it fits step s, conditions over several steps apart.
+  std::uint32_t detail = 0; ///< Place of its SequenceDetail.
+};
+
+/// What only WITHIN, conditions over several steps and the answer need of an event.
+struct SequenceDetail {
   /// Of an event whose time field holds no time.
   static constexpr std::int64_t no_time = std::numeric_limits<std::int64_t>::max();
 
-  Position position = 0;
-  std::int64_t time_us = no_time; ///< Since 1970.
-  std::uint64_t values = 0;       ///< Where the values begin that conditions and the answer read.
-  std::uint32_t steps = 0;        ///< Bit s: it fits step s, conditions over several steps apart.
-  std::uint32_t link = 0;         ///< Number of its link value.
+  std::int64_t time_us; ///< Since 1970.
+  std::uint64_t values; ///< Where the values begin that conditions and the answer read.
 };
+
+/// That of an event. `details`: of all of them, or empty where none has any.
+[[nodiscard]] inline SequenceDetail detail_of(std::span<const SequenceDetail> details, const SequenceEvent& event) {
+  return details.empty() ? SequenceDetail{SequenceDetail::no_time, 0} : details[event.detail];
+}
 
 /// Conditions over several steps, each judged at the last step it names.
 class SequenceConditions {
@@ -53,7 +62,7 @@ public:
   /// Whether some condition is judged at this step.
   [[nodiscard]] virtual bool any_at(std::size_t step) const noexcept = 0;
   /// From now on `event` is the match's event at `step`.
-  virtual void bind(std::size_t step, const SequenceEvent& event) = 0;
+  virtual void bind(std::size_t step, const SequenceEvent& event, const SequenceDetail& detail) = 0;
   /// Whether all conditions that are judged at `step` are true. Precondition: it and all before are bound.
   virtual bool hold_at(std::size_t step) = 0;
   /// Appends bytes for the values of earlier steps that the conditions judged at `step` read: equal bytes, equal
@@ -70,9 +79,9 @@ public:
   SequenceMatcher(std::size_t steps, std::optional<std::int64_t> within_us, SequenceConditions& conditions,
                   Pacer& pacer);
 
-  /// Finds the matches among `events`: all of one link value, by position, ascending strictly. Errors: those of
-  /// `found`, `deadline_exceeded`, `cancelled`.
-  Status match(std::span<const SequenceEvent> events, const Found& found);
+  /// Finds the matches among `events`: all of one link value, by position, ascending strictly. `details`: as
+  /// detail_of() wants them. Errors: those of `found`, `deadline_exceeded`, `cancelled`.
+  Status match(std::span<const SequenceEvent> events, std::span<const SequenceDetail> details, const Found& found);
 
 private:
   /// Places in a step's list between which no event fits for the same inputs, times apart: [from, until).
@@ -98,6 +107,8 @@ private:
   [[nodiscard]] std::size_t skip_barren(std::size_t step, std::size_t from);
   void remember_barren(std::size_t step, std::size_t from, std::size_t until);
   void forget();
+  [[nodiscard]] std::int64_t time_of(const SequenceEvent& event) const { return detail_of(details_, event).time_us; }
+  void bind(std::size_t step, const SequenceEvent& event) { conditions_.bind(step, event, detail_of(details_, event)); }
   /// No event from here on in the step's list can be early enough.
   [[nodiscard]] bool too_late(const Step& step, std::size_t at, std::int64_t latest_us) const {
     return within_us_ && step.least_times[at] > latest_us;
@@ -109,6 +120,7 @@ private:
   std::vector<Step> steps_;
   std::size_t first_judged_; ///< First step with conditions; the number of steps if there is none.
   std::span<const SequenceEvent> events_;
+  std::span<const SequenceDetail> details_;
   std::vector<std::uint32_t> chosen_;
   std::string inputs_; ///< Scratch.
   std::uint64_t remembered_bytes_ = 0;

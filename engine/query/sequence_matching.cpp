@@ -12,7 +12,7 @@
 namespace weir::query {
 namespace {
 
-/// SequenceEvent::values of a joined event has no more bits for them.
+/// SequenceDetail::values of a joined event has no more bits for them.
 constexpr std::uint64_t values_bytes_max = std::uint64_t{1} << (SequenceJoin::place_bits - 1);
 
 } // namespace
@@ -24,7 +24,9 @@ public:
       : query_(query), parts_(parts), row_(query.match->fields.size(), ValueView::absent()), scratch_(pacer) {}
 
   [[nodiscard]] bool any_at(std::size_t step) const noexcept override { return query_.steps[step].joint.has_value(); }
-  void bind(std::size_t step, const SequenceEvent& event) override { take(step, event, query_.kept_judged); }
+  void bind(std::size_t step, const SequenceEvent& event, const SequenceDetail& detail) override {
+    take(step, event, detail, query_.kept_judged);
+  }
   bool hold_at(std::size_t step) override { return query_.steps[step].joint->evaluate(row_, scratch_).is_true(); }
   void append_inputs(std::size_t step, std::string& out) const override {
     for (const std::size_t slot : query_.steps[step].inputs)
@@ -34,20 +36,23 @@ public:
   /// Whether judging came to its end.
   [[nodiscard]] Status going() { return scratch_.watch().going(); }
   /// All values of a match.
-  RowValues of(std::span<const SequenceEvent> events, std::span<const std::uint32_t> match) {
-    for (std::size_t step = 0; step < match.size(); ++step)
-      take(step, events[match[step]], query_.kept.size());
+  RowValues of(std::span<const SequenceEvent> events, std::span<const SequenceDetail> details,
+               std::span<const std::uint32_t> match) {
+    for (std::size_t step = 0; step < match.size(); ++step) {
+      const SequenceEvent& event = events[match[step]];
+      take(step, event, detail_of(details, event), query_.kept.size());
+    }
     return row_;
   }
 
 private:
   /// The first `count` of the kept values.
-  void take(std::size_t step, const SequenceEvent& event, std::size_t count) {
+  void take(std::size_t step, const SequenceEvent& event, const SequenceDetail& detail, std::size_t count) {
     if (count == 0)
       return;
     const char* at = nullptr;
     if (query_.keeps_values)
-      at = parts_[SequenceJoin::part_of(event.values)].values.at(SequenceJoin::place_of(event.values));
+      at = parts_[SequenceJoin::part_of(detail.values)].values.at(SequenceJoin::place_of(detail.values));
     for (std::size_t i = 0; i < count; ++i) {
       const CompiledSequence::Kept& kept = query_.kept[i];
       if ((kept.steps & event.steps) == 0)
@@ -117,7 +122,7 @@ Status SequenceMatching::match_bins(std::size_t bin, Collector& collector, std::
     const Position position = looked_at[match.front()].position;
     if (counts_only || !collector.wants(position))
       return {};
-    return collector.add(position, row.of(looked_at, match));
+    return collector.add(position, row.of(looked_at, joined.details(), match));
   };
   for (; bin < SequencePart::bin_count; bin = next_bin()) {
     WEIR_TRY(joined.join(parts_, bin));
@@ -127,7 +132,7 @@ Status SequenceMatching::match_bins(std::size_t bin, Collector& collector, std::
       if (looked_at.size() < query_.steps.size())
         continue;
       WEIR_TRY(joined.sort(looked_at));
-      WEIR_TRY(matcher.match(looked_at, found));
+      WEIR_TRY(matcher.match(looked_at, joined.details(), found));
       WEIR_TRY(row.going());
     }
   }

@@ -10,8 +10,7 @@ namespace weir::query {
 std::uint64_t bytes_of(const SequencePart& part) noexcept {
   std::uint64_t bytes = part.values.bytes() + part.link_bytes;
   for (const SequencePart::Bin& bin : part.bins)
-    bytes +=
-        bin.candidates.size() * sizeof(SequencePart::Candidate) + bin.details.size() * sizeof(SequencePart::Detail);
+    bytes += bin.candidates.size() * sizeof(SequencePart::Candidate) + bin.details.size() * sizeof(SequenceDetail);
   return bytes;
 }
 
@@ -32,7 +31,7 @@ std::uint64_t SequenceGatherer::keep(Position position, std::uint32_t steps, Lin
   bin.candidates.push_back({position, steps, link.number});
   if (!query_.has_details())
     return sizeof(SequencePart::Candidate);
-  SequencePart::Detail detail{SequenceEvent::no_time, 0};
+  SequenceDetail detail{SequenceDetail::no_time, 0};
   if (query_.within_us) {
     const ValueView time = as_time(of(query_.time));
     if (time.kind == Value::Kind::timestamp)

@@ -32,16 +32,13 @@ struct SequencePart {
     std::uint32_t steps; ///< As SequenceEvent has it.
     std::uint32_t link;  ///< Number of its link value in its bin.
   };
-  /// What not every sequence needs of an event (CompiledSequence::has_details()).
-  struct Detail {
-    std::int64_t time_us;
-    std::uint64_t values; ///< Place in `values`.
-  };
   /// Those whose link values share the upper bits of their hashes.
   struct Bin {
     PieceList<Candidate> candidates;
-    PieceList<Detail> details; ///< One for each candidate, or none at all.
-    LinkTable links;           ///< Packed and normalized.
+    /// One for each candidate, or none at all: not every sequence needs them (CompiledSequence::has_details()). Their
+    /// values are places in `values`.
+    PieceList<SequenceDetail> details;
+    LinkTable links; ///< Packed and normalized.
   };
 
   static constexpr unsigned bin_bits = 6; ///< More would have more places that grow at a time than fit the first cache.

@@ -34,7 +34,7 @@ public:
     bin.candidates.push_back({position, steps, bin.links.number_of(link, hash).number});
     if (details)
       bin.details.push_back({time_us, values});
-    events[link].emplace_back(position, steps, details ? time_us : SequenceEvent::no_time, details ? values : 0,
+    events[link].emplace_back(position, steps, details ? time_us : SequenceDetail::no_time, details ? values : 0,
                               details ? part : 0);
   }
 
@@ -63,9 +63,11 @@ Status join_all(std::span<SequencePart> parts, const QueryControl& control, std:
       std::span<SequenceEvent> events = join.of_link(link);
       WEIR_TRY(join.sort(events));
       auto& all = links.emplace_back();
-      for (const SequenceEvent& event : events)
-        all.emplace_back(event.position, event.steps, event.time_us, SequenceJoin::place_of(event.values),
-                         SequenceJoin::part_of(event.values));
+      for (const SequenceEvent& event : events) {
+        const SequenceDetail detail = detail_of(join.details(), event);
+        all.emplace_back(event.position, event.steps, detail.time_us, SequenceJoin::place_of(detail.values),
+                         SequenceJoin::part_of(detail.values));
+      }
     }
   }
   CHECK(join.bytes() == control.result_bytes->load());
@@ -154,6 +156,9 @@ TEST_CASE("sequence join: events that ascend in stretches come together in posit
           for (const std::size_t count : {runs, 2 * runs, std::size_t{1'000}})
             tell_runs(told, kind + (torn ? " torn " : " ") + std::to_string(runs) + " " + std::to_string(count), count,
                       runs, torn, random);
+      for (const bool torn : {false, true}) // of many events there may be more
+        for (const std::size_t runs : {68, 69, 70})
+          tell_runs(told, kind + (torn ? " many torn " : " many ") + std::to_string(runs), 70'000, runs, torn, random);
       check_joined(told);
     }
 }
@@ -173,12 +178,12 @@ TEST_CASE("sequence join: what there is no memory for is sorted without, and not
     CHECK(bytes <= bytes_max);
     return status;
   };
-  for (const std::uint64_t arrays : {1, 2, 3}) {
+  for (const std::uint64_t arrays : {2, 3, 4}) { // of events, of details as large as they, and of what sorting takes
     std::vector<std::vector<Known>> links;
     CHECK(joined(arrays * 1'000 * sizeof(SequenceEvent), links).ok());
   }
   std::vector<std::vector<Known>> links;
-  const Status refused = joined(1'000 * sizeof(SequenceEvent) - 1, links);
+  const Status refused = joined(2 * 1'000 * sizeof(SequenceEvent) - 1, links);
   CHECK(refused.code() == Errc::too_large);
   CHECK(
       refused.error().message ==

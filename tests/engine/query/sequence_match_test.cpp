@@ -7,6 +7,7 @@
 #include <vector>
 
 using namespace weir;
+using query::SequenceDetail;
 using query::SequenceEvent;
 
 namespace {
@@ -14,7 +15,17 @@ namespace {
 using Match = std::vector<std::uint32_t>;
 using Matches = std::vector<Match>;
 
-/// A condition: the value at `step` compared with that at an earlier one. An event's value is SequenceEvent::values.
+/// Some of one link value, as they are told.
+struct Events {
+  void add(Position position, std::uint32_t steps, std::int64_t time_us = 0, std::uint64_t value = 0) {
+    all.push_back({position, steps, static_cast<std::uint32_t>(all.size())});
+    details.push_back({time_us, value});
+  }
+  std::vector<SequenceEvent> all;
+  std::vector<SequenceDetail> details;
+};
+
+/// A condition: the value at `step` compared with that at an earlier one. An event's value is SequenceDetail::values.
 struct Relation {
   std::size_t step = 1;
   std::size_t earlier = 0;
@@ -40,7 +51,9 @@ public:
     }
     return false;
   }
-  void bind(std::size_t step, const SequenceEvent& event) override { bound_[step] = event.values; }
+  void bind(std::size_t step, const SequenceEvent&, const SequenceDetail& detail) override {
+    bound_[step] = detail.values;
+  }
   bool hold_at(std::size_t step) override {
     ++judged;
     for (const Relation& relation : relations_) {
@@ -69,13 +82,13 @@ struct Rule {
   std::vector<Relation> relations;
 };
 
-Matches matches_of(const Rule& rule, const std::vector<SequenceEvent>& events, std::uint64_t* judged = nullptr) {
+Matches matches_of(const Rule& rule, const Events& events, std::uint64_t* judged = nullptr) {
   const query::QueryControl control;
   query::Pacer pacer(control);
   Relations relations(rule.relations, rule.steps);
   query::SequenceMatcher matcher(rule.steps, rule.within_us, relations, pacer);
   Matches all;
-  const auto status = matcher.match(events, [&](std::span<const std::uint32_t> match) {
+  const auto status = matcher.match(events.all, events.details, [&](std::span<const std::uint32_t> match) {
     all.emplace_back(match.begin(), match.end());
     return Status{};
   });
@@ -86,7 +99,8 @@ Matches matches_of(const Rule& rule, const std::vector<SequenceEvent>& events, s
 }
 
 /// The rule word by word.
-Matches slow_matches_of(const Rule& rule, const std::vector<SequenceEvent>& events) {
+Matches slow_matches_of(const Rule& rule, const Events& told) {
+  const auto& [events, details] = told;
   Matches all;
   std::size_t unused = 0;
   for (std::size_t begin = 0; begin < events.size(); ++begin) {
@@ -97,11 +111,12 @@ Matches slow_matches_of(const Rule& rule, const std::vector<SequenceEvent>& even
       const std::size_t step = match.size();
       bool fits = (events[i].steps >> step & 1) != 0;
       if (rule.within_us)
-        fits = fits && events[begin].time_us != SequenceEvent::no_time && events[i].time_us != SequenceEvent::no_time &&
-               events[i].time_us - events[begin].time_us <= *rule.within_us;
+        fits = fits && details[begin].time_us != SequenceDetail::no_time &&
+               details[i].time_us != SequenceDetail::no_time &&
+               details[i].time_us - details[begin].time_us <= *rule.within_us;
       for (const Relation& relation : rule.relations) {
         if (relation.step == step)
-          fits = fits && relation.holds(events[match[relation.earlier]].values, events[i].values);
+          fits = fits && relation.holds(details[match[relation.earlier]].values, details[i].values);
       }
       if (fits)
         match.push_back(static_cast<std::uint32_t>(i));
@@ -114,19 +129,30 @@ Matches slow_matches_of(const Rule& rule, const std::vector<SequenceEvent>& even
   return all;
 }
 
-SequenceEvent event_at(Position position, std::uint32_t steps, std::int64_t time_us = 0, std::uint64_t value = 0) {
-  return {position, time_us, value, steps, 0};
+/// An event as Events::add() takes it.
+struct At {
+  Position position;
+  std::uint32_t steps;
+  std::int64_t time_us = 0;
+  std::uint64_t value = 0;
+};
+
+Events events_at(const std::vector<At>& told) {
+  Events events;
+  for (const At& event : told)
+    events.add(event.position, event.steps, event.time_us, event.value);
+  return events;
 }
 
 /// One event for each letter, a microsecond apart: `a` fits step 1, `b` step 2 and so on; capitals fit it and the next;
 /// `x` fits none.
-std::vector<SequenceEvent> events_of(std::string_view letters) {
-  std::vector<SequenceEvent> events;
+Events events_of(std::string_view letters) {
+  Events events;
   for (const char c : letters) {
     const bool both = c >= 'A' && c <= 'Z';
     const auto step = static_cast<unsigned>(both ? c - 'A' : c - 'a');
-    const auto place = events.size();
-    events.push_back(event_at(place + 1, c == 'x' ? 0 : (both ? 3u : 1u) << step, static_cast<std::int64_t>(place)));
+    const auto place = events.all.size();
+    events.add(place + 1, c == 'x' ? 0 : (both ? 3u : 1u) << step, static_cast<std::int64_t>(place));
   }
   return events;
 }
@@ -155,46 +181,45 @@ TEST_CASE("sequence match: an event that fits two steps is taken once, for the s
 }
 
 TEST_CASE("sequence match: WITHIN includes its end and counts from the first event") {
-  const std::vector<SequenceEvent> events = {event_at(1, 1, 100), event_at(2, 2, 160), event_at(3, 4, 200)};
+  const Events events = events_at({{1, 1, 100}, {2, 2, 160}, {3, 4, 200}});
   CHECK(matches_of({3, 100, {}}, events) == Matches{{0, 1, 2}});
   CHECK(matches_of({3, 99, {}}, events).empty());
-  CHECK(matches_of({3, 0, {}}, {event_at(1, 1, 5), event_at(2, 2, 5), event_at(3, 4, 5)}) == Matches{{0, 1, 2}});
+  CHECK(matches_of({3, 0, {}}, events_at({{1, 1, 5}, {2, 2, 5}, {3, 4, 5}})) == Matches{{0, 1, 2}});
 }
 
 TEST_CASE("sequence match: WITHIN passes over an event that is too late, and over a beginning that is too early") {
-  CHECK(matches_of({2, 10, {}}, {event_at(1, 1, 0), event_at(2, 2, 11), event_at(3, 2, 10)}) == Matches{{0, 2}});
-  CHECK(matches_of({2, 10, {}}, {event_at(1, 1, 0), event_at(2, 1, 5), event_at(3, 2, 15)}) == Matches{{1, 2}});
+  CHECK(matches_of({2, 10, {}}, events_at({{1, 1, 0}, {2, 2, 11}, {3, 2, 10}})) == Matches{{0, 2}});
+  CHECK(matches_of({2, 10, {}}, events_at({{1, 1, 0}, {2, 1, 5}, {3, 2, 15}})) == Matches{{1, 2}});
 }
 
 TEST_CASE("sequence match: with WITHIN an earlier time does no harm and a missing one fits no step") {
-  const std::int64_t none = SequenceEvent::no_time;
-  CHECK(matches_of({2, 0, {}}, {event_at(1, 1, 100), event_at(2, 2, 50)}) == Matches{{0, 1}});
-  CHECK(matches_of({2, 10, {}}, {event_at(1, 1, none), event_at(2, 2, 50)}).empty());
-  CHECK(matches_of({2, 10, {}}, {event_at(1, 1, 50), event_at(2, 2, none)}).empty());
-  CHECK(matches_of({2, {}, {}}, {event_at(1, 1, none), event_at(2, 2, none)}) == Matches{{0, 1}});
-  CHECK(matches_of({2, std::numeric_limits<std::int64_t>::max(), {}}, {event_at(1, 1, 50), event_at(2, 2, none)})
-            .empty());
+  const std::int64_t none = SequenceDetail::no_time;
+  CHECK(matches_of({2, 0, {}}, events_at({{1, 1, 100}, {2, 2, 50}})) == Matches{{0, 1}});
+  CHECK(matches_of({2, 10, {}}, events_at({{1, 1, none}, {2, 2, 50}})).empty());
+  CHECK(matches_of({2, 10, {}}, events_at({{1, 1, 50}, {2, 2, none}})).empty());
+  CHECK(matches_of({2, {}, {}}, events_at({{1, 1, none}, {2, 2, none}})) == Matches{{0, 1}});
+  CHECK(matches_of({2, std::numeric_limits<std::int64_t>::max(), {}}, events_at({{1, 1, 50}, {2, 2, none}})).empty());
 }
 
 TEST_CASE("sequence match: a step takes the first event for which its conditions hold, and never goes back") {
   const Rule larger = {2, {}, {{1, 0, Relation::Kind::larger}}};
-  CHECK(matches_of(larger, {event_at(1, 1, 0, 5), event_at(2, 2, 0, 5), event_at(3, 2, 0, 6)}) == Matches{{0, 2}});
+  CHECK(matches_of(larger, events_at({{1, 1, 0, 5}, {2, 2, 0, 5}, {3, 2, 0, 6}})) == Matches{{0, 2}});
   // Step 2 takes the event at 1, for which no step 3 comes; the one at 2 would have had one.
   const Rule same = {3, {}, {{2, 1, Relation::Kind::equal}}};
-  CHECK(matches_of(same, {event_at(1, 1), event_at(2, 2, 0, 7), event_at(3, 2, 0, 8), event_at(4, 4, 0, 8)}).empty());
+  CHECK(matches_of(same, events_at({{1, 1}, {2, 2, 0, 7}, {3, 2, 0, 8}, {4, 4, 0, 8}})).empty());
 }
 
 TEST_CASE("sequence match: a beginning that fails leaves its events to the next one") {
   const Rule same = {2, {}, {{1, 0, Relation::Kind::equal}}};
-  CHECK(matches_of(same, {event_at(1, 1, 0, 1), event_at(2, 1, 0, 2), event_at(3, 2, 0, 2)}) == Matches{{1, 2}});
+  CHECK(matches_of(same, events_at({{1, 1, 0, 1}, {2, 1, 0, 2}, {3, 2, 0, 2}})) == Matches{{1, 2}});
 }
 
 TEST_CASE("sequence match: many beginnings that fail alike look at the same events once") {
-  std::vector<SequenceEvent> events;
+  Events events;
   for (Position i = 1; i <= 2'000; ++i)
-    events.push_back(event_at(i, 1, static_cast<std::int64_t>(i), 7));
+    events.add(i, 1, static_cast<std::int64_t>(i), 7);
   for (Position i = 2'001; i <= 4'000; ++i)
-    events.push_back(event_at(i, 2, static_cast<std::int64_t>(i), 8));
+    events.add(i, 2, static_cast<std::int64_t>(i), 8);
   std::uint64_t judged = 0;
   CHECK(matches_of({2, {}, {{1, 0, Relation::Kind::equal}}}, events, &judged).empty());
   CHECK(judged == 2'000);
@@ -203,16 +228,17 @@ TEST_CASE("sequence match: many beginnings that fail alike look at the same even
 }
 
 TEST_CASE("sequence match: the search ends when the query is cancelled") {
-  std::vector<SequenceEvent> events;
+  Events events;
   for (Position i = 1; i <= 4'000; ++i)
-    events.push_back(event_at(i, i <= 2'000 ? 1 : 2, 0, i));
+    events.add(i, i <= 2'000 ? 1 : 2, 0, i);
   const std::atomic<bool> cancel{true};
   query::QueryControl control;
   control.cancel = &cancel;
   query::Pacer pacer(control);
   Relations relations({{1, 0, Relation::Kind::equal}}, 2);
   query::SequenceMatcher matcher(2, {}, relations, pacer);
-  const auto status = matcher.match(events, [](std::span<const std::uint32_t>) { return Status{}; });
+  const auto status =
+      matcher.match(events.all, events.details, [](std::span<const std::uint32_t>) { return Status{}; });
   REQUIRE(!status.ok());
   CHECK(status.code() == Errc::cancelled);
   CHECK(relations.judged < 2'000);
@@ -233,16 +259,16 @@ TEST_CASE("sequence match: random events give what the rule says word by word") 
     }
     const bool in_order = pick(2) == 0;
     const std::size_t values = 1 + pick(6);
-    std::vector<SequenceEvent> events;
+    Events events;
     for (std::size_t i = pick(150); i > 0; --i) {
-      const auto place = events.size();
+      const auto place = events.all.size();
       auto time = static_cast<std::int64_t>(in_order ? place : pick(100));
       if (pick(30) == 0)
-        time = SequenceEvent::no_time;
+        time = SequenceDetail::no_time;
       std::uint32_t steps = 1u << pick(rule.steps);
       if (pick(5) == 0)
         steps |= 1u << pick(rule.steps);
-      events.push_back(event_at(place + 1, steps, time, pick(values)));
+      events.add(place + 1, steps, time, pick(values));
     }
     CAPTURE(seed);
     const Matches expected = slow_matches_of(rule, events);
