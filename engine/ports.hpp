@@ -223,8 +223,13 @@ public:
                                  RowWords /*rows*/, std::span<std::uint64_t> /*out*/) const {
     return false;
   }
-  /// The same for the field with this number: adds those of `rows` to `out` that are what each part of it says. False
-  /// also where the field's values in this zone are of another form than `ranges`.
+  /// Adds how many of `rows` have each event type, by its place in types(), to `counts`. False: this reader cannot, and
+  /// nothing was done.
+  virtual Result<bool> count_types(std::size_t /*zone*/, RowWords /*rows*/, std::span<std::uint64_t> /*counts*/) const {
+    return false;
+  }
+  /// As mark_rows() for the field with this number: adds those of `rows` to `out` that are what each part of it says.
+  /// False also where the field's values in this zone are of another form than `ranges`.
   virtual Result<bool> mark_field(std::size_t /*zone*/, std::size_t /*field*/, const FieldRanges& /*ranges*/,
                                   RowWords /*rows*/, const FieldMarks& /*out*/) const {
     return false;

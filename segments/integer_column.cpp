@@ -275,6 +275,42 @@ bool IntegerColumn::mark(std::span<const NumberRange> ranges, RowWords rows, std
   return !over;
 }
 
+bool IntegerColumn::count_values(RowWords rows, std::span<std::uint64_t> counts) const noexcept {
+  const char* bits = values_of(0);
+  bool known = true;
+  for (std::size_t group = 0; group < groups(); ++group) {
+    const unsigned bits_each = width(group);
+    const PackedBits packed{bits, bytes_.data() + bytes_.size(), bits_each};
+    bits += packed_bytes(integer_group_rows, bits_each);
+    const std::size_t first_word = group * group_words;
+    const auto wanted = rows.subspan(first_word, std::min(group_words, rows.size() - first_word));
+    const std::uint64_t count = count_bits(wanted);
+    const std::uint64_t least = base(group);
+    if (count == 0)
+      continue;
+    if (bits_each == 0) {
+      known = known && least < counts.size();
+      if (known)
+        counts[static_cast<std::size_t>(least)] += count;
+      continue;
+    }
+    const auto add = [&](std::uint64_t value) {
+      known = known && value < counts.size();
+      if (known)
+        ++counts[static_cast<std::size_t>(value)];
+    };
+    const std::size_t size = std::min(integer_group_rows, rows_ - group * integer_group_rows);
+    if (count != size) {
+      each_row(packed, wanted, [&](std::size_t, std::uint64_t value) { add(least + value); });
+      continue;
+    }
+    std::array<std::uint64_t, integer_group_rows> values; // NOLINT: written before it is read
+    unpack_values(packed, least, std::span(values).first(size));
+    std::for_each(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(size), add);
+  }
+  return known;
+}
+
 IntegerColumn::Cursor::Cursor(const IntegerColumn& column) noexcept
     : column_(column), base_(column.base(0)), width_(column.width(0)), bits_(column.values_of(0)) {
 }

@@ -41,6 +41,10 @@ public:
   [[nodiscard]] bool mark(std::span<const NumberRange> ranges, RowWords rows, std::uint64_t limit,
                           std::span<std::uint64_t> out) const noexcept;
 
+  /// Adds how many of `rows` have each value to `counts`, by value. Groups of one value are not unpacked. False if one
+  /// of `rows` has none of them.
+  [[nodiscard]] bool count_values(RowWords rows, std::span<std::uint64_t> counts) const noexcept;
+
   /// Single values; cheapest at places that follow each other.
   class Cursor {
   public:

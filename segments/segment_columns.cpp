@@ -49,6 +49,11 @@ Result<bool> SegmentColumns::mark_rows(std::size_t zone, ColumnBit column, std::
   return mark_zone_rows(source_, *footer_, zone, column, ranges, rows, out);
 }
 
+Result<bool> SegmentColumns::count_types(std::size_t zone, RowWords rows, std::span<std::uint64_t> counts) const {
+  WEIR_TRY(check_zone(zone));
+  return count_zone_types(source_, *footer_, zone, rows, counts);
+}
+
 Result<bool> SegmentColumns::mark_field(std::size_t zone, std::size_t field, const FieldRanges& ranges, RowWords rows,
                                         const FieldMarks& out) const {
   WEIR_TRY(check_zone(zone));

@@ -357,6 +357,11 @@ Result<bool> SegmentFileReader::mark_rows(std::size_t zone, ColumnBit column, st
   return opened ? (*opened)->zones.mark_rows(zone, column, ranges, rows, out) : opened.error();
 }
 
+Result<bool> SegmentFileReader::count_types(std::size_t zone, RowWords rows, std::span<std::uint64_t> counts) const {
+  const auto opened = this->opened();
+  return opened ? (*opened)->zones.count_types(zone, rows, counts) : opened.error();
+}
+
 Result<bool> SegmentFileReader::mark_field(std::size_t zone, std::size_t field, const FieldRanges& ranges,
                                            RowWords rows, const FieldMarks& out) const {
   const auto opened = this->opened();

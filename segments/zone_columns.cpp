@@ -244,6 +244,16 @@ Result<bool> mark_zone_rows(const BlockSource& source, const Footer& footer, std
   return true;
 }
 
+Result<bool> count_zone_types(const BlockSource& source, const Footer& footer, std::size_t zone, RowWords rows,
+                              std::span<std::uint64_t> counts) {
+  const auto types = read_numbers(source, footer, zone, column_type);
+  if (!types)
+    return types.error();
+  if (!(*types)->column.count_values(rows, counts))
+    return source.damaged(unknown_type, (*types)->ref.offset);
+  return true;
+}
+
 Result<bool> mark_zone_field(const BlockSource& source, const Footer& footer, std::size_t zone, const FieldZones& field,
                              const FieldRanges& ranges, RowWords rows, const FieldMarks& out) {
   const BlockRef& ref = field.places[zone].column;

@@ -31,6 +31,10 @@ struct NumberBlock {
 Result<std::optional<NumberBlock>> read_numbers(const BlockSource& source, const Footer& footer, std::size_t zone,
                                                 ColumnBit column);
 
+/// See SegmentReader::count_types. Precondition: as for mark_zone_rows().
+Result<bool> count_zone_types(const BlockSource& source, const Footer& footer, std::size_t zone, RowWords rows,
+                              std::span<std::uint64_t> counts);
+
 /// See SegmentReader::mark_rows. Precondition: there is such a zone, `rows` and `out` have a word for each 64 rows.
 Result<bool> mark_zone_rows(const BlockSource& source, const Footer& footer, std::size_t zone, ColumnBit column,
                             std::span<const NumberRange> ranges, RowWords rows, std::span<std::uint64_t> out);

@@ -22,6 +22,9 @@ public:
   [[nodiscard]] Position end() const noexcept override { return collector_.end(); }
   Status add(Position position, RowValues row) override { return collector_.add(position, row); }
   Status add_count(std::uint64_t matches) override { return collector_.add_count(matches); }
+  Result<bool> add_types(const ZoneValues& values, const RowBits& rows, Pacer& pacer) override {
+    return query_.counts_types() ? groups_.add_types(values, rows, collector_, pacer) : Result<bool>(false);
+  }
   Result<bool> add_zone(const ZoneValues& values, const RowBits& rows, Pacer& pacer) override {
     if (!control_.columns)
       return false;

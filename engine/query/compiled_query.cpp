@@ -126,6 +126,13 @@ bool CompiledQuery::ties_by_position() const noexcept {
   });
 }
 
+bool CompiledQuery::counts_types() const noexcept {
+  if (!grouped() || key_count() != 1 || per || states.size() != 1 || states.front().kind != StateSpec::Kind::count)
+    return false;
+  const FieldTable::Field& key = fields[group_slots.front()];
+  return !key.has_path && key.core == Core::event_type;
+}
+
 Result<std::shared_ptr<const CompiledQuery>> CompiledQuery::make(const Query& query, const PositionWindow& positions) {
   WEIR_TRY(query.validate());
   auto compiled = std::make_shared<CompiledQuery>();

@@ -74,6 +74,8 @@ struct CompiledQuery {
   [[nodiscard]] std::size_t key_count() const noexcept { return group_slots.size() + (per ? 1 : 0); }
   /// Rows come in position order and their number is bounded: a scan may stop early.
   [[nodiscard]] bool stops_early() const noexcept { return !grouped() && order.empty() && rows_kept != UINT64_MAX; }
+  /// Only the number of matches of each event type matters.
+  [[nodiscard]] bool counts_types() const noexcept;
   /// Only the number of matches matters.
   [[nodiscard]] bool counts_only() const noexcept {
     return grouped() && key_count() == 0 && states.size() == 1 && states.front().kind == StateSpec::Kind::count;

@@ -25,6 +25,8 @@ public:
   virtual Status add(Position position, RowValues row) = 0;
   /// Matches that were not looked at. Precondition: ScanTarget::counts_only.
   virtual Status add_count(std::uint64_t matches) = 0;
+  /// All matches of a zone, where how many have each event type is all that counts. False: nothing was done.
+  virtual Result<bool> add_types(const ZoneValues& values, const RowBits& rows, Pacer& pacer) = 0;
   /// All matches of a zone at once, where that is cheaper than row by row. False: nothing was done. Columns of the
   /// slots were read.
   virtual Result<bool> add_zone(const ZoneValues& values, const RowBits& rows, Pacer& pacer) = 0;

@@ -20,6 +20,14 @@ bool overlap(std::span<const NumberRange> ranges, std::uint64_t low, std::uint64
                      [&](const NumberRange& range) { return range.low <= high && range.high >= low; });
 }
 
+/// Of a span of time few zones by position are read. Where no condition is on a payload, rows that lie by type are
+/// worth more than what zones in the order of contexts tell of their fields.
+bool gains_by_position(const ScanTarget& target, std::span<const CoreDemand> demands) {
+  const auto& leaves = target.predicate.leaves();
+  return !demands.empty() ||
+         std::none_of(leaves.begin(), leaves.end(), [](const Leaf& leaf) { return leaf.in_document(); });
+}
+
 /// Zones by position may have all that the query asks of an event.
 bool may_do_by_position(const ScanTarget& target) {
   for (std::size_t slot = 0; slot < target.fields.size(); ++slot) {
@@ -74,7 +82,8 @@ Result<std::shared_ptr<const SegmentPlan>> SegmentPlan::make(const ScanTarget& t
   plan->some_rows_ = looked_up;
   if (!plan->pruner_.evaluate(bounds).may_be_true())
     return Plan();
-  if (!looked_up && !demands.empty() && !may_be_removed && control.columns && may_do_by_position(target)) {
+  if (!looked_up && !may_be_removed && control.columns && gains_by_position(target, demands) &&
+      may_do_by_position(target)) {
     const auto by_position = segment.by_position();
     if (!by_position)
       return by_position.error();

@@ -30,6 +30,9 @@ public:
   }
   Status add(Position position, RowValues row) override { return sink_.add(position, row); }
   Status add_count(std::uint64_t matches) override { return sink_.add_count(matches); }
+  Result<bool> add_types(const ZoneValues& values, const RowBits& rows, Pacer& pacer) override {
+    return sink_.add_types(values, rows, pacer);
+  }
   Result<bool> add_zone(const ZoneValues& values, const RowBits& rows, Pacer& pacer) override {
     return sink_.add_zone(values, rows, pacer);
   }

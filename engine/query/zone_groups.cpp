@@ -187,6 +187,23 @@ Result<bool> ZoneGroups::add(const ZoneValues& values, const RowBits& rows, Coll
   return true;
 }
 
+Result<bool> ZoneGroups::add_types(const ZoneValues& values, const RowBits& rows, Collector& collector, Pacer& pacer) {
+  const auto counted = values.count_types(rows, counts_);
+  if (!counted || !*counted)
+    return counted;
+  WEIR_TRY(pacer.spend(counts_.size()));
+  for (std::uint32_t type = 0; type < counts_.size(); ++type) {
+    if (counts_[type] == 0)
+      continue;
+    const ValueView key = ValueView::of(values.type_text(type));
+    const auto found = collector.groups().at({&key, 1}, collector.budget());
+    if (!found)
+      return found.error();
+    (*found)->states.front().add_count(counts_[type]);
+  }
+  return true;
+}
+
 Status ZoneGroups::add_state(const ZoneValues& values, std::size_t state, std::span<Group* const> groups,
                              Collector& collector, Pacer& pacer) {
   using Kind = CompiledQuery::StateSpec::Kind;

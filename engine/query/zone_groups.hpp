@@ -31,6 +31,9 @@ public:
   /// done. Precondition: columns of keys and states were read.
   Result<bool> add(const ZoneValues& values, const RowBits& rows, Collector& collector, Pacer& pacer);
 
+  /// The same without reading a column. Precondition: CompiledQuery::counts_types().
+  Result<bool> add_types(const ZoneValues& values, const RowBits& rows, Collector& collector, Pacer& pacer);
+
 private:
   [[nodiscard]] bool code_rows(const ZoneValues& values, const RowBits& rows);
   /// Makes the codes of one more key part of codes_; false if there would be too many.
@@ -50,6 +53,7 @@ private:
   }
 
   const CompiledQuery& query_;
+  std::vector<std::uint64_t> counts_; ///< By event type.
   std::vector<std::uint32_t> rows_;   ///< Those to be added.
   std::vector<std::uint32_t> codes_;  ///< Of their keys together, then the number of their group.
   std::size_t code_count_ = 1;        ///< Codes are below this.

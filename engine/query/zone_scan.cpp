@@ -172,6 +172,8 @@ Status ZoneScan::hand_on(ZoneValues& values, const RowBits& rows) {
   stats_.rows_matched += count;
   if (target_.counts_only)
     return sink_.add_count(count);
+  if (const auto done = sink_.add_types(values, rows, pacer_); !done || *done)
+    return done ? Status{} : Status(done.error());
   const bool positions = target_.ties_by_position && (target_.columns & column_position) != 0;
   const std::size_t before = values.fields_read();
   WEIR_TRY(values.read(target_.slots, positions ? ColumnSet{column_position} : ColumnSet{0}, &rows));

@@ -88,6 +88,13 @@ Result<bool> ZoneValues::mark(ColumnBit column, std::span<const NumberRange> ran
   return plan_.columns().mark_rows(zone_, column, ranges, rows.words(), out);
 }
 
+Result<bool> ZoneValues::count_types(const RowBits& rows, std::vector<std::uint64_t>& counts) const {
+  if (!arrays_ || (core_read_ & column_type) != 0)
+    return false;
+  counts.assign(plan_.types().size(), 0);
+  return plan_.columns().count_types(zone_, rows.words(), counts);
+}
+
 Result<bool> ZoneValues::mark_field(std::size_t slot, const FieldRanges& ranges, const RowBits& rows,
                                     const FieldMarks& out) {
   Slot& field = slots_[slot];

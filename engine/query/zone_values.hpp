@@ -48,6 +48,8 @@ public:
                     std::span<std::uint64_t> out) const;
   /// The same for the field of `slot`, as SegmentReader::mark_field has it. Precondition: is_field().
   Result<bool> mark_field(std::size_t slot, const FieldRanges& ranges, const RowBits& rows, const FieldMarks& out);
+  /// How many of `rows` have each event type, in `counts`, without reading the column. False: as for mark().
+  Result<bool> count_types(const RowBits& rows, std::vector<std::uint64_t>& counts) const;
   /// What its values are here. Precondition: is_field().
   [[nodiscard]] FieldForm form(std::size_t slot) const noexcept { return slots_[slot].form; }
   [[nodiscard]] std::size_t fields_read() const noexcept { return fields_read_; }

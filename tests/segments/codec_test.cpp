@@ -248,6 +248,39 @@ TEST_CASE("integer column: rows that are picked out, and rows in ranges, are tho
   }
 }
 
+TEST_CASE("integer column: rows are counted by their values, and none with a value beyond those asked for") {
+  const std::uint64_t seed = std::random_device{}();
+  CAPTURE(seed);
+  std::mt19937_64 random(seed);
+  for (const bool sorted : {false, true})
+    for (const std::size_t kinds : {1U, 2U, 8U, 300U})
+      for (const std::uint64_t one_in : {1U, 2U, 100U}) {
+        CAPTURE(kinds);
+        CAPTURE(one_in);
+        std::vector<std::uint64_t> values(1 + random() % 900), counts(kinds), expected(kinds);
+        for (std::uint64_t& value : values)
+          value = random() % kinds;
+        if (sorted)
+          std::sort(values.begin(), values.end());
+        const std::string bytes = encode_integers(values);
+        const auto column = IntegerColumn::open(bytes, static_cast<std::uint32_t>(values.size()));
+        REQUIRE(column.has_value());
+        std::vector<std::uint64_t> rows((values.size() + 63) / 64);
+        std::uint64_t most = 0;
+        for (std::size_t i = 0; i < values.size(); ++i) {
+          if (random() % one_in != 0)
+            continue;
+          rows[i / 64] |= std::uint64_t{1} << (i % 64);
+          ++expected[values[i]];
+          most = std::max(most, values[i]);
+        }
+        CHECK(column->count_values(rows, counts));
+        CHECK(counts == expected);
+        CHECK(column->count_values(rows, std::span(counts).first(most)) ==
+              std::all_of(rows.begin(), rows.end(), [](std::uint64_t word) { return word == 0; }));
+      }
+}
+
 TEST_CASE("integer column: groups that are alike are compared together, however many follow each other") {
   std::mt19937_64 random(3);
   for (const unsigned width : {1U, 3U, 8U, 11U, 16U, 23U, 31U, 60U}) {

@@ -328,12 +328,14 @@ TEST_CASE("field columns: rows are marked by core numbers as their arrays say") 
         }
         CHECK(wrong == 0);
       }
+      check_type_counts(*reader, zone, (*columns)->types(), random);
       std::vector<std::uint64_t> words((count + 63) / 64);
       const auto contexts = reader->mark_rows(zone, column_context, {}, words, words);
       REQUIRE(contexts.ok());
       CHECK_FALSE(*contexts); // they are no numbers of a row
     }
     CHECK(reader->mark_rows(reader->zones()->size(), column_type, {}, {}, {}).code() == Errc::invalid_argument);
+    CHECK(reader->count_types(reader->zones()->size(), {}, {}).code() == Errc::invalid_argument);
   }
 }
 

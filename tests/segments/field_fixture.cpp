@@ -208,4 +208,21 @@ void check_columns(const ColumnReader& reader, const Rows& rows) {
     check_field(reader, rows, field, (*fields)[field]);
 }
 
+void check_type_counts(const ColumnReader& reader, std::size_t zone, std::span<const std::uint32_t> types,
+                       std::mt19937_64& random) {
+  for (const std::uint64_t one_in : {1U, 3U}) {
+    std::vector<std::uint64_t> rows((types.size() + 63) / 64), counts(reader.types()->size()), expected(counts);
+    for (std::size_t row = 0; row < types.size(); ++row) {
+      if (random() % one_in != 0)
+        continue;
+      rows[row / 64] |= std::uint64_t{1} << (row % 64);
+      ++expected[types[row]];
+    }
+    const auto done = reader.count_types(zone, rows, counts);
+    REQUIRE(done.ok());
+    CHECK(*done);
+    CHECK(counts == expected);
+  }
+}
+
 } // namespace weir::segments::test

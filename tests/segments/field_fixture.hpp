@@ -4,7 +4,10 @@
 #include "engine/json/json.hpp"
 #include "tests/segments/segment_fixture.hpp"
 
+#include <cstddef>
+#include <cstdint>
 #include <random>
+#include <span>
 #include <string>
 
 namespace weir::segments::test {
@@ -33,5 +36,9 @@ template <class Payload> Rows rows_with(std::size_t count, Payload payload) {
 /// Fails the test unless all columns have exactly what `rows` have, in the order of the zones, and zones say the same
 /// of them.
 void check_columns(const ColumnReader& reader, const Rows& rows);
+
+/// That the reader counts `types`, all of a zone, as they are.
+void check_type_counts(const ColumnReader& reader, std::size_t zone, std::span<const std::uint32_t> types,
+                       std::mt19937_64& random);
 
 } // namespace weir::segments::test

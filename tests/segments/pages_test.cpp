@@ -70,6 +70,7 @@ Rows in_pages(const SegmentReader& reader, const Rows& rows) {
 
 void check_numbers(const SegmentReader& reader, const ColumnReader& pages, const Rows& rows) {
   const auto zones = *pages.zones();
+  std::mt19937_64 random(rows.size());
   std::uint64_t first_row = 0;
   for (std::size_t page = 0; page < zones.size(); ++page) {
     CAPTURE(page);
@@ -89,6 +90,7 @@ void check_numbers(const SegmentReader& reader, const ColumnReader& pages, const
       timestamps.insert(row.timestamp);
       recorded_at.insert(row.recorded_at);
     }
+    check_type_counts(pages, page, (*columns)->types(), random);
     CHECK(meta.position_min == *positions.begin());
     CHECK(meta.position_max == *positions.rbegin());
     CHECK(meta.timestamp_min == *timestamps.begin());

@@ -398,6 +398,16 @@ Result<bool> FakeSegment::mark_rows(std::size_t zone, ColumnBit column, std::spa
   return true;
 }
 
+Result<bool> FakeSegment::count_types(std::size_t zone, RowWords rows, std::span<std::uint64_t> counts) const {
+  if (!marks)
+    return false;
+  ++marks_made;
+  for (std::uint32_t row = 0; row < zones_[zone].rows; ++row)
+    if ((rows[row / 64] >> (row % 64) & 1U) != 0)
+      ++counts[static_cast<std::size_t>(*number(events_[zones_[zone].first_row + row], column_type))];
+  return true;
+}
+
 Result<bool> FakeSegment::mark_field(std::size_t zone, std::size_t field, const FieldRanges& ranges, RowWords rows,
                                      const FieldMarks& out) const {
   const FakeField& column = field_zones_[field][zone];

@@ -82,6 +82,7 @@ public:
                                                           RowWords wanted = {}) const override;
   Result<bool> mark_rows(std::size_t zone, ColumnBit column, std::span<const NumberRange> ranges, RowWords rows,
                          std::span<std::uint64_t> out) const override;
+  Result<bool> count_types(std::size_t zone, RowWords rows, std::span<std::uint64_t> counts) const override;
   Result<bool> mark_field(std::size_t zone, std::size_t field, const FieldRanges& ranges, RowWords rows,
                           const FieldMarks& out) const override;
   Result<std::optional<SelectedRows>> select_rows(std::span<const CoreCondition> conditions,

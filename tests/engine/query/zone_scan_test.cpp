@@ -355,6 +355,42 @@ TEST_CASE("zone scan: a span of time is read by position where columns there hav
   CHECK(ask("QUERY * " + span + " TOTAL payload.n").first == false);
 }
 
+TEST_CASE("zone scan: types are counted without reading a column, and lie together where rows are by position") {
+  for (const bool marks : {true, false})
+    for (const bool paged : {false, true}) {
+      CAPTURE(marks);
+      CAPTURE(paged);
+      const auto segment = numbered(18);
+      segment->marks = marks;
+      if (paged)
+        segment->add_pages();
+      const std::vector<ShardView> views = {test::make_view({segment})};
+      const auto ask = [&](std::string_view text) {
+        segment->column_reads.clear();
+        if (paged)
+          segment->pages()->column_reads.clear();
+        const Rows rows = answer(parsed(text), views).rows;
+        CHECK(segment->reads.empty());
+        const std::size_t on_pages = paged ? segment->pages()->column_reads.size() : 0;
+        return std::tuple(rows, segment->column_reads.size(), on_pages);
+      };
+      const Rows all = {{"paid", 9}, {"placed", 9}};
+      const std::size_t zones = marks ? 0 : 5;
+      CHECK(ask("QUERY * COUNT BY event_type") == std::tuple(all, paged ? 0 : zones, paged ? zones : 0));
+      // What pages need is what they have: types are side by side there, whatever is asked of them.
+      CHECK(ask("QUERY placed COUNT UNIQUE payload.n BY event_type") ==
+            std::tuple(Rows{{"placed", 9}},
+                       std::size_t{paged   ? 0U
+                                   : marks ? 5U
+                                           : 10U},
+                       std::size_t{paged ? (marks ? 5U : 10U) : 0U}));
+      CHECK(std::get<0>(ask("QUERY * WHERE payload.n > 2 COUNT BY event_type")) == Rows{{"paid", 8}, {"placed", 7}});
+      CHECK(std::get<0>(ask("QUERY * COUNT BY event_type, payload.name LIMIT 2")) ==
+            Rows{{"paid", "name 0", 4}, {"paid", "name 1", 4}});
+      CHECK(std::get<0>(ask("QUERY * COUNT, COUNT BY event_type LIMIT 1")) == Rows{{"paid", 9, 9}});
+    }
+}
+
 TEST_CASE("explain: the plan says what is pruned by what and where fields are read, and reads no row") {
   auto events = std::vector<test::StoredEvent>();
   for (std::uint64_t n = 0; n < 16; ++n)

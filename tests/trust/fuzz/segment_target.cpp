@@ -126,6 +126,18 @@ template <class T> void marks(const SegmentReader& reader, std::size_t zone, Col
             "a column marks the rows that its array says");
 }
 
+/// How many of `rows` have each type, as the column itself finds them.
+void type_counts(const ColumnReader& reader, std::size_t zone, std::span<const std::uint32_t> types,
+                 const std::vector<std::uint64_t>& rows, bool whole) {
+  std::vector<std::uint64_t> counts(reader.types()->size());
+  if (!taken(reader.count_types(zone, rows, counts), whole) || !whole)
+    return;
+  for (std::uint32_t row = 0; row < types.size(); ++row)
+    counts[types[row]] -= is_set(rows, row) ? 1 : 0;
+  for (const std::uint64_t count : counts)
+    require(count == 0, "a column counts the types that its array says");
+}
+
 /// Those of `rows` whose values of a field lie between two of them, as the column itself finds them.
 template <class T> void field_marks(const SegmentReader& reader, std::size_t zone, std::size_t field,
                                     const FieldColumn& column, std::span<const T> values,
@@ -301,6 +313,7 @@ void pages(const SegmentReader& reader, bool whole) {
     const NumberRange range{time, time};
     std::vector<std::uint64_t> all(((*zones)[page].rows + 63) / 64, ~std::uint64_t{0}), marked(all.size());
     all.back() >>= 64 * all.size() - (*zones)[page].rows;
+    type_counts(pages, page, (*numbers)->types(), all, whole);
     if (taken(pages.mark_rows(page, column_timestamp, {&range, 1}, all, marked), whole))
       require(is_set(marked, 0), "a row is found by its time");
     for (std::size_t field = 0; field < fields->size(); ++field) {
