@@ -255,16 +255,23 @@ bool PageWriter::encode(const Values& values, const Page& page, PageField& out) 
     gather(page, values.values);
   } else {
     gathered_.clear();
+    gathered_.reserve(rows);
     present.resize(row_words(rows));
     null.resize(row_words(rows));
-    for (std::size_t i = 0; i < rows; ++i) {
-      const std::uint32_t row = page.rows[i];
-      const Presence presence = values.presence[row];
-      present[i / 64] |= std::uint64_t{presence == Presence::value ? 1U : 0U} << i % 64;
-      null[i / 64] |= std::uint64_t{presence == Presence::null ? 1U : 0U} << i % 64;
-      out.zone.nulls += presence == Presence::null ? 1 : 0;
-      if (presence == Presence::value)
-        gathered_.push_back(values.values[row]);
+    // Without a branch for each row, and without its value where it has none.
+    for (std::uint32_t first = 0; first < rows; first += 64) {
+      const auto some = page.rows.subspan(first, std::min<std::size_t>(64, rows - first));
+      std::uint64_t with_value = 0, with_null = 0;
+      for (std::size_t i = 0; i < some.size(); ++i) {
+        const Presence presence = values.presence[some[i]];
+        with_value |= std::uint64_t{presence == Presence::value ? 1U : 0U} << i;
+        with_null |= std::uint64_t{presence == Presence::null ? 1U : 0U} << i;
+      }
+      present[first / 64] = with_value;
+      null[first / 64] = with_null;
+      out.zone.nulls += static_cast<std::uint32_t>(std::popcount(with_null));
+      for (; with_value != 0; with_value &= with_value - 1)
+        gathered_.push_back(values.values[some[static_cast<std::size_t>(std::countr_zero(with_value))]]);
     }
   }
   out.zone.values = static_cast<std::uint32_t>(gathered_.size());

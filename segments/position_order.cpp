@@ -3,15 +3,21 @@
 #include "engine/text.hpp"
 
 #include <algorithm>
-#include <iterator>
+#include <bit>
 #include <numeric>
 
 namespace weir::segments {
 namespace {
 
-// A place for every position is the quickest way as long as there are not many more positions than rows. With many
-// shards there are: a segment has every sixteenth position, and places for all would be 64 bytes a row.
-constexpr std::uint64_t places_per_row_max = position_order_scratch_bytes / sizeof(std::uint32_t);
+/// 64 positions: which of them have a row, and how many rows there are before.
+struct Stretch {
+  std::uint64_t has_row = 0;
+  std::uint32_t before = 0;
+};
+
+// A bit for every position is the quickest way unless there are very many more positions than rows. With many shards
+// there are some: a segment has every sixteenth position.
+constexpr std::size_t rows_per_stretch_min = sizeof(Stretch) / position_order_scratch_bytes;
 
 Error twice(Position position) {
   return fail(Errc::invalid_argument, format("position {} is in a segment twice", position));
@@ -24,22 +30,31 @@ Result<std::vector<std::uint32_t>> rows_by_position(std::span<const Position> po
   std::vector<std::uint32_t> rows;
   if (positions.empty())
     return rows;
-  rows.reserve(positions.size());
-  const auto [first, last] = std::minmax_element(positions.begin(), positions.end());
-  if (const std::uint64_t gap = *last - *first; gap < places_per_row_max * positions.size()) {
-    constexpr std::uint32_t nothing = UINT32_MAX;
-    std::pmr::vector<std::uint32_t> row_at(static_cast<std::size_t>(gap) + 1, nothing, &memory);
-    for (std::uint32_t row = 0; row < positions.size(); ++row) {
-      std::uint32_t& place = row_at[static_cast<std::size_t>(positions[row] - *first)];
-      if (place != nothing)
-        return twice(positions[row]);
-      place = row;
+  const auto bounds = std::minmax_element(positions.begin(), positions.end());
+  const Position first = *bounds.first;
+  rows.resize(positions.size());
+  if (const std::uint64_t gap = *bounds.second - first; gap / 64 < positions.size() / rows_per_stretch_min) {
+    std::pmr::vector<Stretch> stretches(static_cast<std::size_t>(gap / 64) + 1, &memory);
+    const auto stretch_of = [&](Position position) -> Stretch& {
+      return stretches[static_cast<std::size_t>((position - first) / 64)];
+    };
+    const auto bit_of = [&](Position position) { return std::uint64_t{1} << (position - first) % 64; };
+    for (const Position position : positions) {
+      if ((stretch_of(position).has_row & bit_of(position)) != 0)
+        return twice(position);
+      stretch_of(position).has_row |= bit_of(position);
     }
-    std::copy_if(row_at.begin(), row_at.end(), std::back_inserter(rows),
-                 [](std::uint32_t row) { return row != nothing; });
+    std::uint32_t before = 0;
+    for (Stretch& stretch : stretches) {
+      stretch.before = before;
+      before += static_cast<std::uint32_t>(std::popcount(stretch.has_row));
+    }
+    for (std::uint32_t row = 0; row < positions.size(); ++row) {
+      const Stretch& stretch = stretch_of(positions[row]);
+      rows[stretch.before + static_cast<unsigned>(std::popcount(stretch.has_row & (bit_of(positions[row]) - 1)))] = row;
+    }
     return rows;
   }
-  rows.resize(positions.size());
   std::iota(rows.begin(), rows.end(), 0u);
   std::sort(rows.begin(), rows.end(),
             [positions](std::uint32_t a, std::uint32_t b) { return positions[a] < positions[b]; });

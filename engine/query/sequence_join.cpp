@@ -19,7 +19,8 @@ constexpr std::size_t moves_per_work = 4;
 constexpr std::size_t compared_max = 64;
 constexpr unsigned digit_bits_max = 8;
 
-/// Merging shorter pieces of runs costs more than sorting by digits, and who has that many runs waits for none of them.
+/// Merging shorter pieces of runs costs more than sorting by digits. More runs would be put into a heap without a look
+/// at the deadline.
 constexpr std::size_t piece_events_min = 16, runs_max = 4'096;
 
 } // namespace
