@@ -13,27 +13,34 @@ LinkTable::Entry LinkTable::number_of(std::string_view link, std::uint64_t hash)
     Slot& slot = slots_[at];
     if (slot.number == Slot::none) {
       slot = {links_.size(), lower, static_cast<std::uint32_t>(size_++)};
-      const std::uint64_t bytes = link.size();
-      links_.append(reinterpret_cast<const char*>(&bytes), sizeof bytes);
+      const Head head{static_cast<std::uint32_t>(link.size()), 0};
+      links_.append(reinterpret_cast<const char*>(&head), sizeof head);
       links_.append(link);
-      return {slot.number, true};
+      return {slot.number, true, slot.place};
     }
     std::size_t place = slot.place;
-    if (slot.hash == lower && next(place) == link)
-      return {slot.number, false};
+    if (slot.hash == lower && next(place).value == link)
+      return {slot.number, false, slot.place};
   }
 }
 
-std::string_view LinkTable::next(std::size_t& place) const noexcept {
-  std::uint64_t bytes = 0;
-  std::memcpy(&bytes, links_.data() + place, sizeof bytes);
-  const std::string_view link(links_.data() + place + sizeof bytes, bytes);
-  place += sizeof bytes + bytes;
-  return link;
+void LinkTable::add_events(std::size_t place, std::uint32_t count) noexcept {
+  Head head;
+  std::memcpy(&head, links_.data() + place, sizeof head);
+  head.events += count;
+  std::memcpy(links_.data() + place, &head, sizeof head);
+}
+
+LinkTable::Link LinkTable::next(std::size_t& place) const noexcept {
+  Head head;
+  std::memcpy(&head, links_.data() + place, sizeof head);
+  const std::string_view value(links_.data() + place + sizeof head, head.bytes);
+  place += sizeof head + head.bytes;
+  return {value, head.events};
 }
 
 std::uint64_t LinkTable::bytes_of(std::string_view link) noexcept {
-  return 2 * (sizeof(Slot) + sizeof(std::uint64_t) + link.size()); // twice: what an array has room for beside
+  return 2 * (sizeof(Slot) + sizeof(Head) + link.size()); // twice: what an array has room for beside
 }
 
 void LinkTable::grow() {

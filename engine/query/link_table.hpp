@@ -1,7 +1,8 @@
-// Numbers for the link values of a sequence.
+// Numbers for the link values of a sequence, and how many events have each.
 //
 // Purpose: an event has the number of its link value in place of the value. There may be as many values as events, so
 // one takes little more than its bytes, and finding it touches two places in memory, which can be fetched beforehand.
+// Events are counted there, too, while their link value is at hand: looking at all of them again would cost more.
 // Threading: one owner.
 #pragma once
 
@@ -25,11 +26,14 @@ public:
 
   struct Entry {
     std::uint32_t number = 0;
-    bool added = false; ///< It had no number before.
+    bool added = false;    ///< It had no number before.
+    std::size_t place = 0; ///< For add_events(); it stays.
   };
   /// The number of `link`, packed and normalized: the first has 0, each new one the next. `hash` is that of `link`.
   /// Precondition: size() is below size_max.
   Entry number_of(std::string_view link, std::uint64_t hash);
+  /// `count` more events have the link at `place`.
+  void add_events(std::size_t place, std::uint32_t count) noexcept;
   // To be called before number_of(), each some values after the other: memory is slow, and can be asked for ahead.
   void fetch_slot(std::uint64_t hash) const noexcept {
     if (size_ != 0)
@@ -41,8 +45,12 @@ public:
   }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  struct Link {
+    std::string_view value;
+    std::uint32_t events; ///< As many as were added.
+  };
   /// The link that is at `place`, which moves on to the next: from 0 on they come by their numbers, size() of them.
-  [[nodiscard]] std::string_view next(std::size_t& place) const noexcept;
+  [[nodiscard]] Link next(std::size_t& place) const noexcept;
   /// What a value takes of memory, about.
   [[nodiscard]] static std::uint64_t bytes_of(std::string_view link) noexcept;
 
@@ -56,10 +64,15 @@ private:
   [[nodiscard]] std::size_t first_slot(std::uint64_t hash) const noexcept {
     return static_cast<std::uint32_t>(hash) & (slots_.size() - 1);
   }
+  /// What is before the bytes of a link.
+  struct Head {
+    std::uint32_t bytes = 0;
+    std::uint32_t events = 0;
+  };
   void grow();
 
   std::vector<Slot> slots_; ///< A power of two; a link is in the first that was free from first_slot() on.
-  std::string links_;       ///< Of each its length, then its bytes.
+  std::string links_;       ///< Of each its Head, then its bytes.
   std::size_t size_ = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "engine/query/sequence_join.hpp"
 
+#include "engine/check.hpp"
 #include "engine/query/order.hpp"
 
 #include <algorithm>
@@ -28,33 +29,22 @@ constexpr std::size_t piece_events_min = 16, runs_max = 4'096;
 Status SequenceJoin::join(std::span<SequencePart> parts, std::size_t bin) {
   ends_.clear();
   WEIR_TRY(number_links(parts, bin));
-  std::vector<std::uint64_t> next;
-  WEIR_TRY(count(parts, bin, next));
-  WEIR_TRY(make_room(events_, next.back()));
-  const bool has_details =
-      std::any_of(parts.begin(), parts.end(), [bin](const auto& part) { return part.bins[bin].details.size() != 0; });
-  if (has_details)
-    WEIR_TRY(make_room(details_, next.back()));
-  for (std::size_t part = 0; part < parts.size(); ++part) {
-    SequencePart::Bin& from = parts[part].bins[bin];
-    for (std::size_t piece = 0; piece < from.candidates.pieces(); ++piece) {
-      const auto candidates = from.candidates.piece(piece);
-      const auto details = has_details ? from.details.piece(piece) : std::span<const SequenceDetail>();
-      WEIR_TRY(pacer_.spend(candidates.size()));
-      for (std::size_t i = 0; i < candidates.size(); ++i) {
-        const std::uint64_t place = next[number(part, candidates[i].link)]++;
-        events_[place] = {candidates[i].position, candidates[i].steps, static_cast<std::uint32_t>(place)};
-        if (has_details)
-          details_[place] = {details[i].time_us, std::uint64_t{part} << place_bits | details[i].values};
-      }
-      from.candidates.free_piece(piece);
-      if (has_details)
-        from.details.free_piece(piece);
-    }
-    from.links = {};
+  std::vector<std::uint64_t> places;
+  WEIR_TRY(place_links(parts.front().bins[bin].links, places));
+  std::size_t events = 0;
+  std::size_t details = 0;
+  for (const SequencePart& part : parts) {
+    events += part.bins[bin].candidates.size();
+    details += part.bins[bin].details.size();
   }
-  next.pop_back();
-  ends_ = std::move(next);
+  WEIR_CHECK(events == places.back() && (details == 0 || details == events));
+  WEIR_TRY(make_room(events_, events));
+  WEIR_TRY(make_room(details_, details));
+  WEIR_TRY(move_events(parts, bin, places));
+  for (SequencePart& part : parts)
+    part.bins[bin].links = {};
+  places.pop_back();
+  ends_ = std::move(places);
   return {};
 }
 
@@ -68,26 +58,78 @@ Status SequenceJoin::number_links(std::span<SequencePart> parts, std::size_t bin
     std::size_t place = 0;
     for (std::uint32_t& number : numbers) {
       WEIR_TRY(pacer_.spend(1));
-      const std::string_view link = links.next(place);
-      number = all.number_of(link, LinkTable::hash(link)).number;
+      const LinkTable::Link link = links.next(place);
+      const LinkTable::Entry entry = all.number_of(link.value, LinkTable::hash(link.value));
+      all.add_events(entry.place, link.events);
+      number = entry.number;
     }
   }
   return {};
 }
 
-Status SequenceJoin::count(std::span<SequencePart> parts, std::size_t bin, std::vector<std::uint64_t>& next) {
-  next.assign(parts.front().bins[bin].links.size() + 1, 0);
-  for (std::size_t part = 0; part < parts.size(); ++part) {
-    const PieceList<SequencePart::Candidate>& candidates = parts[part].bins[bin].candidates;
-    for (std::size_t piece = 0; piece < candidates.pieces(); ++piece) {
-      WEIR_TRY(pacer_.spend(candidates.piece(piece).size() / moves_per_work));
-      for (const SequencePart::Candidate& candidate : candidates.piece(piece))
-        ++next[number(part, candidate.link) + 1];
-    }
+Status SequenceJoin::place_links(const LinkTable& links, std::vector<std::uint64_t>& places) {
+  places.reserve(links.size() + 1);
+  std::uint64_t events = 0;
+  std::size_t place = 0;
+  for (std::size_t link = 0; link < links.size(); ++link) {
+    WEIR_TRY(pacer_.spend(1));
+    places.push_back(events);
+    events += links.next(place).events;
   }
-  WEIR_TRY(pacer_.spend(next.size() / moves_per_work));
-  std::partial_sum(next.begin(), next.end(), next.begin());
+  places.push_back(events);
   return {};
+}
+
+Status SequenceJoin::move_events(std::span<SequencePart> parts, std::size_t bin, std::vector<std::uint64_t>& places) {
+  std::vector<Stream> streams;
+  const auto open_piece = [&](Stream& stream) {
+    stream.candidates = parts[stream.part].bins[bin].candidates.piece(stream.piece);
+    stream.next = 0;
+    return pacer_.spend(stream.candidates.size());
+  };
+  for (std::size_t part = 0; part < parts.size(); ++part) {
+    if (parts[part].bins[bin].candidates.size() != 0)
+      WEIR_TRY(open_piece(streams.emplace_back(Stream{part})));
+  }
+  while (!streams.empty()) {
+    std::size_t first = 0;
+    Position others = std::numeric_limits<Position>::max(); // where the next of any other part is
+    for (std::size_t i = 1; i < streams.size(); ++i) {
+      const bool earlier = streams[i].position() < streams[first].position();
+      others = std::min(others, streams[earlier ? first : i].position());
+      first = earlier ? i : first;
+    }
+    Stream& stream = streams[first];
+    SequencePart::Bin& from = parts[stream.part].bins[bin];
+    move_some(stream, from, others, places);
+    if (stream.next < stream.candidates.size())
+      continue;
+    from.candidates.free_piece(stream.piece);
+    if (from.details.size() != 0)
+      from.details.free_piece(stream.piece);
+    if (++stream.piece < from.candidates.pieces())
+      WEIR_TRY(open_piece(stream));
+    else
+      streams.erase(streams.begin() + static_cast<std::ptrdiff_t>(first));
+  }
+  return {};
+}
+
+void SequenceJoin::move_some(Stream& stream, const SequencePart::Bin& from, Position end,
+                             std::vector<std::uint64_t>& places) {
+  const std::uint32_t* const numbers = stream.part == 0 ? nullptr : numbers_[stream.part - 1].data();
+  const bool has_details = from.details.size() != 0;
+  const auto details = has_details ? from.details.piece(stream.piece) : std::span<const SequenceDetail>();
+  std::size_t i = stream.next;
+  do {
+    const SequencePart::Candidate& candidate = stream.candidates[i];
+    const std::uint64_t place = places[numbers == nullptr ? candidate.link : numbers[candidate.link]]++;
+    events_[place] = {candidate.position, candidate.steps, static_cast<std::uint32_t>(place)};
+    if (has_details)
+      details_[place] = {details[i].time_us, std::uint64_t{stream.part} << place_bits | details[i].values};
+    ++i;
+  } while (i < stream.candidates.size() && stream.candidates[i].position < end);
+  stream.next = i;
 }
 
 template <class T> Status SequenceJoin::make_room(std::vector<T>& of, std::size_t size) {
@@ -106,9 +148,17 @@ template <class T> Status SequenceJoin::make_room(std::vector<T>& of, std::size_
 }
 
 Status SequenceJoin::sort(std::span<SequenceEvent>& events) {
+  Position before = 0;
+  bool ascend = true;
+  WEIR_TRY(each(events, [&](const SequenceEvent& event) {
+    ascend &= before <= event.position;
+    before = event.position;
+  }));
+  if (ascend) // of one thread or of threads that took turns, as a rule
+    return {};
   Position least = std::numeric_limits<Position>::max();
   Position most = 0;
-  Position before = 0;
+  before = 0;
   std::size_t place = 0;
   const std::size_t pieces_max = std::min(1 + events.size() / piece_events_min, runs_max);
   runs_.assign(1, {});
@@ -123,8 +173,6 @@ Status SequenceJoin::sort(std::span<SequenceEvent>& events) {
     least = std::min(least, before);
   }));
   runs_.back().end = place;
-  if (runs_.size() == 1) // all of one context and segment, as a rule
-    return {};
   const auto by_position = [](const SequenceEvent& a, const SequenceEvent& b) { return a.position < b.position; };
   if (events.size() <= compared_max) {
     std::sort(events.begin(), events.end(), by_position);

@@ -55,14 +55,24 @@ public:
   }
 
 private:
+  /// Events of a part that were not moved yet: of a piece those from `next` on, and later pieces.
+  struct Stream {
+    std::size_t part = 0;
+    std::size_t piece = 0;
+    std::size_t next = 0;
+    std::span<const SequencePart::Candidate> candidates = {}; ///< All of the piece.
+
+    [[nodiscard]] Position position() const noexcept { return candidates[next].position; }
+  };
   /// Numbers the link values of all parts like those of the first, which gets them all.
   Status number_links(std::span<SequencePart> parts, std::size_t bin);
-  /// The number of a link value of a part.
-  [[nodiscard]] std::uint32_t number(std::size_t part, std::uint32_t link) const noexcept {
-    return part == 0 ? link : numbers_[part - 1][link];
-  }
-  /// Says where the events of each link value begin, in `next`.
-  Status count(std::span<SequencePart> parts, std::size_t bin, std::vector<std::uint64_t>& next);
+  /// Says where the events of each link value begin, in `places`, and where all end.
+  Status place_links(const LinkTable& links, std::vector<std::uint64_t>& places);
+  /// Moves events to `places`, which move on to where those of each link value end. The parts are merged: where threads
+  /// took turns with zones in position order, all of a link value are in order at once, and need not be sorted.
+  Status move_events(std::span<SequencePart> parts, std::size_t bin, std::vector<std::uint64_t>& places);
+  /// Those of the piece before the first at or behind `end`, but one at least.
+  void move_some(Stream& stream, const SequencePart::Bin& from, Position end, std::vector<std::uint64_t>& places);
   /// Some bits of a position.
   struct Digit {
     Position first = 0; ///< What positions are counted from.

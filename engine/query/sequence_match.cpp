@@ -53,10 +53,9 @@ Status SequenceMatcher::match(std::span<const SequenceEvent> events, std::span<c
 Status SequenceMatcher::match_in_order(std::span<const SequenceEvent> events, const Found& found) {
   std::size_t step = 0;
   for (std::size_t i = 0; i < events.size(); ++i) {
-    if ((events[i].steps >> step & 1U) == 0)
-      continue;
-    chosen_[step] = static_cast<std::uint32_t>(i);
-    if (++step < chosen_.size())
+    chosen_[step] = static_cast<std::uint32_t>(i); // overwritten if it does not fit: whether it does cannot be foreseen
+    step += events[i].steps >> step & 1U;
+    if (step < chosen_.size())
       continue;
     WEIR_TRY(pacer_.spend(chosen_.size()));
     WEIR_TRY(found(chosen_));

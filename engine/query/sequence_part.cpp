@@ -1,5 +1,6 @@
 #include "engine/query/sequence_part.hpp"
 
+#include "engine/check.hpp"
 #include "engine/text.hpp"
 
 #include <bit>
@@ -84,8 +85,7 @@ Result<bool> SequenceGatherer::add_zone(const ZoneValues& values, const RowBits&
     if (!going || (!links.presence.empty() && links.presence[row] != Presence::value))
       return;
     const std::uint32_t steps = type_steps_[types.codes[row]];
-    if (steps == 0)
-      return;
+    WEIR_CHECK(steps != 0); // the scan's condition asks for some step, whose type that is
     bytes += keep(values.positions()[row], steps, code_links_[links.codes[row]],
                   [&](std::size_t slot) { return values.value(slot, row); });
     if (bytes >= taken_at_once)
@@ -104,8 +104,10 @@ Status SequenceGatherer::number_links(const ZoneValues& values, const RowBits& r
   asked_.clear();
   keys_.clear();
   rows.each([&](std::size_t row) {
-    if (links.presence.empty() || links.presence[row] == Presence::value)
-      code_links_[links.codes[row]] = {0, static_cast<std::uint32_t>(row)};
+    if (!links.presence.empty() && links.presence[row] != Presence::value)
+      return;
+    Link& link = code_links_[links.codes[row]];
+    link = {0, static_cast<std::uint32_t>(row), link.events + 1};
   });
   for (std::size_t code = 0; code < links.count; ++code) { // in the order in which the values lie in memory
     Link& link = code_links_[code];
@@ -127,7 +129,11 @@ Status SequenceGatherer::number_links(const ZoneValues& values, const RowBits& r
     }
     const Asked& asked = asked_[i];
     const auto key = std::string_view(keys_).substr(begin, asked.end - begin);
-    WEIR_TRY(number_of(key, asked.hash, budget, code_links_[asked.code].number));
+    Link& link = code_links_[asked.code];
+    LinkTable::Entry entry;
+    WEIR_TRY(number_of(key, asked.hash, budget, entry));
+    part_.bins[link.bin].links.add_events(entry.place, link.events);
+    link.number = entry.number;
     begin = asked.end;
   }
   return {};
@@ -160,20 +166,23 @@ Status SequenceGatherer::link_of(const ValueView& value, ResultBudget& budget, L
   if (key_ != last_key_) {
     const std::uint64_t hash = LinkTable::hash(key_);
     last_link_.bin = static_cast<std::uint32_t>(SequencePart::bin_of(hash));
-    WEIR_TRY(number_of(key_, hash, budget, last_link_.number));
+    LinkTable::Entry entry;
+    WEIR_TRY(number_of(key_, hash, budget, entry));
+    last_link_.number = entry.number;
+    last_place_ = entry.place;
     last_key_.swap(key_);
   }
+  part_.bins[last_link_.bin].links.add_events(last_place_, 1);
   link = last_link_;
   return {};
 }
 
 Status SequenceGatherer::number_of(std::string_view key, std::uint64_t hash, ResultBudget& budget,
-                                   std::uint32_t& number) {
+                                   LinkTable::Entry& entry) {
   SequencePart::Bin& bin = part_.bins[SequencePart::bin_of(hash)];
   if (bin.links.size() == LinkTable::size_max)
     return fail(Errc::too_large, "the sequence has more than 4294967295 different values of its link");
-  const LinkTable::Entry entry = bin.links.number_of(key, hash);
-  number = entry.number;
+  entry = bin.links.number_of(key, hash);
   if (!entry.added)
     return {};
   const std::uint64_t bytes = LinkTable::bytes_of(key);

@@ -38,7 +38,7 @@ struct SequencePart {
     /// One for each candidate, or none at all: not every sequence needs them (CompiledSequence::has_details()). Their
     /// values are places in `values`.
     PieceList<SequenceDetail> details;
-    LinkTable links; ///< Packed and normalized.
+    LinkTable links; ///< Packed and normalized, with the number of candidates of each.
   };
 
   static constexpr unsigned bin_bits = 6; ///< More would have more places that grow at a time than fit the first cache.
@@ -76,14 +76,16 @@ private:
     static constexpr std::uint32_t no_bin = UINT32_MAX;
     std::uint32_t bin = no_bin;
     std::uint32_t number = 0;
+    std::uint32_t events = 0; ///< Of a zone, that have it.
   };
 
   [[nodiscard]] std::uint32_t steps_of(RowValues row);
   [[nodiscard]] std::uint32_t steps_of_type(std::string_view type) const noexcept;
+  /// The link of one more event.
   Status link_of(const ValueView& value, ResultBudget& budget, Link& link);
-  /// Fills in code_links_ for the codes that rows of a zone have.
+  /// Fills in code_links_ for the codes that rows of a zone have, all of which will be kept.
   Status number_links(const ZoneValues& values, const RowBits& rows, ResultBudget& budget, Pacer& pacer);
-  Status number_of(std::string_view key, std::uint64_t hash, ResultBudget& budget, std::uint32_t& number);
+  Status number_of(std::string_view key, std::uint64_t hash, ResultBudget& budget, LinkTable::Entry& entry);
   /// Adds an event with the values that `of(slot)` says. How much memory that took.
   template <class Of> std::uint64_t keep(Position position, std::uint32_t steps, Link link, const Of& of);
 
@@ -93,8 +95,9 @@ private:
   std::string key_;      ///< Packed link of the row looked at.
   std::string last_key_; ///< ... of the one before: rows of a context often follow one another.
   Link last_link_;
-  std::string packed_; ///< Values of the row looked at.
-  Pacer pacer_;        ///< Of what steps are judged by.
+  std::size_t last_place_ = 0; ///< In the LinkTable.
+  std::string packed_;         ///< Values of the row looked at.
+  Pacer pacer_;                ///< Of what steps are judged by.
   Scratch scratch_;
   std::vector<std::uint32_t> type_steps_; ///< Of a zone, by code of the type.
   std::vector<Link> code_links_;          ///< Of a zone, by code of the link value; no_bin: no row has it.

@@ -37,7 +37,31 @@ TEST_CASE("link table: each different value has a number, in the order they came
   CHECK(table.size() == count);
   std::size_t place = 0;
   for (std::uint32_t i = 0; i < count; ++i)
-    wrong += table.next(place) == link(i) ? 0 : 1;
+    wrong += table.next(place).value == link(i) ? 0 : 1;
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("link table: it knows how many events have each value") {
+  constexpr std::uint32_t count = 3'000;
+  LinkTable table;
+  std::size_t first_place = 0;
+  for (std::uint32_t round = 0; round < 3; ++round) {
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const LinkTable::Entry entry = table.number_of(link(i), LinkTable::hash(link(i)));
+      if (i == 0)
+        first_place = entry.place;
+      if (i % 5 != 4)
+        table.add_events(entry.place, i % 7);
+      table.add_events(first_place, 1); // where a value is stays the same, whatever is added behind it
+    }
+  }
+  std::size_t place = 0;
+  std::size_t wrong = 0;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const LinkTable::Link known = table.next(place);
+    const std::uint32_t events = i == 0 ? 3 * count : i % 5 == 4 ? 0 : 3 * (i % 7);
+    wrong += known.value == link(i) && known.events == events ? 0 : 1;
+  }
   CHECK(wrong == 0);
 }
 

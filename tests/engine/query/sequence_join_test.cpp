@@ -31,7 +31,9 @@ public:
     const auto steps = static_cast<std::uint32_t>(position % 7 + 1);
     const auto time_us = static_cast<std::int64_t>(position % 1'000) - 500;
     const std::uint64_t values = position % 999;
-    bin.candidates.push_back({position, steps, bin.links.number_of(link, hash).number});
+    const LinkTable::Entry entry = bin.links.number_of(link, hash);
+    bin.links.add_events(entry.place, 1);
+    bin.candidates.push_back({position, steps, entry.number});
     if (details)
       bin.details.push_back({time_us, values});
     events[link].emplace_back(position, steps, details ? time_us : SequenceDetail::no_time, details ? values : 0,
@@ -163,6 +165,42 @@ TEST_CASE("sequence join: events that ascend in stretches come together in posit
     }
 }
 
+TEST_CASE("sequence join: events of threads that took turns come together in position order without being sorted") {
+  const auto seed = std::random_device()();
+  CAPTURE(seed);
+  std::mt19937_64 random(seed);
+  for (const std::string kind : {"details", "none"}) {
+    Told told(4); // the last has no event
+    const Position position_max = 60'000;
+    for (Position position = 0; position < position_max;) {
+      const std::size_t part = random() % 3;
+      const Position end = position + 1 + random() % 5'000;
+      for (; position < end; ++position)
+        told.tell(part, kind + " " + std::to_string(random() % 100), position, kind == "details");
+    }
+    std::atomic<std::uint64_t> bytes{0};
+    QueryControl control;
+    control.result_bytes = &bytes;
+    Pacer pacer(control);
+    ResultBudget budget(control);
+    SequenceJoin join(budget, control.result_bytes_max, pacer);
+    std::size_t events = 0;
+    for (std::size_t bin = 0; bin < SequencePart::bin_count; ++bin) {
+      REQUIRE(join.join(told.parts, bin).ok());
+      const std::uint64_t joined_bytes = join.bytes();
+      for (std::size_t link = 0; link < join.links(); ++link) {
+        std::span<SequenceEvent> of_link = join.of_link(link);
+        events += of_link.size();
+        CHECK(std::is_sorted(of_link.begin(), of_link.end(),
+                             [](const SequenceEvent& a, const SequenceEvent& b) { return a.position < b.position; }));
+        REQUIRE(join.sort(of_link).ok());
+      }
+      CHECK(join.bytes() == joined_bytes);
+    }
+    CHECK(events >= position_max);
+  }
+}
+
 TEST_CASE("sequence join: what there is no memory for is sorted without, and not joined with a clear message") {
   std::mt19937_64 random(1);
   const auto joined = [&](std::uint64_t bytes_max, std::vector<std::vector<Known>>& links) {
@@ -212,11 +250,11 @@ TEST_CASE("sequence join: each step with many events of one link value looks at 
     return clock.looks;
   };
   const std::int64_t all = looks_of(1'000'000, Errc::ok);
-  // Counting, two arrays, moving, a first look and two for each of three digits: all but moving four events at a time.
+  // Two arrays, moving, two first looks and two for each of three digits: all but moving four events at a time.
   CHECK(all >= static_cast<std::int64_t>(count / 4'096 + 10 * (count / 4 / 4'096)));
   for (std::int64_t looks = 1; looks < all; ++looks)
     CHECK(looks_of(looks, Errc::deadline_exceeded) == looks);
-  runs = 5; // counting, two arrays, moving, a look and a move
+  runs = 5; // two arrays, moving, two looks and a move
   const std::int64_t of_runs = looks_of(1'000'000, Errc::ok);
   CHECK(of_runs >= static_cast<std::int64_t>(count / 4'096 + 5 * (count / 4 / 4'096)));
   for (std::int64_t looks = 1; looks < of_runs; ++looks)
