@@ -33,31 +33,16 @@ query::QueryControl Querier::control(const QueryRun& run) const {
   return control;
 }
 
-std::size_t Querier::helpers(const std::vector<ShardView>& views) const {
-  std::uint64_t rows = 0;
-  for (const ShardView& view : views) {
-    for (const auto& segment : *view.segments)
-      rows += segment->meta().event_count;
-    for (const MemtableView& memtable : view.memtables)
-      rows += memtable.rows();
-  }
-  return static_cast<std::size_t>(std::min<std::uint64_t>(helpers_max_, rows / rows_per_thread));
-}
-
 Result<std::shared_ptr<query::Execution>> Querier::begin(const Query& query, std::vector<ShardView> views,
-                                                         const query::QueryControl& control,
-                                                         const std::shared_ptr<std::atomic<bool>>& cancel) const {
+                                                         const query::QueryControl& control) const {
   WEIR_TRY(freeing_->wait_for_room(control));
-  const std::size_t others = helpers(views);
-  auto execution = query::Execution::make(query, std::move(views), control);
-  if (execution)
-    call_helpers(*execution, others, cancel);
-  return execution;
+  return query::Execution::make(query, std::move(views), control);
 }
 
-void Querier::call_helpers(const std::shared_ptr<query::Execution>& execution, std::size_t count,
+void Querier::call_helpers(const std::shared_ptr<query::Execution>& execution, std::uint64_t rows,
                            const std::shared_ptr<std::atomic<bool>>& cancel) const {
-  for (std::size_t i = 0; i < count; ++i)
+  const auto count = std::min<std::uint64_t>(helpers_max_, rows / rows_per_thread);
+  for (std::uint64_t i = 0; i < count; ++i)
     post_read_([execution, cancel] { execution->help(); });
 }
 
@@ -67,11 +52,10 @@ Result<QueryResult> Querier::run(const Query& query, std::vector<ShardView> view
   query::QueryControl bounded = control(run);
   bounded.leftovers = leftovers.get();
   bounded.result_bytes = &bytes;
-  const std::size_t others = helpers(views);
-  const auto execution = begin(query, std::move(views), bounded, run.cancel);
+  const auto execution = begin(query, std::move(views), bounded);
   if (!execution)
     return execution.error();
-  auto result = (*execution)->run([&] { call_helpers(*execution, others, run.cancel); });
+  auto result = (*execution)->run([&](std::uint64_t rows) { call_helpers(*execution, rows, run.cancel); });
   free_later(leftovers, bytes.load());
   return result;
 }
@@ -86,8 +70,10 @@ void Querier::free_later(std::shared_ptr<query::Leftovers> leftovers, std::uint6
 Result<std::vector<query::ShardRows>> Querier::gather(const Query& query, std::vector<ShardView> views,
                                                       const query::QueryControl& control,
                                                       const std::shared_ptr<std::atomic<bool>>& cancel) const {
-  const auto execution = begin(query, std::move(views), control, cancel);
-  return execution ? (*execution)->gather() : Result<std::vector<query::ShardRows>>(execution.error());
+  const auto execution = begin(query, std::move(views), control);
+  if (!execution)
+    return execution.error();
+  return (*execution)->gather([&](std::uint64_t rows) { call_helpers(*execution, rows, cancel); });
 }
 
 Result<query::RowStream::PassRows> Querier::pass(const Query& query, const std::vector<ShardView>& views,

@@ -72,11 +72,9 @@ public:
 
 private:
   Result<std::shared_ptr<query::Execution>> begin(const Query& query, std::vector<ShardView> views,
-                                                  const query::QueryControl& control,
-                                                  const std::shared_ptr<std::atomic<bool>>& cancel) const;
-  [[nodiscard]] std::size_t helpers(const std::vector<ShardView>& views) const;
-  /// Has `count` read threads help.
-  void call_helpers(const std::shared_ptr<query::Execution>& execution, std::size_t count,
+                                                  const query::QueryControl& control) const;
+  /// Has read threads help, as many as so many rows are worth.
+  void call_helpers(const std::shared_ptr<query::Execution>& execution, std::uint64_t rows,
                     const std::shared_ptr<std::atomic<bool>>& cancel) const;
 
   const io::Clock& clock_;

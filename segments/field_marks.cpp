@@ -2,6 +2,7 @@
 
 #include "engine/count_bits.hpp"
 #include "engine/sabotage.hpp"
+#include "engine/word_window.hpp"
 #include "segments/bit_rank.hpp"
 #include "segments/bytes.hpp"
 #include "segments/field_rows.hpp"
@@ -116,14 +117,10 @@ bool mark_integers(ByteSource& source, const FieldZone& zone, const FieldRows& r
     return column->mark(numbers, wanted, limit, out);
   // By place among the values, from the first row that is wanted to the last: where rows lie by type, values of others
   // are before and behind.
-  std::size_t begin = 0, end = wanted.size();
-  while (begin < end && wanted[begin] == 0)
-    ++begin;
-  while (end > begin && wanted[end - 1] == 0)
-    --end;
-  const auto some = [=](auto words) { return words.subspan(begin, end - begin); };
+  const WordWindow window = window_of(wanted);
+  const auto some = [=](auto words) { return window.of(words); };
   const RowWords all_present = rows.present, present = some(all_present);
-  const auto first = static_cast<std::size_t>(count_bits(all_present.first(begin)));
+  const auto first = static_cast<std::size_t>(count_bits(all_present.first(window.first)));
   const auto behind = first + static_cast<std::size_t>(count_bits(present));
   const std::size_t words = row_words(zone.values);
   std::vector<std::uint64_t> places(2 * words);

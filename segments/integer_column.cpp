@@ -1,6 +1,7 @@
 #include "segments/integer_column.hpp"
 
 #include "engine/count_bits.hpp"
+#include "engine/word_window.hpp"
 #include "segments/bit_pack.hpp"
 #include "segments/bit_rank.hpp"
 #include "segments/format.hpp"
@@ -206,11 +207,15 @@ void IntegerColumn::decode_rows(RowWords rows, std::span<std::uint32_t> out) con
 
 bool IntegerColumn::mark(std::span<const NumberRange> ranges, RowWords rows, std::uint64_t limit,
                          std::span<std::uint64_t> out) const noexcept {
-  const char* bits = values_of(0);
   bool over = false;
-  const std::size_t groups = this->groups();
+  const WordWindow window = window_of(rows);
+  const std::size_t groups = this->groups(), first_group = window.first / group_words,
+                    behind = groups_of(window.behind() * 64);
+  if (window.count == 0)
+    return true;
+  const char* bits = values_of(first_group);
   const auto* const widths = reinterpret_cast<const unsigned char*>(bytes_.data()) + groups * sizeof(std::uint64_t);
-  for (std::size_t group = 0, next = 0; group < groups; group = next) {
+  for (std::size_t group = first_group, next = 0; group < behind; group = next) {
     const unsigned bits_each = widths[group];
     if (const std::size_t w = group * group_words; (rows[w] | (w + 1 < rows.size() ? rows[w + 1] : 0)) == 0) {
       bits += packed_bytes(integer_group_rows, bits_each);
@@ -218,7 +223,7 @@ bool IntegerColumn::mark(std::span<const NumberRange> ranges, RowWords rows, std
       continue;
     }
     const std::uint64_t least = base(group);
-    const std::size_t last = std::min(groups, group + run_groups_max);
+    const std::size_t last = std::min(behind, group + run_groups_max);
     // Groups of one base and one width lie as if they were one.
     for (next = group + 1; next < last && widths[next] == bits_each && base(next) == least;)
       ++next;
@@ -228,9 +233,6 @@ bool IntegerColumn::mark(std::span<const NumberRange> ranges, RowWords rows, std
     const std::size_t words = std::min((next - group) * group_words, rows.size() - first_word);
     const auto wanted = rows.subspan(first_word, words);
     const auto marked = out.subspan(first_word, words);
-    const std::uint64_t wanted_count = words == group_words ? static_cast<std::uint64_t>(std::popcount(wanted[0])) +
-                                                                  static_cast<std::uint64_t>(std::popcount(wanted[1]))
-                                                            : count_bits(wanted);
     const std::uint64_t span = bits_each == 0 ? 0 : ~std::uint64_t{0} >> (64 - bits_each);
     if (least > ~std::uint64_t{0} - span) { // some may wrap round, as decode() has them
       each_row(packed, wanted, [&](std::size_t i, std::uint64_t value) {
@@ -257,7 +259,7 @@ bool IntegerColumn::mark(std::span<const NumberRange> ranges, RowWords rows, std
       over = over || limit < least;
       std::array<std::uint64_t, run_groups_max * group_words> found; // NOLINT: written before it is read
       const auto here = std::span(found).first(words);
-      if (wanted_count <= (next - group) * few_rows_compared(bits_each)) {
+      if (count_bits(wanted) <= (next - group) * few_rows_compared(bits_each)) {
         std::ranges::fill(here, 0);
         std::uint64_t largest = 0;
         each_row(packed, wanted, [&](std::size_t i, std::uint64_t value) {

@@ -62,6 +62,12 @@ private:
   Outcomes seen_;
 };
 
+/// Rows whose outcome is asked for, and where these are.
+struct OpenRows {
+  const RowBits& rows;
+  WordWindow window;
+};
+
 } // namespace
 
 /// One condition over one zone.
@@ -74,7 +80,7 @@ public:
 
   /// What `node` is for the rows of `open`; for others the outcome means nothing. Where it only counts whether the
   /// condition can be true (`positive`), rows for which it cannot are not looked at further.
-  Status evaluate(const Node& node, const RowBits& open, bool positive, OutcomeBits& out) {
+  Status evaluate(const Node& node, const OpenRows& open, bool positive, OutcomeBits& out) {
     switch (node.kind) {
     case Expr::Kind::conjunction: return evaluate_terms(node, open, positive, true, out);
     case Expr::Kind::disjunction: return evaluate_terms(node, open, positive, false, out);
@@ -88,31 +94,35 @@ public:
   }
 
 private:
-  Status evaluate_terms(const Node& node, const RowBits& open, bool positive, bool conjunction, OutcomeBits& out) {
-    RowBits undecided = open;
+  Status evaluate_terms(const Node& node, const OpenRows& open, bool positive, bool conjunction, OutcomeBits& out) {
+    RowBits undecided = open.rows;
+    WordWindow window = open.window;
     std::optional<OutcomeBits> term;
     bool first = true;
     for (const Node& each : node.terms) {
       if (is_known(each, Outcomes::of(conjunction)))
         continue; // changes nothing
-      if (!undecided.any())
+      const WordWindow inner = window_of(window.of(std::as_const(undecided).words()));
+      window = {window.first + inner.first, inner.count};
+      if (window.count == 0)
         break;
       if (first) {
-        WEIR_TRY(evaluate(each, undecided, positive, out));
+        WEIR_TRY(evaluate(each, {undecided, window}, positive, out));
         first = false;
       } else {
         if (!term)
           term.emplace(values_.rows());
-        WEIR_TRY(evaluate(each, undecided, positive, *term));
+        WEIR_TRY(evaluate(each, {undecided, window}, positive, *term));
         if (conjunction)
-          out.combine_both(*term);
+          out.combine_both(*term, window);
         else
-          out.combine_either(*term);
+          out.combine_either(*term, window);
       }
       if (&each == &node.terms.back())
         break;
-      const auto f = out.may_be_false(), u = out.may_be_unknown(), t = out.may_be_true();
-      const auto left = undecided.words();
+      const auto f = window.of(out.may_be_false()), u = window.of(out.may_be_unknown()),
+                 t = window.of(out.may_be_true());
+      const auto left = window.of(undecided.words());
       for (std::size_t w = 0; w < left.size(); ++w) {
         if (!conjunction)
           left[w] &= f[w] | u[w];
@@ -130,7 +140,7 @@ private:
     return !is_tree(node.kind) && by_leaf_[node.leaf] == outcome;
   }
 
-  Status evaluate_leaf(std::size_t number, const RowBits& open, OutcomeBits& out) {
+  Status evaluate_leaf(std::size_t number, const OpenRows& open, OutcomeBits& out) {
     if (by_leaf_[number].is_one()) {
       out.fill(by_leaf_[number]);
       return {};
@@ -156,10 +166,10 @@ private:
       if (!marked || *marked)
         return marked ? Status{} : Status(marked.error());
     }
-    const bool few = !core && open.count() * single_row_cost < values_.rows();
+    const bool few = !core && open.rows.count() * single_row_cost < values_.rows();
     // Those of one sort are read together: a read of several columns costs little more than one of a single one.
     const std::span<const std::size_t> together = core ? predicate_.core_slots_ : predicate_.field_slots_;
-    WEIR_TRY(values_.read(ranges ? slots : together, 0, few ? &open : nullptr));
+    WEIR_TRY(values_.read(ranges ? slots : together, 0, few ? &open.rows : nullptr));
     if (!leaf.is_simple())
       return evaluate_rows(leaf, open, out);
     if (core)
@@ -169,32 +179,30 @@ private:
   }
 
   /// Without reading the column. False: that cannot be done.
-  Result<bool> mark_core(std::size_t number, const Leaf& leaf, const RowBits& open, OutcomeBits& out) {
+  Result<bool> mark_core(std::size_t number, const Leaf& leaf, const OpenRows& open, OutcomeBits& out) {
     const auto column = core_column(*leaf.core());
     if (!column)
       return false;
     const auto ranges = *column == column_type ? type_ranges(number) : predicate_.steps_[number].ranges();
     if (!ranges)
       return false;
-    std::ranges::fill(out.may_be_true(), 0);
-    const auto done = values_.mark(*column, *ranges, open, out.may_be_true());
-    if (!done || !*done)
-      return done;
-    std::ranges::fill(out.may_be_unknown(), 0);
-    std::ranges::transform(out.may_be_true(), out.may_be_false().begin(), std::bit_not<>());
-    return true;
+    std::ranges::fill(open.window.of(out.may_be_true()), 0);
+    const auto done = values_.mark(*column, *ranges, open.rows, out.may_be_true());
+    if (done && *done)
+      out.decide_rest(open.window);
+    return done;
   }
 
   /// As mark_core() for a payload field.
-  Result<bool> mark_field(const Leaf& leaf, const FieldRanges& ranges, const RowBits& open, OutcomeBits& out) {
+  Result<bool> mark_field(const Leaf& leaf, const FieldRanges& ranges, const OpenRows& open, OutcomeBits& out) {
     RowBits with_value(values_.rows()), with_null(values_.rows());
-    std::ranges::fill(out.may_be_true(), 0);
+    std::ranges::fill(open.window.of(out.may_be_true()), 0);
     const auto done =
-        values_.mark_field(leaf.slot(), ranges, open, {out.may_be_true(), with_value.words(), with_null.words()});
+        values_.mark_field(leaf.slot(), ranges, open.rows, {out.may_be_true(), with_value.words(), with_null.words()});
     if (!done || !*done)
       return done;
-    out.set_marked(open.words(), with_value.words(), with_null.words(), leaf.evaluate(ValueView::absent()),
-                   leaf.evaluate(ValueView{}));
+    out.set_marked(open.window, open.rows.words(), with_value.words(), with_null.words(),
+                   leaf.evaluate(ValueView::absent()), leaf.evaluate(ValueView{}));
     return true;
   }
 
@@ -214,12 +222,12 @@ private:
   }
 
   /// Of a field whose rows in `open` alone were read.
-  Status evaluate_some(std::size_t number, const Leaf& leaf, const RowBits& open, OutcomeBits& out) {
+  Status evaluate_some(std::size_t number, const Leaf& leaf, const OpenRows& open, OutcomeBits& out) {
     const LeafSteps& steps = predicate_.steps_[number];
     const FieldColumn& column = values_.field(leaf.slot());
     const Outcomes absent = leaf.evaluate(ValueView::absent()), null = leaf.evaluate(ValueView{});
     const auto set = [&](const auto& of) {
-      open.each([&](std::size_t row) {
+      open.rows.each([&](std::size_t row) {
         const Presence presence = column.presence.empty() ? Presence::value : column.presence[row];
         out.set(row, presence == Presence::value ? of(row) : presence == Presence::null ? null : absent);
       });
@@ -308,11 +316,11 @@ private:
     return {};
   }
 
-  Status evaluate_rows(const Leaf& leaf, const RowBits& open, OutcomeBits& out) {
+  Status evaluate_rows(const Leaf& leaf, const OpenRows& open, OutcomeBits& out) {
     out.fill(Outcomes::never());
     row_.resize(predicate_.target_.fields.size());
     Status going;
-    open.each([&](std::size_t row) {
+    open.rows.each([&](std::size_t row) {
       if (!going)
         return;
       for (const std::size_t slot : leaf.slots())
@@ -342,7 +350,8 @@ ColumnPredicate::ColumnPredicate(const ScanTarget& target) : target_(target) {
     for (const std::size_t slot : leaf.slots())
       add_slot(leaf.is_simple() && leaf.core() ? core_slots_ : field_slots_, slot);
   }
-  root_ = prepare(target.predicate.root());
+  root_ = prepare(target.predicate.root(), false);
+  page_root_ = prepare(target.predicate.root(), true);
   collect_demands(root_);
 }
 
@@ -361,23 +370,25 @@ void ColumnPredicate::collect_demands(const Node& node) {
     demands_.push_back({node.leaf, {*column, *ranges}});
 }
 
-unsigned ColumnPredicate::cost_of(const Leaf& leaf) noexcept {
+unsigned ColumnPredicate::cost_of(const Leaf& leaf, bool by_position) noexcept {
   if (!leaf.is_simple())
     return 1'000;
   const unsigned text = leaf.kind() == Leaf::Kind::like ? 10 : 0;
-  // Numbers first: bounds of groups of rows often tell, and what they rule out needs no further look.
-  const bool number = leaf.core() && *leaf.core() != Core::event_type && *leaf.core() != Core::context_id;
-  return text + (leaf.in_document() ? 100 : number ? 1 : 2);
+  // Numbers first: bounds of groups of rows often tell, and what they rule out needs no further look. In pages rows lie
+  // by type, so a type rules out nearly all groups.
+  const bool type = leaf.core() && *leaf.core() == Core::event_type;
+  const bool number = leaf.core() && !type && *leaf.core() != Core::context_id;
+  return text + (leaf.in_document() ? 100 : type && by_position ? 0 : number ? 1 : 2);
 }
 
-ColumnPredicate::Node ColumnPredicate::prepare(const Predicate::Node& node) const {
+ColumnPredicate::Node ColumnPredicate::prepare(const Predicate::Node& node, bool by_position) const {
   Node prepared;
   prepared.kind = node.kind;
   prepared.leaf = node.leaf;
   for (const Predicate::Node& term : node.terms)
-    prepared.terms.push_back(prepare(term));
+    prepared.terms.push_back(prepare(term, by_position));
   if (!is_tree(node.kind))
-    prepared.cost = cost_of(target_.predicate.leaves()[node.leaf]);
+    prepared.cost = cost_of(target_.predicate.leaves()[node.leaf], by_position);
   for (const Node& term : prepared.terms)
     prepared.cost = std::max(prepared.cost, term.cost);
   std::stable_sort(prepared.terms.begin(), prepared.terms.end(),
@@ -388,7 +399,9 @@ ColumnPredicate::Node ColumnPredicate::prepare(const Predicate::Node& node) cons
 Status ColumnPredicate::evaluate(const SegmentPlan& plan, std::span<const Outcomes> by_leaf, ZoneValues& values,
                                  RowBits& rows, RowBits& certain, Pacer& pacer) const {
   OutcomeBits outcomes(values.rows());
-  WEIR_TRY(Evaluation(*this, plan, by_leaf, values, pacer).evaluate(root_, rows, true, outcomes));
+  const Node& root = plan.by_position() ? page_root_ : root_;
+  WEIR_TRY(Evaluation(*this, plan, by_leaf, values, pacer)
+               .evaluate(root, {rows, window_of(std::as_const(rows).words())}, true, outcomes));
   outcomes.keep_matches(rows, certain);
   return {};
 }

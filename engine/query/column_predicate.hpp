@@ -52,15 +52,16 @@ private:
   };
   class Evaluation;
 
-  Node prepare(const Predicate::Node& node) const;
+  /// `by_position`: for rows that lie as they do in pages.
+  Node prepare(const Predicate::Node& node, bool by_position) const;
   void collect_demands(const Node& node);
-  [[nodiscard]] static unsigned cost_of(const Leaf& leaf) noexcept;
+  [[nodiscard]] static unsigned cost_of(const Leaf& leaf, bool by_position) noexcept;
 
   const ScanTarget& target_;
   std::vector<LeafSteps> steps_;         ///< By leaf; empty where it is not simple.
   std::vector<std::size_t> core_slots_;  ///< Of simple leaves on core columns.
   std::vector<std::size_t> field_slots_; ///< All others of the condition.
-  Node root_;
+  Node root_, page_root_;
   std::vector<CoreDemand> demands_;
 };
 

@@ -65,7 +65,7 @@ void Execution::help() {
     left_.notify_all();
 }
 
-void Execution::take_part() {
+void Execution::take_part(const CallHelpers& call_helpers) {
   if (!scan_->has_work())
     return;
   auto sink = std::make_unique<CollectorSink>(*compiled_, control_);
@@ -76,7 +76,7 @@ void Execution::take_part() {
   }
   QueryStats stats;
   const std::int64_t begin = now_us();
-  if (!scan_->work(*sink, stats))
+  if (!scan_->work(*sink, stats, call_helpers))
     return; // run() asks for the error
   ShardRows part = std::move(*sink).finish();
   stats.scan_us = static_cast<std::uint64_t>(now_us() - begin);
@@ -86,8 +86,13 @@ void Execution::take_part() {
   parts_.push_back(std::move(part));
 }
 
-Status Execution::finish() {
-  take_part();
+Status Execution::finish(const CallHelpers& call_helpers) {
+  if (call_helpers && scan_->shares_plans()) {
+    call_helpers(scan_->rows());
+    take_part();
+  } else {
+    take_part(call_helpers);
+  }
   wait_for_helpers();
   alone_ = gatherers_ <= 1;
   Status status = scan_->status();
@@ -122,14 +127,14 @@ Status Execution::gather_alone() {
   return scan_->status();
 }
 
-Result<std::vector<ShardRows>> Execution::gather() {
-  const Status scanned = finish();
+Result<std::vector<ShardRows>> Execution::gather(const CallHelpers& call_helpers) {
+  const Status scanned = finish(call_helpers);
   scan_->release_views();
   WEIR_TRY(scanned);
   return std::move(parts_);
 }
 
-Result<std::vector<ShardRows>> Execution::match(const std::function<void()>& call_helpers) {
+Result<std::vector<ShardRows>> Execution::match(const CallHelpers& call_helpers) {
   QueryStats stats;
   std::vector<SequencePart> candidates;
   for (ShardRows& part : parts_) {
@@ -142,7 +147,7 @@ Result<std::vector<ShardRows>> Execution::match(const std::function<void()>& cal
       const std::lock_guard lock(mutex_);
       over_ = false;
     }
-    call_helpers();
+    call_helpers(scan_->rows());
   }
   matching_->work();
   wait_for_helpers();
@@ -154,7 +159,7 @@ Result<std::vector<ShardRows>> Execution::match(const std::function<void()>& cal
   return matches;
 }
 
-Result<QueryResult> Execution::merged(const std::function<void()>& call_helpers) {
+Result<QueryResult> Execution::merged(const CallHelpers& call_helpers) {
   if (compiled_->gathers == nullptr)
     return merge(*compiled_, std::move(parts_), control_);
   auto matches = match(call_helpers);
@@ -163,8 +168,8 @@ Result<QueryResult> Execution::merged(const std::function<void()>& call_helpers)
   return merge_sequence(*compiled_->gathers, *std::move(matches), scan_->views(), control_);
 }
 
-Result<QueryResult> Execution::run(const std::function<void()>& call_helpers) {
-  const Status scanned = finish();
+Result<QueryResult> Execution::run(const CallHelpers& call_helpers) {
+  const Status scanned = finish(call_helpers);
   const bool sequence = compiled_->gathers != nullptr;
   if (!sequence || !scanned) // Documents of a sequence are read once its matches are known.
     scan_->release_views();

@@ -40,26 +40,29 @@ public:
 
   /// Does a part of what is going on until nothing is left of it, or nothing at all if the run is over.
   void help();
-  /// Does what nobody else does, waits for those who help, and makes the answer. `call_helpers`: has others call help()
-  /// again, now, later or never; it is called where a second thing is worth sharing. May be empty. Errors:
+  /// Has others call help(), now, later or never: as many as so many rows, read by columns, are worth. What was called
+  /// before leaves.
+  using CallHelpers = std::function<void(std::uint64_t rows)>;
+  /// Does what nobody else does, waits for those who help, and makes the answer. `call_helpers` is called once it is
+  /// known how much there is to scan, and where a second thing is worth sharing. May be empty. Errors:
   /// `deadline_exceeded`, `cancelled`, `too_large`; `corruption` and `io_error` of a segment.
-  Result<QueryResult> run(const std::function<void()>& call_helpers = {});
+  Result<QueryResult> run(const CallHelpers& call_helpers = {});
   /// The same, but for the answer: the parts that it would be made of.
-  Result<std::vector<ShardRows>> gather();
+  Result<std::vector<ShardRows>> gather(const CallHelpers& call_helpers = {});
 
 private:
   Execution(const Query& query, std::shared_ptr<const CompiledQuery> compiled, std::vector<ShardView> views,
             const QueryControl& control);
   [[nodiscard]] std::int64_t now_us() const;
-  void take_part();
+  void take_part(const CallHelpers& call_helpers = {});
   /// Takes part, then waits for those who do. What went wrong with any of them.
-  Status finish();
+  Status finish(const CallHelpers& call_helpers);
   /// Lets nobody in any more, and waits for those who are inside.
   void wait_for_helpers();
   /// The answer of all parts, which are gone then.
-  Result<QueryResult> merged(const std::function<void()>& call_helpers);
+  Result<QueryResult> merged(const CallHelpers& call_helpers);
   /// The matches of a sequence.
-  Result<std::vector<ShardRows>> match(const std::function<void()>& call_helpers);
+  Result<std::vector<ShardRows>> match(const CallHelpers& call_helpers);
   /// Drops all parts and begins again. Precondition: finish() was done.
   Status gather_alone();
 

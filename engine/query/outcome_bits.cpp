@@ -4,6 +4,7 @@
 #include "engine/sabotage.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 namespace weir::query {
@@ -130,16 +131,23 @@ void OutcomeBits::set(std::size_t row, Outcomes outcomes) noexcept {
   put(may_be_true()[row / 64], outcomes.may_be_true());
 }
 
-void OutcomeBits::set_marked(std::span<const std::uint64_t> open, std::span<const std::uint64_t> values,
-                             std::span<const std::uint64_t> null, Outcomes of_absent, Outcomes of_null) noexcept {
-  decide(words_, open.data(), values.data(), may_be_true().data(), may_be_false().data(), may_be_unknown().data());
+void OutcomeBits::set_marked(WordWindow window, std::span<const std::uint64_t> open,
+                             std::span<const std::uint64_t> values, std::span<const std::uint64_t> null,
+                             Outcomes of_absent, Outcomes of_null) noexcept {
+  decide(window.count, window.of(open).data(), window.of(values).data(), window.of(may_be_true()).data(),
+         window.of(may_be_false()).data(), window.of(may_be_unknown()).data());
   if (of_absent == Outcomes::unknown() && of_null == Outcomes::unknown())
     return; // most often
   WordArray<usual_zone_words> absent(words_);
-  for (std::size_t w = 0; w < words_; ++w)
+  for (std::size_t w = window.first; w < window.behind(); ++w)
     absent.words()[w] = open[w] & ~(values[w] | null[w]);
   set(absent.words(), of_absent);
   set(null, of_null);
+}
+
+void OutcomeBits::decide_rest(WordWindow window) noexcept {
+  std::ranges::fill(window.of(may_be_unknown()), 0);
+  std::ranges::transform(window.of(may_be_true()), window.of(may_be_false()).begin(), std::bit_not<>());
 }
 
 Outcomes OutcomeBits::at(std::size_t row) const noexcept {
@@ -154,14 +162,18 @@ Outcomes OutcomeBits::at(std::size_t row) const noexcept {
   return outcomes;
 }
 
-void OutcomeBits::combine_both(const OutcomeBits& other) noexcept {
-  combine(words_, may_be_false().data(), may_be_unknown().data(), may_be_true().data(), other.may_be_false().data(),
-          other.may_be_unknown().data(), other.may_be_true().data());
+void OutcomeBits::combine_both(const OutcomeBits& other, WordWindow window) noexcept {
+  const auto own = [&](std::span<std::uint64_t> part) { return window.of(part).data(); };
+  const auto others = [&](std::span<const std::uint64_t> part) { return window.of(part).data(); };
+  combine(window.count, own(may_be_false()), own(may_be_unknown()), own(may_be_true()), others(other.may_be_false()),
+          others(other.may_be_unknown()), others(other.may_be_true()));
 }
 
-void OutcomeBits::combine_either(const OutcomeBits& other) noexcept {
-  combine(words_, may_be_true().data(), may_be_unknown().data(), may_be_false().data(), other.may_be_true().data(),
-          other.may_be_unknown().data(), other.may_be_false().data());
+void OutcomeBits::combine_either(const OutcomeBits& other, WordWindow window) noexcept {
+  const auto own = [&](std::span<std::uint64_t> part) { return window.of(part).data(); };
+  const auto others = [&](std::span<const std::uint64_t> part) { return window.of(part).data(); };
+  combine(window.count, own(may_be_true()), own(may_be_unknown()), own(may_be_false()), others(other.may_be_true()),
+          others(other.may_be_unknown()), others(other.may_be_false()));
 }
 
 void OutcomeBits::keep_matches(RowBits& rows, RowBits& certain) const noexcept {

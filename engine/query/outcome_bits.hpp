@@ -2,11 +2,13 @@
 //
 // Purpose: Outcomes of 64 rows in three words, so that AND, OR and NOT over a zone are some word operations each.
 // Owner: one evaluation. Threading: plain values.
-// Invariants: sets of the same zone have the same number of rows; bits behind the last row mean nothing.
+// Where few rows are left, only the words around them are worked on. Invariants: sets of the same zone have the same
+// number of rows; bits behind the last row mean nothing.
 #pragma once
 
 #include "engine/query/outcomes.hpp"
 #include "engine/query/row_words.hpp"
+#include "engine/word_window.hpp"
 
 #include <bit>
 #include <cstddef>
@@ -55,7 +57,8 @@ private:
 
 class OutcomeBits {
 public:
-  explicit OutcomeBits(std::size_t rows) : words_((rows + 63) / 64), array_(3 * words_) {}
+  /// Nothing is said of any row yet.
+  explicit OutcomeBits(std::size_t rows) : words_((rows + 63) / 64), array_(3 * words_, Words::Unset()) {}
 
   [[nodiscard]] std::size_t words() const noexcept { return words_; }
   // Which rows may turn out so. A row that was decided is in one of them.
@@ -75,17 +78,22 @@ public:
   /// Rows of a payload field of which the segment told where the condition is true: these have to be in may_be_true()
   /// already. It is false for other values, `of_null` for the rows of `null`, and `of_absent` for those of `open` that
   /// are in none.
-  void set_marked(std::span<const std::uint64_t> open, std::span<const std::uint64_t> values,
+  /// All in `window` alone.
+  void set_marked(WordWindow window, std::span<const std::uint64_t> open, std::span<const std::uint64_t> values,
                   std::span<const std::uint64_t> null, Outcomes of_absent, Outcomes of_null) noexcept;
+  /// The rows of may_be_true() are true, the others false. In `window` alone.
+  void decide_rest(WordWindow window) noexcept;
 
-  void combine_both(const OutcomeBits& other) noexcept;   ///< AND
-  void combine_either(const OutcomeBits& other) noexcept; ///< OR
-  void negate() noexcept;                                 ///< NOT
+  // In `window` alone:
+  void combine_both(const OutcomeBits& other, WordWindow window) noexcept;   ///< AND
+  void combine_either(const OutcomeBits& other, WordWindow window) noexcept; ///< OR
+  void negate() noexcept;                                                    ///< NOT, everywhere
 
   /// Takes those out of `rows` that cannot turn out true, and adds those left that cannot but be true to `certain`.
   void keep_matches(RowBits& rows, RowBits& certain) const noexcept;
 
 private:
+  using Words = WordArray<3 * usual_zone_words>;
   [[nodiscard]] std::span<std::uint64_t> part(std::size_t i) noexcept {
     return array_.words().subspan(i * words_, words_);
   }
@@ -94,7 +102,7 @@ private:
   }
 
   std::size_t words_;
-  WordArray<3 * usual_zone_words> array_;
+  Words array_;
 };
 
 } // namespace weir::query

@@ -22,6 +22,10 @@ public:
     if (!heap_)
       std::fill_n(inline_, size_, 0);
   }
+  struct Unset {};
+  /// Of no value yet.
+  WordArray(std::size_t size, Unset /*tag*/)
+      : size_(size), heap_(size > inline_max ? std::make_unique_for_overwrite<std::uint64_t[]>(size) : nullptr) {}
   WordArray(const WordArray& other)
       : size_(other.size_), heap_(other.heap_ ? std::make_unique_for_overwrite<std::uint64_t[]>(size_) : nullptr) {
     std::copy_n(other.data(), size_, data());

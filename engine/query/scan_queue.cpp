@@ -12,7 +12,7 @@ bool has_parts(const ScanQueue::Piece& piece) noexcept {
 
 /// Of the heap, whose front is the piece that no other comes before.
 bool comes_behind(const ScanQueue::Piece& a, const ScanQueue::Piece& b) noexcept {
-  return std::tie(a.order, a.shard, a.kind, a.source, a.first) > std::tie(b.order, b.shard, b.kind, b.source, b.first);
+  return std::tie(a.order, a.kind, a.shard, a.source, a.first) > std::tie(b.order, b.kind, b.shard, b.source, b.first);
 }
 
 } // namespace

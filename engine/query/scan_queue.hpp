@@ -23,8 +23,8 @@ public:
   struct Piece {
     enum class Kind : std::uint8_t { shard, segment, zone, memtable };
     Kind kind = Kind::shard;
-    /// Pieces go by this, then by source and first row: where positions matter the lowest of the piece, else 0, so that
-    /// the zones of a segment are read one after the other.
+    /// Pieces go by this, then by kind, source and first row: where positions matter the lowest of the piece, else 0,
+    /// so that all there is to do is known early, and the zones of a segment are read one after the other.
     Position order = 0;
     std::size_t shard = 0;   ///< Number of its view.
     std::size_t source = 0;  ///< Number of its segment or memtable.

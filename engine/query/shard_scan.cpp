@@ -20,6 +20,10 @@ constexpr std::uint64_t memtable_piece_rows = 4'096;
 constexpr std::size_t piece_zones_max = 4, pieces_per_segment = 32;
 /// Comparing so many bounds costs as much as a plain row.
 constexpr std::uint64_t looks_per_work = 64;
+/// To plan the scan of so many takes no longer than to wake a thread.
+constexpr std::size_t segments_planned_alone = 4;
+/// Rows of pages that are only counted cost a part of others: most are ruled out with all that are of their type.
+constexpr std::uint64_t page_rows_per_row = 8;
 
 /// A sink that also knows what the others no longer need.
 class BoundedSink final : public RowSink {
@@ -74,6 +78,8 @@ public:
     return {};
   }
   void publish() noexcept { sink_.publish(); }
+  /// The pieces that it found, in rows.
+  [[nodiscard]] std::uint64_t found() const noexcept { return found_; }
 
 private:
   Status begin_shard(const Piece& piece) {
@@ -104,6 +110,7 @@ private:
         part.last = std::min(first + step, memtable.rows());
         pieces.push_back(part);
       }
+      found_ += memtable.rows();
     }
     scan_.queue_.add(std::move(pieces));
     return {};
@@ -124,12 +131,16 @@ private:
         pieces.back().first = zone;
         pieces.back().last = std::min(zone + step, end);
       }
+      std::uint64_t rows = 0;
+      for (const ZoneMeta& zone : zones.subspan(begin, end - begin))
+        rows += zone.rows;
+      return rows;
     };
     if (!scan_.control_.prune) {
       const auto zones = segment.zones();
       if (!zones)
         return zones.error();
-      add(*zones, 0, zones->size());
+      found_ += add(*zones, 0, zones->size());
     } else {
       std::shared_ptr<const SegmentPlan> plan;
       if (segment.meta().position_min < sink_.end()) {
@@ -144,6 +155,7 @@ private:
         return {};
       }
       const std::size_t zones = plan->zones().size();
+      const bool quick = plan->by_position() && scan_.target_.counts_only;
       std::uint64_t looks = 0;
       for (const CoreDemand& demand : scan_.predicate_.demands())
         looks += demand.condition.ranges.size();
@@ -153,7 +165,7 @@ private:
         for (end = begin + 1; end < zones && plan->may_meet_demands(end) == may_match;)
           ++end;
         if (may_match) {
-          add(plan->zones(), begin, end);
+          found_ += add(plan->zones(), begin, end) / (quick ? page_rows_per_row : 1);
         } else {
           stats_.zones_total += end - begin;
           stats_.zones_pruned += end - begin;
@@ -215,6 +227,7 @@ private:
   std::vector<std::optional<RemovedRows>> removed_; ///< By shard, once needed.
   std::shared_ptr<const SegmentPlan> plan_;         ///< Of the zone before.
   std::size_t plan_shard_ = 0, plan_source_ = 0;
+  std::uint64_t found_ = 0;
 };
 
 ShardScan::ShardScan(ScanTarget target, std::vector<ShardView> views, const QueryControl& control)
@@ -235,10 +248,31 @@ Piece ShardScan::piece(Piece::Kind kind, std::size_t shard, std::size_t source, 
   return made;
 }
 
-Status ShardScan::work(RowSink& sink, QueryStats& stats) {
+bool ShardScan::shares_plans() const noexcept {
+  std::size_t segments = 0;
+  for (const ShardView& view : views_)
+    segments += view.segments->size();
+  return target_.by_position || segments > segments_planned_alone || predicate_.demands().empty();
+}
+
+std::uint64_t ShardScan::rows() const noexcept {
+  std::uint64_t rows = 0;
+  for (const ShardView& view : views_) {
+    for (const auto& segment : *view.segments)
+      rows += segment->meta().event_count;
+    for (const MemtableView& memtable : view.memtables)
+      rows += memtable.rows();
+  }
+  return rows;
+}
+
+Status ShardScan::work(RowSink& sink, QueryStats& stats, Found found) {
   Worker worker(*this, sink, stats);
   Piece piece;
   while (queue_.take(piece)) {
+    // Unless positions matter, shards and segments come before all rows.
+    if (found && (piece.kind == Piece::Kind::zone || piece.kind == Piece::Kind::memtable))
+      std::exchange(found, {})(worker.found());
     Status done = worker.run(piece);
     worker.publish();
     if (!done) {

@@ -20,7 +20,9 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -35,14 +37,22 @@ public:
   ShardScan(const ShardScan&) = delete;
   ShardScan& operator=(const ShardScan&) = delete;
 
+  /// How much work it is, in rows read by columns, once that is known.
+  using Found = std::function<void(std::uint64_t rows)>;
+
   /// Takes pieces until none is left, and hands what matches to `sink`; adds to `stats` what that took. The first error
-  /// of any thread ends the work of all. Errors: `deadline_exceeded`, `cancelled`, `corruption`, `io_error`, those of
-  /// the sink.
-  Status work(RowSink& sink, QueryStats& stats);
+  /// of any thread ends the work of all. `found` is called once, before the first row is looked at, unless there is
+  /// none; may be empty. Errors: `deadline_exceeded`, `cancelled`, `corruption`, `io_error`, those of the sink.
+  Status work(RowSink& sink, QueryStats& stats, Found found = {});
   /// The first error, once no thread works.
   [[nodiscard]] Status status() const;
   /// Whether anything is left to do.
   [[nodiscard]] bool has_work() const { return !queue_.empty(); }
+  /// Threads may as well share from the beginning: there are many segments, little that zones are ruled out by, or rows
+  /// are looked at before all segments are.
+  [[nodiscard]] bool shares_plans() const noexcept;
+  /// All that may be looked at.
+  [[nodiscard]] std::uint64_t rows() const noexcept;
   /// Precondition: no thread works, nor will.
   void release_views() noexcept;
   [[nodiscard]] std::span<const ShardView> views() const noexcept { return views_; }

@@ -81,6 +81,7 @@ template <class Domain> Outcomes ValueSteps<Domain>::at(Type value) const noexce
 }
 
 template <class Domain> void ValueSteps<Domain>::search(std::span<const Type> values, OutcomeBits& out) const {
+  out.fill(Outcomes());
   for (std::size_t i = 0; i < values.size(); ++i)
     out.set(i, at(values[i]));
 }

@@ -113,20 +113,47 @@ TEST_CASE("outcome bits: AND, OR and NOT are those of outcomes, for any two sets
   const auto sets = all_sets();
   const std::size_t rows = sets.size() * sets.size() + 64; // more than one word
   OutcomeBits both_bits(rows), either_bits(rows), not_bits(rows), other(rows);
+  for (OutcomeBits* const bits : {&both_bits, &either_bits, &not_bits, &other})
+    bits->fill(Outcomes());
   for (std::size_t i = 0; i < sets.size() * sets.size(); ++i) {
     both_bits.set(i, sets[i / sets.size()]);
     either_bits.set(i, sets[i / sets.size()]);
     not_bits.set(i, sets[i / sets.size()]);
     other.set(i, sets[i % sets.size()]);
   }
-  both_bits.combine_both(other);
-  either_bits.combine_either(other);
+  both_bits.combine_both(other, {0, other.words()});
+  either_bits.combine_either(other, {0, other.words()});
   not_bits.negate();
   for (std::size_t i = 0; i < sets.size() * sets.size(); ++i) {
     const Outcomes a = sets[i / sets.size()], b = sets[i % sets.size()];
     CHECK((both_bits.at(i) == both(a, b)));
     CHECK((either_bits.at(i) == either(a, b)));
     CHECK((not_bits.at(i) == negation(a)));
+  }
+}
+
+TEST_CASE("outcome bits: what is asked for in some words changes nothing in others") {
+  constexpr std::size_t rows = 300;
+  constexpr WordWindow window = {1, 2};
+  const auto in_window = [](std::size_t row) { return row >= 64 && row < 192; };
+  OutcomeBits other(rows);
+  other.fill(Outcomes::never());
+  RowBits open(rows), values(rows), nulls(rows);
+  open.add(0, rows);
+  values.add(0, rows);
+  for (const int call : {0, 1, 2, 3}) {
+    CAPTURE(call);
+    OutcomeBits out(rows);
+    out.fill(Outcomes::unknown());
+    switch (call) {
+    case 0: out.combine_both(other, window); break;
+    case 1: out.combine_either(other, window); break;
+    case 2: out.decide_rest(window); break;
+    default:
+      out.set_marked(window, open.words(), values.words(), nulls.words(), Outcomes::unknown(), Outcomes::unknown());
+    }
+    for (std::size_t row = 0; row < rows; ++row)
+      CHECK((out.at(row) == (in_window(row) && call != 1 ? Outcomes::never() : Outcomes::unknown())));
   }
 }
 
@@ -200,7 +227,7 @@ TEST_CASE("outcome bits: rows that a segment marked are decided as value by valu
           expected[row] = Outcomes::always();
         }
       }
-      out.set_marked(open.words(), values.words(), nulls.words(), of_absent, of_null);
+      out.set_marked({0, out.words()}, open.words(), values.words(), nulls.words(), of_absent, of_null);
       for (std::size_t row = 0; row < rows; ++row)
         if (open.has(row))
           CHECK((out.at(row) == expected[row]));

@@ -140,17 +140,18 @@ TEST_CASE("sequence matching: helpers are called once more where there is enough
     for (const bool at_once : {true, false}) {
       const auto execution = *Execution::make(plan, views, {});
       int calls = 0;
-      std::thread helper;
-      const auto answer = execution->run([&] {
+      std::vector<std::thread> helpers;
+      const auto answer = execution->run([&](std::uint64_t rows) {
         ++calls;
+        CHECK(rows == count);
         if (at_once)
           execution->help(); // leaves nothing to do
         else
-          helper = std::thread([&] { execution->help(); });
+          helpers.emplace_back([&] { execution->help(); });
       });
-      if (helper.joinable())
+      for (std::thread& helper : helpers)
         helper.join();
-      CHECK(calls == (count < 10'000 ? 0 : 1));
+      CHECK(calls == (count < 10'000 ? 1 : 2)); // once to scan
       REQUIRE(answer.ok());
       CHECK(answer->rows == expected->rows);
       execution->help(); // too late, and no harm
@@ -169,8 +170,9 @@ TEST_CASE("sequence matching: whether it takes too much memory does not depend o
     control.deadline = std::chrono::steady_clock::time_point::max();
     const auto execution = *Execution::make(plan, views, control);
     std::thread helper;
-    const auto answer = execution->run([&] {
-      if (!helped)
+    int calls = 0;
+    const auto answer = execution->run([&](std::uint64_t /*rows*/) {
+      if (!helped || ++calls == 1) // alone in the scan
         return;
       clock.begin();
       helper = std::thread([&] { execution->help(); });

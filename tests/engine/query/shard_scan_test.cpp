@@ -74,16 +74,16 @@ std::size_t reads_of(const test::FakeSegment& segment) {
 
 } // namespace
 
-TEST_CASE("scan queue: pieces come by position, then by source, and the last to leave ends the scan") {
+TEST_CASE("scan queue: pieces come by position, then what has parts first, and the last to leave ends the scan") {
   ScanQueue queue;
   using Kind = ScanQueue::Piece::Kind;
   queue.add({{Kind::zone, 5, 0, 0, 1, 0}, {Kind::segment, 2, 1, 0, 0, 0}, {Kind::memtable, 2, 0, 0, 0, 4}});
-  ScanQueue::Piece piece;
-  REQUIRE(queue.take(piece));
-  CHECK(piece.kind == Kind::memtable);
   ScanQueue::Piece segment;
   REQUIRE(queue.take(segment));
   CHECK(segment.kind == Kind::segment);
+  ScanQueue::Piece piece;
+  REQUIRE(queue.take(piece));
+  CHECK(piece.kind == Kind::memtable);
   queue.add({{Kind::zone, 3, 1, 0, 7, 0}});
   queue.release(piece);
   REQUIRE(queue.take(piece));
@@ -158,6 +158,41 @@ TEST_CASE("shard scan: one thread alone does all, and who comes later does nothi
   const std::size_t reads = reads_of(*segment_a);
   (*execution)->help();
   CHECK(reads_of(*segment_a) == reads);
+}
+
+TEST_CASE(
+    "shard scan: who may call helpers is told once how many rows there are to look at, as soon as that is known") {
+  const auto rows_told = [](const std::string& text, const std::vector<ShardView>& views) {
+    CAPTURE(text);
+    const auto execution = Execution::make(parsed(text), views, {});
+    REQUIRE(execution.ok());
+    std::string told;
+    REQUIRE((*execution)->run([&](std::uint64_t rows) { told += std::to_string(rows) + " "; }).ok());
+    return told;
+  };
+  const auto since = [](std::uint64_t n) {
+    return "QUERY * SINCE " + std::to_string((start + std::chrono::seconds(n)).time_since_epoch().count() / 1'000);
+  };
+  const auto paged = [] {
+    auto made = segment(0, 200);
+    made->add_pages();
+    return made;
+  };
+  const auto one = [](std::shared_ptr<test::FakeSegment> made) {
+    return std::vector{test::make_view({std::move(made)})};
+  };
+  CHECK(rows_told("QUERY * COUNT BY payload.country", one(segment(0, 200))) == "200 ");
+  CHECK(rows_told(since(180) + " COUNT BY payload.country", one(segment(0, 200))) == "96 "); // of six zones
+  CHECK(rows_told(since(180) + " COUNT BY payload.country",
+                  {test::make_view({segment(0, 200)}, {test::make_memtable(events(900, 907))})}) == "103 ");
+  CHECK(rows_told(since(1'000) + " COUNT", one(segment(0, 200))) == "");
+  CHECK(rows_told(since(1'000) + " COUNT", four_shards()) == "400 ");
+  CHECK(rows_told(since(100) + " WHERE payload.n > 5 COUNT", one(paged())) == "13 ");
+  CHECK(rows_told(since(100) + " COUNT BY payload.country", one(paged())) == "104 ");
+  // Where others may share in finding that out they are called before.
+  CHECK(rows_told(since(180) + " RETURN [position] LIMIT 3", one(segment(0, 200))) == "200 ");
+  CHECK(rows_told(since(1'000) + " COUNT", {test::make_view({segment(0, 30), segment(30, 60), segment(60, 90),
+                                                             segment(90, 120), segment(120, 150)})}) == "150 ");
 }
 
 TEST_CASE("shard scan: enough rows in position order, and what lies behind is never read") {
