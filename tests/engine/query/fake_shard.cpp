@@ -250,6 +250,11 @@ void FakeSegment::add_pages() {
   std::vector<StoredEvent> events = events_;
   std::sort(events.begin(), events.end(),
             [](const StoredEvent& a, const StoredEvent& b) { return a.position < b.position; });
+  const std::size_t page_rows = zones_.front().rows;
+  for (std::size_t first = 0; first < events.size(); first += page_rows)
+    std::stable_sort(events.begin() + static_cast<std::ptrdiff_t>(first),
+                     events.begin() + static_cast<std::ptrdiff_t>(std::min(first + page_rows, events.size())),
+                     [](const StoredEvent& a, const StoredEvent& b) { return a.event_type < b.event_type; });
   for (std::size_t i = 0; i < events.size(); ++i) {
     events[i].context_id = "one"; // nobody asks for it, and the rows stay in this order
     events[i].sequence = i + 1;

@@ -96,7 +96,8 @@ public:
     return std::optional<ContextMark>();
   }
 
-  /// The same columns once more, in the order of positions; mark_rows() and mark_field() do there what they do here.
+  /// The same columns once more, in the order of positions, in each zone by type; mark_rows() and mark_field() do there
+  /// what they do here.
   void add_pages();
   /// Null: there are none.
   [[nodiscard]] const FakeSegment* pages() const noexcept { return pages_.get(); }

@@ -124,9 +124,10 @@ std::string random_payload(Random& random, DataStyle style, std::map<std::string
 }
 
 /// Some have columns of fields, some arrays of the core fields only, some no arrays.
-std::shared_ptr<FakeSegment> random_segment(Random& random, std::vector<StoredEvent> events) {
+std::shared_ptr<FakeSegment> random_segment(Random& random, std::vector<StoredEvent> events, bool larger) {
   // In the larger zones few rows are picked out of many.
-  const auto zone_rows = static_cast<std::uint32_t>(1 + pick(random, pick(random, 2) == 0 ? 12 : 80));
+  const auto zone_rows =
+      static_cast<std::uint32_t>(1 + pick(random, (pick(random, 2) == 0 ? 12 : 80) * (larger ? std::size_t{20} : 1)));
   if (pick(random, 4) == 0)
     return std::make_shared<FakeSegment>(std::move(events), zone_rows);
   std::vector<json::Path> fields;
@@ -144,19 +145,19 @@ std::shared_ptr<FakeSegment> random_segment(Random& random, std::vector<StoredEv
   return segment;
 }
 
-ShardView random_shard(Random& random, const std::vector<StoredEvent>& events) {
+ShardView random_shard(Random& random, const std::vector<StoredEvent>& events, bool larger) {
   const std::size_t kind = pick(random, 4); // 0: memory only, 1: segments only
   std::vector<std::shared_ptr<FakeSegment>> segments;
   std::vector<MemtableView> memtables;
   std::size_t at = 0;
   while (at < events.size()) {
-    const std::size_t size = std::min(events.size() - at, 1 + pick(random, 60));
+    const std::size_t size = std::min(events.size() - at, 1 + pick(random, larger ? 1'200 : 60));
     std::vector<StoredEvent> part(events.begin() + static_cast<std::ptrdiff_t>(at),
                                   events.begin() + static_cast<std::ptrdiff_t>(at + size));
     at += size;
     // Once there is a memtable, everything newer is in memtables too.
     if (kind == 1 || (kind != 0 && memtables.empty() && pick(random, 4) != 0))
-      segments.push_back(random_segment(random, std::move(part)));
+      segments.push_back(random_segment(random, std::move(part), larger));
     else
       memtables.push_back(make_memtable(part));
   }
@@ -195,7 +196,7 @@ void name_core_fields(KnownEvent& known) {
   known.fields["payload"] = JsonText{event.payload};
 }
 
-RandomData random_data(Random& random, std::size_t events) {
+RandomData random_data(Random& random, std::size_t events, bool larger) {
   RandomData data;
   const auto style = static_cast<DataStyle>(pick(random, 4));
   std::vector<std::vector<StoredEvent>> by_shard(1 + pick(random, 3));
@@ -214,7 +215,7 @@ RandomData random_data(Random& random, std::size_t events) {
     data.events.push_back(std::move(known));
   }
   for (const auto& shard : by_shard)
-    data.shards.push_back(random_shard(random, shard));
+    data.shards.push_back(random_shard(random, shard, larger));
   return data;
 }
 

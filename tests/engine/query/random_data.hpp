@@ -40,7 +40,8 @@ struct RandomData {
   std::vector<KnownEvent> events; ///< In position order.
   std::vector<ShardView> shards;
 };
-RandomData random_data(Random& random, std::size_t events);
+/// `larger`: segments of up to 1,200 events instead of 60, and zones to match.
+RandomData random_data(Random& random, std::size_t events, bool larger = false);
 
 /// A value as events have them in any of their fields.
 Value random_sample(Random& random);
